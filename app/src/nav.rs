@@ -1,0 +1,75 @@
+//! What surrounds the pages: the bar with the rooms, and the foot.
+
+use crate::islands::enhance::Enhance;
+use crate::islands::theme::ThemeButton;
+use crate::server::theme;
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+/// The rooms: address, name, and the drawing of their icon.
+const ROOMS: [(&str, &str, &str); 5] = [
+    (
+        "/",
+        "Dashboard",
+        "M3 3h7v8H3zM14 3h7v5h-7zM14 12h7v9h-7zM3 15h7v6H3z",
+    ),
+    (
+        "/trials",
+        "Trials",
+        "M3 20h18M6 16v-5M11 16V5M16 16V9M21 16v-3",
+    ),
+    (
+        "/models",
+        "Models",
+        "M4 6h16M4 12h16M4 18h10M18 16v5M15.5 18.5h5",
+    ),
+    (
+        "/data",
+        "Data",
+        "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v6c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12v6c0 1.7 3.6 3 8 3s8-1.3 8-3v-6",
+    ),
+    (
+        "/compliance",
+        "Compliance",
+        "M12 3l8 3v6c0 4.5-3.4 7.8-8 9-4.6-1.2-8-4.5-8-9V6zM8.5 12l2.5 2.5 4.5-5",
+    ),
+];
+
+/// The bar: at the top of a wide screen, the rooms at the thumb on a narrow one.
+#[component]
+pub fn Bar() -> impl IntoView {
+    view! {
+        <a class="skip" href="#main">"Skip to the content"</a>
+        <header class="bar">
+            <a class="brand" href="/">
+                <svg aria-hidden="true" viewBox="0 0 24 24"><path d="M3 17l5-6 4 4 9-11"></path><path class="base" d="M3 20h18"></path></svg>
+                "mlTrainer"
+            </a>
+            <nav class="rooms" aria-label="Rooms">
+                {ROOMS
+                    .into_iter()
+                    .map(|(href, name, icon)| view! {
+                        <A href=href exact=href == "/">
+                            <svg aria-hidden="true" viewBox="0 0 24 24"><path d=icon></path></svg>
+                            <span>{name}</span>
+                        </A>
+                    })
+                    .collect_view()}
+            </nav>
+            <a class="api-link" href="/api" rel="external">"API"</a>
+            <ThemeButton theme=theme().unwrap_or_default().to_owned()/>
+            <Enhance/>
+        </header>
+    }
+}
+
+/// The foot: what this is not.
+#[component]
+pub fn Foot() -> impl IntoView {
+    view! {
+        <footer class="foot">
+            <p>"Real data only. Out of sample, after costs, beside a naive baseline. No order is ever sent to a broker, and nothing here is advice."</p>
+            <p><a href="/api" rel="external">"JSON API"</a></p>
+        </footer>
+    }
+}

@@ -1,0 +1,13 @@
+//! One file a page: server functions, the page, its private views, its pure functions.
+
+pub mod compliance;
+pub mod dashboard;
+pub mod data;
+pub mod dataset;
+pub mod drawn;
+pub mod model;
+pub mod models;
+pub mod new_trial;
+pub mod not_found;
+pub mod trial;
+pub mod trials;

@@ -1,0 +1,731 @@
+//! The card of one catalogue entry, and the form that runs it on a data set. The run is the query
+//! of the address: a link reproduces it.
+
+use crate::drawing::Drawing;
+use crate::error::PageError;
+use crate::islands::chart::Chart;
+use crate::pages::models::tags;
+use crate::query::segment;
+use crate::server::{reader, refuse};
+use crate::ui;
+use crate::{format, query, words};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_location, use_params_map};
+use mltrainer_types::catalogue::{CatalogueEntry, EntryKind, ParamKind, ParamSpec, Task};
+use mltrainer_types::data::LineageStep;
+use mltrainer_types::run::RunRequest;
+use serde_json::{Map, Value};
+
+/// A model's page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelPage {
+    /// The entry.
+    pub entry: CatalogueEntry,
+    /// Data sets it can run on: id and words.
+    pub datasets: Vec<(String, String)>,
+    /// The run that the address asks for.
+    pub run: Option<Result<Ran, PageError>>,
+}
+
+/// What a run gave, in the shape of the page: long outputs are cut to what is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ran {
+    /// Figures by name.
+    pub metrics: Vec<(String, Option<f64>)>,
+    /// Outputs by name.
+    pub outputs: Vec<Output>,
+    /// Milliseconds of fitting and predicting.
+    pub took: (f64, f64),
+    /// Where the values come from.
+    pub lineage: Vec<LineageStep>,
+    /// Outputs with one value a day as a chart.
+    pub drawing: Option<Drawing>,
+}
+
+/// An output as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Name.
+    pub name: String,
+    /// Its shape in words.
+    pub shape: String,
+    /// The value, or the first and the last ones.
+    pub text: String,
+}
+
+/// The card, the data sets, and the run that the query asks for.
+async fn model(id: String, asked: String) -> Result<ModelPage, PageError> {
+    let services = reader()?;
+    let entry = services.catalogue_entry(&id).map_err(|e| refuse(&e))?;
+    let sets = services.datasets().await.map_err(|e| refuse(&e))?;
+    let pairs = query::pairs(&asked);
+    let run = if query::get(&pairs, "run").is_empty() {
+        None
+    } else {
+        Some(match run_request(&entry, &pairs) {
+            Ok(request) => services
+                .run(&id, request)
+                .await
+                .map(|result| shown(&entry, result))
+                .map_err(|e| refuse(&e)),
+            Err(error) => Err(error),
+        })
+    };
+    Ok(ModelPage {
+        entry,
+        datasets: sets
+            .iter()
+            .filter(|s| s.kind != mltrainer_types::data::DatasetKind::Series)
+            .map(|s| (s.id.to_string(), set_words(s)))
+            .collect(),
+        run,
+    })
+}
+
+fn set_words(s: &mltrainer_types::data::DatasetSummary) -> String {
+    format!(
+        "{} · {} {} to {}",
+        s.symbols.join(", "),
+        words::dataset_kind(s.kind).to_lowercase(),
+        format::day(s.first),
+        format::day(s.last)
+    )
+}
+
+/// The page.
+#[component]
+pub fn Model() -> impl IntoView {
+    let id = use_params_map()
+        .get_untracked()
+        .get("id")
+        .unwrap_or_default();
+    let asked = use_location().search.get_untracked();
+    view! {
+        <div class="page">{ui::loaded(model(id, asked.clone()), 16, move |p| card(&p, &asked))}</div>
+    }
+}
+
+fn card(p: &ModelPage, asked: &str) -> AnyView {
+    let e = &p.entry;
+    view! {
+        <Title text=e.title.clone()/>
+        {ui::head(
+            &[("/", "mlTrainer"), ("/models", "Models")],
+            e.title.clone(),
+            view! {
+                <p class="tags"><code>{e.id.clone()}</code> {tags(e.kind, &e.tasks)}</p>
+                <p class="lede">{e.summary.clone()}</p>
+                {e.base.as_ref().map(|base| view! {
+                    <p>
+                        "A preset of "
+                        <a href=format!("/models/{}", segment(base))>{base.clone()}</a>
+                        " with " {format::params_line(&e.fixed)} "."
+                    </p>
+                })}
+                <div class="actions">
+                    <a class="button primary" href="#run">"Run it on a data set"</a>
+                    {trial_link(e)}
+                </div>
+            }
+            .into_any(),
+        )}
+        <div class="columns">
+            <div>
+                {ui::panel("formula", "What it computes", ().into_any(), view! { <pre class="formula">{e.formula.clone()}</pre> }.into_any())}
+                {ui::panel("parameters", "Parameters", ().into_any(), parameters(&e.params))}
+                {ui::panel("outputs", "Outputs", ().into_any(), outputs_table(e))}
+            </div>
+            <div>
+                {ui::panel(
+                    "limits",
+                    "Before you rely on it",
+                    ().into_any(),
+                    ui::facts(vec![
+                        ("Fails when", ui::text(ui::sentence(&e.fails_when))),
+                        ("Not claimed", ui::text(ui::sentence(&e.not_claimed))),
+                        ("Data", ui::text(ui::sentence(&e.data))),
+                        ("Cost", ui::text(ui::sentence(&e.cost))),
+                        ("Same seed", ui::text(if e.deterministic { "Same bits." } else { "May differ between runs." })),
+                    ]),
+                )}
+                {ui::panel("evidence", "Evidence", ().into_any(), evidence(e))}
+                {(!e.presets.is_empty()).then(|| ui::panel("presets", "Presets", ().into_any(), presets(&e.presets)))}
+            </div>
+        </div>
+        {ui::panel("run", "Run it on a data set", ().into_any(), run_part(p, asked))}
+    }
+    .into_any()
+}
+
+fn trial_link(e: &CatalogueEntry) -> Option<AnyView> {
+    let forecasts = e
+        .tasks
+        .iter()
+        .any(|t| matches!(t, Task::Regression | Task::Classification));
+    (forecasts && e.kind != EntryKind::Indicator).then(|| {
+        let href = query::Link::to("/trials/new").with("models", &e.id).build();
+        view! { <a class="button" href=href>"Put it on trial"</a> }.into_any()
+    })
+}
+
+fn parameters(params: &[ParamSpec]) -> AnyView {
+    if params.is_empty() {
+        return view! { <p class="quiet">"It has none."</p> }.into_any();
+    }
+    let rows = params
+        .iter()
+        .map(|p| {
+            view! {
+                <tr>
+                    <th scope="row"><code>{p.name.clone()}</code></th>
+                    <td class="kind">{words::param_kind(p.kind)}</td>
+                    <td><code>{format::json_text(&p.default)}</code></td>
+                    <td>{words::param_range(p)}</td>
+                    <td class="wide">{ui::sentence(&p.help)}</td>
+                </tr>
+            }
+        })
+        .collect_view()
+        .into_any();
+    ui::table(
+        "Parameters",
+        "cards",
+        ui::heads(&["Name", "Type", "Default", "Range", "What it does"]),
+        rows,
+    )
+}
+
+fn outputs_table(e: &CatalogueEntry) -> AnyView {
+    let rows = e
+        .outputs
+        .iter()
+        .map(|o| view! { <tr><th scope="row"><code>{o.name.clone()}</code></th><td class="wide">{ui::sentence(&o.help)}</td></tr> })
+        .collect_view()
+        .into_any();
+    ui::table(
+        "Outputs",
+        "cards",
+        ui::heads(&["Name", "Shape and unit"]),
+        rows,
+    )
+}
+
+fn evidence(e: &CatalogueEntry) -> AnyView {
+    let rows = e
+        .evidence
+        .iter()
+        .map(|v| {
+            view! {
+                <li>
+                    <p><strong>{v.against.clone()}</strong></p>
+                    <p>{v.cases.clone()}</p>
+                    <p class="quiet">"Tolerance: " {v.tolerance.clone()}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <ul class="lines">{rows}</ul>
+        {ui::facts(vec![
+            ("Source", ui::text(e.source.clone())),
+            ("Conventions of", ui::text(e.reference.clone())),
+        ])}
+    }
+    .into_any()
+}
+
+fn presets(ids: &[String]) -> AnyView {
+    view! {
+        <ul class="chips">
+            {ids
+                .iter()
+                .map(|id| view! { <li><a href=format!("/models/{}", segment(id))><code>{id.clone()}</code></a></li> })
+                .collect_view()}
+        </ul>
+    }
+    .into_any()
+}
+
+/// What a form must ask for an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asks {
+    target: bool,
+    own_series: bool,
+    classes: bool,
+    numbers: bool,
+    column: bool,
+}
+
+fn asks(e: &CatalogueEntry) -> Asks {
+    let has = |t: Task| e.tasks.contains(&t);
+    let indicator = e.kind == EntryKind::Indicator;
+    Asks {
+        target: !indicator && (has(Task::Regression) || has(Task::Classification)),
+        own_series: !indicator && has(Task::Forecasting),
+        classes: has(Task::Classification),
+        numbers: has(Task::Regression),
+        column: !indicator && has(Task::Forecasting),
+    }
+}
+
+fn run_part(p: &ModelPage, asked: &str) -> AnyView {
+    if p.datasets.is_empty() {
+        return ui::empty(
+            "No data set",
+            "A run needs a data set. Import one first.",
+            "/data",
+            "Go to the data",
+        );
+    }
+    let e = &p.entry;
+    let pairs = query::pairs(asked);
+    let get = |name: &str| query::get(&pairs, name).to_owned();
+    let error = p.run.as_ref().and_then(|r| r.as_ref().err());
+    let at = |name: &str| error.and_then(|e| e.at(name)).map(str::to_owned);
+    let a = asks(e);
+    let mut targets: Vec<(String, String)> = Vec::new();
+    if a.own_series {
+        targets.push((String::new(), "The series itself".to_owned()));
+    }
+    if a.numbers {
+        targets
+            .extend(["return", "log_volatility", "range"].map(|t| (t.to_owned(), words::title(t))));
+    }
+    if a.classes {
+        targets.push(("direction".to_owned(), "Direction".to_owned()));
+    }
+    let horizon = Some(get("horizon"))
+        .filter(|h| !h.is_empty())
+        .unwrap_or_else(|| "1".to_owned());
+    let columns = ["close", "open", "high", "low", "volume"]
+        .map(|c| (c.to_owned(), words::title(c)))
+        .to_vec();
+    let start = get("start");
+    let end = get("end");
+    let fields = view! {
+            <input type="hidden" name="run" value="1"/>
+            <div class="fields">
+                {ui::field("dataset", "Data set", "", at("dataset"), ui::select("dataset", p.datasets.clone(), &get("dataset")))}
+                {a.target.then(|| ui::field(
+                    "target",
+                    "Forecast",
+                    "Features are computed from the bars; the last fifth of the days is the test.",
+                    at("target"),
+                    ui::select("target", targets, &get("target")),
+                ))}
+                {(a.target || a.own_series).then(|| ui::field(
+                    "horizon",
+                    "Days ahead",
+                    "",
+                    at("horizon"),
+                    view! { <input type="number" id="horizon" name="horizon" min="1" max="250" value=horizon inputmode="numeric"/> }.into_any(),
+                ))}
+                {a.column.then(|| ui::field("column", "Column of the series", "", at("column"), ui::select("column", columns, &get("column"))))}
+                {ui::field("start", "From", "", at("start"), view! { <input type="date" id="start" name="start" value=start/> }.into_any())}
+                {ui::field("end", "To", "", at("end"), view! { <input type="date" id="end" name="end" value=end/> }.into_any())}
+            </div>
+            {(!e.params.is_empty()).then(|| {
+                let open = e.params.iter().any(|p| !get(&format!("p.{}", p.name)).is_empty() || at(&p.name).is_some());
+                view! {
+                    <details open=open>
+                        <summary>"Parameters"</summary>
+                        <div class="fields">
+                            {e.params.iter().map(|spec| param_field(spec, &get(&format!("p.{}", spec.name)), at(&spec.name))).collect_view()}
+                        </div>
+                    </details>
+                }
+            })}
+            <p><button class="button primary">"Run"</button></p>
+    }
+    .into_any();
+    view! {
+        <form method="get" action=format!("/models/{}#run", segment(&e.id)) class="form run-form" aria-label="Run on a data set">{fields}</form>
+        <div class="run-result" aria-live="polite">
+            {match &p.run {
+                None => ().into_any(),
+                Some(Err(error)) => ui::error_panel(error),
+                Some(Ok(ran)) => ran_view(ran),
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
+    let name = format!("p.{}", p.name);
+    let default = format::json_text(&p.default);
+    let bad = error.is_some();
+    let control = match p.kind {
+        ParamKind::Boolean | ParamKind::Choice => {
+            let mut options = vec![(String::new(), format!("default ({default})"))];
+            if p.kind == ParamKind::Boolean {
+                options.extend(["true", "false"].map(|b| (b.to_owned(), b.to_owned())));
+            } else {
+                options.extend(p.choices.iter().map(|c| (c.clone(), c.clone())));
+            }
+            let chosen = value.to_owned();
+            view! {
+                <select id=name.clone() name=name.clone()>
+                    {options
+                        .into_iter()
+                        .map(|(v, w)| {
+                            let selected = v == chosen;
+                            view! { <option value=v selected=selected>{w}</option> }
+                        })
+                        .collect_view()}
+                </select>
+            }
+            .into_any()
+        }
+        _ => view! {
+            <input
+                type="text"
+                id=name.clone()
+                name=name.clone()
+                value=value.to_owned()
+                placeholder=default
+                autocomplete="off"
+                inputmode=if p.kind == ParamKind::Text { "text" } else { "decimal" }
+            />
+        }
+        .into_any(),
+    };
+    view! {
+        <div class="field" class:bad=bad>
+            <label for=name><code>{p.name.clone()}</code></label>
+            {control}
+            <p class="help">{words::param_range(p)}</p>
+            {error.map(|e| view! { <p class="field-error" role="alert">{ui::sentence(&e)}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+fn ran_view(r: &Ran) -> AnyView {
+    let metrics = (!r.metrics.is_empty()).then(|| {
+        view! {
+            <h3>"Figures on the test rows"</h3>
+            <div class="stats">
+                {r.metrics
+                    .iter()
+                    .map(|(name, value)| {
+                        let (short, long, share) = words::metric(name);
+                        let text = if share { format::percent(*value, 1) } else { format::figure(*value) };
+                        ui::stat(text, &short, long)
+                    })
+                    .collect_view()}
+            </div>
+        }
+    });
+    let rows = r
+        .outputs
+        .iter()
+        .map(|o| {
+            view! {
+                <tr>
+                    <th scope="row"><code>{o.name.clone()}</code></th>
+                    <td>{o.shape.clone()}</td>
+                    <td class="wide"><code>{o.text.clone()}</code></td>
+                </tr>
+            }
+        })
+        .collect_view()
+        .into_any();
+    view! {
+        {metrics}
+        {r.drawing.clone().map(|d| view! {
+            <Chart source="".to_owned() frame=Some(d.frame)><div class="drawn" inner_html=d.svg></div></Chart>
+        })}
+        <h3>"Outputs"</h3>
+        {ui::table("Outputs of the run", "cards", ui::heads(&["Name", "Shape", "Value"]), rows)}
+        <p class="quiet">
+            {format!("Fitted in {}, predicted in {}.", format::milliseconds(r.took.0), format::milliseconds(r.took.1))}
+        </p>
+        <details>
+            <summary>"Where these values come from"</summary>
+            {ui::lineage(&r.lineage)}
+        </details>
+    }
+    .into_any()
+}
+
+/// The run that a query asks for.
+///
+/// # Errors
+/// A field whose text is not of its kind.
+pub fn run_request(
+    e: &CatalogueEntry,
+    pairs: &[(String, String)],
+) -> Result<RunRequest, PageError> {
+    let get = |name: &str| Some(query::get(pairs, name).to_owned()).filter(|v| !v.is_empty());
+    let day = |name: &str| match get(name) {
+        None => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_| {
+            PageError::field(
+                name,
+                &format!("\"{text}\" is not a day; write it as 2012-12-31"),
+            )
+        }),
+    };
+    let horizon = match get("horizon") {
+        None => None,
+        Some(text) => Some(text.parse::<u32>().map_err(|_| {
+            PageError::field(
+                "horizon",
+                &format!("\"{text}\" is not a whole number of days from 1 to 250"),
+            )
+        })?),
+    };
+    let mut params = Map::new();
+    for spec in &e.params {
+        if let Some(text) = get(&format!("p.{}", spec.name)) {
+            params.insert(spec.name.clone(), param_value(spec, &text)?);
+        }
+    }
+    let a = asks(e);
+    Ok(RunRequest {
+        dataset: get("dataset"),
+        start: day("start")?,
+        end: day("end")?,
+        target: get("target"),
+        horizon: horizon.filter(|_| a.target || a.own_series),
+        column: get("column").filter(|_| a.column),
+        task: None,
+        params,
+    })
+}
+
+/// A parameter as it was typed. Ranges are the entry's own affair; here only its kind counts.
+fn param_value(spec: &ParamSpec, text: &str) -> Result<Value, PageError> {
+    if spec.optional && text.eq_ignore_ascii_case("none") {
+        return Ok(Value::Null);
+    }
+    let wrong = |kind: &str| PageError::field(&spec.name, &format!("\"{text}\" is not {kind}"));
+    match spec.kind {
+        ParamKind::Integer => text
+            .parse::<i64>()
+            .map(Value::from)
+            .map_err(|_| wrong("a whole number")),
+        ParamKind::Float => text
+            .parse::<f64>()
+            .ok()
+            .filter(|x| x.is_finite())
+            .map(Value::from)
+            .ok_or_else(|| wrong("a number")),
+        ParamKind::Boolean => text
+            .parse::<bool>()
+            .map(Value::from)
+            .map_err(|_| wrong("true or false")),
+        ParamKind::Choice | ParamKind::Text => Ok(Value::from(text)),
+    }
+}
+
+fn shown(e: &CatalogueEntry, result: mltrainer_types::run::RunResult) -> Ran {
+    let drawing = drawn(e, &result.outputs);
+    Ran {
+        metrics: result.metrics.into_iter().collect(),
+        outputs: result
+            .outputs
+            .iter()
+            .map(|(name, value)| output(name, value))
+            .collect(),
+        took: (result.timing.fit_ms, result.timing.predict_ms),
+        lineage: result.lineage,
+        drawing,
+    }
+}
+
+/// Outputs with one number a day, drawn over the days that stand beside them.
+fn drawn(e: &CatalogueEntry, outputs: &Map<String, Value>) -> Option<Drawing> {
+    use crate::charts::{LinePlot, Part, Plot};
+    let dates: Vec<chrono::NaiveDate> = outputs
+        .get("dates")?
+        .as_array()?
+        .iter()
+        .map(|d| d.as_str()?.parse().ok())
+        .collect::<Option<_>>()?;
+    let lines: Vec<LinePlot> = outputs
+        .iter()
+        .filter_map(|(name, value)| {
+            let values = value
+                .as_array()
+                .filter(|v| v.len() == dates.len() && name != "dates")?;
+            let numbers: Vec<Option<f64>> = values.iter().map(Value::as_f64).collect();
+            numbers
+                .iter()
+                .any(Option::is_some)
+                .then_some((name, numbers))
+        })
+        .take(6)
+        .zip(1..)
+        .map(|((name, values), colour)| LinePlot {
+            name: name.clone(),
+            colour,
+            values,
+            filled: false,
+        })
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    Plot {
+        title: e.title.clone(),
+        dates,
+        panels: vec![Part {
+            weight: 1.0,
+            unit: String::new(),
+            lines,
+            ..Part::default()
+        }],
+    }
+    .draw(None, None)
+    .ok()
+}
+
+/// A value in the words of the page: long arrays are cut to their ends.
+#[must_use]
+pub fn output(name: &str, value: &Value) -> Output {
+    fn number(v: &Value) -> String {
+        match v {
+            Value::Number(n) => n.as_f64().map_or_else(
+                || n.to_string(),
+                |x| {
+                    if x.fract() == 0.0 && x.abs() < 1e7 {
+                        format::decimal(x, 0)
+                    } else {
+                        format::figure(Some(x))
+                    }
+                },
+            ),
+            Value::Array(_) => {
+                let text = v.to_string();
+                if text.len() > 60 {
+                    "[…]".to_owned()
+                } else {
+                    text
+                }
+            }
+            other => format::json_text(other),
+        }
+    }
+    let (shape, text) = match value {
+        Value::Array(items) => {
+            let inner = items.first().and_then(Value::as_array).map(Vec::len);
+            let shape = inner.map_or_else(
+                || format::counted(items.len() as u64, "value", "values"),
+                |columns| {
+                    format!(
+                        "{} × {}",
+                        format::count(items.len() as u64),
+                        format::count(columns as u64)
+                    )
+                },
+            );
+            let text = if items.len() <= 8 {
+                items.iter().map(number).collect::<Vec<_>>().join("  ")
+            } else {
+                let (first, last) = (&items[..4], &items[items.len() - 4..]);
+                let join = |part: &[Value]| part.iter().map(number).collect::<Vec<_>>().join("  ");
+                format!("{}  …  {}", join(first), join(last))
+            };
+            (shape, text)
+        }
+        Value::Object(map) => (
+            format::counted(map.len() as u64, "name", "names"),
+            map.iter()
+                .take(12)
+                .map(|(k, v)| format!("{k} {}", number(v)))
+                .collect::<Vec<_>>()
+                .join(",  "),
+        ),
+        other => ("one value".to_owned(), number(other)),
+    };
+    Output {
+        name: name.to_owned(),
+        shape,
+        text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::models::tests::entry;
+    use serde_json::json;
+
+    fn ridge() -> CatalogueEntry {
+        let param = |name: &str, kind, optional| ParamSpec {
+            name: name.into(),
+            kind,
+            default: json!(1.0),
+            optional,
+            min: None,
+            max: None,
+            min_exclusive: false,
+            max_exclusive: false,
+            choices: vec![],
+            help: String::new(),
+        };
+        CatalogueEntry {
+            params: vec![
+                param("alpha", ParamKind::Float, false),
+                param("max_iter", ParamKind::Integer, true),
+                param("fit_intercept", ParamKind::Boolean, false),
+            ],
+            ..entry("ridge", "linear", EntryKind::Model, &[Task::Regression])
+        }
+    }
+
+    #[test]
+    fn a_query_asks_for_a_run() {
+        let q = query::pairs(
+            "run=1&dataset=bundled:AAPL&target=return&horizon=5&start=2010-01-01&end=&p.alpha=0.5&p.max_iter=none&p.unknown=1",
+        );
+        let r = run_request(&ridge(), &q).unwrap();
+        assert_eq!(r.dataset.as_deref(), Some("bundled:AAPL"));
+        assert_eq!(r.horizon, Some(5));
+        assert_eq!(r.start, chrono::NaiveDate::from_ymd_opt(2010, 1, 1));
+        assert_eq!((r.end, r.column), (None, None));
+        assert_eq!(
+            Value::Object(r.params),
+            json!({"alpha": 0.5, "max_iter": null})
+        );
+    }
+
+    #[test]
+    fn wrong_texts_name_their_field() {
+        for (q, field) in [
+            ("horizon=x", "horizon"),
+            ("start=yesterday", "start"),
+            ("p.alpha=abc", "alpha"),
+            ("p.alpha=inf", "alpha"),
+            ("p.alpha=none", "alpha"),
+            ("p.max_iter=1.5", "max_iter"),
+            ("p.fit_intercept=yes", "fit_intercept"),
+        ] {
+            let e = run_request(&ridge(), &query::pairs(q)).unwrap_err();
+            assert_eq!(e.field.as_deref(), Some(field), "{q}");
+        }
+    }
+
+    #[test]
+    fn outputs_are_cut_to_their_ends() {
+        for (value, shape, text) in [
+            (json!(0.123_456), "one value", "0.1235"),
+            (json!(12), "one value", "12"),
+            (json!([1, 2.5]), "2 values", "1  2.500"),
+            (
+                json!((0..3270).collect::<Vec<i32>>()),
+                "3,270 values",
+                "0  1  2  3  …  3,266  3,267  3,268  3,269",
+            ),
+            (json!([[1, 2, 3], [4, 5, 6]]), "2 × 3", "[1,2,3]  [4,5,6]"),
+            (json!({"a": 1, "b": "x"}), "2 names", "a 1,  b x"),
+            (json!(null), "one value", "none"),
+        ] {
+            let o = output("x", &value);
+            assert_eq!((o.shape.as_str(), o.text.as_str()), (shape, text));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Metrics, costs, walk-forward splits, forecast tests and bootstrap intervals.
+//!
+//! Pure functions on slices: no clock, no files, and randomness only through a seed.
+
+pub mod bootstrap;
+pub mod compare;
+pub mod metrics;
+pub mod splits;
+pub mod trading;

@@ -1,0 +1,923 @@
+//! The rules that every entry keeps, run over all of them by a test of the catalogue.
+//!
+//! The numbers are real: a table and bars that the caller hands in pass the gate like any others;
+//! hostile cases are derived from them. An entry that cannot keep a rule says so on its card, with
+//! the reason; an exemption that is not needed is a finding too.
+
+use crate::card::Inputs;
+use crate::design::{Bars, Design, Sequence, Training};
+use crate::entry::{Engine, ParamMap};
+use crate::error::FitError;
+use crate::registry::{Registry, Resolved};
+use crate::run;
+use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
+use mltrainer_types::catalogue::{ParamKind, ParamSpec, Task};
+use mltrainer_types::data::QualityReport;
+use mltrainer_types::run::RunResult;
+use ndarray::Array2;
+use rand::{SeedableRng as _, seq::SliceRandom as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A rule that an entry or preset breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Id of the entry or preset.
+    pub id: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// What happened.
+    pub detail: String,
+}
+
+/// Real numbers to run on.
+pub struct Suite {
+    table: Verified<Sheet>,
+    bars: Verified<Sheet>,
+}
+
+type Rule = fn(&Suite, &Resolved) -> Result<(), String>;
+
+/// Every rule by name; the second list is for entries only, since a preset shares their code.
+const RULES: [(&str, Rule); 3] = [
+    ("defaults_valid", defaults_valid),
+    ("outputs_as_listed", outputs_as_listed),
+    ("same_bits", same_bits),
+];
+const ENTRY_RULES: [(&str, Rule); 8] = [
+    ("card_complete", card_complete),
+    ("parameters_refused", parameters_refused),
+    ("parameters_matter", parameters_matter),
+    ("hostile_data", hostile_data),
+    ("hostile_prediction", hostile_prediction),
+    ("saved_and_loaded", saved_and_loaded),
+    ("no_look_ahead", no_look_ahead),
+    ("no_skill_on_shuffled", no_skill_on_shuffled),
+];
+
+impl Suite {
+    /// A suite on a table with the columns `last_value last_label target label` and features, and
+    /// on bars `open high low close volume`; both CSV with a first column `date`, at least 200 and
+    /// 100 rows.
+    ///
+    /// # Errors
+    /// Why a file cannot be read.
+    pub fn new(table: &str, bars: &str) -> Result<Self, String> {
+        let suite = Self {
+            table: Sheet::admit("table", table)?,
+            bars: Sheet::admit("bars", bars)?,
+        };
+        suite.case()?;
+        Ok(suite)
+    }
+
+    /// What every entry and preset breaks; empty when all conform.
+    #[must_use]
+    pub fn check(&self, registry: &Registry) -> Vec<Finding> {
+        registry.all().flat_map(|r| self.check_one(&r)).collect()
+    }
+
+    /// What one entry or preset breaks.
+    #[must_use]
+    pub fn check_one(&self, resolved: &Resolved) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut report = |rule: &str, detail: String| {
+            found.push(Finding {
+                id: resolved.id().to_owned(),
+                rule: rule.to_owned(),
+                detail,
+            });
+        };
+        let exemptions = resolved.entry.card.exemptions;
+        let own = resolved.preset.is_none();
+        let rules = RULES.iter().chain(if own { &ENTRY_RULES[..] } else { &[] });
+        let mut names = Vec::new();
+        for (name, rule) in rules {
+            names.push(*name);
+            let outcome = catch_unwind(AssertUnwindSafe(|| rule(self, resolved)))
+                .unwrap_or_else(|_| Err("it panicked".into()));
+            let exempt = exemptions.iter().any(|e| e.rule == *name);
+            match outcome {
+                Err(detail) if !exempt => report(name, detail),
+                Ok(()) if exempt && own => report(name, "the exemption is not needed".into()),
+                _ => {}
+            }
+        }
+        for exemption in exemptions.iter().filter(|_| own) {
+            if !names.contains(&exemption.rule) || exemption.reason.trim().is_empty() {
+                report(
+                    exemption.rule,
+                    "an exemption needs a rule and a reason".into(),
+                );
+            }
+        }
+        found
+    }
+
+    /// One run on the real rows, the first `train` of them for training: `task` is `regression`,
+    /// `classification`, `three_classes` (the sum of label and last label), `clustering`, `indicator`
+    /// or `forecasting`.
+    ///
+    /// # Errors
+    /// Those of the run; also when the entry cannot be run that way.
+    pub fn run(
+        &self,
+        resolved: &Resolved,
+        given: &ParamMap,
+        task: &str,
+        train: usize,
+    ) -> Result<RunResult, FitError> {
+        let mut case = self.case().map_err(FitError::Data)?;
+        case.train = train;
+        let mut wanted = task;
+        if task == "three_classes" {
+            for (label, last) in case.label.iter_mut().zip(&case.last_label) {
+                *label += last;
+            }
+            wanted = "classification";
+        }
+        let answers = self.answers(resolved, given, &case, 0);
+        let found = answers.into_iter().find(|(name, _)| *name == wanted);
+        found.map_or_else(
+            || {
+                Err(FitError::Data(format!(
+                    "{} cannot be run as {task}",
+                    resolved.id()
+                )))
+            },
+            |(_, answer)| answer,
+        )
+    }
+
+    /// The real rows, as a case.
+    fn case(&self) -> Result<Case, String> {
+        let table = self.table.get();
+        let special = ["last_value", "last_label", "target", "label"];
+        let features: Vec<&String> = table
+            .names
+            .iter()
+            .filter(|n| !special.contains(&n.as_str()))
+            .collect();
+        let columns: Result<Vec<&[f64]>, String> =
+            features.iter().map(|n| table.column(n)).collect();
+        let columns = columns?;
+        let rows = table.column("target")?.len();
+        let bars = self.bars.get();
+        let optional = |name: &str| bars.column(name).map(<[f64]>::to_vec).map(Some);
+        let case = Case {
+            x: Array2::from_shape_fn((rows, columns.len()), |(r, c)| columns[c][r]),
+            target: table.column("target")?.to_vec(),
+            label: table.column("label")?.to_vec(),
+            last_value: table.column("last_value")?.to_vec(),
+            last_label: table.column("last_label")?.to_vec(),
+            train: rows * 3 / 4,
+            bars: Bars {
+                open: optional("open")?,
+                high: optional("high")?,
+                low: optional("low")?,
+                close: bars.column("close")?.to_vec(),
+                volume: optional("volume")?,
+            },
+        };
+        if rows < 200 || case.bars.len() < 100 {
+            return Err("the suite needs 200 rows and 100 bars".into());
+        }
+        Ok(case)
+    }
+
+    fn training(&self, case: &Case, inputs: Inputs, task: Task, rows: Rows) -> Fallible<Training> {
+        let rows = match rows {
+            Rows::Train => 0..case.train,
+            Rows::Test => case.train..case.target.len(),
+        };
+        self.table.derive("case", "conformance", |_| {
+            let classification = task == Task::Classification;
+            let (y, last) = if classification {
+                (&case.label, &case.last_label)
+            } else {
+                (&case.target, &case.last_value)
+            };
+            let y = y[rows.clone()].to_vec();
+            let x = if inputs == Inputs::LastKnown {
+                Array2::from_shape_fn((rows.len(), 1), |(r, _)| last[rows.start + r])
+            } else {
+                let picked: Vec<usize> = rows.collect();
+                case.x.select(ndarray::Axis(0), &picked)
+            };
+            let design = named(x)?;
+            if classification {
+                Training::classification(design, y)
+            } else {
+                Training::regression(design, y)
+            }
+        })
+    }
+
+    /// Every way in which an entry can be run, with its answer.
+    fn answers(
+        &self,
+        r: &Resolved,
+        given: &ParamMap,
+        case: &Case,
+        seed: u64,
+    ) -> Vec<(&'static str, Result<RunResult, FitError>)> {
+        let still = || 0.0;
+        let mut all = Vec::new();
+        match r.entry.engine {
+            Engine::Supervised { .. } => {
+                for task in supervised_tasks(r) {
+                    let inputs = r.entry.card.inputs;
+                    let run = || {
+                        let train = self.training(case, inputs, task, Rows::Train)?;
+                        let test = self.training(case, inputs, task, Rows::Test)?;
+                        run::run_supervised(r, given, &train, &test, seed, &still)
+                    };
+                    all.push((task.as_str(), run()));
+                }
+            }
+            Engine::Clustering { .. } => {
+                let run = || {
+                    let data = self
+                        .table
+                        .derive("case", "conformance", |_| named(case.x.clone()))?;
+                    run::run_clustering(r, given, &data, seed, &still)
+                };
+                all.push(("clustering", run()));
+            }
+            Engine::Indicator { .. } => {
+                let run = || {
+                    let bars = self.bars.derive("case", "conformance", |_| {
+                        Ok::<_, FitError>(case.bars.clone())
+                    })?;
+                    run::run_indicator(r, given, &bars, &still)
+                };
+                all.push(("indicator", run()));
+            }
+        }
+        if r.entry.forecast.is_some() {
+            let run = || {
+                let series = self.table.derive("case", "conformance", |_| {
+                    Sequence::new("target", case.target.clone())
+                })?;
+                run::run_forecast(r, given, &series, 3, &still)
+            };
+            all.push(("forecasting", run()));
+        }
+        all
+    }
+}
+
+type Fallible<T> = Result<Verified<T>, FitError>;
+
+#[derive(Clone, Copy)]
+enum Rows {
+    Train,
+    Test,
+}
+
+/// Numbers that a rule may bend before an entry sees them.
+#[derive(Clone)]
+struct Case {
+    x: Array2<f64>,
+    target: Vec<f64>,
+    label: Vec<f64>,
+    last_value: Vec<f64>,
+    last_label: Vec<f64>,
+    /// Rows before this are training rows.
+    train: usize,
+    bars: Bars,
+}
+
+impl Case {
+    /// The same with columns and everything else multiplied.
+    fn scaled(&self, by: f64) -> Self {
+        let all = |v: &[f64]| v.iter().map(|v| v * by).collect::<Vec<f64>>();
+        let some = |v: &Option<Vec<f64>>| v.as_deref().map(all);
+        Self {
+            x: &self.x * by,
+            target: all(&self.target),
+            last_value: all(&self.last_value),
+            bars: Bars {
+                open: some(&self.bars.open),
+                high: some(&self.bars.high),
+                low: some(&self.bars.low),
+                close: all(&self.bars.close),
+                volume: self.bars.volume.clone(),
+            },
+            ..self.clone()
+        }
+    }
+
+    /// The same with these training rows and bars only; test rows stay.
+    fn first(&self, rows: usize) -> Self {
+        let keep: Vec<usize> = (0..rows).chain(self.train..self.target.len()).collect();
+        let pick = |v: &[f64]| keep.iter().map(|i| v[*i]).collect::<Vec<f64>>();
+        let cut = |v: &Option<Vec<f64>>| v.as_ref().map(|v| v[..rows.min(v.len())].to_vec());
+        let b = &self.bars;
+        Self {
+            x: self.x.select(ndarray::Axis(0), &keep),
+            target: pick(&self.target),
+            label: pick(&self.label),
+            last_value: pick(&self.last_value),
+            last_label: pick(&self.last_label),
+            train: rows,
+            bars: Bars {
+                open: cut(&b.open),
+                high: cut(&b.high),
+                low: cut(&b.low),
+                close: b.close[..rows.min(b.len())].to_vec(),
+                volume: cut(&b.volume),
+            },
+        }
+    }
+}
+
+fn named(x: Array2<f64>) -> Result<Design, FitError> {
+    let names = (0..x.ncols()).map(|c| format!("x{c}")).collect();
+    Design::new(x, names)
+}
+
+/// A supervised entry with another task than these two, a signal say, is run as a regression.
+fn supervised_tasks(r: &Resolved) -> Vec<Task> {
+    let own = r.entry.card.tasks.iter().copied();
+    let learned: Vec<Task> = own
+        .filter(|t| matches!(t, Task::Regression | Task::Classification))
+        .collect();
+    if learned.is_empty() {
+        vec![Task::Regression]
+    } else {
+        learned
+    }
+}
+
+// ---- rules -------------------------------------------------------------------------------------
+
+fn card_complete(_: &Suite, r: &Resolved) -> Result<(), String> {
+    let c = r.entry.card;
+    let texts = [
+        ("id", c.id),
+        ("family", c.family),
+        ("title", c.title),
+        ("summary", c.summary),
+        ("formula", c.formula),
+        ("data", c.data),
+        ("cost", c.cost),
+        ("fails_when", c.fails_when),
+        ("not_claimed", c.not_claimed),
+        ("source", c.source),
+        ("reference", c.reference),
+    ];
+    if let Some((name, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
+        return Err(format!("{name} is empty"));
+    }
+    if c.tasks.is_empty() || c.evidence.is_empty() {
+        return Err("it has no task or no evidence".into());
+    }
+    let evidence = c
+        .evidence
+        .iter()
+        .flat_map(|e| [e.against, e.cases, e.tolerance]);
+    let outputs = c.outputs.iter().flat_map(|(name, help)| [*name, *help]);
+    let presets = c.presets.iter().flat_map(|p| [p.id, p.title]);
+    if evidence
+        .chain(outputs)
+        .chain(presets)
+        .any(|t| t.trim().is_empty())
+    {
+        return Err("evidence, an output or a preset has an empty field".into());
+    }
+    match (r.entry.params)().iter().find(|p| p.help.trim().is_empty()) {
+        Some(p) => Err(format!("parameter {} has no help", p.name)),
+        None => Ok(()),
+    }
+}
+
+fn defaults_valid(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let params = r.params(&ParamMap::new()).map_err(|e| e.to_string())?;
+    for spec in r.catalogue_entry().params {
+        if params.get(&spec.name) != Some(&spec.default) {
+            return Err(format!("{} is not the default it states", spec.name));
+        }
+        if let Some(v) = spec.default.as_f64()
+            && !in_range(&spec, v)
+        {
+            return Err(format!("the default of {} is out of its range", spec.name));
+        }
+    }
+    for (task, answer) in suite.answers(r, &ParamMap::new(), &suite.case()?, 0) {
+        let answer = answer.map_err(|e| format!("{task}: {e}"))?;
+        finite_answer(&answer).map_err(|e| format!("{task}: {e}"))?;
+    }
+    Ok(())
+}
+
+fn in_range(spec: &ParamSpec, v: f64) -> bool {
+    let over = spec
+        .min
+        .is_none_or(|m| v > m || (v == m && !spec.min_exclusive));
+    let under = spec
+        .max
+        .is_none_or(|m| v < m || (v == m && !spec.max_exclusive));
+    over && under
+}
+
+/// No number of an answer is missing, but those that are missing on purpose: warm-ups, and the
+/// predictions of an entry that states positions.
+fn finite_answer(answer: &RunResult) -> Result<(), String> {
+    fn missing(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Array(all) => all.iter().any(missing),
+            Value::Object(all) => all.values().any(missing),
+            _ => false,
+        }
+    }
+    let positions = answer.outputs.contains_key("positions");
+    let indicator = answer.metrics.is_empty() && !answer.outputs.contains_key("forecast");
+    for (name, value) in &answer.outputs {
+        let on_purpose = indicator || (positions && name == "predictions");
+        if missing(value) && !on_purpose {
+            return Err(format!("output {name} has a number that is not finite"));
+        }
+    }
+    Ok(())
+}
+
+fn outputs_as_listed(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let listed: BTreeSet<String> = r
+        .catalogue_entry()
+        .outputs
+        .into_iter()
+        .map(|o| o.name)
+        .collect();
+    let mut given = BTreeSet::new();
+    for (task, answer) in suite.answers(r, &ParamMap::new(), &suite.case()?, 0) {
+        let answer = answer.map_err(|e| format!("{task}: {e}"))?;
+        given.extend(answer.outputs.keys().cloned());
+    }
+    if listed == given {
+        Ok(())
+    } else {
+        Err(format!("listed {listed:?}, given {given:?}"))
+    }
+}
+
+/// What may not be accepted for a parameter.
+fn bad_values(spec: &ParamSpec) -> Vec<Value> {
+    let mut bad = vec![json!([1]), json!("no such word")];
+    if !spec.optional {
+        bad.push(Value::Null);
+    }
+    if !matches!(spec.kind, ParamKind::Float | ParamKind::Integer) {
+        bad.push(json!(0.5));
+        return bad;
+    }
+    bad.extend([json!("NaN"), json!("inf"), json!(true)]);
+    if let Some(min) = spec.min {
+        bad.push(json!(if spec.min_exclusive { min } else { min - 1.0 }));
+        bad.push(json!((min - 1.0).to_string()));
+    }
+    if let Some(max) = spec.max {
+        bad.push(json!(if spec.max_exclusive {
+            max
+        } else {
+            max * 2.0 + 1.0
+        }));
+    }
+    if spec.kind == ParamKind::Integer {
+        bad.push(json!(spec.min.unwrap_or(1.0) + 0.5));
+    }
+    bad
+}
+
+fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
+    for spec in (r.entry.params)() {
+        for value in bad_values(&spec) {
+            let given = ParamMap::from_iter([(spec.name.clone(), value.clone())]);
+            match r.params(&given) {
+                Ok(_) => return Err(format!("{} = {value} is accepted", spec.name)),
+                Err(e) if e.field != spec.name => {
+                    return Err(format!("{} = {value} is refused as {}", spec.name, e.field));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    let unknown = ParamMap::from_iter([("no_such_parameter".to_owned(), json!(1))]);
+    match r.params(&unknown) {
+        Err(e) if e.field == "no_such_parameter" => Ok(()),
+        _ => Err("an unknown parameter is accepted".into()),
+    }
+}
+
+/// Values to try in place of the default.
+fn other_values(spec: &ParamSpec) -> Vec<Value> {
+    let mut all: Vec<Value> = match spec.kind {
+        ParamKind::Boolean => vec![json!(true), json!(false)],
+        ParamKind::Choice | ParamKind::Text => spec.choices.iter().map(|c| json!(c)).collect(),
+        ParamKind::Integer | ParamKind::Float => {
+            let d = spec.default.as_f64().unwrap_or(1.0);
+            let mut numbers = vec![d * 2.0, d / 2.0, d + 1.0, d - 1.0, d * 10.0, d / 10.0];
+            numbers.extend([
+                0.5, 0.1, 0.01, 0.9, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 50.0,
+            ]);
+            numbers.extend(spec.min.iter().chain(&spec.max));
+            if spec.kind == ParamKind::Integer {
+                numbers.iter_mut().for_each(|n| *n = n.round());
+            }
+            // Not a test of patience.
+            numbers.retain(|n| in_range(spec, *n) && n.abs() <= 1e6);
+            numbers.into_iter().map(|n| json!(n)).collect()
+        }
+    };
+    if spec.optional {
+        all.push(Value::Null);
+    }
+    all.retain(|v| *v != spec.default);
+    all
+}
+
+fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    let specs = (r.entry.params)();
+    // A parameter may matter beside a value of another one only.
+    let mut contexts = vec![ParamMap::new()];
+    for spec in &specs {
+        for value in other_values(spec).into_iter().take(2) {
+            contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
+        }
+    }
+    'each: for spec in &specs {
+        for context in contexts.iter().filter(|c| !c.contains_key(&spec.name)) {
+            let before = suite.answers(r, context, &case, 0);
+            for value in other_values(spec) {
+                let mut given = context.clone();
+                given.insert(spec.name.clone(), value);
+                let after = suite.answers(r, &given, &case, 0);
+                let changed = before
+                    .iter()
+                    .zip(&after)
+                    .any(|((_, a), (_, b))| match (a, b) {
+                        (Ok(a), Ok(b)) => a.outputs != b.outputs,
+                        // Given up sooner, say. A refusal of the value itself is no effect.
+                        (Ok(_), Err(FitError::Failed(_))) | (Err(FitError::Failed(_)), Ok(_)) => {
+                            true
+                        }
+                        _ => false,
+                    });
+                if changed {
+                    continue 'each;
+                }
+            }
+        }
+        return Err(format!("no value of {} changes an output", spec.name));
+    }
+    Ok(())
+}
+
+fn same_bits(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    let text = |seed: u64| -> String {
+        let answers = suite.answers(r, &ParamMap::new(), &case, seed);
+        let outputs: Vec<Value> = answers
+            .into_iter()
+            .filter_map(|(_, a)| Some(Value::Object(a.ok()?.outputs)))
+            .collect();
+        json!(outputs).to_string()
+    };
+    let alone = text(7);
+    let (first, second) = std::thread::scope(|s| {
+        let (a, b) = (s.spawn(|| text(7)), s.spawn(|| text(7)));
+        (a.join(), b.join())
+    });
+    if first.ok().as_ref() != Some(&alone) || second.ok().as_ref() != Some(&alone) {
+        return Err("one seed gave two answers".into());
+    }
+    match (r.entry.card.stochastic, text(8) == alone) {
+        (true, true) => Err("it says that the seed matters, and it does not".into()),
+        (false, false) => Err("it says that the seed does not matter, and it does".into()),
+        _ => Ok(()),
+    }
+}
+
+fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Supervised { fit, load } = r.entry.engine else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let steps = || -> Result<(), FitError> {
+            let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
+            let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
+            let test = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+            let model = fit(&ParamMap::new(), &train, 3)?;
+            let bytes = model.save()?;
+            let loaded = load(&bytes)?;
+            let x = test.get().x().view();
+            let (a, b) = (model.predict(x)?, loaded.predict(x)?);
+            // Debug text: NaN equals NaN there.
+            if format!("{a:?}") != format!("{b:?}") || model.outputs() != loaded.outputs() {
+                return Err(wrong("the loaded model answers differently"));
+            }
+            if loaded.save()? != bytes {
+                return Err(wrong("saved again it differs"));
+            }
+            let mut damaged = bytes.clone();
+            if let Some(last) = damaged.last_mut() {
+                *last ^= 1;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let other = text.replacen(r.entry.card.id, "another_entry", 1);
+            let later = text.replacen("\"format\":1", "\"format\":2", 1);
+            for bad in [&damaged[..], other.as_bytes(), later.as_bytes(), b"", b"{}"] {
+                if load(bad).is_ok() {
+                    return Err(wrong("a damaged or foreign file is loaded"));
+                }
+            }
+            Ok(())
+        };
+        steps().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Runs a bent case: no panic, and an error or a finite answer.
+fn survives(suite: &Suite, r: &Resolved, what: &str, case: &Case) -> Result<(), String> {
+    let answers = catch_unwind(AssertUnwindSafe(|| {
+        suite.answers(r, &ParamMap::new(), case, 0)
+    }))
+    .map_err(|_| format!("{what}: it panicked"))?;
+    for (task, answer) in answers {
+        match answer {
+            Ok(answer) => finite_answer(&answer).map_err(|e| format!("{what}, {task}: {e}"))?,
+            Err(e) if e.to_string().trim().is_empty() => {
+                return Err(format!("{what}, {task}: an error without a word"));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let real = suite.case()?;
+    for rows in [1, 2, 4] {
+        survives(suite, r, &format!("{rows} rows"), &real.first(rows))?;
+    }
+    for by in [0.0, 1e12, 1e-12, 1e160, 1e-160, 1e300] {
+        survives(suite, r, &format!("scale {by:e}"), &real.scaled(by))?;
+    }
+    let constant = |v: &[f64]| vec![v[0]; v.len()];
+    let mut flat = real.clone();
+    flat.target = constant(&flat.target);
+    flat.label = constant(&flat.label);
+    survives(suite, r, "constant target", &flat)?;
+    let mut columns = real.clone();
+    columns.x.fill(7.3);
+    let close = constant(&real.bars.close);
+    columns.bars = Bars {
+        open: Some(close.clone()),
+        high: Some(close.clone()),
+        low: Some(close.clone()),
+        close,
+        volume: Some(vec![0.0; real.bars.len()]),
+    };
+    survives(suite, r, "constant columns", &columns)?;
+    let mut collinear = real.clone();
+    for mut row in collinear.x.rows_mut() {
+        row[1] = row[0];
+        row[2] = row[0] + row[3];
+    }
+    survives(suite, r, "collinear columns", &collinear)?;
+    let mut one = real.clone();
+    for i in 0..one.target.len() {
+        // Row 0 over and over.
+        let first = one.x.row(0).to_owned();
+        one.x.row_mut(i).assign(&first);
+        one.target[i] = one.target[0];
+    }
+    survives(suite, r, "equal rows", &one)?;
+    let mut holes = real.clone();
+    holes.x[[2, 1]] = f64::NAN;
+    holes.target[1] = f64::INFINITY;
+    holes.last_value[3] = f64::NAN;
+    holes.last_label[3] = f64::NAN;
+    holes.bars.close[4] = f64::NAN;
+    let answers = suite.answers(r, &ParamMap::new(), &holes, 0);
+    // An entry that is fed neither features nor target may not see some of the holes.
+    for (task, answer) in answers {
+        if answer.is_ok() {
+            return Err(format!("{task}: a NaN or an infinity was accepted"));
+        }
+    }
+    let mut uneven = real.clone();
+    uneven.bars.close.pop();
+    let mut bare = real.clone();
+    bare.bars = Bars {
+        close: real.bars.close.clone(),
+        ..Bars::default()
+    };
+    let mut empty = real.clone();
+    empty.bars = Bars::default();
+    empty.x = Array2::zeros((0, real.x.ncols()));
+    for (what, case) in [("uneven", uneven), ("bare", bare)] {
+        survives(suite, r, &format!("{what} bars"), &case)?;
+    }
+    // The supervised tables are built from the target, which is not empty here.
+    if !matches!(r.entry.engine, Engine::Supervised { .. }) {
+        for (task, answer) in suite.answers(r, &ParamMap::new(), &empty, 0) {
+            if task != "forecasting" && answer.is_ok() {
+                return Err(format!("{task}: no row at all was accepted"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Supervised { fit, .. } = r.entry.engine else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let name = task.as_str();
+        let train = suite
+            .training(&case, r.entry.card.inputs, task, Rows::Train)
+            .map_err(|e| e.to_string())?;
+        let model = fit(&ParamMap::new(), &train, 0).map_err(|e| format!("{name}: {e}"))?;
+        let x = train.get().x();
+        let wide = Array2::zeros((2, x.ncols() + 1));
+        if model.predict(wide.view()).is_ok() || model.predict(Array2::zeros((1, 0)).view()).is_ok()
+        {
+            return Err(format!("{name}: a table of another width is predicted"));
+        }
+        let mut holes = x.clone();
+        holes[[1, 0]] = f64::NAN;
+        if model.predict(holes.view()).is_ok() {
+            return Err(format!("{name}: a NaN is predicted from"));
+        }
+        let none = Array2::zeros((0, x.ncols()));
+        match model.predict(none.view()) {
+            Ok(p) if p.values.is_empty() => {}
+            _ => return Err(format!("{name}: no rows do not give no predictions")),
+        }
+    }
+    Ok(())
+}
+
+fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    match r.entry.engine {
+        Engine::Clustering { .. } => Ok(()),
+        Engine::Indicator { .. } => {
+            let whole = suite.answers(r, &ParamMap::new(), &case, 0);
+            let (_, Ok(whole)) = &whole[0] else {
+                return Err("it fails on the real bars".into());
+            };
+            for cut in (1..case.bars.len()).step_by(7) {
+                let part = suite.answers(r, &ParamMap::new(), &case.first(cut), 0);
+                let (_, Ok(part)) = &part[0] else {
+                    return Err(format!("it fails on the first {cut} bars"));
+                };
+                for (name, column) in &part.outputs {
+                    let full = whole.outputs.get(name).and_then(Value::as_array);
+                    if full.and_then(|f| f.get(..cut)) != column.as_array().map(Vec::as_slice) {
+                        return Err(format!("bars after {cut} change {name} before them"));
+                    }
+                }
+            }
+            Ok(())
+        }
+        Engine::Supervised { fit, .. } => {
+            for task in supervised_tasks(r) {
+                let steps = || -> Result<bool, FitError> {
+                    let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
+                    let test = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+                    let model = fit(&ParamMap::new(), &train, 0)?;
+                    let x = test.get().x();
+                    let whole = model.predict(x.view())?;
+                    for (i, row) in x.axis_chunks_iter(ndarray::Axis(0), 1).enumerate() {
+                        let one = model.predict(row)?;
+                        let same = one.values[0].to_bits() == whole.values[i].to_bits()
+                            && one.probabilities.map(|p| p.row(0).to_vec())
+                                == whole.probabilities.as_ref().map(|p| p.row(i).to_vec());
+                        if !same {
+                            return Ok(false);
+                        }
+                    }
+                    Ok(true)
+                };
+                if !steps().map_err(|e| e.to_string())? {
+                    return Err(format!(
+                        "{}: a row is predicted differently beside others",
+                        task.as_str()
+                    ));
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// On shuffled targets no figure may look good, on average over a few shuffles: r² stays under 0.1,
+/// accuracy within 0.1 of the share of the commonest label.
+fn no_skill_on_shuffled(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    const SHUFFLES: u64 = 6;
+    if !matches!(r.entry.engine, Engine::Supervised { .. }) {
+        return Ok(());
+    }
+    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+    for seed in 0..SHUFFLES {
+        let mut case = suite.case()?;
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        case.target.shuffle(&mut random);
+        case.label.shuffle(&mut random);
+        let test = &case.label[case.train..];
+        let ones = test.iter().filter(|l| **l == test[0]).count() as f64 / test.len() as f64;
+        for (task, answer) in suite.answers(r, &ParamMap::new(), &case, 0) {
+            let Ok(answer) = answer else { continue };
+            let skill = match task {
+                "regression" => answer.metrics.get("r2").copied().flatten(),
+                "classification" => answer
+                    .metrics
+                    .get("accuracy")
+                    .copied()
+                    .flatten()
+                    .map(|a| a - ones.max(1.0 - ones)),
+                _ => None,
+            };
+            if let Some(skill) = skill {
+                *sums.entry(task).or_default() += skill / SHUFFLES as f64;
+            }
+        }
+    }
+    match sums.iter().find(|(_, skill)| **skill > 0.1) {
+        Some((task, skill)) => Err(format!("{task}: skill {skill:.3} on shuffled targets")),
+        None => Ok(()),
+    }
+}
+
+// ---- real numbers ------------------------------------------------------------------------------
+
+/// Named columns out of a CSV.
+#[derive(Debug, Clone)]
+struct Sheet {
+    names: Vec<String>,
+    columns: Vec<Vec<f64>>,
+}
+
+impl Sheet {
+    fn admit(what: &str, csv: &str) -> Result<Verified<Self>, String> {
+        let mut lines = csv.lines();
+        let head = lines.next().unwrap_or_default();
+        let names: Vec<String> = head.split(',').skip(1).map(str::to_owned).collect();
+        let mut columns = vec![Vec::new(); names.len()];
+        for line in lines {
+            for (column, cell) in columns.iter_mut().zip(line.split(',').skip(1)) {
+                let value: f64 = cell.parse().map_err(|e| format!("{what}: {cell}: {e}"))?;
+                column.push(value);
+            }
+        }
+        Gate::admit(Arrival {
+            origin: "user_provided".into(),
+            request: format!("{what} of the conformance suite"),
+            promised_sha256: None,
+            content: Self { names, columns },
+        })
+        .map(|admitted| admitted.verified)
+        .map_err(|refused| refused.refusal.reason)
+    }
+
+    fn column(&self, name: &str) -> Result<&[f64], String> {
+        let at = self.names.iter().position(|n| n == name);
+        at.map(|i| self.columns[i].as_slice())
+            .ok_or_else(|| format!("there is no column {name}"))
+    }
+}
+
+impl Content for Sheet {
+    fn digest(&self, d: &mut Digest) {
+        for (name, column) in self.names.iter().zip(&self.columns) {
+            d.text(name).floats(column);
+        }
+    }
+}
+
+impl Admissible for Sheet {
+    fn inspect(self) -> Inspection<Self> {
+        let rows = self.columns.first().map_or(0, Vec::len) as u64;
+        Inspection {
+            usable: self,
+            report: QualityReport {
+                score: 100.0,
+                rows,
+                usable: rows,
+                quarantined: 0,
+                counts: BTreeMap::new(),
+                findings: Vec::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! What models are fed: checked once at construction, so that a fit starts with mathematics.
+
+use crate::error::FitError;
+use mltrainer_compliance::{Content, Digest};
+use mltrainer_types::catalogue::Task;
+use ndarray::Array2;
+
+/// A table of finite numbers, rows x columns, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Design {
+    x: Array2<f64>,
+    names: Vec<String>,
+}
+
+impl Design {
+    /// A table from a row-major matrix and one name a column.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] naming the first cell that is NaN or infinite, or the number of names.
+    pub fn new(x: Array2<f64>, names: Vec<String>) -> Result<Self, FitError> {
+        if names.len() != x.ncols() {
+            return Err(FitError::Data(format!(
+                "{} names for {} columns",
+                names.len(),
+                x.ncols()
+            )));
+        }
+        if let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            return Err(FitError::Data(format!(
+                "column \"{}\" row {}: {value} is not a finite number",
+                names[col],
+                row + 1
+            )));
+        }
+        Ok(Self { x, names })
+    }
+
+    /// The matrix, rows x columns.
+    #[must_use]
+    pub fn x(&self) -> &Array2<f64> {
+        &self.x
+    }
+
+    /// Column names, in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.x.nrows()
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.x.ncols()
+    }
+}
+
+impl Content for Design {
+    fn digest(&self, d: &mut Digest) {
+        d.int(self.x.nrows() as i64);
+        for name in &self.names {
+            d.text(name);
+        }
+        for &v in &self.x {
+            d.float(v);
+        }
+    }
+}
+
+/// Class labels: the distinct labels in ascending order and, for each row, the index of its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// Distinct labels, ascending.
+    pub classes: Vec<i64>,
+    /// Index into `classes`, one a row.
+    pub codes: Vec<usize>,
+}
+
+impl Labels {
+    /// Labels from whole numbers.
+    #[must_use]
+    pub fn new(labels: &[i64]) -> Self {
+        let mut classes = labels.to_vec();
+        classes.sort_unstable();
+        classes.dedup();
+        let codes = labels
+            .iter()
+            .map(|l| classes.binary_search(l).unwrap_or_default())
+            .collect();
+        Self { classes, codes }
+    }
+}
+
+/// A table with its target: rows of `x` and of the target agree, and every value is finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    design: Design,
+    y: Vec<f64>,
+    labels: Option<Labels>,
+}
+
+impl Training {
+    /// A regression problem.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when lengths differ, there is no row, or a target is not finite.
+    pub fn regression(design: Design, y: Vec<f64>) -> Result<Self, FitError> {
+        check_target(&design, &y)?;
+        Ok(Self {
+            design,
+            y,
+            labels: None,
+        })
+    }
+
+    /// A classification problem; the targets must be whole numbers.
+    ///
+    /// # Errors
+    /// As [`Training::regression`], and when a label is not a whole number.
+    pub fn classification(design: Design, y: Vec<f64>) -> Result<Self, FitError> {
+        check_target(&design, &y)?;
+        let mut whole = Vec::with_capacity(y.len());
+        for (row, &v) in y.iter().enumerate() {
+            if v.fract() != 0.0 || v.abs() > 1e15 {
+                return Err(FitError::Data(format!(
+                    "target row {}: label {v} is not a whole number",
+                    row + 1
+                )));
+            }
+            whole.push(v as i64);
+        }
+        Ok(Self {
+            design,
+            y,
+            labels: Some(Labels::new(&whole)),
+        })
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn design(&self) -> &Design {
+        &self.design
+    }
+
+    /// The matrix, rows x columns.
+    #[must_use]
+    pub fn x(&self) -> &Array2<f64> {
+        self.design.x()
+    }
+
+    /// The target, one a row.
+    #[must_use]
+    pub fn y(&self) -> &[f64] {
+        &self.y
+    }
+
+    /// The labels of a classification problem.
+    #[must_use]
+    pub fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
+    }
+
+    /// Regression or classification.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        if self.labels.is_some() {
+            Task::Classification
+        } else {
+            Task::Regression
+        }
+    }
+}
+
+impl Content for Training {
+    fn digest(&self, d: &mut Digest) {
+        self.design.digest(d);
+        d.floats(&self.y).int(i64::from(self.labels.is_some()));
+    }
+}
+
+fn check_target(design: &Design, y: &[f64]) -> Result<(), FitError> {
+    if y.len() != design.rows() {
+        return Err(FitError::Data(format!(
+            "{} rows of features but {} targets",
+            design.rows(),
+            y.len()
+        )));
+    }
+    if y.is_empty() {
+        return Err(FitError::Data("there is no row to learn from".into()));
+    }
+    if let Some(row) = y.iter().position(|v| !v.is_finite()) {
+        return Err(FitError::Data(format!(
+            "target row {}: {} is not a finite number",
+            row + 1,
+            y[row]
+        )));
+    }
+    Ok(())
+}
+
+/// Bars as columns of equal length, finite, oldest first. A column the source does not have is
+/// absent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Bars {
+    /// Open.
+    pub open: Option<Vec<f64>>,
+    /// High.
+    pub high: Option<Vec<f64>>,
+    /// Low.
+    pub low: Option<Vec<f64>>,
+    /// Close.
+    pub close: Vec<f64>,
+    /// Volume in shares.
+    pub volume: Option<Vec<f64>>,
+}
+
+impl Content for Bars {
+    fn digest(&self, d: &mut Digest) {
+        for column in [&self.open, &self.high, &self.low, &self.volume] {
+            d.int(i64::from(column.is_some()));
+            d.floats(column.as_deref().unwrap_or_default());
+        }
+        d.floats(&self.close);
+    }
+}
+
+impl Bars {
+    /// Number of bars.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.close.len()
+    }
+
+    /// Whether there is no bar.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.close.is_empty()
+    }
+
+    /// A column by name, or which one is missing.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when the source does not have it.
+    pub fn column<'a>(
+        &self,
+        name: &str,
+        column: &'a Option<Vec<f64>>,
+    ) -> Result<&'a [f64], FitError> {
+        column
+            .as_deref()
+            .ok_or_else(|| FitError::Data(format!("the bars have no column \"{name}\"")))
+    }
+
+    /// Columns are of one length, not empty and finite.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] naming the first column and row that is not.
+    pub fn check(&self) -> Result<(), FitError> {
+        if self.is_empty() {
+            return Err(FitError::Data("there is no bar".into()));
+        }
+        let close = Some(&self.close);
+        let columns = [
+            ("open", self.open.as_ref()),
+            ("high", self.high.as_ref()),
+            ("low", self.low.as_ref()),
+            ("close", close),
+            ("volume", self.volume.as_ref()),
+        ];
+        for (name, column) in columns {
+            let Some(column) = column else { continue };
+            if column.len() != self.len() {
+                return Err(FitError::Data(format!(
+                    "column \"{name}\" has {} rows, close has {}",
+                    column.len(),
+                    self.len()
+                )));
+            }
+            check_finite(name, column)?;
+        }
+        Ok(())
+    }
+}
+
+/// One series of finite numbers, oldest first, with its name; never empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sequence {
+    name: String,
+    values: Vec<f64>,
+}
+
+impl Sequence {
+    /// A series under a name.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when it is empty, or naming the first row that is not finite.
+    pub fn new(name: impl Into<String>, values: Vec<f64>) -> Result<Self, FitError> {
+        let name = name.into();
+        if values.is_empty() {
+            return Err(FitError::Data(format!("column \"{name}\" has no row")));
+        }
+        check_finite(&name, &values)?;
+        Ok(Self { name, values })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The values, oldest first.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+}
+
+impl Content for Sequence {
+    fn digest(&self, d: &mut Digest) {
+        d.text(&self.name).floats(&self.values);
+    }
+}
+
+fn check_finite(name: &str, column: &[f64]) -> Result<(), FitError> {
+    match column.iter().position(|v| !v.is_finite()) {
+        Some(row) => Err(FitError::Data(format!(
+            "column \"{name}\" row {}: {} is not a finite number",
+            row + 1,
+            column[row]
+        ))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,36 @@
+//! The core of the catalogue: what an entry is, what it takes and gives, and how all entries are
+//! held to the same rules. It knows no concrete model.
+//!
+//! An author writes a handle, `params!`, a fitted state and one of the typed traits in [`model`];
+//! [`entry::Entry`] erases the types, [`registry::Registry`] finds entries and presets by id.
+
+pub mod card;
+pub mod design;
+pub mod entry;
+pub mod error;
+pub mod markdown;
+pub mod model;
+pub mod params;
+pub mod registry;
+pub mod run;
+pub mod score;
+pub mod suggest;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use card::{Card, Inputs, Preset};
+pub use design::{Bars, Design, Labels, Sequence, Training};
+pub use entry::{Engine, Entry, Fitted, ParamMap};
+pub use error::{FitError, ParamError};
+pub use model::{
+    Clusterer, Columns, Forecaster, Indicator, Outputs, Prediction, Predictor, Supervised,
+};
+pub use params::Params;
+pub use registry::{Registry, Resolved};
+
+/// What the macros name, so that an author's crate needs no import for them.
+pub mod reexport {
+    pub use mltrainer_types::catalogue::{ParamKind, ParamSpec};
+    pub use serde_json::Value;
+}

@@ -1,0 +1,134 @@
+//! The typed traits an author implements.
+
+use crate::card::Card;
+use crate::design::{Bars, Design, Training};
+use crate::error::FitError;
+use crate::params::Params;
+use ndarray::{Array2, ArrayView2};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+/// Named outputs of a fit, as they appear under `outputs`.
+pub type Outputs = Map<String, Value>;
+
+/// Columns of an indicator, one value a bar, `None` while warming up, in the order of the card.
+pub type Columns = Vec<(&'static str, Vec<Option<f64>>)>;
+
+/// What a fitted model says of new rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Prediction {
+    /// One a row: the value, or for a classifier the label. NaN when the model gives positions only.
+    pub values: Vec<f64>,
+    /// Rows x classes, classes as in `classes`.
+    pub probabilities: Option<Array2<f64>>,
+    /// Labels of the columns of `probabilities`.
+    pub classes: Vec<i64>,
+    /// Standard deviation of the value, one a row, where the model has one.
+    pub std: Option<Vec<f64>>,
+    /// A position in [-1, 1] a row, for an entry that states one without a forecast.
+    pub positions: Option<Vec<f64>>,
+}
+
+impl Prediction {
+    /// Values alone.
+    #[must_use]
+    pub fn values(values: Vec<f64>) -> Self {
+        Self {
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// Probabilities, rows x classes; the value is the most probable label, the smallest in a tie.
+    #[must_use]
+    pub fn probabilities(probabilities: Array2<f64>, classes: Vec<i64>) -> Self {
+        let values = probabilities
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let mut best = 0;
+                for (k, p) in row.iter().enumerate() {
+                    if *p > row[best] {
+                        best = k;
+                    }
+                }
+                classes[best] as f64
+            })
+            .collect();
+        Self {
+            values,
+            probabilities: Some(probabilities),
+            classes,
+            ..Self::default()
+        }
+    }
+}
+
+/// A fitted supervised model.
+pub trait Predictor: Send + Sync {
+    /// Predictions for rows of the same width as in training; every value of `x` is finite.
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when no finite answer exists.
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError>;
+
+    /// What the fit found: coefficients, importances, ...; names as in the card.
+    fn outputs(&self) -> Outputs;
+}
+
+/// A regression or classification model.
+pub trait Supervised: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// Fitted state.
+    type Fitted: Predictor + Serialize + DeserializeOwned + 'static;
+    /// The card.
+    const CARD: &'static Card;
+
+    /// Learns from rows that are finite and of matching shape.
+    ///
+    /// # Errors
+    /// [`FitError`] when the method has no answer on this data; never a panic.
+    fn fit(params: &Self::Params, data: &Training, seed: u64) -> Result<Self::Fitted, FitError>;
+}
+
+/// A clustering.
+pub trait Clusterer: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// The card.
+    const CARD: &'static Card;
+
+    /// Groups the rows: `labels` (one a row) and what else the card names.
+    ///
+    /// # Errors
+    /// [`FitError`] when the method has no answer on this data; never a panic.
+    fn cluster(params: &Self::Params, data: &Design, seed: u64) -> Result<Outputs, FitError>;
+}
+
+/// An indicator: one value a bar from bars up to that one.
+pub trait Indicator: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// The card.
+    const CARD: &'static Card;
+
+    /// Columns of one value a bar.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when a column it needs is absent.
+    fn compute(params: &Self::Params, bars: &Bars) -> Result<Columns, FitError>;
+}
+
+/// A model of one series.
+pub trait Forecaster: 'static {
+    /// Parameters.
+    type Params: Params;
+
+    /// `forecast`, `horizon` values after the last one, and what else the card names. `y` is not
+    /// empty and finite, oldest first; `horizon` is at least 1.
+    ///
+    /// # Errors
+    /// [`FitError`] when the method has no answer on this series; never a panic.
+    fn forecast(params: &Self::Params, y: &[f64], horizon: usize) -> Result<Outputs, FitError>;
+}

@@ -1,0 +1,253 @@
+//! One way to run anything: from verified data to the outputs and figures of the contract.
+//!
+//! **Seed.** A stochastic entry declares a parameter `seed` that is `none` by default. A given
+//! `seed` wins; otherwise the one handed in is used (a trial hands in one for each step, a single
+//! run 0). The parameters of the result state the seed that was used.
+//!
+//! **Time.** No clock is read here: `clock` gives milliseconds from any fixed moment.
+
+use crate::design::{Bars, Design, Sequence, Training};
+use crate::entry::{Engine, Fitted, ParamMap};
+use crate::error::FitError;
+use crate::model::{Outputs, Prediction};
+use crate::registry::Resolved;
+use crate::score::{self, Metrics};
+use mltrainer_compliance::{Lineage, Verified};
+use mltrainer_types::catalogue::Task;
+use mltrainer_types::finite;
+use mltrainer_types::run::{RunResult, Timing};
+use serde_json::{Map, Value};
+
+/// The seed that applies: the parameter `seed` when it is given, else the one handed in.
+#[must_use]
+pub fn effective_seed(given: Option<usize>, handed_in: u64) -> u64 {
+    given.map_or(handed_in, |s| s as u64)
+}
+
+/// Fits on the training rows and predicts the test rows.
+///
+/// Outputs: `predictions` (null where the entry gives none), `probabilities` by label, `positions`,
+/// `predictions_std`, and those of the fit. Figures: `rmse mae r2` or `accuracy log_loss roc_auc`
+/// of the test rows, and of the training rows with the prefix `train_`.
+///
+/// # Errors
+/// [`FitError`] when the entry is of another kind, the tables do not match, a parameter is refused,
+/// or the fit fails.
+pub fn run_supervised(
+    resolved: &Resolved,
+    given: &ParamMap,
+    train: &Verified<Training>,
+    test: &Verified<Training>,
+    seed: u64,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Supervised { fit, .. } = resolved.entry.engine else {
+        return Err(wrong_kind(
+            resolved,
+            "is not fitted to a target: use --data",
+        ));
+    };
+    let params = resolved.params(given)?;
+    let (names, tested) = (train.get().design().names(), test.get().design().names());
+    if names != tested {
+        return Err(FitError::Data(format!(
+            "the test table has columns {} where the training table has {}",
+            tested.join(", "),
+            names.join(", ")
+        )));
+    }
+    let (train_y, test_y) = (train.get(), test.get());
+    let t0 = clock();
+    let model = fit(&params, train, seed)?;
+    let t1 = clock();
+    let prediction = model.predict(test_y.x().view())?;
+    let t2 = clock();
+    let fitted = model.predict(train_y.x().view())?;
+
+    let mut metrics = Metrics::new();
+    figures(&mut metrics, "", test_y, &prediction);
+    figures(&mut metrics, "train_", train_y, &fitted);
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params: with_seed(params, seed),
+        outputs: supervised_outputs(model.as_ref(), &prediction, train_y.task()),
+        metrics,
+        timing: timing(t0, t1, t2),
+        lineage: steps(&[train.lineage(), test.lineage()]),
+    })
+}
+
+fn figures(into: &mut Metrics, prefix: &str, data: &Training, p: &Prediction) {
+    if data.task() == Task::Classification {
+        let probabilities = p.probabilities.as_ref();
+        score::classification(into, prefix, data.y(), &p.values, probabilities, &p.classes);
+    } else {
+        score::regression(into, prefix, data.y(), &p.values);
+    }
+}
+
+fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs {
+    let mut outputs = model.outputs();
+    let predictions = if task == Task::Classification {
+        p.values
+            .iter()
+            .map(|v| finite(*v).map(|v| v as i64))
+            .map(Value::from)
+            .collect()
+    } else {
+        numbers(&p.values)
+    };
+    outputs.insert("predictions".into(), predictions);
+    if let Some(probabilities) = &p.probabilities {
+        let by_label: Map<String, Value> = p
+            .classes
+            .iter()
+            .zip(probabilities.columns())
+            .map(|(label, column)| (label.to_string(), numbers(&column.to_vec())))
+            .collect();
+        outputs.insert("probabilities".into(), Value::Object(by_label));
+    }
+    if let Some(std) = &p.std {
+        outputs.insert("predictions_std".into(), numbers(std));
+    }
+    if let Some(positions) = &p.positions {
+        outputs.insert("positions".into(), numbers(positions));
+    }
+    outputs
+}
+
+/// Groups the rows of a table. Figure: `silhouette` of the `labels`.
+///
+/// # Errors
+/// [`FitError`] when the entry is of another kind, a parameter is refused, or the method fails.
+pub fn run_clustering(
+    resolved: &Resolved,
+    given: &ParamMap,
+    data: &Verified<Design>,
+    seed: u64,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Clustering { run } = resolved.entry.engine else {
+        return Err(wrong_kind(resolved, "does not group the rows of a table"));
+    };
+    let params = resolved.params(given)?;
+    let t0 = clock();
+    let outputs = run(&params, data, seed)?;
+    let t1 = clock();
+    let labels: Vec<i64> = outputs
+        .get("labels")
+        .and_then(Value::as_array)
+        .map(|a| a.iter().filter_map(Value::as_i64).collect())
+        .unwrap_or_default();
+    let silhouette = score::silhouette(data.get().x().view(), &labels);
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params: with_seed(params, seed),
+        outputs,
+        metrics: Metrics::from([("silhouette".into(), silhouette)]),
+        timing: timing(t0, t1, t1),
+        lineage: steps(&[data.lineage()]),
+    })
+}
+
+/// Computes an indicator: its columns, one value a bar, `null` while warming up.
+///
+/// # Errors
+/// [`FitError`] when the entry is of another kind, a parameter is refused, or a column is missing.
+pub fn run_indicator(
+    resolved: &Resolved,
+    given: &ParamMap,
+    bars: &Verified<Bars>,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Indicator { run } = resolved.entry.engine else {
+        return Err(wrong_kind(resolved, "is not an indicator of bars"));
+    };
+    let params = resolved.params(given)?;
+    let t0 = clock();
+    let columns = run(&params, bars)?;
+    let t1 = clock();
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params,
+        outputs: columns
+            .into_iter()
+            .map(|(name, values)| (name.to_owned(), Value::from(values)))
+            .collect(),
+        metrics: Metrics::new(),
+        timing: timing(t0, t1, t1),
+        lineage: steps(&[bars.lineage()]),
+    })
+}
+
+/// Forecasts `horizon` values after the last one of a series: `forecast`.
+///
+/// # Errors
+/// [`FitError`] when the entry does not forecast, `horizon` is 0, a parameter is refused, or the
+/// method fails.
+pub fn run_forecast(
+    resolved: &Resolved,
+    given: &ParamMap,
+    series: &Verified<Sequence>,
+    horizon: usize,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Some(forecast) = resolved.entry.forecast else {
+        return Err(wrong_kind(
+            resolved,
+            "does not forecast one series: use --train, --test and --target",
+        ));
+    };
+    if horizon == 0 {
+        return Err(FitError::Data("horizon 0: it must be at least 1".into()));
+    }
+    let params = resolved.params(given)?;
+    let t0 = clock();
+    let outputs = forecast(&params, series, horizon)?;
+    let t1 = clock();
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params,
+        outputs,
+        metrics: Metrics::new(),
+        timing: timing(t0, t1, t1),
+        lineage: steps(&[series.lineage()]),
+    })
+}
+
+fn wrong_kind(resolved: &Resolved, what: &str) -> FitError {
+    FitError::Data(format!("{} {what}", resolved.id()))
+}
+
+/// The parameters with the seed that was used, for an entry that has one.
+fn with_seed(mut params: ParamMap, handed_in: u64) -> ParamMap {
+    if let Some(seed) = params.get_mut("seed")
+        && seed.is_null()
+    {
+        *seed = Value::from(handed_in);
+    }
+    params
+}
+
+fn timing(t0: f64, t1: f64, t2: f64) -> Timing {
+    Timing {
+        fit_ms: t1 - t0,
+        predict_ms: t2 - t1,
+    }
+}
+
+fn steps(lineages: &[&Lineage]) -> Vec<mltrainer_types::data::LineageStep> {
+    let mut all = Vec::new();
+    for step in lineages.iter().flat_map(|l| l.steps()) {
+        if !all.contains(step) {
+            all.push(step.clone());
+        }
+    }
+    all
+}
+
+/// An array of numbers, `null` where one is not finite.
+#[must_use]
+pub fn numbers(values: &[f64]) -> Value {
+    values.iter().map(|v| Value::from(finite(*v))).collect()
+}

@@ -1,0 +1,3 @@
+//! Groups of rows.
+
+pub mod kmeans;

@@ -1,0 +1,97 @@
+//! Relative strength index.
+//!
+//! What: the share of gains in all movement of the close, smoothed, from 0 to 100.
+//! Formula: RSI = 100 · G/(G + L), G and L Wilder averages of gains and losses.
+//! Data: closes; nothing before `period` changes.
+//! Cost: O(bars).
+//! Fails when: a trend lasts: it stays at its end for long.
+//! Source: Wilder, New Concepts in Technical Trading Systems (1978).
+//! Not claimed: that 30 and 70 are turning points.
+
+use super::engine::{shifted, wilder};
+use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
+use mltrainer_types::catalogue::Task;
+
+/// The handle.
+pub struct Rsi;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::indicator::<Rsi>();
+
+params! {
+    /// Parameters.
+    pub struct RsiParams {
+        /// Changes averaged.
+        period: usize = 14, within(2.0, 10_000.0);
+    }
+}
+
+const CARD: Card = Card {
+    id: "rsi",
+    family: "indicator",
+    title: "Relative strength index",
+    tasks: &[Task::Signal],
+    inputs: Inputs::Bars,
+    summary: "The share of gains in all movement of the close, smoothed, from 0 to 100.",
+    formula: "g(t) = max(close(t) - close(t - 1), 0), l(t) = max(close(t - 1) - close(t), 0); G, L: means of the first period values, then m(t) = m(t - 1) + (x(t) - m(t - 1))/period; RSI = 100 G/(G + L), 0 when nothing moved",
+    data: "Closes.",
+    cost: "O(bars)",
+    fails_when: "A trend lasts: it stays near its end for long. Its first values depend on where the series starts.",
+    not_claimed: "That values under 30 or over 70 are turning points.",
+    source: "J. W. Wilder, New Concepts in Technical Trading Systems (1978)",
+    reference: "TA-Lib 0.8, RSI",
+    outputs: &[("rsi", "0 to 100, one a bar, null for the first period bars")],
+    stochastic: false,
+    evidence: &[Evidence {
+        against: "TA-Lib 0.8, RSI",
+        cases: "rsi-14-ibm, rsi-7-aapl",
+        tolerance: "1e-8 relative",
+    }],
+    presets: &[],
+    exemptions: &[],
+};
+
+impl Indicator for Rsi {
+    type Params = RsiParams;
+    const CARD: &'static Card = &CARD;
+
+    fn compute(params: &RsiParams, bars: &Bars) -> Result<Columns, FitError> {
+        let changes = bars.close.windows(2).map(|w| w[1] - w[0]);
+        let gains: Vec<f64> = changes.clone().map(|c| c.max(0.0)).collect();
+        let losses: Vec<f64> = changes.map(|c| (-c).max(0.0)).collect();
+        let share = wilder(&gains, params.period)
+            .into_iter()
+            .zip(wilder(&losses, params.period))
+            .map(|(gain, loss)| {
+                let (gain, loss) = (gain?, loss?);
+                let all = gain + loss;
+                Some(if all > 0.0 { 100.0 * gain / all } else { 0.0 })
+            })
+            .collect();
+        // The first change belongs to the second bar.
+        Ok(vec![("rsi", shifted(share, 1))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closes(close: &[f64]) -> Bars {
+        Bars {
+            close: close.to_vec(),
+            ..Bars::default()
+        }
+    }
+
+    #[test]
+    fn by_hand() {
+        // Changes +2, -1, +1: G = 1, L = 1/2 -> 200/3; then G = 1, L = 1/4 -> 80.
+        let columns =
+            Rsi::compute(&RsiParams { period: 2 }, &closes(&[1.0, 3.0, 2.0, 3.0])).unwrap();
+        assert_eq!(columns[0].1, [None, None, Some(100.0 / 1.5), Some(80.0)]);
+        let flat = Rsi::compute(&RsiParams { period: 2 }, &closes(&[5.0; 4])).unwrap();
+        assert_eq!(flat[0].1[3], Some(0.0));
+    }
+}

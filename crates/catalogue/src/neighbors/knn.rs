@@ -1,0 +1,226 @@
+//! k nearest neighbours.
+//!
+//! What: the mean of the targets, or the shares of the labels, of the nearest training rows.
+//! Formula: ŷ = Σ wᵢ yᵢ / Σ wᵢ over the k nearest rows; w = 1 or 1/distance.
+//! Data: columns of like scale, since the distance adds them up.
+//! Cost: fit O(n p), predict O(rows n p).
+//! Fails when: columns are many: all rows are then about equally far.
+//! Source: Fix & Hodges (1951); Cover & Hart (1967).
+//! Not claimed: forecasts outside the targets of training.
+
+use super::engine::{Minkowski, nearest};
+use mltrainer_catalogue_core::card::{Evidence, Preset};
+use mltrainer_catalogue_core::{
+    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, choices, params,
+};
+use mltrainer_types::catalogue::Task;
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// The handle.
+pub struct Knn;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::supervised::<Knn>();
+
+choices! {
+    /// How much a neighbour counts.
+    pub enum Weights {
+        /// All the same.
+        Uniform = "uniform",
+        /// By the inverse of its distance; rows at distance 0 alone count when there are any.
+        Distance = "distance",
+    }
+}
+
+params! {
+    /// Parameters of the nearest neighbours.
+    pub struct KnnParams {
+        /// Number of neighbours that answer; at most as many as there are training rows.
+        n_neighbors: usize = 5, at_least(1.0);
+        /// uniform: all count the same; distance: by the inverse of the distance.
+        weights: Weights = Weights::Uniform;
+        /// Power of the Minkowski distance: 1 is Manhattan, 2 Euclidean.
+        p: f64 = 2.0, within(1.0, 100.0);
+    }
+}
+
+/// Fitted state: the training rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fitted {
+    n_neighbors: usize,
+    by_distance: bool,
+    metric: Minkowski,
+    columns: usize,
+    /// Row after row.
+    rows: Vec<f64>,
+    /// The value, or the index of the label.
+    y: Vec<f64>,
+    classes: Vec<i64>,
+}
+
+const CARD: Card = Card {
+    id: "knn",
+    family: "neighbors",
+    title: "k nearest neighbours",
+    tasks: &[Task::Regression, Task::Classification],
+    inputs: Inputs::Features,
+    summary: "Answers with the mean of the targets, or the shares of the labels, of the training rows that are nearest to the row asked for.",
+    formula: "N = the n_neighbors rows with the least (Σⱼ |xⱼ - tⱼ|^p)^(1/p), the earlier row in a tie; ŷ = Σ_N wᵢ yᵢ/Σ_N wᵢ, P(k) = Σ_N wᵢ [yᵢ = k]/Σ_N wᵢ; wᵢ = 1 or 1/distance",
+    data: "Columns of like scale: the distance adds them up, nothing is rescaled inside.",
+    cost: "fit O(n p), predict O(rows · n · p)",
+    fails_when: "Columns are many (all rows are then about equally far) or of different units (the largest decides).",
+    not_claimed: "Forecasts outside the targets of the training rows.",
+    source: "E. Fix, J. L. Hodges, Discriminatory analysis: nonparametric discrimination (1951); T. Cover, P. Hart, Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 13 (1967)",
+    reference: "scikit-learn 1.9.1, KNeighborsRegressor and KNeighborsClassifier",
+    outputs: &[],
+    stochastic: false,
+    evidence: &[Evidence {
+        against: "scikit-learn 1.9.1",
+        cases: "knn-5-uniform-spx-std, knn-10-distance-spx-std, knn-7-uniform-aapl-std, knn-5-uniform-spx-cls, knn-9-distance-spx-cls3",
+        tolerance: "predictions and probabilities 1e-8, equal labels",
+    }],
+    presets: &[
+        Preset {
+            id: "knn_3",
+            title: "3 nearest neighbours",
+            set: &[("n_neighbors", "3")],
+        },
+        Preset {
+            id: "knn_5",
+            title: "5 nearest neighbours",
+            set: &[("n_neighbors", "5")],
+        },
+        Preset {
+            id: "knn_7",
+            title: "7 nearest neighbours",
+            set: &[("n_neighbors", "7")],
+        },
+        Preset {
+            id: "knn_10",
+            title: "10 nearest neighbours",
+            set: &[("n_neighbors", "10")],
+        },
+    ],
+    exemptions: &[],
+};
+
+impl Supervised for Knn {
+    type Params = KnnParams;
+    type Fitted = Fitted;
+    const CARD: &'static Card = &CARD;
+
+    fn fit(params: &KnnParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
+        if params.n_neighbors > data.y().len() {
+            return Err(FitError::Param(ParamError {
+                field: "n_neighbors".into(),
+                reason: format!(
+                    "{} neighbours are more than the {} training rows",
+                    params.n_neighbors,
+                    data.y().len()
+                ),
+                suggestions: Vec::new(),
+            }));
+        }
+        let (y, classes) = data.labels().map_or_else(
+            || (data.y().to_vec(), Vec::new()),
+            |labels| {
+                let codes = labels.codes.iter().map(|c| *c as f64).collect();
+                (codes, labels.classes.clone())
+            },
+        );
+        Ok(Fitted {
+            n_neighbors: params.n_neighbors,
+            by_distance: params.weights == Weights::Distance,
+            metric: Minkowski { p: params.p },
+            columns: data.design().columns(),
+            rows: data.x().iter().copied().collect(),
+            y,
+            classes,
+        })
+    }
+}
+
+impl Predictor for Fitted {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let rows = Array2::from_shape_vec((self.y.len(), self.columns), self.rows.clone())
+            .map_err(|e| FitError::Failed(format!("the training rows of knn: {e}")))?;
+        let mut out = Array2::zeros((x.nrows(), self.classes.len().max(1)));
+        nearest(&rows, x, self.n_neighbors, self.metric, |i, hits| {
+            let met = hits[0].0 == 0.0;
+            let weight = |d: f64| match (self.by_distance, met) {
+                (false, _) => 1.0,
+                (true, true) => f64::from(u8::from(d == 0.0)),
+                (true, false) => 1.0 / d,
+            };
+            let all: f64 = hits.iter().map(|(d, _)| weight(*d)).sum();
+            for (d, t) in hits {
+                let share = weight(*d) / all;
+                if self.classes.is_empty() {
+                    out[[i, 0]] += share * self.y[*t];
+                } else {
+                    out[[i, self.y[*t] as usize]] += share;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(if self.classes.is_empty() {
+            Prediction::values(out.into_raw_vec_and_offset().0)
+        } else {
+            Prediction::probabilities(out, self.classes.clone())
+        })
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, classes, table};
+    use mltrainer_catalogue_core::Params as _;
+    use ndarray::array;
+
+    fn params(given: serde_json::Value) -> KnnParams {
+        KnnParams::from_map(given.as_object().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn by_hand() {
+        let data = table(&[&[0.0], &[1.0], &[4.0]], &[10.0, 20.0, 90.0]);
+        let predict = |given| {
+            let fitted = Knn::fit(&params(given), &data, 0).unwrap();
+            fitted.predict(array![[2.0], [1.0]].view()).unwrap().values
+        };
+        // Nearest to 2: 1 at distance 1, then 0 at 2 before 4 at 2 (the earlier row).
+        assert_near(
+            &predict(serde_json::json!({"n_neighbors": 2})),
+            &[15.0, 15.0],
+            1e-14,
+        );
+        // Weights 1 and 1/2 at 2; the row itself at 1.
+        let given = serde_json::json!({"n_neighbors": 2, "weights": "distance"});
+        assert_near(&predict(given), &[50.0 / 3.0, 20.0], 1e-14);
+    }
+
+    #[test]
+    fn labels_in_a_tie_take_the_smallest() {
+        let data = classes(&[&[0.0], &[2.0]], &[7.0, 3.0]);
+        let fitted = Knn::fit(&params(serde_json::json!({"n_neighbors": 2})), &data, 0).unwrap();
+        let p = fitted.predict(array![[1.0]].view()).unwrap();
+        assert_eq!((p.values, p.classes), (vec![3.0], vec![3, 7]));
+    }
+
+    #[test]
+    fn more_neighbours_than_rows_are_refused() {
+        let data = table(&[&[0.0]], &[1.0]);
+        let refused = Knn::fit(&params(serde_json::json!({})), &data, 0).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "parameter n_neighbors: 5 neighbours are more than the 1 training rows"
+        );
+    }
+}

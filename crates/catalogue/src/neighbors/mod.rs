@@ -1,0 +1,5 @@
+//! Models that answer from the nearest training rows.
+
+mod engine;
+
+pub mod knn;

@@ -1,0 +1,35 @@
+//! Small tables for the tests of entries.
+
+use mltrainer_catalogue_core::{Design, Training};
+use ndarray::Array2;
+
+/// A table from rows; columns are named a, b, c, ...
+pub(crate) fn design(rows: &[&[f64]]) -> Design {
+    let columns = rows.first().map_or(0, |r| r.len());
+    let flat: Vec<f64> = rows.iter().flat_map(|r| r.iter().copied()).collect();
+    let x = Array2::from_shape_vec((rows.len(), columns), flat).unwrap();
+    let names = ('a'..='z').take(columns).map(String::from).collect();
+    Design::new(x, names).unwrap()
+}
+
+/// A regression problem from rows.
+pub(crate) fn table(rows: &[&[f64]], y: &[f64]) -> Training {
+    Training::regression(design(rows), y.to_vec()).unwrap()
+}
+
+/// A classification problem from rows.
+pub(crate) fn classes(rows: &[&[f64]], y: &[f64]) -> Training {
+    Training::classification(design(rows), y.to_vec()).unwrap()
+}
+
+/// Every entry is within `tolerance` of what is wanted, relative to it or absolutely.
+#[track_caller]
+pub(crate) fn assert_near(got: &[f64], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len());
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        assert!(
+            (g - w).abs() <= tolerance * (1.0 + w.abs()),
+            "[{i}]: {g} is not {w}"
+        );
+    }
+}

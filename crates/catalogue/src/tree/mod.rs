@@ -1,0 +1,6 @@
+//! Trees and forests.
+
+mod engine;
+
+pub mod decision_tree;
+pub mod random_forest;

@@ -1,0 +1,137 @@
+//! Every entry and preset keeps the rules, and the rules catch who does not.
+
+use mltrainer_catalogue::registry;
+use mltrainer_catalogue_core::card::{Card, Exemption};
+use mltrainer_catalogue_core::conformance::{Finding, Suite};
+use mltrainer_catalogue_core::{
+    Bars, Columns, Entry, FitError, Indicator, Outputs, Prediction, Predictor, Registry, Resolved,
+    Supervised, Training, params,
+};
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+fn suite() -> Result<Suite, String> {
+    Suite::new(include_str!("data/spx.csv"), include_str!("data/ibm.csv"))
+}
+
+#[test]
+fn every_entry_and_preset_conforms() {
+    let all: Vec<Resolved> = registry().all().collect();
+    let suite = suite().unwrap();
+    let findings: Vec<Finding> = std::thread::scope(|s| {
+        let halves: Vec<_> = (0..2)
+            .map(|half| {
+                let (suite, all) = (&suite, &all);
+                s.spawn(move || -> Vec<Finding> {
+                    let own = all.iter().skip(half).step_by(2);
+                    own.flat_map(|r| suite.check_one(r)).collect()
+                })
+            })
+            .collect();
+        halves.into_iter().flat_map(|h| h.join().unwrap()).collect()
+    });
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+/// Looks one bar ahead and ignores its parameter; both are findings.
+struct Cheat;
+
+params! {
+    /// One parameter, ignored.
+    struct CheatParams {
+        /// Does nothing.
+        ignored: f64 = 1.0, above(0.0);
+    }
+}
+
+const CHEAT: Card = Card {
+    id: "cheat",
+    title: "",
+    outputs: &[("ahead", "the next close"), ("missing", "never given")],
+    presets: &[],
+    exemptions: &[Exemption {
+        rule: "same_bits",
+        reason: "none: it keeps the rule",
+    }],
+    stochastic: false,
+    ..*mltrainer_catalogue::indicator::sma::ENTRY.card
+};
+
+impl Indicator for Cheat {
+    type Params = CheatParams;
+    const CARD: &'static Card = &CHEAT;
+
+    fn compute(_: &CheatParams, bars: &Bars) -> Result<Columns, FitError> {
+        let next = (0..bars.len()).map(|t| bars.close.get(t + 1).copied());
+        Ok(vec![("ahead", next.collect())])
+    }
+}
+
+/// Panics on one row, learns the test rows' order, and does not save what it needs.
+struct Careless;
+
+params! {
+    /// There are no parameters.
+    struct CarelessParams {}
+}
+
+#[derive(Serialize, Deserialize)]
+struct CarelessFitted {
+    #[serde(skip)]
+    mean: f64,
+}
+
+const CARELESS: Card = Card {
+    id: "careless",
+    outputs: &[],
+    presets: &[],
+    exemptions: &[],
+    ..*mltrainer_catalogue::linear::ridge::ENTRY.card
+};
+
+impl Supervised for Careless {
+    type Params = CarelessParams;
+    type Fitted = CarelessFitted;
+    const CARD: &'static Card = &CARELESS;
+
+    fn fit(_: &CarelessParams, data: &Training, _: u64) -> Result<CarelessFitted, FitError> {
+        assert!(data.y().len() > 1, "careless");
+        let mean = data.y().iter().sum::<f64>() / data.y().len() as f64;
+        Ok(CarelessFitted { mean })
+    }
+}
+
+impl Predictor for CarelessFitted {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let values = (0..x.nrows()).map(|_| self.mean + x.sum()).collect();
+        Ok(Prediction::values(values))
+    }
+    fn outputs(&self) -> Outputs {
+        Outputs::new()
+    }
+}
+
+#[test]
+fn the_rules_catch_who_breaks_them() {
+    static BAD: [Entry; 2] = [Entry::indicator::<Cheat>(), Entry::supervised::<Careless>()];
+    let findings = suite().unwrap().check(&Registry::new(&BAD));
+    let broken: Vec<(&str, &str)> = findings
+        .iter()
+        .map(|f| (f.id.as_str(), f.rule.as_str()))
+        .collect();
+    for expected in [
+        ("cheat", "card_complete"),
+        ("cheat", "parameters_matter"),
+        ("cheat", "no_look_ahead"),
+        ("cheat", "outputs_as_listed"),
+        ("cheat", "same_bits"),
+        ("careless", "hostile_data"),
+        ("careless", "saved_and_loaded"),
+        ("careless", "no_look_ahead"),
+    ] {
+        assert!(
+            broken.contains(&expected),
+            "{expected:?} is not in {findings:#?}"
+        );
+    }
+}

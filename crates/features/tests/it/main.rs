@@ -1,0 +1,4 @@
+//! Every feature on the bundled bars.
+
+#[cfg(test)]
+mod values;

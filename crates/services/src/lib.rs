@@ -1,0 +1,194 @@
+//! One function a use case, called by pages, routes and command line alike.
+//!
+//! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
+//! `catalogue`, `data`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! stated in [`port`]; errors are [`ServiceError`], each one sentence.
+
+mod catalogue;
+mod compliance;
+mod data;
+mod error;
+pub mod features;
+mod health;
+mod hub;
+mod ledger;
+pub mod port;
+mod room;
+pub mod run;
+mod trials;
+
+pub use data::symbol_hint;
+pub use error::ServiceError;
+pub use hub::{Sent, TrialStream};
+
+use hub::Hub;
+use ledger::Ledger;
+use mltrainer_catalogue_core::Registry;
+use mltrainer_data::library::Library;
+use mltrainer_trials::engine::{Engine, EngineParts};
+use port::{AuditStore, Clock, DatasetStore, TrialStore};
+use room::Room;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Version of the program, as it stands in health answers and beside checked data.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How often this process looks at what other processes on the data folder did: their events for
+/// listeners here, their wishes for trials that run here.
+const LOOK_AROUND: Duration = Duration::from_millis(500);
+
+/// How many looks around lie between two looks for trials that nobody drives: those of a process
+/// that died, and own ones whose writes the store did not take for a while.
+const LOOKS: u32 = 10;
+
+/// What the use cases are made of.
+pub struct Parts {
+    /// Registered data sets.
+    pub datasets: Arc<dyn DatasetStore>,
+    /// The audit chain.
+    pub audit: Arc<dyn AuditStore>,
+    /// Trials.
+    pub trials: Arc<dyn TrialStore>,
+    /// Folder of imported data.
+    pub library: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Threads that run steps.
+    pub threads: usize,
+}
+
+/// The use cases. Cloning is cheap.
+#[derive(Clone)]
+pub struct Services {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    room: Arc<Room>,
+    audit: Arc<dyn AuditStore>,
+    trials: Arc<dyn TrialStore>,
+    ledger: Arc<Ledger>,
+    hub: Arc<Hub>,
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    started_at: chrono::DateTime<chrono::Utc>,
+    started: Duration,
+    threads: usize,
+    /// Whether this process takes up trials that nobody drives.
+    caretaker: AtomicBool,
+}
+
+impl Services {
+    /// The use cases over these parts. Call it inside the runtime, and [`Services::start`] before
+    /// trials are followed or run.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when the threads for trials cannot be started.
+    pub fn new(parts: Parts) -> Result<Self, ServiceError> {
+        let registry = mltrainer_catalogue::registry();
+        let room = Arc::new(Room::new(
+            parts.datasets,
+            Library::new(parts.library),
+            parts.clock.clone(),
+        ));
+        let hub = Arc::new(Hub::default());
+        let ledger = Arc::new(Ledger::new(parts.trials.clone()));
+        let threads = parts.threads.max(1);
+        let engine = Engine::new(EngineParts {
+            registry,
+            trials: ledger.clone(),
+            data: room.clone(),
+            clock: parts.clock.clone(),
+            sink: hub.clone(),
+            threads,
+        })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                registry,
+                room,
+                audit: parts.audit,
+                trials: parts.trials,
+                ledger,
+                hub,
+                engine,
+                started_at: parts.clock.now(),
+                started: parts.clock.monotonic(),
+                clock: parts.clock,
+                threads,
+                caretaker: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// Begins to look at what other processes do, until the last clone is dropped.
+    pub fn start(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        tokio::spawn(async move {
+            for look in 1_u32.. {
+                tokio::time::sleep(LOOK_AROUND).await;
+                let Some(inner) = weak.upgrade() else { break };
+                let services = Self { inner };
+                services.grant_wishes().await;
+                services.inner.hub.catch_up(&*services.inner.trials).await;
+                if look.is_multiple_of(LOOKS) {
+                    services.take_up().await;
+                }
+            }
+        });
+    }
+
+    /// Drives the trials that nobody drives, where this process is the one that does.
+    async fn take_up(&self) {
+        if !self.inner.caretaker.load(Ordering::Relaxed) {
+            return;
+        }
+        // Nearly always there is none: a read tells.
+        if self.inner.trials.running().await.unwrap_or(0) > 0
+            && let Err(e) = self.inner.engine.recover().await
+        {
+            tracing::debug!("trials were not taken up: {e}");
+        }
+    }
+
+    /// Installs the bundled data, continues the trials that a dead process left, and from now on
+    /// takes up every trial that nobody drives: for the process that serves.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when the store fails or a bundled file was changed.
+    pub async fn recover(&self) -> Result<(), ServiceError> {
+        self.inner.caretaker.store(true, Ordering::Relaxed);
+        self.inner.room.install().await?;
+        self.inner.engine.recover().await?;
+        Ok(())
+    }
+
+    /// Waits until the bundled data are installed; the first start of a data folder does it once. A
+    /// failure shows in [`Services::health`].
+    pub async fn installed(&self) {
+        if let Err(e) = self.inner.room.install().await {
+            tracing::warn!("the bundled data are not installed: {e}");
+        }
+    }
+
+    /// Lets running steps end (they are committed) and stops; what is left goes on at the next
+    /// start.
+    pub async fn shutdown(&self) {
+        self.inner.engine.shutdown().await;
+    }
+
+    /// Time since this process's clock was made; never goes back.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.inner.clock.monotonic()
+    }
+
+    /// The time of day, from the clock that was handed in.
+    #[must_use]
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.inner.clock.now()
+    }
+}

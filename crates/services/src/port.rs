@@ -1,0 +1,186 @@
+//! What the use cases need from a store, named by meaning. The trial engine's own port,
+//! [`TrialPort`], is stated in `trials`; a [`TrialStore`] is that and what lists and pages need.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use mltrainer_types::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerification};
+use mltrainer_types::data::DatasetDetail;
+use mltrainer_types::event::TrialEvent;
+use mltrainer_types::trial::{Lineage, TrialSpec, TrialSummary};
+use mltrainer_types::{DatasetId, TrialId};
+
+pub use mltrainer_trials::port::{Clock, EventSink, PortError, TrialPort};
+
+/// A registered data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registered {
+    /// Everything a reader sees.
+    pub detail: DatasetDetail,
+    /// Path of its Parquet file under the data folder; `None` for a bundled set.
+    pub path: Option<String>,
+    /// SHA-256 of the file that arrived.
+    pub file_sha256: String,
+    /// When it was checked.
+    pub checked_at: DateTime<Utc>,
+    /// Version of the program that checked it.
+    pub checked_by: String,
+}
+
+/// Registered data sets.
+#[async_trait]
+pub trait DatasetStore: Send + Sync {
+    /// All of them, by id.
+    async fn datasets(&self) -> Result<Vec<Registered>, PortError>;
+
+    /// How many there are.
+    async fn count(&self) -> Result<u32, PortError>;
+
+    /// One of them.
+    async fn dataset(&self, id: &DatasetId) -> Result<Option<Registered>, PortError>;
+
+    /// Registers sets (replacing those of the same id) together with their audit records, in one
+    /// transaction.
+    async fn register(
+        &self,
+        sets: Vec<Registered>,
+        audit: Vec<AuditEntry>,
+    ) -> Result<(), PortError>;
+}
+
+/// The audit chain.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// Appends records that stand for themselves: refusals.
+    async fn append(&self, entries: Vec<AuditEntry>) -> Result<(), PortError>;
+
+    /// Records that the filter lets through, newest first, with numbers below `before`.
+    async fn newest(
+        &self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, PortError>;
+
+    /// Records with numbers above `after`, oldest first.
+    async fn oldest(&self, after: i64, limit: u32) -> Result<Vec<AuditRecord>, PortError>;
+
+    /// Number of the last record.
+    async fn last(&self) -> Result<i64, PortError>;
+
+    /// Checks every record and every checkpoint.
+    async fn verify(&self) -> Result<AuditVerification, PortError>;
+
+    /// Signs the chain as it stands: at the end of a process.
+    async fn seal(&self) -> Result<(), PortError>;
+
+    /// The key that checks the signatures, hexadecimal.
+    fn public_key(&self) -> String;
+}
+
+/// A key that a client gave with a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key.
+    pub key: String,
+    /// SHA-256 of the request it came with.
+    pub body_sha256: String,
+}
+
+/// A trial to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTrial {
+    /// Its id.
+    pub id: TrialId,
+    /// What to do.
+    pub spec: TrialSpec,
+    /// Lineage as far as it is known.
+    pub lineage: Lineage,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The client's key.
+    pub idempotency: Option<Idempotency>,
+    /// Its audit record.
+    pub audit: AuditEntry,
+}
+
+/// What became of a [`NewTrial`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Creation {
+    /// It was made, with its first event.
+    Made(Vec<TrialEvent>),
+    /// The key made this one before, with the same request.
+    Repeated(TrialId),
+    /// The key came before with another request.
+    KeyTaken,
+}
+
+/// Who runs a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// This process, perhaps since just now: its former owner is dead.
+    Mine,
+    /// Another living process.
+    Elsewhere,
+}
+
+/// What another process asks a trial's owner to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// End it.
+    Cancel,
+    /// Stop after the running steps.
+    Pause,
+    /// Go on.
+    Resume,
+}
+
+impl Wish {
+    /// The word in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// The wish of that word, if there is one.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Cancel, Self::Pause, Self::Resume]
+            .into_iter()
+            .find(|w| w.as_str() == word)
+    }
+}
+
+/// Trials, their lists, events and owners.
+#[async_trait]
+pub trait TrialStore: TrialPort {
+    /// Makes a trial in state `queued` with its first event, its audit record and the client's key,
+    /// in one transaction.
+    async fn create(&self, trial: NewTrial) -> Result<Creation, PortError>;
+
+    /// Trials, newest first, with ids below `before`.
+    async fn list(&self, before: Option<&str>, limit: u32) -> Result<Vec<TrialSummary>, PortError>;
+
+    /// Stored events after number `after`, at most `limit`; `None` when there is no such trial.
+    async fn events(
+        &self,
+        id: &TrialId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Option<Vec<TrialEvent>>, PortError>;
+
+    /// Trials that run or wait for a worker.
+    async fn running(&self) -> Result<u32, PortError>;
+
+    /// Who runs this trial; takes it over when its owner is dead.
+    async fn adopt(&self, id: &TrialId) -> Result<Ownership, PortError>;
+
+    /// Asks the owner, another process, for something, together with the audit record of who asks.
+    async fn wish(&self, id: &TrialId, wish: Wish, audit: AuditEntry) -> Result<(), PortError>;
+
+    /// Takes what others ask of this process.
+    async fn take_wishes(&self) -> Result<Vec<(TrialId, Wish)>, PortError>;
+}

@@ -1,0 +1,817 @@
+//! One way to run anything: on files, or on a registered data set.
+//!
+//! Files are a user's: they go through the gate with origin `user_provided`, like every upload. A
+//! feature column that gives the target away is refused by the rule `no_look_ahead`.
+
+use crate::catalogue::find;
+use crate::error::{from_data, from_refused};
+use crate::port::Clock;
+use crate::room::blocking;
+use crate::{ServiceError, Services};
+use mltrainer_catalogue_core::run::{
+    numbers, run_clustering, run_forecast, run_indicator, run_supervised,
+};
+use mltrainer_catalogue_core::{
+    Bars, Design, Engine, FitError, Inputs, Registry, Resolved, Sequence, Training, score,
+};
+use mltrainer_compliance::{Arrival, Gate, Verified, policy};
+use mltrainer_data::bars::Bars as DailyBars;
+use mltrainer_data::csv;
+use mltrainer_data::nearest::nearest;
+use mltrainer_data::series::Series;
+use mltrainer_data::table::{Table, Unseen};
+use mltrainer_features::FeatureTable;
+use mltrainer_features::target;
+use mltrainer_types::catalogue::Task;
+use mltrainer_types::data::DatasetKind;
+use mltrainer_types::policy::Refusal;
+use mltrainer_types::run::{RunRequest, RunResult};
+use mltrainer_types::trial::Target;
+use ndarray::Array2;
+use serde_json::{Map, Value};
+
+/// Origin of files that come with a run.
+const USER: &str = "user_provided";
+
+/// Share of the usable days that a run on a data set keeps for the test, the last ones.
+const TEST_SHARE: f64 = 0.2;
+
+/// Correlation from which a column counts as a copy of the target.
+const COPY: f64 = 1.0 - 1e-12;
+
+/// Fewer rows can agree by chance.
+const COPY_ROWS: usize = 20;
+
+/// Seed of a single run without `--set seed=`.
+const SEED: u64 = 0;
+
+/// A file that came with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name, for messages and lineage.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// A run on files: the flags of `mltrainer run`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunFiles {
+    /// Rows to learn from.
+    pub train: Option<File>,
+    /// Rows to predict.
+    pub test: Option<File>,
+    /// Target columns.
+    pub target: Vec<String>,
+    /// A table, a series or bars.
+    pub data: Option<File>,
+    /// Columns to use, in this order; absent: all numeric ones, or the close of a series.
+    pub column: Vec<String>,
+    /// Values to forecast; 1 when absent.
+    pub horizon: Option<u32>,
+    /// `regression` or `classification`, where the entry has both.
+    pub task: Option<String>,
+    /// Parameters.
+    pub params: Map<String, Value>,
+}
+
+impl Services {
+    /// Runs an entry on a registered data set: an indicator on its bars, a clustering on its
+    /// features, a supervised entry on features and a target, the last fifth of the days being the
+    /// test; with `column` and without `target`, an entry that forecasts a series on that column.
+    ///
+    /// # Errors
+    /// [`ServiceError`]: unknown entry, data set or column with the nearest names, a value that
+    /// cannot be used, too few rows, a failed fit.
+    pub async fn run(&self, id: &str, request: RunRequest) -> Result<RunResult, ServiceError> {
+        let resolved = find(&self.inner.registry, id)?;
+        let Some(dataset) = request.dataset.clone().filter(|d| !d.is_empty()) else {
+            return Err(ServiceError::invalid(
+                "dataset",
+                "missing: name a data set, for example bundled:AAPL",
+            ));
+        };
+        crate::data::check_span(request.start, request.end)?;
+        let set = self.inner.room.one(&dataset).await?;
+        if set.detail.summary.kind == DatasetKind::Series {
+            return Err(ServiceError::invalid(
+                "dataset",
+                format!("{dataset} is an economic series; a run needs bars or closes"),
+            ));
+        }
+        let bars = self.inner.room.bars(&set).await?;
+        let vix = self.inner.room.series(mltrainer_features::VIX).await?;
+        let clock = self.inner.clock.clone();
+        blocking(move || on_bars(&resolved, &bars, vix.as_ref(), &request, &*clock)).await
+    }
+
+    /// Runs an entry on uploaded files, see [`run_files`].
+    ///
+    /// # Errors
+    /// Those of [`run_files`].
+    pub async fn run_files(&self, id: &str, request: RunFiles) -> Result<RunResult, ServiceError> {
+        let (registry, clock) = (self.inner.registry, self.inner.clock.clone());
+        let id = id.to_owned();
+        blocking(move || run_files(&registry, &*clock, &id, &request)).await
+    }
+}
+
+/// Runs an entry on files; needs no store.
+///
+/// # Errors
+/// [`ServiceError::NotFound`] for an unknown entry or column with the nearest names;
+/// [`ServiceError::Invalid`] for missing files and refused parameters; [`ServiceError::BadData`] and
+/// [`ServiceError::Refused`] for data that cannot be used; [`ServiceError::FitFailed`].
+pub fn run_files(
+    registry: &Registry,
+    clock: &dyn Clock,
+    id: &str,
+    request: &RunFiles,
+) -> Result<RunResult, ServiceError> {
+    let resolved = find(registry, id)?;
+    // A wrong parameter is told before files are read.
+    resolved.params(&request.params)?;
+    let ms = || clock.monotonic().as_secs_f64() * 1e3;
+    let given = &request.params;
+    match resolved.entry.engine {
+        Engine::Supervised { .. }
+            if request.train.is_none() && resolved.entry.forecast.is_some() =>
+        {
+            let data = admit(need("data", request.data.as_ref())?, csv::read_table)?;
+            let name = one_column(&request.column, data.get())?;
+            let series = data.derive("column", name.clone(), |t| {
+                Sequence::new(name.clone(), t.column(&name).unwrap_or_default().to_vec())
+            })?;
+            let horizon = request.horizon.unwrap_or(1) as usize;
+            Ok(run_forecast(&resolved, given, &series, horizon, &ms)?)
+        }
+        Engine::Supervised { .. } => {
+            let (train, test) = (
+                need("train", request.train.as_ref())?,
+                need("test", request.test.as_ref())?,
+            );
+            let [target] = request.target.as_slice() else {
+                return Err(ServiceError::invalid(
+                    "target",
+                    format!(
+                        "{} columns are named, {id} takes exactly one; give --target COLUMN",
+                        request.target.len()
+                    ),
+                ));
+            };
+            let task = task(&resolved, request.task.as_deref())?;
+            let admitted = admit(train, csv::read_table)?;
+            let fit = admitted.derive("target", format!("column {target}"), |t| {
+                supervised(t, &train.name, target, &request.column, task)
+            })?;
+            refuse_leak(fit.get(), target)?;
+            let unseen = admit(test, |bytes| csv::read_table(bytes).map(Unseen))?;
+            refuse_later(admitted.get(), &unseen.get().0)?;
+            let tested = unseen.derive("target", format!("column {target}"), |t| {
+                // The same columns in the same order, wherever they stand in this file.
+                let columns = fit.get().design().names();
+                supervised(&t.0, &test.name, target, columns, task)
+            })?;
+            Ok(run_supervised(&resolved, given, &fit, &tested, SEED, &ms)?)
+        }
+        Engine::Clustering { .. } => {
+            let data = admit(need("data", request.data.as_ref())?, csv::read_table)?;
+            let columns = chosen(data.get(), &request.column, None)?;
+            let design = data.derive("table", columns.join(", "), |t| design(t, &columns))?;
+            Ok(run_clustering(&resolved, given, &design, SEED, &ms)?)
+        }
+        Engine::Indicator { .. } => {
+            let file = need("data", request.data.as_ref())?;
+            // `--column open` computes the indicator of the opens instead of the closes.
+            let close = match request.column.as_slice() {
+                [] => None,
+                columns => Some(columns),
+            };
+            let table = match close {
+                None => admit(file, csv::bars_for_run)?,
+                Some(_) => admit(file, csv::read_table)?,
+            };
+            let close = match close {
+                None => "close".to_owned(),
+                Some(columns) => one_column(columns, table.get())?,
+            };
+            let bars = table.derive("bars", format!("{}, column {close}", file.name), |t| {
+                let column = |name: &str| t.column(name).map(<[f64]>::to_vec);
+                let bars = Bars {
+                    open: column("open"),
+                    high: column("high"),
+                    low: column("low"),
+                    close: column(&close).unwrap_or_default(),
+                    volume: column("volume"),
+                };
+                bars.check().map(|()| bars)
+            })?;
+            Ok(run_indicator(&resolved, given, &bars, &ms)?)
+        }
+    }
+}
+
+fn need<'a>(flag: &str, file: Option<&'a File>) -> Result<&'a File, ServiceError> {
+    file.ok_or_else(|| ServiceError::invalid(flag, format!("missing: give --{flag} FILE.csv")))
+}
+
+/// Reads a user's file and takes it through the gate.
+fn admit<T: mltrainer_compliance::Admissible>(
+    file: &File,
+    read: impl FnOnce(&[u8]) -> Result<T, mltrainer_data::DataError>,
+) -> Result<Verified<T>, ServiceError> {
+    let named = |e: ServiceError| match e {
+        ServiceError::BadData(text) => ServiceError::BadData(format!("{}: {text}", file.name)),
+        ServiceError::Refused(Refusal { rule, reason }) => ServiceError::Refused(Refusal {
+            rule,
+            reason: format!("{}: {reason}", file.name),
+        }),
+        other => other,
+    };
+    let content = read(&file.bytes).map_err(|e| named(from_data(e)))?;
+    let arrival = Arrival {
+        origin: USER.to_owned(),
+        request: file.name.clone(),
+        promised_sha256: None,
+        content,
+    };
+    Gate::admit(arrival)
+        .map(|a| a.verified)
+        .map_err(|e| named(from_refused(e)))
+}
+
+/// The columns asked for, or all but the target.
+fn chosen(
+    table: &Table,
+    asked: &[String],
+    target: Option<&str>,
+) -> Result<Vec<String>, ServiceError> {
+    for name in asked.iter().map(String::as_str).chain(target) {
+        known_column(table, name)?;
+    }
+    if !asked.is_empty() {
+        return Ok(asked.to_vec());
+    }
+    let columns: Vec<String> = table
+        .names
+        .iter()
+        .filter(|n| Some(n.as_str()) != target)
+        .cloned()
+        .collect();
+    if columns.is_empty() {
+        return Err(ServiceError::BadData(
+            "there is no feature column besides the target".to_owned(),
+        ));
+    }
+    Ok(columns)
+}
+
+fn known_column(table: &Table, name: &str) -> Result<(), ServiceError> {
+    if table.column(name).is_some() {
+        return Ok(());
+    }
+    let near = match nearest(name, &table.names).as_slice() {
+        [] => format!("it has {}", table.names.join(", ")),
+        names => format!("did you mean {}?", names.join(" or ")),
+    };
+    Err(ServiceError::BadData(format!(
+        "there is no column \"{name}\"; {near}"
+    )))
+}
+
+/// The column of a series: the one asked for, else the close, else the first.
+fn one_column(asked: &[String], table: &Table) -> Result<String, ServiceError> {
+    match asked {
+        [] => Ok(table.column("close").map_or_else(
+            || table.names.first().cloned().unwrap_or_default(),
+            |_| "close".into(),
+        )),
+        [name] => known_column(table, name).map(|()| name.clone()),
+        many => Err(ServiceError::invalid(
+            "column",
+            format!("{} columns are named, one series is needed", many.len()),
+        )),
+    }
+}
+
+fn design(table: &Table, columns: &[String]) -> Result<Design, FitError> {
+    let rows = table.rows();
+    let mut x = Array2::zeros((rows, columns.len()));
+    for (mut into, name) in x.columns_mut().into_iter().zip(columns) {
+        let from = table.column(name).unwrap_or_default();
+        into.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
+    }
+    Design::new(x, columns.to_vec())
+}
+
+fn supervised(
+    table: &Table,
+    file: &str,
+    target: &str,
+    asked: &[String],
+    task: Task,
+) -> Result<Training, ServiceError> {
+    let columns = chosen(table, asked, Some(target)).map_err(|e| match e {
+        ServiceError::BadData(text) => ServiceError::BadData(format!("{file}: {text}")),
+        other => other,
+    })?;
+    let design = design(table, &columns)?;
+    let y = table.column(target).unwrap_or_default().to_vec();
+    training(design, y, task)
+}
+
+fn training(design: Design, y: Vec<f64>, task: Task) -> Result<Training, ServiceError> {
+    Ok(if task == Task::Classification {
+        Training::classification(design, y)?
+    } else {
+        Training::regression(design, y)?
+    })
+}
+
+/// The task asked for, or the first of the entry.
+fn task(resolved: &Resolved, asked: Option<&str>) -> Result<Task, ServiceError> {
+    let tasks = resolved.entry.card.tasks;
+    let Some(word) = asked.filter(|w| !w.is_empty()) else {
+        return Ok(tasks.first().copied().unwrap_or(Task::Regression));
+    };
+    Task::parse(word)
+        .filter(|t| tasks.contains(t))
+        .ok_or_else(|| {
+            let words: Vec<&str> = tasks.iter().map(|t| t.as_str()).collect();
+            ServiceError::invalid(
+                "task",
+                format!(
+                    "\"{word}\" is not one of {} of {}",
+                    words.join(", "),
+                    resolved.id()
+                ),
+            )
+        })
+}
+
+/// Refuses a feature that is the target itself, or the target times a number plus a number: on
+/// rows to come nobody has it.
+fn refuse_leak(data: &Training, target: &str) -> Result<(), ServiceError> {
+    let y = data.y();
+    if y.len() < COPY_ROWS {
+        return Ok(());
+    }
+    for (column, name) in data.x().columns().into_iter().zip(data.design().names()) {
+        if correlation(&column.to_vec(), y).is_some_and(|r| r.abs() > COPY) {
+            return Err(policy::NO_LOOK_AHEAD
+                .refusal(&format!(
+                    "column \"{name}\" is the target \"{target}\" itself, up to scale and shift: take it out of the file"
+                ))
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses training rows that lie after test rows, where both files say when their rows were.
+fn refuse_later(train: &Table, test: &Table) -> Result<(), ServiceError> {
+    fn days(t: &Table) -> Option<Vec<chrono::NaiveDate>> {
+        let dates = t.dates.as_ref()?;
+        dates
+            .iter()
+            .map(|d| d.get(..10).and_then(|d| d.parse().ok()))
+            .collect()
+    }
+    let (Some(train), Some(test)) = (days(train), days(test)) else {
+        return Ok(());
+    };
+    if let (Some(last), Some(first)) = (train.iter().max(), test.iter().min())
+        && last > first
+    {
+        return Err(policy::NO_LOOK_AHEAD
+            .refusal(&format!(
+                "the training rows reach to {last}, after the first test row of {first}: train on the earlier rows"
+            ))
+            .into());
+    }
+    Ok(())
+}
+
+/// Pearson's correlation; none when either does not vary.
+fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let centred = |v: &[f64]| -> Vec<f64> {
+        let mean = v.iter().sum::<f64>() / v.len() as f64;
+        v.iter().map(|x| x - mean).collect()
+    };
+    let (a, b) = (centred(a), centred(b));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let (aa, bb) = (dot(&a, &a), dot(&b, &b));
+    (aa > 0.0 && bb > 0.0).then(|| dot(&a, &b) / (aa.sqrt() * bb.sqrt()))
+}
+
+/// A run on the bars of a data set.
+fn on_bars(
+    resolved: &Resolved,
+    bars: &Verified<DailyBars>,
+    vix: Option<&Verified<Series>>,
+    request: &RunRequest,
+    clock: &dyn Clock,
+) -> Result<RunResult, ServiceError> {
+    let ms = || clock.monotonic().as_secs_f64() * 1e3;
+    let given = &request.params;
+    let (start, end) = (request.start, request.end);
+    let span = bars.derive("span", span_words(start, end), |b| {
+        let cut = b.slice(start, end);
+        if cut.is_empty() {
+            let (first, last) = (b.dates.first(), b.dates.last());
+            return Err(ServiceError::BadData(format!(
+                "{} has no day {}; it has days from {} to {}",
+                b.symbol,
+                span_words(start, end),
+                first.map(ToString::to_string).unwrap_or_default(),
+                last.map(ToString::to_string).unwrap_or_default()
+            )));
+        }
+        Ok(cut)
+    })?;
+    match resolved.entry.engine {
+        Engine::Indicator { .. } => {
+            let columns = span.derive("bars", "columns of the bars", |b| {
+                let columns = Bars {
+                    open: b.open.clone(),
+                    high: b.high.clone(),
+                    low: b.low.clone(),
+                    close: b.close.clone(),
+                    volume: b.volume.clone(),
+                };
+                columns.check().map(|()| columns)
+            })?;
+            let mut result = run_indicator(resolved, given, &columns, &ms)?;
+            let dates: Vec<String> = span.get().dates.iter().map(ToString::to_string).collect();
+            result.outputs.insert("dates".into(), Value::from(dates));
+            Ok(result)
+        }
+        Engine::Supervised { .. }
+            if request.target.is_none() && resolved.entry.forecast.is_some() =>
+        {
+            let name = request.column.as_deref().unwrap_or("close");
+            let series = span.derive("column", name, |b| {
+                let column = match name {
+                    "open" => b.open.clone(),
+                    "high" => b.high.clone(),
+                    "low" => b.low.clone(),
+                    "close" => Some(b.close.clone()),
+                    "volume" => b.volume.clone(),
+                    _ => None,
+                };
+                let column = column.ok_or_else(|| ServiceError::NotFound {
+                    what: "column",
+                    id: name.to_owned(),
+                    suggestions: ["open", "high", "low", "close", "volume"]
+                        .map(str::to_owned)
+                        .to_vec(),
+                })?;
+                Sequence::new(name, column).map_err(ServiceError::from)
+            })?;
+            let horizon = request.horizon.unwrap_or(1) as usize;
+            Ok(run_forecast(resolved, given, &series, horizon, &ms)?)
+        }
+        Engine::Clustering { .. } => {
+            let table = features(&span, vix)?;
+            let usable = usable_rows(&table.get().columns);
+            let design = table.derive("rows", format!("{} complete rows", usable.len()), |t| {
+                pick(t, &usable)
+            })?;
+            let dates: Vec<String> = usable
+                .iter()
+                .map(|r| span.get().dates[*r].to_string())
+                .collect();
+            let mut result = run_clustering(resolved, given, &design, SEED, &ms)?;
+            result.outputs.insert("dates".into(), Value::from(dates));
+            Ok(result)
+        }
+        Engine::Supervised { .. } => supervised_on_bars(resolved, &span, vix, request, &ms),
+    }
+}
+
+fn supervised_on_bars(
+    resolved: &Resolved,
+    span: &Verified<DailyBars>,
+    vix: Option<&Verified<Series>>,
+    request: &RunRequest,
+    ms: &dyn Fn() -> f64,
+) -> Result<RunResult, ServiceError> {
+    let word = request.target.as_deref().unwrap_or("return");
+    let Some(target) = Target::ALL.into_iter().find(|t| t.as_str() == word) else {
+        let words: Vec<&str> = Target::ALL.iter().map(|t| t.as_str()).collect();
+        return Err(ServiceError::invalid(
+            "target",
+            format!("\"{word}\" is not one of {}", words.join(", ")),
+        ));
+    };
+    // Models learn the return; a price is what comes out of it.
+    let learned = match target {
+        Target::Price => Target::Return,
+        other => other,
+    };
+    let horizon = request.horizon.unwrap_or(1);
+    if !(1..=250).contains(&horizon) {
+        return Err(ServiceError::invalid(
+            "horizon",
+            format!("{horizon} is not in 1 to 250"),
+        ));
+    }
+    let wanted = if target == Target::Direction {
+        Task::Classification
+    } else {
+        Task::Regression
+    };
+    let tasks = resolved.entry.card.tasks;
+    if !tasks.contains(&wanted) && !tasks.contains(&Task::Signal) {
+        return Err(ServiceError::invalid(
+            "target",
+            format!(
+                "\"{word}\" is a {} target, {} does not do that",
+                wanted.as_str(),
+                resolved.id()
+            ),
+        ));
+    }
+    if request
+        .task
+        .as_deref()
+        .is_some_and(|t| !t.is_empty() && t != wanted.as_str())
+    {
+        return Err(ServiceError::invalid(
+            "task",
+            format!("the target \"{word}\" makes it {}", wanted.as_str()),
+        ));
+    }
+    let table = if resolved.entry.card.inputs == Inputs::LastKnown {
+        span.derive("features", format!("{word} as last known"), |b| {
+            // The price as last known is the close: a return of nothing.
+            let column = match target {
+                Target::Price => vec![0.0; b.len()],
+                _ => target::last_known(b, target, horizon)
+                    .map_err(|e| ServiceError::BadData(e.to_string()))?,
+            };
+            Ok::<_, ServiceError>(FeatureTable {
+                dates: b.dates.clone(),
+                names: vec!["last_known".to_owned()],
+                columns: vec![column],
+                left_out: Vec::new(),
+            })
+        })?
+    } else {
+        features(span, vix)?
+    };
+    let y = target::values(span.get(), learned, horizon)
+        .map_err(|e| ServiceError::BadData(e.to_string()))?;
+    let mut columns = table.get().columns.clone();
+    columns.push(y.clone());
+    let usable = usable_rows(&columns);
+    let test = ((usable.len() as f64) * TEST_SHARE).floor() as usize;
+    let cut = usable.len().saturating_sub(test);
+    // The last training rows' targets must be known before the first test row.
+    let first_test = usable.get(cut).copied().unwrap_or_default();
+    let train: Vec<usize> = usable
+        .iter()
+        .take(cut)
+        .copied()
+        .filter(|r| r + horizon as usize <= first_test)
+        .collect();
+    if train.len() < COPY_ROWS || test < 1 {
+        return Err(ServiceError::BadData(format!(
+            "{} rows have features and a target, {} remain for training; at least {COPY_ROWS} are needed: take a longer span",
+            usable.len(),
+            train.len()
+        )));
+    }
+    let part = |rows: &[usize], name: &str| {
+        table.derive(
+            name,
+            format!("{} rows, target {word} over {horizon} bars", rows.len()),
+            |t| {
+                let picked = rows.iter().map(|r| y[*r]).collect();
+                training(pick(t, rows)?, picked, wanted)
+            },
+        )
+    };
+    let (fit, tested) = (part(&train, "train")?, part(&usable[cut..], "test")?);
+    let mut result = run_supervised(resolved, &request.params, &fit, &tested, SEED, ms)?;
+    let dates: Vec<String> = usable[cut..]
+        .iter()
+        .map(|r| span.get().dates[*r].to_string())
+        .collect();
+    result.outputs.insert("dates".into(), Value::from(dates));
+    let mut actual = tested.get().y().to_vec();
+    if target == Target::Price {
+        let close: Vec<f64> = usable[cut..].iter().map(|r| span.get().close[*r]).collect();
+        actual = as_prices(&mut result, &close, &actual);
+    }
+    result.outputs.insert("actual".into(), numbers(&actual));
+    Ok(result)
+}
+
+/// States forecasts of returns as prices, with the figures of prices; what came true as prices.
+fn as_prices(result: &mut RunResult, close: &[f64], returns: &[f64]) -> Vec<f64> {
+    let price =
+        |r: &[f64]| -> Vec<f64> { close.iter().zip(r).map(|(c, r)| c * (1.0 + r)).collect() };
+    let forecast: Vec<f64> = result
+        .outputs
+        .get("predictions")
+        .and_then(Value::as_array)
+        .map(|p| p.iter().map(|v| v.as_f64().unwrap_or(f64::NAN)).collect())
+        .unwrap_or_default();
+    let (forecast, actual) = (price(&forecast), price(returns));
+    result
+        .outputs
+        .insert("predictions".into(), numbers(&forecast));
+    result.metrics.clear();
+    score::regression(&mut result.metrics, "", &actual, &forecast);
+    actual
+}
+
+fn features(
+    span: &Verified<DailyBars>,
+    vix: Option<&Verified<Series>>,
+) -> Result<Verified<FeatureTable>, ServiceError> {
+    let fault = |e: mltrainer_features::FeatureError| ServiceError::BadData(e.to_string());
+    match vix {
+        Some(vix) => span.derive_with(vix, "features", "all groups", |b, v| {
+            mltrainer_features::compute(b, Some(v), &[]).map_err(fault)
+        }),
+        None => span.derive("features", "all groups", |b| {
+            mltrainer_features::compute(b, None, &[]).map_err(fault)
+        }),
+    }
+}
+
+/// Rows at which every column has a value.
+fn usable_rows(columns: &[Vec<f64>]) -> Vec<usize> {
+    let rows = columns.first().map_or(0, Vec::len);
+    (0..rows)
+        .filter(|r| columns.iter().all(|c| c[*r].is_finite()))
+        .collect()
+}
+
+fn pick(table: &FeatureTable, rows: &[usize]) -> Result<Design, FitError> {
+    let mut x = Array2::zeros((rows.len(), table.columns.len()));
+    for (mut into, from) in x.columns_mut().into_iter().zip(&table.columns) {
+        into.iter_mut().zip(rows).for_each(|(to, r)| *to = from[*r]);
+    }
+    Design::new(x, table.names.clone())
+}
+
+fn span_words(start: Option<chrono::NaiveDate>, end: Option<chrono::NaiveDate>) -> String {
+    match (start, end) {
+        (None, None) => "all days".to_owned(),
+        (Some(s), None) => format!("from {s}"),
+        (None, Some(e)) => format!("up to {e}"),
+        (Some(s), Some(e)) => format!("from {s} to {e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mltrainer_data::bundled;
+    use std::time::Duration;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> chrono::DateTime<chrono::Utc> {
+            chrono::DateTime::UNIX_EPOCH
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// Apple's daily returns of 2011 and 2012 with those of the day before, as a file.
+    fn returns(from: usize, to: usize, more: impl Fn(f64, f64) -> Option<f64>) -> File {
+        let bars = bundled::bars("AAPL").unwrap().content;
+        let start = bars
+            .dates
+            .partition_point(|d| d.to_string().as_str() < "2011-01-01");
+        let mut text = String::from("date,before,more,target\n");
+        for t in start + from..start + to {
+            let r = |t: usize| bars.close[t] / bars.close[t - 1] - 1.0;
+            let more = more(r(t), r(t - 1)).map_or_else(|| "".into(), |x| x.to_string());
+            text.push_str(&format!("{},{},{more},{}\n", bars.dates[t], r(t - 1), r(t)));
+        }
+        File {
+            name: "returns.csv".into(),
+            bytes: text.into_bytes(),
+        }
+    }
+
+    fn run(id: &str, request: &RunFiles) -> Result<RunResult, ServiceError> {
+        run_files(&mltrainer_catalogue::registry(), &Still, id, request)
+    }
+
+    fn supervised(more: impl Fn(f64, f64) -> Option<f64> + Copy) -> RunFiles {
+        RunFiles {
+            train: Some(returns(0, 300, more)),
+            test: Some(returns(300, 400, more)),
+            target: vec!["target".into()],
+            ..RunFiles::default()
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_the_target_is_refused_whatever_its_scale() {
+        let leak = |r: Result<RunResult, ServiceError>| match r {
+            Err(ServiceError::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        };
+        for more in [
+            |y: f64, _: f64| Some(y),
+            |y: f64, _: f64| Some(7.0 - 250.0 * y),
+        ] {
+            let refusal = leak(run("ridge", &supervised(more)));
+            assert_eq!(refusal.rule, "no_look_ahead");
+            assert!(refusal.reason.contains("\"more\""), "{}", refusal.reason);
+        }
+        // A close relative is a feature, and so is a constant.
+        for more in [
+            |y: f64, x: f64| Some(y + 1e-3 * x),
+            |_: f64, _: f64| Some(1.0),
+        ] {
+            run("ridge", &supervised(more)).unwrap();
+        }
+    }
+
+    #[test]
+    fn training_rows_after_test_rows_are_refused() {
+        let fine = supervised(|_, x| Some(x * x));
+        let swapped = RunFiles {
+            train: fine.test.clone(),
+            test: fine.train.clone(),
+            ..fine.clone()
+        };
+        assert!(
+            matches!(run("ridge", &swapped), Err(ServiceError::Refused(r)) if r.rule == "no_look_ahead")
+        );
+        run("ridge", &fine).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let fine = supervised(|_, x| Some(x * x));
+        let text = |request: &RunFiles| run("ridge", request).unwrap_err().to_string();
+        let no_test = RunFiles {
+            test: None,
+            ..fine.clone()
+        };
+        assert!(text(&no_test).contains("--test"));
+        let other = RunFiles {
+            target: vec!["targt".into()],
+            ..fine.clone()
+        };
+        assert!(text(&other).contains("targt") && text(&other).contains("target"));
+        let empty = supervised(|_, x| (x > 0.0).then_some(x));
+        assert!(text(&empty).contains("column \"more\" row"));
+        let none = RunFiles {
+            target: Vec::new(),
+            ..fine.clone()
+        };
+        assert!(
+            matches!(run("ridge", &none), Err(ServiceError::Invalid { field, .. }) if field == "target")
+        );
+        let params = serde_json::from_str("{\"alpha\": \"-1\"}").unwrap();
+        let bad = RunFiles {
+            params,
+            ..fine.clone()
+        };
+        assert!(text(&bad).contains("alpha"));
+        assert!(
+            matches!(run("rigde", &fine), Err(ServiceError::NotFound { suggestions, .. }) if suggestions == ["ridge"])
+        );
+    }
+
+    #[test]
+    fn test_columns_may_stand_in_another_order() {
+        let fine = supervised(|_, x| Some(x * x));
+        let direct = run("ridge", &fine).unwrap();
+        let text = String::from_utf8(fine.test.clone().unwrap().bytes).unwrap();
+        let mut moved = String::new();
+        for line in text.lines() {
+            let c: Vec<&str> = line.split(',').collect();
+            moved.push_str(&format!("{},{},{},{}\n", c[3], c[0], c[2], c[1]));
+        }
+        let test = Some(File {
+            name: "t.csv".into(),
+            bytes: moved.into_bytes(),
+        });
+        let other = run("ridge", &RunFiles { test, ..fine }).unwrap();
+        assert_eq!(direct.outputs, other.outputs);
+        assert_eq!(direct.metrics, other.metrics);
+    }
+
+    #[test]
+    fn correlations_by_hand() {
+        let r = correlation(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]).unwrap();
+        assert!(r > COPY && r < 1.0 + 1e-12);
+        assert_eq!(correlation(&[1.0, 1.0], &[2.0, 4.0]), None);
+        // cov = (-1)(-1) + 0 + (1)(0) = 1... over sqrt(2 * 2): 0.5
+        let r = correlation(&[1.0, 2.0, 3.0], &[1.0, 3.0, 2.0]).unwrap();
+        assert!((r - 0.5).abs() < 1e-15);
+    }
+}

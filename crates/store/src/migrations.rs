@@ -1,0 +1,94 @@
+//! The numbered schema, embedded into the program.
+
+use crate::fault::Fault;
+use mltrainer_services::port::PortError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
+
+/// Name and text of every migration, in order.
+pub(crate) const ALL: [(&str, &str); 6] = [
+    (
+        "0001_audit",
+        include_str!("../../../migrations/0001_audit.sql"),
+    ),
+    (
+        "0002_datasets",
+        include_str!("../../../migrations/0002_datasets.sql"),
+    ),
+    (
+        "0003_trials",
+        include_str!("../../../migrations/0003_trials.sql"),
+    ),
+    (
+        "0004_trial_steps",
+        include_str!("../../../migrations/0004_trial_steps.sql"),
+    ),
+    (
+        "0005_trial_events",
+        include_str!("../../../migrations/0005_trial_events.sql"),
+    ),
+    (
+        "0006_idempotency_keys",
+        include_str!("../../../migrations/0006_idempotency_keys.sql"),
+    ),
+];
+
+/// Brings the schema up to date.
+///
+/// On a connection of its own that does not wait for the disk after each migration: one that is
+/// lost with the power is simply made again. Closing it writes everything.
+pub(crate) async fn run(options: SqliteConnectOptions) -> Result<(), Fault> {
+    let all: Vec<Migration> = (1..)
+        .zip(ALL)
+        .map(|(version, (name, sql))| {
+            Migration::new(
+                version,
+                name.into(),
+                MigrationType::Simple,
+                AssertSqlSafe(sql).into_sql_str(),
+                false,
+            )
+        })
+        .collect();
+    let mut connection = options
+        .synchronous(SqliteSynchronous::Normal)
+        .connect()
+        .await?;
+    let outcome = Migrator::with_migrations(all)
+        .run_direct(None, &mut connection, false)
+        .await;
+    connection.close().await?;
+    outcome.map_err(sentence)
+}
+
+fn sentence(e: MigrateError) -> Fault {
+    match e {
+        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => Fault::Sql(e),
+        MigrateError::VersionMissing(n) => Fault::Port(PortError::Failed(format!(
+            "the database was made by a newer version of mltrainer (migration {n} is unknown here): update the program"
+        ))),
+        MigrateError::VersionMismatch(n) => Fault::Port(PortError::Failed(format!(
+            "migration {n} of the database differs from this program's: use the version that made it"
+        ))),
+        other => Fault::Port(PortError::Failed(format!(
+            "the database could not be brought up to date: {other}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_file_of_the_folder_is_embedded_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().into_string().unwrap())
+            .filter(|f| f.ends_with(".sql"))
+            .collect();
+        files.sort();
+        let embedded: Vec<String> = super::ALL.iter().map(|(n, _)| format!("{n}.sql")).collect();
+        assert_eq!(files, embedded);
+    }
+}

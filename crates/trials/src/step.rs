@@ -1,0 +1,315 @@
+//! A step: one model learns on one fold's training rows, pooled over symbols, and forecasts its test
+//! rows. A pure function of specification, panel and place in the plan.
+
+use crate::panel::{Horizon, Panel, learned};
+use crate::port::Predictions;
+use crate::spec::task_of;
+use mltrainer_catalogue_core::{Design, Engine, Inputs, Prediction, Registry, Training};
+use mltrainer_compliance::Verified;
+use mltrainer_types::catalogue::Task;
+use mltrainer_types::trial::{ModelSpec, Target, TrialSpec};
+use ndarray::Array2;
+
+/// A place in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// From 0; horizons outermost, folds innermost.
+    pub index: u32,
+    /// Place of the horizon in the specification.
+    pub horizon: usize,
+    /// Place of the model in the specification.
+    pub model: usize,
+    /// Place of the fold.
+    pub fold: usize,
+}
+
+/// All steps, in order: for each horizon each model over all folds, baselines first.
+#[must_use]
+pub fn plan(spec: &TrialSpec, panel: &Panel) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (horizon, h) in panel.horizons.iter().enumerate() {
+        for model in 0..spec.models.len() {
+            for fold in 0..h.folds.len() {
+                steps.push(Step {
+                    index: steps.len() as u32,
+                    horizon,
+                    model,
+                    fold,
+                });
+            }
+        }
+    }
+    steps
+}
+
+/// Most forecasts (test rows x models x horizons) of a trial: half a gigabyte when it is resumed.
+pub const MAX_FORECASTS: usize = 10_000_000;
+
+/// Forecasts that a trial makes.
+#[must_use]
+pub fn forecasts(spec: &TrialSpec, panel: &Panel) -> usize {
+    let rows: usize = panel
+        .horizons
+        .iter()
+        .flat_map(|h| h.folds.iter().map(|f| h.test(f).len()))
+        .sum();
+    rows * spec.models.len()
+}
+
+/// What a step gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Test rows.
+    pub predictions: Predictions,
+    /// Things to know about the fit.
+    pub notes: Vec<String>,
+}
+
+/// The seed of a step: the same for every model, so that adding a model changes no other.
+fn seed(spec: &TrialSpec, step: &Step) -> u64 {
+    // SplitMix64 of the place, so that neighbouring folds do not get neighbouring seeds.
+    let place = (u64::from(spec.horizons[step.horizon]) << 32) | step.fold as u64;
+    let mut z = spec.seed ^ place.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Columns that do not vary among these rows.
+#[must_use]
+pub fn constant_columns(panel: &Panel, h: &Horizon, rows: &[usize]) -> Vec<usize> {
+    let width = panel.features.len();
+    (0..width)
+        .filter(|k| {
+            let value = |row: &usize| panel.x[h.rows[*row] * width + k];
+            let first = rows.first().map(value);
+            rows.iter().all(|row| Some(value(row)) == first)
+        })
+        .collect()
+}
+
+/// Mean and standard deviation of values; the deviation is 1 where they do not vary.
+fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    let deviation = (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+    (mean, if deviation > 0.0 { deviation } else { 1.0 })
+}
+
+/// How the inputs and the target of a model are made from rows: fitted on training rows only.
+struct Preparation {
+    names: Vec<String>,
+    /// Column of the panel, mean and deviation; empty for the last known value alone.
+    columns: Vec<(usize, f64, f64)>,
+    /// Mean and deviation of the target.
+    target: (f64, f64),
+    /// Whether the model is fed the last known value and learns the target as it is stated.
+    last_known: bool,
+}
+
+impl Preparation {
+    fn new(spec: &TrialSpec, panel: &Panel, h: &Horizon, train: &[usize], inputs: Inputs) -> Self {
+        if inputs == Inputs::LastKnown {
+            return Self {
+                names: vec!["last_known".to_owned()],
+                columns: Vec::new(),
+                target: (0.0, 1.0),
+                last_known: true,
+            };
+        }
+        let width = panel.features.len();
+        let constant = constant_columns(panel, h, train);
+        let columns: Vec<(usize, f64, f64)> = (0..width)
+            .filter(|k| !constant.contains(k))
+            .map(|k| {
+                let (mean, sd) = moments(train.iter().map(|&r| panel.x[h.rows[r] * width + k]));
+                (k, mean, sd)
+            })
+            .collect();
+        Self {
+            names: columns
+                .iter()
+                .map(|(k, _, _)| panel.features[*k].clone())
+                .collect(),
+            columns,
+            target: if task_of(spec.target) == Task::Classification {
+                (0.0, 1.0)
+            } else {
+                moments(train.iter().map(|&r| learned(spec.target, h, r)))
+            },
+            last_known: false,
+        }
+    }
+
+    fn x(&self, panel: &Panel, h: &Horizon, rows: &[usize]) -> Array2<f64> {
+        if self.last_known {
+            return Array2::from_shape_fn((rows.len(), 1), |(i, _)| h.known[rows[i]]);
+        }
+        let width = panel.features.len();
+        Array2::from_shape_fn((rows.len(), self.columns.len()), |(i, j)| {
+            let (k, mean, sd) = self.columns[j];
+            (panel.x[h.rows[rows[i]] * width + k] - mean) / sd
+        })
+    }
+
+    fn y(&self, target: Target, h: &Horizon, rows: &[usize]) -> Vec<f64> {
+        let (mean, sd) = self.target;
+        rows.iter()
+            .map(|&r| {
+                if self.last_known {
+                    h.target[r]
+                } else {
+                    (learned(target, h, r) - mean) / sd
+                }
+            })
+            .collect()
+    }
+
+    /// A forecast in the unit of the target.
+    fn stated(&self, target: Target, h: &Horizon, row: usize, value: f64) -> f64 {
+        if self.last_known {
+            return value;
+        }
+        let learned = self.target.0 + self.target.1 * value;
+        if target == Target::Price {
+            h.close[row] * (1.0 + learned)
+        } else {
+            learned
+        }
+    }
+}
+
+/// Fits and forecasts.
+///
+/// # Errors
+/// One sentence: why the model has no answer on this fold.
+pub fn run(
+    spec: &TrialSpec,
+    registry: &Registry,
+    panel: &Verified<Panel>,
+    step: &Step,
+) -> Result<Outcome, String> {
+    let model: &ModelSpec = &spec.models[step.model];
+    let found = registry
+        .find(&model.model)
+        .ok_or_else(|| format!("the catalogue has no model {} any more", model.model))?;
+    let Engine::Supervised { fit, .. } = found.entry.engine else {
+        return Err(format!("{} does not learn a target", model.model));
+    };
+    let rows = panel.get();
+    let h = &rows.horizons[step.horizon];
+    let fold = &h.folds[step.fold];
+    let (train, test) = (h.train(fold), h.test(fold));
+    let preparation = Preparation::new(spec, rows, h, &train, found.entry.card.inputs);
+    let mut notes = Vec::new();
+    let dropped = rows.features.len() - preparation.columns.len();
+    if !preparation.last_known && dropped > 0 {
+        let names: Vec<&str> = rows
+            .features
+            .iter()
+            .filter(|f| !preparation.names.contains(f))
+            .map(String::as_str)
+            .collect();
+        notes.push(format!(
+            "left out because they do not vary in the training window: {}",
+            names.join(", ")
+        ));
+    }
+    let training = panel
+        .derive(
+            "training window",
+            format!("horizon {}, fold {}", h.bars, step.fold + 1),
+            |p| {
+                let x = preparation.x(p, h, &train);
+                let design = Design::new(x, preparation.names.clone())?;
+                let y = preparation.y(spec.target, h, &train);
+                match task_of(spec.target) {
+                    // An entry that states positions does not look at labels.
+                    Task::Classification
+                        if found.entry.card.tasks.contains(&Task::Classification) =>
+                    {
+                        Training::classification(design, y)
+                    }
+                    _ => Training::regression(design, y),
+                }
+            },
+        )
+        .map_err(|e| e.to_string())?;
+    let fitted = fit(&model.params, &training, seed(spec, step)).map_err(|e| e.to_string())?;
+    let prediction = fitted
+        .predict(preparation.x(rows, h, &test).view())
+        .map_err(|e| e.to_string())?;
+    let predictions = collect(spec, rows, h, &test, &preparation, &prediction)?;
+    Ok(Outcome { predictions, notes })
+}
+
+fn collect(
+    spec: &TrialSpec,
+    panel: &Panel,
+    h: &Horizon,
+    test: &[usize],
+    preparation: &Preparation,
+    prediction: &Prediction,
+) -> Result<Predictions, String> {
+    let pick = |column: &[f64]| test.iter().map(|&r| column[r]).collect::<Vec<f64>>();
+    let mut out = Predictions {
+        symbol: test.iter().map(|&r| panel.rows[h.rows[r]].symbol).collect(),
+        day: test.iter().map(|&r| panel.rows[h.rows[r]].day).collect(),
+        predicted: Vec::new(),
+        actual: pick(&h.target),
+        known: pick(&h.known),
+        next_return: pick(&h.next_return),
+        probability: Vec::new(),
+        position: Vec::new(),
+    };
+    let wrong = |what: &str, n: usize| format!("the model gave {n} {what} for {} rows", test.len());
+    if let Some(positions) = &prediction.positions {
+        if positions.len() != test.len() {
+            return Err(wrong("positions", positions.len()));
+        }
+        if let Some(p) = positions.iter().find(|p| !(-1.0..=1.0).contains(*p)) {
+            return Err(format!("the model gave position {p}, outside -1 to 1"));
+        }
+        out.position.clone_from(positions);
+        out.predicted = vec![f64::NAN; test.len()];
+        return Ok(out);
+    }
+    if prediction.values.len() != test.len() {
+        return Err(wrong("values", prediction.values.len()));
+    }
+    if spec.target == Target::Direction {
+        out.probability = match &prediction.probabilities {
+            // A class that never occurred in training has no column, and so no probability.
+            Some(p) => prediction
+                .classes
+                .iter()
+                .position(|c| *c == 1)
+                .map_or_else(|| vec![0.0; test.len()], |k| p.column(k).to_vec()),
+            None => prediction.values.clone(),
+        };
+        out.predicted = out
+            .probability
+            .iter()
+            .map(|p| f64::from(u8::from(*p > 0.5)))
+            .collect();
+    } else {
+        out.predicted = prediction
+            .values
+            .iter()
+            .zip(test)
+            .map(|(v, &row)| preparation.stated(spec.target, h, row, *v))
+            .collect();
+    }
+    let bad = out
+        .predicted
+        .iter()
+        .chain(&out.probability)
+        .position(|v| !v.is_finite());
+    match bad {
+        None => Ok(out),
+        Some(row) => Err(format!(
+            "the forecast for {} is not a finite number",
+            out.day[row % test.len()]
+        )),
+    }
+}

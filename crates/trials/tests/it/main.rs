@@ -1,0 +1,10 @@
+//! Trials on bundled data, from the request to the verdict, over a store in memory.
+
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod results;
+#[cfg(test)]
+mod support;

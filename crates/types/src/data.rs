@@ -1,0 +1,165 @@
+//! Data sets, their quality and their lineage.
+
+use crate::DatasetId;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What a data set holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetKind {
+    /// Open, high, low, close and volume a day.
+    Bars,
+    /// Close a day.
+    Closes,
+    /// One value a date with the date on which it was known.
+    Series,
+}
+
+/// A data set in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetSummary {
+    /// Id.
+    pub id: DatasetId,
+    /// What it holds.
+    pub kind: DatasetKind,
+    /// Symbols or series in it.
+    pub symbols: Vec<String>,
+    /// Approved origin: `bundled`, `user_provided`, ...
+    pub source: String,
+    /// Title for people.
+    pub title: String,
+    /// First day.
+    pub first: NaiveDate,
+    /// Last day.
+    pub last: NaiveDate,
+    /// Rows that may be used.
+    pub rows: u64,
+    /// SHA-256 of the canonical content, hexadecimal.
+    pub sha256: String,
+    /// Quality score from 0 to 100.
+    pub quality: f64,
+    /// Rows set aside with a reason.
+    pub quarantined: u64,
+    /// Licence and original source.
+    pub licence: String,
+    /// Where the figures come from originally.
+    pub origin: String,
+}
+
+/// A data set with everything known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetDetail {
+    /// The row of the list.
+    pub summary: DatasetSummary,
+    /// Score and findings.
+    pub quality: QualityReport,
+    /// From the source to here.
+    pub lineage: Vec<LineageStep>,
+    /// Notes on provenance.
+    pub notes: String,
+}
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Flagged and kept: extreme but true.
+    Note,
+    /// Row set aside.
+    Quarantine,
+    /// The whole data set is refused.
+    Refuse,
+}
+
+/// One thing a quality check found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Finding {
+    /// Name of the check.
+    pub check: String,
+    /// How grave.
+    pub severity: Severity,
+    /// Row of the source, counted from 1 without the heading, where there is one.
+    pub row: Option<u64>,
+    /// Day of that row.
+    pub date: Option<NaiveDate>,
+    /// What was found, in a sentence.
+    pub reason: String,
+}
+
+/// The outcome of all quality checks over one data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct QualityReport {
+    /// 100 less the weighted share of faults.
+    pub score: f64,
+    /// Rows looked at.
+    pub rows: u64,
+    /// Rows that may be used.
+    pub usable: u64,
+    /// Rows set aside.
+    pub quarantined: u64,
+    /// Number of findings by check, all of them counted.
+    pub counts: std::collections::BTreeMap<String, u64>,
+    /// The findings; a check that found very many lists its first ones.
+    pub findings: Vec<Finding>,
+}
+
+/// One step on the way from a source to a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LineageStep {
+    /// What was done: `source`, `gate`, `span`, `features`, `target`, `run`, ...
+    pub step: String,
+    /// By what, with its parameters, in words.
+    pub detail: String,
+    /// SHA-256 of what came out, hexadecimal.
+    pub sha256: String,
+}
+
+/// What `mltrainer data import` and an upload answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ImportOutcome {
+    /// The data set, when it was accepted.
+    pub dataset: Option<DatasetSummary>,
+    /// Score and findings either way.
+    pub quality: QualityReport,
+    /// Why it was refused, when it was.
+    pub refusal: Option<crate::policy::Refusal>,
+}
+
+/// A daily bar for charts; figures that the source does not have are `null`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Bar {
+    /// Day.
+    pub date: NaiveDate,
+    /// Open.
+    pub open: Option<f64>,
+    /// High.
+    pub high: Option<f64>,
+    /// Low.
+    pub low: Option<f64>,
+    /// Close.
+    pub close: f64,
+    /// Volume in shares.
+    pub volume: Option<f64>,
+}
+
+/// The row of a data set in `GET /api/data-quality`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetQuality {
+    /// Id.
+    pub id: DatasetId,
+    /// When it was checked.
+    pub checked_at: DateTime<Utc>,
+    /// Score and findings.
+    pub quality: QualityReport,
+}

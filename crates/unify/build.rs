@@ -1,0 +1,3 @@
+//! Nothing to do; a build script makes cargo resolve the build-dependencies.
+
+fn main() {}

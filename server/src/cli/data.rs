@@ -1,0 +1,180 @@
+//! `mltrainer data`: data sets.
+
+use super::out::{Table, json, say};
+use super::{Failure, Global, run};
+use clap::Subcommand;
+use mltrainer_services::Services;
+use mltrainer_types::data::{QualityReport, Severity};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `mltrainer data`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Data {
+    /// Lists all data sets
+    List,
+    /// Shows a data set with its quality and lineage
+    Show {
+        /// Id, as listed
+        id: String,
+    },
+    /// Takes a CSV file of daily bars through the gate
+    #[command(
+        after_help = "Example:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided"
+    )]
+    Import {
+        /// CSV file with date, close and, where there are, open, high, low, volume
+        file: PathBuf,
+        /// Symbol under which trials find it
+        #[arg(long)]
+        symbol: String,
+        /// Where the figures come from: user_provided, or the vendor they were exported from
+        #[arg(long, default_value = "user_provided")]
+        origin: String,
+    },
+}
+
+impl Data {
+    pub(super) async fn execute(self, global: &Global) -> Result<ExitCode, Failure> {
+        let as_json = global.is_json()?;
+        // A file that cannot be read is told before a data folder is made.
+        let file = match &self {
+            Self::Import { file, .. } => Some(run::read(file)?),
+            _ => None,
+        };
+        let open = global.open().await?;
+        let outcome = self.run(&open.services, as_json, file).await;
+        open.close().await;
+        outcome
+    }
+
+    async fn run(
+        self,
+        services: &Services,
+        as_json: bool,
+        file: Option<mltrainer_services::run::File>,
+    ) -> Result<ExitCode, Failure> {
+        match self {
+            Self::List => {
+                let sets = services.datasets().await?;
+                if as_json {
+                    json(&sets)?;
+                } else {
+                    let heading = ["id", "title", "source", "first", "last", "rows", "quality"];
+                    let mut table = Table::new(&heading);
+                    for s in &sets {
+                        table.row([
+                            s.id.to_string(),
+                            s.title.clone(),
+                            s.source.clone(),
+                            s.first.to_string(),
+                            s.last.to_string(),
+                            s.rows.to_string(),
+                            format!("{:.1}", s.quality),
+                        ]);
+                    }
+                    say(&table.text())?;
+                }
+            }
+            Self::Show { id } => {
+                let set = services.dataset(&id).await?;
+                if as_json {
+                    json(&set)?;
+                } else {
+                    let s = &set.summary;
+                    let mut text = format!(
+                        "{} ({})\n{} rows from {} to {}\nOrigin:  {}\nLicence: {}\nSHA-256: {}\n{}\n\n{}\n",
+                        s.title,
+                        s.id,
+                        s.rows,
+                        s.first,
+                        s.last,
+                        s.origin,
+                        s.licence,
+                        s.sha256,
+                        set.notes,
+                        quality(&set.quality)
+                    );
+                    text.push_str("\nLineage:\n");
+                    for step in &set.lineage {
+                        text.push_str(&format!(
+                            "  {}: {}\n    {}\n",
+                            step.step, step.detail, step.sha256
+                        ));
+                    }
+                    say(text.trim_end())?;
+                }
+            }
+            Self::Import { symbol, origin, .. } => {
+                let file = file.unwrap_or_else(|| mltrainer_services::run::File {
+                    name: String::new(),
+                    bytes: Vec::new(),
+                });
+                let outcome = services
+                    .import_csv("cli", &symbol, &origin, &file.name, file.bytes)
+                    .await?;
+                if as_json {
+                    json(&outcome)?;
+                }
+                if let Some(refusal) = outcome.refusal {
+                    for finding in findings(&outcome.quality, Severity::Quarantine) {
+                        super::complain(&finding);
+                    }
+                    return Err(Failure::new(
+                        3,
+                        format!(
+                            "{} was refused by rule {}: {}",
+                            file.name, refusal.rule, refusal.reason
+                        ),
+                    ));
+                }
+                if let Some(set) = outcome.dataset.filter(|_| !as_json) {
+                    say(&format!(
+                        "{}\n{} rows from {} to {}\n{}",
+                        set.id,
+                        set.rows,
+                        set.first,
+                        set.last,
+                        quality(&outcome.quality)
+                    ))?;
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn quality(q: &QualityReport) -> String {
+    let mut text = format!(
+        "Quality {:.1}: {} of {} rows usable, {} set aside",
+        q.score, q.usable, q.rows, q.quarantined
+    );
+    for line in findings(q, Severity::Note) {
+        text.push_str("\n  ");
+        text.push_str(&line);
+    }
+    text
+}
+
+/// Findings of at least this gravity, ten at most.
+fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
+    const SHOWN: usize = 10;
+    let all: Vec<_> = q.findings.iter().filter(|f| f.severity >= least).collect();
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(SHOWN)
+        .map(|f| {
+            let place = match (f.row, f.date) {
+                (Some(row), Some(date)) => format!("row {row} ({date}): "),
+                (Some(row), None) => format!("row {row}: "),
+                (None, Some(date)) => format!("{date}: "),
+                (None, None) => String::new(),
+            };
+            format!("{place}{} ({})", f.reason, f.check)
+        })
+        .collect();
+    if all.len() > SHOWN {
+        lines.push(format!("and {} findings more", all.len() - SHOWN));
+    }
+    lines
+}

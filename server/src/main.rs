@@ -1,0 +1,5 @@
+//! The program `mltrainer`.
+
+fn main() -> std::process::ExitCode {
+    mltrainer_server::main()
+}
