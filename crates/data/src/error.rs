@@ -48,13 +48,29 @@ pub enum DataError {
     },
     /// Every date can be read in two ways.
     #[error(
-        "column \"{column}\": every date can be read as month/day and as day/month (first: \"{example}\"); write dates as YYYY-MM-DD"
+        "column \"{column}\": every date can be read as month/day and as day/month (first: \"{example}\"); write dates as YYYY-MM-DD, or say which it is with dates=mdy or dates=dmy"
     )]
     AmbiguousDates {
         /// Name of the column.
         column: String,
         /// The first date.
         example: String,
+    },
+    /// What the user said of a file's columns cannot be.
+    #[error("mapping \"{given}\": {reason}")]
+    Mapping {
+        /// The part of the mapping.
+        given: String,
+        /// What is wrong and what may be said.
+        reason: String,
+    },
+    /// A Parquet or Arrow file that cannot be read.
+    #[error("the file is not readable {format} ({reason}); write it again or save it as CSV")]
+    Format {
+        /// `Parquet` or `Arrow`.
+        format: &'static str,
+        /// The reader's words.
+        reason: String,
     },
     /// A symbol that cannot be one.
     #[error(
@@ -73,6 +89,18 @@ pub enum DataError {
         id: String,
         /// The nearest names.
         suggestions: Vec<String>,
+    },
+    /// A split or dividend that cannot be.
+    #[error(
+        "the corporate action of {symbol} on {date} cannot be: {reason}; correct it in its source"
+    )]
+    Action {
+        /// Symbol.
+        symbol: String,
+        /// Its day.
+        date: chrono::NaiveDate,
+        /// What is wrong.
+        reason: String,
     },
     /// A stored or bundled file is damaged or was changed.
     #[error("{file} cannot be trusted: {reason}; import or install the data again")]

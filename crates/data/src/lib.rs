@@ -8,16 +8,21 @@
 //! [`bundled`] what ships with the program, [`library`] what was stored, [`quality`] checks it,
 //! [`calendar`] knows the days of the New York Stock Exchange, [`nearest`] corrects names.
 
+pub mod actions;
+mod arrow;
 pub mod bars;
 pub mod bundled;
 pub mod calendar;
 pub mod csv;
 pub mod error;
 mod frame;
+pub mod import;
+pub mod intraday;
 pub mod library;
 pub mod nearest;
 pub mod quality;
 pub mod series;
 pub mod table;
+mod text;
 
 pub use error::DataError;

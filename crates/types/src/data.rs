@@ -13,6 +13,8 @@ pub enum DatasetKind {
     Bars,
     /// Close a day.
     Closes,
+    /// Several bars a day.
+    Intraday,
     /// One value a date with the date on which it was known.
     Series,
 }
@@ -120,6 +122,40 @@ pub struct LineageStep {
     pub detail: String,
     /// SHA-256 of what came out, hexadecimal.
     pub sha256: String,
+}
+
+/// What was found in a file before it is imported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileLayout {
+    /// `CSV`, `Parquet` or `Arrow`.
+    pub format: String,
+    /// `comma`, `semicolon`, `tab` or `pipe`; `null` for other formats than CSV.
+    pub delimiter: Option<String>,
+    /// `point` or `comma`; `null` for other formats than CSV.
+    pub decimal: Option<String>,
+    /// Time zone in which times of day are read; `null` for daily bars.
+    pub zone: Option<String>,
+    /// Length of a bar in minutes; `null` for daily bars.
+    pub minutes: Option<u32>,
+    /// Rows that could be read; 0 when there is a problem.
+    pub rows: u64,
+    /// The columns, as in the file.
+    pub columns: Vec<FileColumn>,
+    /// Why the file cannot be read as it stands.
+    pub problem: Option<String>,
+}
+
+/// A column of a file with what it is taken for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileColumn {
+    /// Its name in the heading.
+    pub name: String,
+    /// `date`, `time`, `open`, `high`, `low`, `close` or `volume`; `null` when it is left out.
+    pub field: Option<String>,
+    /// Its first cells.
+    pub first: Vec<String>,
 }
 
 /// What `mltrainer data import` and an upload answer.
