@@ -6,7 +6,7 @@
 //!
 //! Quick map: [`bars`], [`series`] and [`table`] are the shapes, [`csv`] reads users' files,
 //! [`bundled`] what ships with the program, [`library`] what was stored, [`quality`] checks it,
-//! [`calendar`] knows the days of the New York Stock Exchange, [`nearest`] corrects names.
+//! [`sources`] speaks to vendors, [`shelf`] keeps what they gave, [`calendar`] knows the days of the New York Stock Exchange, [`nearest`] corrects names.
 
 pub mod actions;
 mod arrow;
@@ -22,6 +22,8 @@ pub mod library;
 pub mod nearest;
 pub mod quality;
 pub mod series;
+pub mod shelf;
+pub mod sources;
 pub mod table;
 mod text;
 

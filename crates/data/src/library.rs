@@ -8,6 +8,7 @@
 use crate::bars::Bars;
 use crate::error::DataError;
 use crate::frame;
+use crate::series::Series;
 use chrono::{DateTime, NaiveDate, Utc};
 use mltrainer_compliance::{Arrival, Content, redact};
 use serde::{Deserialize, Serialize};
@@ -116,13 +117,7 @@ impl Library {
             content_sha256,
             file_sha256: hex::encode(Sha256::digest(&bytes)),
         };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| DataError::Io {
-            file: path.clone(),
-            action: "written",
-            reason: e.to_string(),
-        })?;
-        self.write(&path, &bytes)?;
-        self.write(&manifest_path(&path), &text)?;
+        self.write_with(&path, &bytes, &manifest)?;
         Ok(Stored { path, manifest })
     }
 
@@ -132,6 +127,78 @@ impl Library {
     /// # Errors
     /// [`DataError::Damaged`] when either differs or the file is torn, [`DataError::Io`] when it cannot be read.
     pub fn read_bars(&self, path: &str, expected_sha256: &str) -> Result<Arrival<Bars>, DataError> {
+        let (manifest, bytes) = self.read_with(path)?;
+        let bars = frame::read_bars(&bytes, &manifest.symbol, path)?;
+        arrival(manifest, path, bars, expected_sha256)
+    }
+
+    /// Stores a series with its manifest, at `series/ORIGIN/NAME/FIRST_LAST_HASH.parquet`.
+    ///
+    /// # Errors
+    /// As [`Library::write_bars`].
+    pub fn write_series(
+        &self,
+        series: &Series,
+        provenance: &Provenance,
+    ) -> Result<Stored, DataError> {
+        let (Some(&first), Some(&last)) = (series.dates.first(), series.dates.last()) else {
+            return Err(DataError::Empty);
+        };
+        let symbol = crate::bars::symbol(&series.id)?;
+        let content_sha256 = series.sha256();
+        let head = content_sha256.get(..12).unwrap_or_default();
+        let path = format!(
+            "series/{}/{symbol}/{first}_{last}_{head}.parquet",
+            provenance.origin
+        );
+        let bytes = frame::write_series(series, &path)?;
+        let manifest = Manifest {
+            origin: provenance.origin.clone(),
+            request: redact(&provenance.request),
+            at: provenance.at,
+            symbol,
+            first,
+            last,
+            rows: series.len() as u64,
+            content_sha256,
+            file_sha256: hex::encode(Sha256::digest(&bytes)),
+        };
+        self.write_with(&path, &bytes, &manifest)?;
+        Ok(Stored { path, manifest })
+    }
+
+    /// Reads a stored series for the gate, as [`Library::read_bars`] does bars.
+    ///
+    /// # Errors
+    /// As [`Library::read_bars`].
+    pub fn read_series(
+        &self,
+        path: &str,
+        expected_sha256: &str,
+    ) -> Result<Arrival<Series>, DataError> {
+        let (manifest, bytes) = self.read_with(path)?;
+        let series = frame::read_series(&bytes, &manifest.symbol, path)?;
+        arrival(manifest, path, series, expected_sha256)
+    }
+
+    /// Writes a file, and then its manifest beside it.
+    pub(crate) fn write_with<M: Serialize>(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        manifest: &M,
+    ) -> Result<(), DataError> {
+        let text = serde_json::to_vec_pretty(manifest).map_err(|e| DataError::Io {
+            file: path.to_owned(),
+            action: "written",
+            reason: e.to_string(),
+        })?;
+        self.write(path, bytes)?;
+        self.write(&manifest_path(path), &text)
+    }
+
+    /// Manifest and bytes of a file, after comparing the two.
+    fn read_with(&self, path: &str) -> Result<(Manifest, Vec<u8>), DataError> {
         let damaged = |reason: String| DataError::Damaged {
             file: path.to_owned(),
             reason,
@@ -147,23 +214,11 @@ impl Library {
                 manifest.file_sha256
             )));
         }
-        let bars = frame::read_bars(&bytes, &manifest.symbol, path)?;
-        let found = bars.sha256();
-        if found != expected_sha256 {
-            return Err(damaged(format!(
-                "its content has SHA-256 {found}, {expected_sha256} was recorded when it was stored"
-            )));
-        }
-        Ok(Arrival {
-            origin: manifest.origin,
-            request: format!("{} ({path})", manifest.request),
-            promised_sha256: Some(expected_sha256.to_owned()),
-            content: bars,
-        })
+        Ok((manifest, bytes))
     }
 
     /// The place of a path below the root; one that leads out of it is refused.
-    fn place(&self, path: &str) -> Result<PathBuf, DataError> {
+    pub(crate) fn place(&self, path: &str) -> Result<PathBuf, DataError> {
         let below = Path::new(path);
         if below
             .components()
@@ -179,11 +234,11 @@ impl Library {
         }
     }
 
-    fn read(&self, path: &str) -> Result<Vec<u8>, DataError> {
+    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>, DataError> {
         fs::read(self.place(path)?).map_err(|e| failed(path, "read", &e))
     }
 
-    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DataError> {
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DataError> {
         let to = self.place(path)?;
         let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
         let from = self
@@ -197,6 +252,30 @@ impl Library {
         }
         written.map_err(|e| failed(path, "written", &e))
     }
+}
+
+/// A content for the gate, when it is the one that was recorded.
+fn arrival<T: Content>(
+    manifest: Manifest,
+    path: &str,
+    content: T,
+    expected_sha256: &str,
+) -> Result<Arrival<T>, DataError> {
+    let found = content.sha256();
+    if found != expected_sha256 {
+        return Err(DataError::Damaged {
+            file: path.to_owned(),
+            reason: format!(
+                "its content has SHA-256 {found}, {expected_sha256} was recorded when it was stored"
+            ),
+        });
+    }
+    Ok(Arrival {
+        origin: manifest.origin,
+        request: format!("{} ({path})", manifest.request),
+        promised_sha256: Some(expected_sha256.to_owned()),
+        content,
+    })
 }
 
 /// Writes `bytes` under `from`, flushes them to the disk and renames the file to `to`.
@@ -218,7 +297,7 @@ fn replace(from: &Path, to: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn manifest_path(path: &str) -> String {
+pub(crate) fn manifest_path(path: &str) -> String {
     format!("{}.json", path.strip_suffix(".parquet").unwrap_or(path))
 }
 
