@@ -191,6 +191,55 @@ pub(crate) fn write_bars(bars: &Bars, file: &str) -> Result<Vec<u8>, DataError> 
     write(days, bars.columns(), file)
 }
 
+/// A series as Parquet bytes: the same series gives the same bytes.
+pub(crate) fn write_series(series: &Series, file: &str) -> Result<Vec<u8>, DataError> {
+    let days = [("date", &*series.dates), ("known_at", &*series.known_at)];
+    write_columns(&days, &[("value", &series.values)], file)
+}
+
+/// Columns of days, one at least, and of figures, all of one length, as Parquet bytes.
+pub(crate) fn write_columns(
+    days: &[(&str, &[NaiveDate])],
+    figures: &[(&str, &[f64])],
+    file: &str,
+) -> Result<Vec<u8>, DataError> {
+    let mut columns: Vec<Column> = Vec::with_capacity(days.len() + figures.len());
+    for (name, column) in days {
+        let numbers: Vec<i32> = column
+            .iter()
+            .map(|d| d.num_days_from_ce() - EPOCH)
+            .collect();
+        let column = PolarsSeries::new((*name).into(), numbers)
+            .cast(&DataType::Date)
+            .map_err(|e| not_written(file, &e))?;
+        columns.push(column.into_column());
+    }
+    for (name, column) in figures {
+        columns.push(PolarsSeries::new((*name).into(), *column).into_column());
+    }
+    let rows = days.first().map_or(0, |(_, column)| column.len());
+    finish(rows, columns, file)
+}
+
+/// Columns of days and of figures.
+pub(crate) type Columns = (Vec<Vec<NaiveDate>>, Vec<Vec<f64>>);
+
+/// Columns of days and of figures of these names out of Parquet bytes; `file` is named in errors.
+pub(crate) fn read_columns(
+    bytes: &[u8],
+    days: &[&str],
+    figures: &[&str],
+    file: &str,
+) -> Result<Columns, DataError> {
+    let frame = read(bytes, file)?;
+    let days = days.iter().map(|name| dates(&frame, name, file));
+    let figures = figures.iter().map(|name| floats(&frame, name, file));
+    Ok((
+        days.collect::<Result<_, _>>()?,
+        figures.collect::<Result<_, _>>()?,
+    ))
+}
+
 /// Bars of less than a day as Parquet bytes; `stamp` is the begin of a bar in seconds since 1970.
 pub(crate) fn write_intraday(bars: &Intraday, file: &str) -> Result<Vec<u8>, DataError> {
     let stamps: Vec<i64> = bars.stamps.iter().map(DateTime::timestamp).collect();
@@ -219,6 +268,10 @@ fn write(
     for (name, column) in figures {
         columns.push(PolarsSeries::new(name.into(), column).into_column());
     }
+    finish(rows, columns, file)
+}
+
+fn finish(rows: usize, columns: Vec<Column>, file: &str) -> Result<Vec<u8>, DataError> {
     let mut frame = DataFrame::new(rows, columns).map_err(|e| not_written(file, &e))?;
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes)

@@ -6,8 +6,9 @@
 //!
 //! Quick map: [`bars`], [`intraday`], [`series`] and [`table`] are the shapes, [`import`] and [`csv`]
 //! read users' files, [`bundled`] what ships with the program, [`library`] what was stored,
-//! [`quality`] checks it with [`screen`] and [`compare`], [`actions`] adjusts bars as of a day,
-//! [`calendar`] knows the sessions of the New York Stock Exchange, [`nearest`] corrects names.
+//! [`sources`] speaks to vendors and [`shelf`] keeps what they gave, [`quality`] checks it with
+//! [`screen`] and [`compare`], [`actions`] adjusts bars as of a day, [`calendar`] knows the sessions
+//! of the New York Stock Exchange, [`nearest`] corrects names.
 
 pub mod actions;
 mod arrow;
@@ -25,6 +26,8 @@ pub mod nearest;
 pub mod quality;
 pub mod screen;
 pub mod series;
+pub mod shelf;
+pub mod sources;
 pub mod table;
 mod text;
 
