@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `catalogue`, `data`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
@@ -11,6 +11,7 @@ mod error;
 pub mod features;
 mod health;
 mod hub;
+mod import;
 mod ledger;
 pub mod port;
 mod room;
@@ -20,6 +21,9 @@ mod trials;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
+pub use import::{Import, UserFile};
+pub use mltrainer_data::actions::Adjustment;
+pub use mltrainer_data::import::{Field, Mapping};
 
 use hub::Hub;
 use ledger::Ledger;
@@ -69,6 +73,7 @@ pub struct Services {
 struct Inner {
     registry: Registry,
     room: Arc<Room>,
+    desk: import::Desk,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
@@ -110,6 +115,7 @@ impl Services {
             inner: Arc::new(Inner {
                 registry,
                 room,
+                desk: import::Desk::default(),
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,
