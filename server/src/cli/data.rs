@@ -3,10 +3,11 @@
 use super::out::{Table, json, say};
 use super::{Failure, Global, run};
 use clap::Subcommand;
-use mltrainer_services::Services;
+use mltrainer_services::{Import, Mapping, ServiceError, Services, UserFile};
 use mltrainer_types::data::{QualityReport, Severity};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// `mltrainer data`.
 #[derive(Debug, Subcommand)]
@@ -18,16 +19,32 @@ pub(super) enum Data {
         /// Id, as listed
         id: String,
     },
-    /// Takes a CSV file of daily bars through the gate
+    /// Shows score, findings, age and agreement with other sources
     #[command(
-        after_help = "Example:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided"
+        after_help = "Examples:\n  mltrainer data quality\n  mltrainer data quality bundled:AAPL --format json"
+    )]
+    Quality {
+        /// Id, as listed; all data sets when left out
+        id: Option<String>,
+    },
+    /// Takes a file of bars through the gate: CSV, Parquet or Arrow; daily, or several rows a day
+    #[command(
+        after_help = "Examples:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided\n  mltrainer data import kurse.csv --symbol SAP --look\n  mltrainer data import kurse.csv --symbol SAP --map date=Datum,close=Schluss,decimal=comma"
     )]
     Import {
-        /// CSV file with date, close and, where there are, open, high, low, volume
+        /// File with date, close and, where there are, open, high, low, volume
         file: PathBuf,
         /// Symbol under which trials find it
         #[arg(long)]
         symbol: String,
+        /// Corrections of what is found in the file, KEY=VALUE parted by commas: date, time, open,
+        /// high, low, close, volume (names of columns), delimiter (comma, semicolon, tab, pipe),
+        /// decimal (point, comma), dates (ymd, mdy, dmy), zone (such as America/New_York)
+        #[arg(long, default_value = "")]
+        map: String,
+        /// Shows what is found in the file and imports nothing
+        #[arg(long)]
+        look: bool,
         /// Where the figures come from: user_provided, or the vendor they were exported from
         #[arg(long, default_value = "user_provided")]
         origin: String,
@@ -105,14 +122,36 @@ impl Data {
                     say(text.trim_end())?;
                 }
             }
-            Self::Import { symbol, origin, .. } => {
+            Self::Quality { id } => super::quality::run(services, as_json, id.as_deref()).await?,
+            Self::Import {
+                symbol,
+                origin,
+                map,
+                look,
+                ..
+            } => {
                 let file = file.unwrap_or_else(|| mltrainer_services::run::File {
                     name: String::new(),
                     bytes: Vec::new(),
                 });
-                let outcome = services
-                    .import_csv("cli", &symbol, &origin, &file.name, file.bytes)
-                    .await?;
+                let mapping = Mapping::parse(&map)
+                    .map_err(|e| ServiceError::invalid("map", e.to_string()))?;
+                let name = file.name.clone();
+                let file = UserFile {
+                    name: file.name,
+                    bytes: Arc::new(file.bytes),
+                };
+                if look {
+                    let preview = services.look_at_file(file, mapping).await?;
+                    return super::quality::layout(as_json, &preview);
+                }
+                let import = Import {
+                    file,
+                    symbol,
+                    origin,
+                    mapping,
+                };
+                let outcome = services.import_file("cli", import).await?;
                 if as_json {
                     json(&outcome)?;
                 }
@@ -124,7 +163,7 @@ impl Data {
                         3,
                         format!(
                             "{} was refused by rule {}: {}",
-                            file.name, refusal.rule, refusal.reason
+                            name, refusal.rule, refusal.reason
                         ),
                     ));
                 }
@@ -144,7 +183,7 @@ impl Data {
     }
 }
 
-fn quality(q: &QualityReport) -> String {
+pub(super) fn quality(q: &QualityReport) -> String {
     let mut text = format!(
         "Quality {:.1}: {} of {} rows usable, {} set aside",
         q.score, q.usable, q.rows, q.quarantined

@@ -9,6 +9,7 @@ mod data;
 mod doctor;
 mod features;
 mod out;
+mod quality;
 mod run;
 mod serve;
 mod trial;
