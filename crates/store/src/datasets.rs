@@ -127,7 +127,11 @@ mod tests {
             detail: DatasetDetail {
                 summary: DatasetSummary {
                     id: id.into(),
-                    kind: DatasetKind::Bars,
+                    kind: if id == "user:hours" {
+                        DatasetKind::Intraday
+                    } else {
+                        DatasetKind::Bars
+                    },
                     symbols: vec!["ÅB".into()],
                     source: "user_provided".into(),
                     title: "t".into(),
