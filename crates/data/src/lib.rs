@@ -15,6 +15,7 @@ pub mod bundled;
 pub mod calendar;
 pub mod csv;
 pub mod error;
+pub mod export;
 mod frame;
 pub mod import;
 pub mod intraday;

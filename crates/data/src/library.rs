@@ -8,6 +8,7 @@
 use crate::bars::Bars;
 use crate::error::DataError;
 use crate::frame;
+use crate::intraday::Intraday;
 use crate::series::Series;
 use chrono::{DateTime, NaiveDate, Utc};
 use mltrainer_compliance::{Arrival, Content, redact};
@@ -44,8 +45,11 @@ pub struct Manifest {
     pub first: NaiveDate,
     /// Last day.
     pub last: NaiveDate,
-    /// Number of days.
+    /// Number of rows.
     pub rows: u64,
+    /// Length of a bar in minutes, where it is less than a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
     /// SHA-256 of the canonical content, hexadecimal.
     pub content_sha256: String,
     /// SHA-256 of the file's bytes, hexadecimal.
@@ -114,6 +118,7 @@ impl Library {
             first,
             last,
             rows: bars.len() as u64,
+            minutes: None,
             content_sha256,
             file_sha256: hex::encode(Sha256::digest(&bytes)),
         };
@@ -160,6 +165,7 @@ impl Library {
             first,
             last,
             rows: series.len() as u64,
+            minutes: None,
             content_sha256,
             file_sha256: hex::encode(Sha256::digest(&bytes)),
         };
@@ -179,6 +185,59 @@ impl Library {
         let (manifest, bytes) = self.read_with(path)?;
         let series = frame::read_series(&bytes, &manifest.symbol, path)?;
         arrival(manifest, path, series, expected_sha256)
+    }
+
+    /// Stores bars of less than a day with their manifest, at
+    /// `intraday/ORIGIN/SYMBOL/FIRST_LAST_HASH.parquet`; first and last are days in New York.
+    ///
+    /// # Errors
+    /// As [`Library::write_bars`].
+    pub fn write_intraday(
+        &self,
+        bars: &Intraday,
+        provenance: &Provenance,
+    ) -> Result<Stored, DataError> {
+        let (Some(&first), Some(&last)) = (bars.stamps.first(), bars.stamps.last()) else {
+            return Err(DataError::Empty);
+        };
+        let (first, last) = (Intraday::day(first), Intraday::day(last));
+        let symbol = crate::bars::symbol(&bars.symbol)?;
+        let content_sha256 = bars.sha256();
+        let head = content_sha256.get(..12).unwrap_or_default();
+        let path = format!(
+            "intraday/{}/{symbol}/{first}_{last}_{head}.parquet",
+            provenance.origin
+        );
+        let bytes = frame::write_intraday(bars, &path)?;
+        let manifest = Manifest {
+            origin: provenance.origin.clone(),
+            request: redact(&provenance.request),
+            at: provenance.at,
+            symbol,
+            first,
+            last,
+            rows: bars.len() as u64,
+            minutes: Some(bars.minutes),
+            content_sha256,
+            file_sha256: hex::encode(Sha256::digest(&bytes)),
+        };
+        self.write_with(&path, &bytes, &manifest)?;
+        Ok(Stored { path, manifest })
+    }
+
+    /// Reads stored bars of less than a day for the gate, as [`Library::read_bars`] does daily ones.
+    ///
+    /// # Errors
+    /// As [`Library::read_bars`].
+    pub fn read_intraday(
+        &self,
+        path: &str,
+        expected_sha256: &str,
+    ) -> Result<Arrival<Intraday>, DataError> {
+        let (manifest, bytes) = self.read_with(path)?;
+        let minutes = manifest.minutes.unwrap_or(1);
+        let bars = frame::read_intraday(&bytes, &manifest.symbol, minutes, path)?;
+        arrival(manifest, path, bars, expected_sha256)
     }
 
     /// Writes a file, and then its manifest beside it.
@@ -376,6 +435,30 @@ mod tests {
         library.write_bars(&ibm(), &provenance()).unwrap();
         let after: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).unwrap()).collect();
         assert!(before == after && files_below(folder.path()) == files);
+    }
+
+    #[test]
+    fn bars_of_an_hour_come_back_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library::new(folder.path().to_path_buf());
+        let stamps = crate::calendar::sessions(ibm().dates[0], ibm().dates[30])
+            .iter()
+            .flat_map(|s| (0..7).map(|h| s.open + chrono::TimeDelta::hours(h)))
+            .collect::<Vec<_>>();
+        let bars = Intraday {
+            symbol: "IBM".to_owned(),
+            minutes: 60,
+            close: (0..stamps.len()).map(|i| ibm().close[i]).collect(),
+            stamps,
+            ..Intraday::default()
+        };
+        let stored = library.write_intraday(&bars, &provenance()).unwrap();
+        assert_eq!(stored.manifest.minutes, Some(60));
+        let hash = &stored.manifest.content_sha256;
+        let arrival = library.read_intraday(&stored.path, hash).unwrap();
+        assert_eq!(arrival.content, bars);
+        assert!(library.read_intraday(&stored.path, "00").is_err());
+        assert!(library.read_bars(&stored.path, hash).is_err());
     }
 
     #[test]

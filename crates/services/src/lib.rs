@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `catalogue`, `data`, `fetch`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
@@ -9,6 +9,7 @@ mod compliance;
 mod data;
 mod error;
 pub mod features;
+mod fetch;
 mod health;
 mod hub;
 mod ledger;
@@ -20,6 +21,7 @@ mod trials;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
+pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 
 use hub::Hub;
 use ledger::Ledger;
@@ -52,8 +54,10 @@ pub struct Parts {
     pub audit: Arc<dyn AuditStore>,
     /// Trials.
     pub trials: Arc<dyn TrialStore>,
-    /// Folder of imported data.
+    /// Folder of imported and fetched data.
     pub library: PathBuf,
+    /// Vendors of data.
+    pub sources: Sources,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Threads that run steps.
@@ -69,6 +73,7 @@ pub struct Services {
 struct Inner {
     registry: Registry,
     room: Arc<Room>,
+    sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
@@ -110,6 +115,7 @@ impl Services {
             inner: Arc::new(Inner {
                 registry,
                 room,
+                sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,

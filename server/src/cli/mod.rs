@@ -128,7 +128,10 @@ impl From<ServiceError> for Failure {
     fn from(e: ServiceError) -> Self {
         let code = match &e {
             ServiceError::NotFound { .. } | ServiceError::Invalid { .. } => 2,
-            ServiceError::Refused(_) | ServiceError::BadData(_) => 3,
+            ServiceError::Refused(_)
+            | ServiceError::BadData(_)
+            | ServiceError::Source(_)
+            | ServiceError::SourceLater(_) => 3,
             ServiceError::FitFailed(_) => 4,
             ServiceError::Conflict(_)
             | ServiceError::Unavailable(_)
