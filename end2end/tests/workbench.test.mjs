@@ -58,7 +58,7 @@ test("a model's card tells what it is, and runs it on real data", async () => {
     const card = await page.locator("main").innerText();
     for (const part of [/what it computes/i, /parameters/i, /evidence/i, /source/i, /period/]) assert.match(card, part);
     const run = page.locator("#run");
-    await run.getByLabel("Data set").selectOption("bundled:AAPL");
+    await run.getByLabel("Data set", { exact: true }).selectOption("bundled:AAPL");
     await run.getByLabel("period").fill("10");
     await run.getByRole("button", { name: "Run" }).click();
     await run.getByRole("heading", { name: "Outputs" }).waitFor();
@@ -67,7 +67,7 @@ test("a model's card tells what it is, and runs it on real data", async () => {
     await run.getByLabel("period").fill("0");
     await run.getByRole("button", { name: "Run" }).click();
     await run.getByRole("alert").filter({ hasText: /0/ }).first().waitFor();
-    assert.equal(await run.getByLabel("Data set").inputValue(), "bundled:AAPL");
+    assert.equal(await run.getByLabel("Data set", { exact: true }).inputValue(), "bundled:AAPL");
     await accessible(page, "/models/sma after a run");
   });
 });
@@ -91,7 +91,7 @@ test("a file is uploaded, checked and listed; bad rows and bad files say why", a
     let n = 0;
     const some = await file("some.csv", (b) => (++n === 101 ? { ...b, high: b.low, low: b.high } : b));
     await upload(some.path, "SOME");
-    await page.getByText(/row 101/i).first().waitFor();
+    await page.getByRole("region", { name: /findings/i }).getByRole("row").filter({ hasText: /\b101\b/ }).first().waitFor();
     await fits(page, "/data after an upload");
     await accessible(page, "/data after an upload");
 
@@ -108,7 +108,7 @@ test("the rules are shown, the chain is verified and filtered, and a result lead
     await open(page, "/compliance");
     const text = await page.locator("main").innerText();
     for (const rule of (await program.json("/api/compliance/policy")).rules) assert.ok(text.includes(rule.title), rule.id);
-    await page.getByRole("button", { name: /verify/i }).click();
+    await page.getByRole("link", { name: /verify/i }).click();
     const { records } = await program.json("/api/compliance/audit/verify");
     await page.getByText(new RegExp(`${records} records`)).first().waitFor();
     await open(page, `/compliance?subject=${id}`);

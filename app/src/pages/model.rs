@@ -189,7 +189,7 @@ fn parameters(params: &[ParamSpec]) -> AnyView {
         .collect_view()
         .into_any();
     ui::table(
-        "Parameters",
+        "Table of parameters",
         "cards",
         ui::heads(&["Name", "Type", "Default", "Range", "What it does"]),
         rows,
@@ -204,7 +204,7 @@ fn outputs_table(e: &CatalogueEntry) -> AnyView {
         .collect_view()
         .into_any();
     ui::table(
-        "Outputs",
+        "Table of outputs",
         "cards",
         ui::heads(&["Name", "Shape and unit"]),
         rows,

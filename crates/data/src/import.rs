@@ -732,3 +732,193 @@ impl Clock {
         Some((local - chrono::TimeDelta::seconds(seconds)).and_utc())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundled;
+    use arrow_array::{
+        ArrayRef, Date32Array, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    };
+    use arrow_ipc::writer::{FileWriter, StreamWriter};
+    use std::sync::Arc;
+
+    fn day(y: i32, m: u32, d: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(y, m, d).unwrap()
+    }
+
+    fn daily(bytes: &[u8], mapping: &str) -> Bars {
+        match read(bytes, "x", &Mapping::parse(mapping).unwrap()).unwrap() {
+            Content::Daily(bars) => bars,
+            Content::Intraday(_) => panic!("several rows a day"),
+        }
+    }
+
+    const GERMAN: &str = "Datum;Eröffnung;Hoch;Tief;Schluss;Umsatz\n02.01.2004;1.010,50;1.030,00;1.000,25;1.020,75;1.234.567\n05.01.2004;1.020,75;1.040,00;1.010,00;1.035,5;9.876\n";
+
+    #[test]
+    fn a_german_export_is_read_with_a_mapping() {
+        let bars = daily(
+            GERMAN.as_bytes(),
+            "date=Datum,open=Eröffnung,high=hoch,low=Tief,close=Schluss,volume=Umsatz",
+        );
+        assert_eq!(bars.dates, [day(2004, 1, 2), day(2004, 1, 5)]);
+        assert_eq!(bars.open, Some(vec![1010.5, 1020.75]));
+        assert_eq!(bars.close, [1020.75, 1035.5]);
+        assert_eq!(bars.volume, Some(vec![1_234_567.0, 9876.0]));
+        // The date is told by its cells; the close is not, among five columns of numbers.
+        let error = read(GERMAN.as_bytes(), "x", &Mapping::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "heading: there is no column \"close\"; the heading has Datum, Eröffnung, Hoch, Tief, Schluss, Umsatz; say which it is with close=NAME"
+        );
+    }
+
+    #[test]
+    fn what_was_found_can_be_looked_at() {
+        let layout = look(GERMAN.as_bytes(), &Mapping::default()).unwrap();
+        assert_eq!(
+            (layout.format.as_str(), layout.delimiter.as_deref()),
+            ("CSV", Some("semicolon"))
+        );
+        assert_eq!(layout.columns.len(), 6);
+        assert_eq!(layout.columns[4].first, ["1.020,75", "1.035,5"]);
+        assert!(layout.problem.unwrap().contains("close=NAME"));
+        let layout = look(GERMAN.as_bytes(), &Mapping::parse("close=Schluss").unwrap()).unwrap();
+        assert_eq!((layout.problem, layout.rows), (None, 2));
+        assert_eq!(layout.decimal.as_deref(), Some("comma"));
+        let fields: Vec<Option<&str>> = layout.columns.iter().map(|c| c.field.as_deref()).collect();
+        assert_eq!(
+            fields,
+            [Some("date"), None, None, None, Some("close"), None]
+        );
+    }
+
+    #[test]
+    fn signs_are_told_or_said() {
+        // One column of dates and one of numbers need no names.
+        let bars = daily(b"Tag|Kurs\n2004-01-02|5.5\n2004-01-05|6\n", "");
+        assert_eq!(bars.close, [5.5, 6.0]);
+        // A column of times beside the days.
+        let text = b"<DATE>\t<TIME>\t<CLOSE>\n2004.01.02\t09:30\t5\n2004.01.02\t10:30\t6\n";
+        let Content::Intraday(bars) = read(text, "x", &Mapping::default()).unwrap() else {
+            panic!("daily");
+        };
+        assert_eq!(bars.minutes, 60);
+        // 1,234 alone may be both: with a decimal comma it is said.
+        let text = b"date;close\n2004-01-02;1,234\n2004-01-05;2,345\n";
+        assert!(daily(text, "").close[0].is_nan());
+        assert_eq!(daily(text, "decimal=comma").close, [1.234, 2.345]);
+        let text = b"date,close\n03/04/2004,1\n05/06/2004,2\n";
+        assert_eq!(daily(text, "dates=dmy").dates[0], day(2004, 4, 3));
+        assert_eq!(daily(text, "dates=mdy").dates[0], day(2004, 3, 4));
+        // Milliseconds since 1970: 2004-01-02 and 2004-01-05, five in the morning UTC.
+        let text = b"t,close\n1073019600000,1\n1073278800000,2\n";
+        assert_eq!(daily(text, "").dates, [day(2004, 1, 2), day(2004, 1, 5)]);
+    }
+
+    #[test]
+    fn a_mapping_that_cannot_be_is_named() {
+        let says = |text: &str| Mapping::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            says("close"),
+            "mapping \"close\": say KEY=VALUE, for example close=Schluss"
+        );
+        assert_eq!(
+            says("decimal=dot"),
+            "mapping \"decimal=dot\": may be point or comma"
+        );
+        assert!(says("colour=red").contains("there are date, time, open"));
+        assert!(says("zone=Mars").contains("America/New_York"));
+        let mapping = Mapping::parse("close=Preis").unwrap();
+        assert_eq!(
+            read(b"date,price\n2004-01-02,1\n", "x", &mapping)
+                .unwrap_err()
+                .to_string(),
+            "mapping \"close=Preis\": there is no such column; the heading has date, price"
+        );
+    }
+
+    /// The same bars out of Parquet, both forms of Arrow, and CSV.
+    #[test]
+    fn every_format_gives_the_same_bars() {
+        let bars = bundled::bars("IBM")
+            .unwrap()
+            .content
+            .slice(None, Some(day(2001, 1, 1)));
+        let parquet = frame::write_bars(&bars, "x").unwrap();
+        let days: Vec<i32> = bars
+            .dates
+            .iter()
+            .map(|d| (*d - day(1970, 1, 1)).num_days() as i32)
+            .collect();
+        let floats = |c: &[f64]| Arc::new(Float64Array::from(c.to_vec())) as ArrayRef;
+        let mut columns = vec![("Date", Arc::new(Date32Array::from(days)) as ArrayRef)];
+        columns.extend(bars.columns().into_iter().map(|(n, c)| (n, floats(c))));
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut file = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        file.write(&batch.slice(0, 100)).unwrap();
+        file.write(&batch.slice(100, batch.num_rows() - 100))
+            .unwrap();
+        let file = file.into_inner().unwrap();
+        let mut stream = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        stream.write(&batch).unwrap();
+        let stream = stream.into_inner().unwrap();
+        let mut csv = "date,open,high,low,close,volume\n".to_owned();
+        for i in 0..bars.len() {
+            csv.push_str(&bars.dates[i].to_string());
+            for (_, column) in bars.columns() {
+                csv.push_str(&format!(",{}", column[i]));
+            }
+            csv.push('\n');
+        }
+        for bytes in [parquet, file, stream, csv.into_bytes()] {
+            let symbol = "IBM".to_owned();
+            let read = daily(&bytes, "");
+            assert_eq!(Bars { symbol, ..read }, bars);
+        }
+    }
+
+    /// A moment with a zone is read on the clocks of that zone, text as in CSV.
+    #[test]
+    fn arrow_moments_and_texts() {
+        // 2024-07-02 and 03, 9:30 and 10:30 in New York, which is 13:30 and 14:30 UTC.
+        let at = [
+            1_719_927_000,
+            1_719_930_600,
+            1_720_013_400,
+            1_720_017_000_i64,
+        ];
+        let stamps = TimestampMicrosecondArray::from(at.map(|s| s * 1_000_000).to_vec());
+        let write = |stamps: ArrayRef, close: ArrayRef| {
+            let batch =
+                RecordBatch::try_from_iter([("timestamp", stamps), ("close", close)]).unwrap();
+            let mut file = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+            file.write(&batch).unwrap();
+            file.into_inner().unwrap()
+        };
+        let close = Float64Array::from(vec![Some(1.0), None, Some(3.0), Some(4.0)]);
+        let stamps = stamps.with_timezone("America/New_York");
+        let bytes = write(Arc::new(stamps), Arc::new(close));
+        let Content::Intraday(bars) = read(&bytes, "x", &Mapping::default()).unwrap() else {
+            panic!("daily");
+        };
+        assert_eq!(bars.stamps[0].to_rfc3339(), "2024-07-02T13:30:00+00:00");
+        assert!(bars.close[1].is_nan());
+        let texts = |t: [&str; 2]| Arc::new(StringArray::from(t.to_vec())) as ArrayRef;
+        let bytes = write(texts(["2004-01-02", "2004-01-05"]), texts(["1.5", "n/a"]));
+        let bars = daily(&bytes, "");
+        assert_eq!((bars.dates[1], bars.close[0]), (day(2004, 1, 5), 1.5));
+        assert!(bars.close[1].is_nan());
+        // Torn files are errors, not panics.
+        for cut in [10, bytes.len() / 2, bytes.len() - 3] {
+            assert!(matches!(
+                read(&bytes[..cut], "x", &Mapping::default()),
+                Err(DataError::Format {
+                    format: "Arrow",
+                    ..
+                })
+            ));
+        }
+    }
+}

@@ -23,13 +23,18 @@
 //! the rows noted by `jump`, `possible_split`, `zero_volume` or `stale_run`) / (rows + missing days)), not below 0,
 //! to two decimals. Every finding is counted; the list holds the first 50 of each check.
 //!
-//! The screen for manufactured series (`weekend_share`, `repeated_block`) runs for every data set
-//! that does not ship with the program; in doubt the set is refused. Agreement of two sources and
-//! the age of a data set are not checked here: they need a second source and a clock.
+//! The screen for manufactured series runs for every data set that does not ship with the program:
+//! `weekend_share` and `repeated_block` refuse, and of the signs of [`screen`] one is noted and two
+//! refuse. Bars of less than a day are compared with the hours of each session (`partial_session`,
+//! `outside_session`, both noted); shorter than half an hour they may lack where nothing was traded,
+//! and only whole sessions count for `missing_share`. What two sources say of one symbol is compared
+//! by [`compare`](crate::compare), and age is judged where there is a clock.
 
 use crate::bars::{Bars, UNREADABLE_DATE};
 use crate::calendar;
 use crate::intraday::{Intraday, UNREADABLE_STAMP};
+
+use crate::screen;
 use crate::series::Series;
 use crate::table::{Table, Unseen};
 use chrono::NaiveDate;
@@ -268,12 +273,15 @@ impl Admissible for Bars {
             reason,
         };
         // One row a date, in order: a file pasted twice is a duplicate, not a forgery.
-        let rows: BTreeMap<NaiveDate, f64> = self
-            .dates
-            .iter()
-            .zip(&self.close)
-            .filter(|(d, c)| **d != UNREADABLE_DATE && c.is_finite() && **c > 0.0)
-            .map(|(d, c)| (*d, *c))
+        let rows: BTreeMap<NaiveDate, usize> = (0..self.len())
+            .filter(|&r| self.dates[r] != UNREADABLE_DATE)
+            .filter(|&r| {
+                self.columns()
+                    .iter()
+                    .all(|(_, c)| c.get(r).is_some_and(|x| x.is_finite()))
+            })
+            .filter(|&r| self.close[r] > 0.0)
+            .map(|r| (self.dates[r], r))
             .rev()
             .collect();
         let mut doubts = Vec::new();
@@ -287,7 +295,8 @@ impl Admissible for Bars {
                 ),
             ));
         }
-        let closes: Vec<(NaiveDate, f64)> = rows.into_iter().collect();
+        let closes: Vec<(NaiveDate, f64)> =
+            rows.iter().map(|(d, &r)| (*d, self.close[r])).collect();
         if let Some((a, b)) = repeated_block(&closes) {
             doubts.push(refuse(
                 "repeated_block",
@@ -295,6 +304,25 @@ impl Admissible for Bars {
                     "the {REPEATED_BLOCK} returns after {a} are those after {b}: a market does not repeat itself, so the series looks manufactured"
                 ),
             ));
+        }
+        let rows: Vec<usize> = rows.into_values().collect();
+        let signs = screen::signs(&self.pick(&rows));
+        // One sign may be chance; two that do not follow from each other are not.
+        let severity = if signs.len() >= 2 {
+            Severity::Refuse
+        } else {
+            Severity::Note
+        };
+        for sign in signs {
+            let said = if severity == Severity::Refuse {
+                sign.reason
+            } else {
+                format!("suspected to be manufactured: {}; kept", sign.reason)
+            };
+            doubts.push(Finding {
+                severity,
+                ..refuse(sign.name, said)
+            });
         }
         doubts
     }

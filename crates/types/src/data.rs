@@ -198,4 +198,74 @@ pub struct DatasetQuality {
     pub checked_at: DateTime<Utc>,
     /// Score and findings.
     pub quality: QualityReport,
+    /// How old the last row is.
+    pub age: Age,
+    /// Other sets of the same symbol beside it.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// How old the last row of a data set is, at the time of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Age {
+    /// Sessions of the exchange that ended after the last row.
+    pub sessions: u64,
+    /// More than so many are too old to forecast the next day from.
+    pub allowed: u64,
+}
+
+impl Age {
+    /// Whether it is too old to forecast the next day from.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.sessions > self.allowed
+    }
+}
+
+/// Another data set of the same symbol and how the two agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Comparison {
+    /// The other data set.
+    pub id: DatasetId,
+    /// Its approved origin.
+    pub source: String,
+    /// How the two agree.
+    pub result: SourceComparison,
+}
+
+/// Two sources of one symbol on their common days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SourceComparison {
+    /// Whether daily changes were compared, because most closes differ by adjustment.
+    pub of_changes: bool,
+    /// A larger relative difference is a disagreement.
+    pub tolerance: f64,
+    /// First common day.
+    pub first: Option<NaiveDate>,
+    /// Last common day.
+    pub last: Option<NaiveDate>,
+    /// Days compared.
+    pub compared: u64,
+    /// Days that disagree.
+    pub differing: u64,
+    /// Their share.
+    pub share: f64,
+    /// The days that disagree, largest difference first; the first ones of very many.
+    pub days: Vec<DayOfTwo>,
+}
+
+/// One day in two sources: closes, or changes as a share of the close before.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DayOfTwo {
+    /// Day.
+    pub date: NaiveDate,
+    /// In this set.
+    pub here: f64,
+    /// In the other set.
+    pub there: f64,
+    /// Relative difference of closes, or difference of changes.
+    pub difference: f64,
 }
