@@ -18,6 +18,7 @@ use mltrainer_data::nearest::nearest;
 use mltrainer_data::series::Series;
 use mltrainer_data::shelf::{KnownActions, Shelf};
 use mltrainer_data::sources::collect::{self, CollectError, Collected};
+use mltrainer_data::sources::stream::MinuteBar;
 use mltrainer_data::sources::{
     BarsAsk, CARDS, Call, Card, Cause, SeriesAsk, Source, SourceError, Span, View, fred,
 };
@@ -564,6 +565,7 @@ impl Services {
             };
             SourceProbe {
                 id: card.id.to_owned(),
+                needs_key: !card.key_variable.is_empty(),
                 configured,
                 reachable,
                 detail,
@@ -605,6 +607,32 @@ impl Services {
             .await
             .map_err(|e| from_collect(e.into()))?;
         Ok(page.content)
+    }
+
+    /// Sends minute bars of these symbols as they happen, until the call is cancelled. They are
+    /// shown and not kept: what is kept comes from [`Services::fetch`], when the day is over.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] for a symbol that cannot be one, [`ServiceError::Source`] and
+    /// [`ServiceError::SourceLater`] when the line cannot be opened.
+    pub async fn watch(
+        &self,
+        symbols: &[String],
+        call: &Call,
+        to: tokio::sync::mpsc::Sender<MinuteBar>,
+    ) -> Result<(), ServiceError> {
+        let symbols = symbols
+            .iter()
+            .map(|text| mltrainer_data::bars::symbol(text))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| ServiceError::invalid("symbols", e.to_string()))?;
+        let stream = self.inner.sources.stream().ok_or_else(|| {
+            ServiceError::Unavailable("this process has no sources of data".to_owned())
+        })?;
+        stream
+            .minutes(&symbols, call, to)
+            .await
+            .map_err(|e| from_collect(e.into()))
     }
 
     /// A data set as a file for other programs.

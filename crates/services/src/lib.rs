@@ -21,6 +21,8 @@ mod trials;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
+pub use mltrainer_data::export::Format;
+pub use mltrainer_data::sources::stream::MinuteBar;
 pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 
 use hub::Hub;

@@ -118,6 +118,8 @@ pub struct SourceStatus {
 pub struct SourceProbe {
     /// Id.
     pub id: String,
+    /// Whether it needs a key.
+    pub needs_key: bool,
     /// Whether its key is there, or none is needed.
     pub configured: bool,
     /// Whether it answered; `null` when it was not asked.
