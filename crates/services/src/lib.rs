@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `fetch`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
@@ -12,6 +12,7 @@ pub mod features;
 mod fetch;
 mod health;
 mod hub;
+mod import;
 mod ledger;
 pub mod port;
 mod room;
@@ -24,6 +25,9 @@ pub use hub::{Sent, TrialStream};
 pub use mltrainer_data::export::Format;
 pub use mltrainer_data::sources::stream::MinuteBar;
 pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
+pub use import::{Import, UserFile};
+pub use mltrainer_data::actions::Adjustment;
+pub use mltrainer_data::import::{Field, Mapping};
 
 use hub::Hub;
 use ledger::Ledger;
@@ -75,7 +79,7 @@ pub struct Services {
 struct Inner {
     registry: Registry,
     room: Arc<Room>,
-    sources: Sources,
+    desk: import::Desk,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
@@ -117,7 +121,7 @@ impl Services {
             inner: Arc::new(Inner {
                 registry,
                 room,
-                sources: parts.sources,
+                desk: import::Desk::default(),
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,

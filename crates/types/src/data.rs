@@ -158,6 +158,18 @@ pub struct FileColumn {
     pub first: Vec<String>,
 }
 
+/// A file that was looked at and waits to be imported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FilePreview {
+    /// SHA-256 of its bytes, hexadecimal: an import may name it instead of sending the file again.
+    pub staged: String,
+    /// Its name.
+    pub name: String,
+    /// What was found in it.
+    pub layout: FileLayout,
+}
+
 /// What `mltrainer data import` and an upload answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -202,6 +214,32 @@ pub struct DatasetQuality {
     pub age: Age,
     /// Other sets of the same symbol beside it.
     pub comparisons: Vec<Comparison>,
+    /// How bars of less than a day fill the sessions; `null` for others.
+    pub coverage: Option<SessionCoverage>,
+}
+
+/// How bars of less than a day fill the sessions of the exchange, half days included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionCoverage {
+    /// Length of a bar in minutes.
+    pub minutes: u32,
+    /// Begin of the first bar.
+    pub first: DateTime<Utc>,
+    /// Begin of the last bar.
+    pub last: DateTime<Utc>,
+    /// Sessions from the first to the last bar.
+    pub sessions: u64,
+    /// Of these, with fewer bars than their hours hold.
+    pub partial: u64,
+    /// Of these, without any bar.
+    pub missing: u64,
+    /// Bars that the sessions should have.
+    pub expected: u64,
+    /// Of these, how many there are.
+    pub found: u64,
+    /// Bars wholly outside the sessions.
+    pub outside: u64,
 }
 
 /// How old the last row of a data set is, at the time of asking.
