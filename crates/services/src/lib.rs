@@ -22,12 +22,12 @@ mod trials;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
-pub use mltrainer_data::export::Format;
-pub use mltrainer_data::sources::stream::MinuteBar;
-pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 pub use import::{Import, UserFile};
 pub use mltrainer_data::actions::Adjustment;
+pub use mltrainer_data::export::Format;
 pub use mltrainer_data::import::{Field, Mapping};
+pub use mltrainer_data::sources::stream::MinuteBar;
+pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 
 use hub::Hub;
 use ledger::Ledger;
@@ -80,6 +80,7 @@ struct Inner {
     registry: Registry,
     room: Arc<Room>,
     desk: import::Desk,
+    sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
@@ -122,6 +123,7 @@ impl Services {
                 registry,
                 room,
                 desk: import::Desk::default(),
+                sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,
