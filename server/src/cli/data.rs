@@ -1,18 +1,14 @@
 //! `mltrainer data`: data sets.
 
+use super::fetch::{Fetch, export_format, watch, write_whole};
 use super::out::{Table, json, say};
 use super::{Failure, Global, run};
-use chrono::NaiveDate;
-use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mltrainer_services::{Call, Format, Services, Step};
+use clap::Subcommand;
+use mltrainer_services::{Call, Format, Import, Mapping, ServiceError, Services, UserFile};
 use mltrainer_types::data::{QualityReport, Severity};
-use mltrainer_types::source::FetchRequest;
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// `mltrainer data`.
 #[derive(Debug, Subcommand)]
@@ -24,16 +20,32 @@ pub(super) enum Data {
         /// Id, as listed
         id: String,
     },
-    /// Takes a CSV file of daily bars through the gate
+    /// Shows score, findings, age and agreement with other sources
     #[command(
-        after_help = "Example:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided"
+        after_help = "Examples:\n  mltrainer data quality\n  mltrainer data quality bundled:AAPL --format json"
+    )]
+    Quality {
+        /// Id, as listed; all data sets when left out
+        id: Option<String>,
+    },
+    /// Takes a file of bars through the gate: CSV, Parquet or Arrow; daily, or several rows a day
+    #[command(
+        after_help = "Examples:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided\n  mltrainer data import kurse.csv --symbol SAP --look\n  mltrainer data import kurse.csv --symbol SAP --map date=Datum,close=Schluss,decimal=comma"
     )]
     Import {
-        /// CSV file with date, close and, where there are, open, high, low, volume
+        /// File with date, close and, where there are, open, high, low, volume
         file: PathBuf,
         /// Symbol under which trials find it
         #[arg(long)]
         symbol: String,
+        /// Corrections of what is found in the file, KEY=VALUE parted by commas: date, time, open,
+        /// high, low, close, volume (names of columns), delimiter (comma, semicolon, tab, pipe),
+        /// decimal (point, comma), dates (ymd, mdy, dmy), zone (such as America/New_York)
+        #[arg(long, default_value = "")]
+        map: String,
+        /// Shows what is found in the file and imports nothing
+        #[arg(long)]
+        look: bool,
         /// Where the figures come from: user_provided, or the vendor they were exported from
         #[arg(long, default_value = "user_provided")]
         origin: String,
@@ -72,38 +84,6 @@ pub(super) enum Data {
         #[arg(long)]
         out: PathBuf,
     },
-}
-
-/// `mltrainer data fetch`.
-#[derive(Debug, Args)]
-pub(super) struct Fetch {
-    /// Source: polygon, fred, alpha_vantage, fmp or yahoo
-    #[arg(long)]
-    source: String,
-    /// Symbol whose bars are wanted
-    #[arg(long, required_unless_present = "series", conflicts_with = "series")]
-    symbol: Option<String>,
-    /// Economic series that is wanted
-    #[arg(long)]
-    series: Option<String>,
-    /// First day [default: ten years before the last; for a series its beginning]
-    #[arg(long, value_name = "DAY")]
-    start: Option<NaiveDate>,
-    /// Last day, included [default: today]
-    #[arg(long, value_name = "DAY")]
-    end: Option<NaiveDate>,
-    /// For a series: what was published by the end of this day [default: each figure as first published]
-    #[arg(long, value_name = "DAY")]
-    as_of: Option<NaiveDate>,
-    /// Time that one bar covers: day, hour or minute
-    #[arg(long, default_value = "day")]
-    span: String,
-    /// Prices adjusted for splits by the vendor, instead of as traded with the splits apart
-    #[arg(long)]
-    adjusted: bool,
-    /// Sources to ask in turn when the first gives nothing, with commas between them
-    #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
-    failover: Vec<String>,
 }
 
 impl Data {
@@ -182,14 +162,36 @@ impl Data {
                     say(text.trim_end())?;
                 }
             }
-            Self::Import { symbol, origin, .. } => {
+            Self::Quality { id } => super::quality::run(services, as_json, id.as_deref()).await?,
+            Self::Import {
+                symbol,
+                origin,
+                map,
+                look,
+                ..
+            } => {
                 let file = file.unwrap_or_else(|| mltrainer_services::run::File {
                     name: String::new(),
                     bytes: Vec::new(),
                 });
-                let outcome = services
-                    .import_csv("cli", &symbol, &origin, &file.name, file.bytes)
-                    .await?;
+                let mapping = Mapping::parse(&map)
+                    .map_err(|e| ServiceError::invalid("map", e.to_string()))?;
+                let name = file.name.clone();
+                let file = UserFile {
+                    name: file.name,
+                    bytes: Arc::new(file.bytes),
+                };
+                if look {
+                    let preview = services.look_at_file(file, mapping).await?;
+                    return super::quality::layout(as_json, &preview);
+                }
+                let import = Import {
+                    file,
+                    symbol,
+                    origin,
+                    mapping,
+                };
+                let outcome = services.import_file("cli", import).await?;
                 if as_json {
                     json(&outcome)?;
                 }
@@ -201,7 +203,7 @@ impl Data {
                         3,
                         format!(
                             "{} was refused by rule {}: {}",
-                            file.name, refusal.rule, refusal.reason
+                            name, refusal.rule, refusal.reason
                         ),
                     ));
                 }
@@ -248,165 +250,7 @@ impl Data {
     }
 }
 
-impl Fetch {
-    async fn run(self, services: &Services, as_json: bool) -> Result<(), Failure> {
-        let request = FetchRequest {
-            source: self.source,
-            symbol: self.symbol,
-            series: self.series,
-            start: self.start,
-            end: self.end,
-            as_of: self.as_of,
-            span: Some(self.span),
-            adjusted: self.adjusted,
-            failover: self.failover,
-        };
-        let bar = ProgressBar::with_draw_target(
-            None,
-            if std::io::stderr().is_terminal() {
-                ProgressDrawTarget::stderr()
-            } else {
-                ProgressDrawTarget::hidden()
-            },
-        );
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        let shown = bar.clone();
-        let call = Call {
-            report: Arc::new(move |p| {
-                shown.set_prefix(format!("{}: {}", p.source, p.subject));
-                shown.set_message(told(&p.step));
-            }),
-            ..Call::quiet()
-        };
-        // Ctrl-C ends the request, and what is half there is not kept.
-        let cancel = call.cancel.clone();
-        let interrupted = tokio::spawn(async move {
-            super::serve::signal().await;
-            cancel.cancel();
-        });
-        let outcome = services.fetch("cli", request, &call).await;
-        interrupted.abort();
-        bar.finish_and_clear();
-        let outcome = outcome?;
-        if let Some(refusal) = outcome.refusal {
-            for finding in findings(&outcome.quality, Severity::Quarantine) {
-                super::complain(&finding);
-            }
-            return Err(Failure::new(
-                3,
-                format!(
-                    "what {} gave was refused by rule {}: {}",
-                    outcome.source, refusal.rule, refusal.reason
-                ),
-            ));
-        }
-        if as_json {
-            return json(&outcome);
-        }
-        let Some(set) = outcome.dataset else {
-            return Ok(());
-        };
-        let asked = match outcome.requests {
-            0 => "everything was stored already".to_owned(),
-            1 => "1 request".to_owned(),
-            n => format!("{n} requests"),
-        };
-        let mut text = format!(
-            "{}\n{} rows from {} to {} ({asked})\n{}",
-            set.id,
-            set.rows,
-            set.first,
-            set.last,
-            quality(&outcome.quality)
-        );
-        for note in &outcome.notes {
-            text.push_str("\nNote: ");
-            text.push_str(note);
-        }
-        say(&text)
-    }
-}
-
-/// A step of a fetch in words.
-fn told(step: &Step) -> String {
-    match step {
-        Step::Waiting { pause } => format!(
-            "waits {:.1} s, as many requests as are allowed are out",
-            pause.as_secs_f64()
-        ),
-        Step::Retrying {
-            attempt,
-            pause,
-            cause,
-        } => format!("try {attempt} in {:.1} s: {cause}", pause.as_secs_f64()),
-        Step::Page { pages, rows, until } => {
-            let until = until.map_or_else(String::new, |d| format!(", until {d}"));
-            format!("{rows} rows in {pages} pages{until}")
-        }
-    }
-}
-
-/// Prints minute bars until Ctrl-C.
-async fn watch(services: &Services, symbols: &[String]) -> Result<(), Failure> {
-    let call = Call {
-        report: Arc::new(|p| super::complain(&format!("{}: {}", p.source, told(&p.step)))),
-        ..Call::quiet()
-    };
-    let cancel = call.cancel.clone();
-    let interrupted = tokio::spawn(async move {
-        super::serve::signal().await;
-        cancel.cancel();
-    });
-    let (to, mut from) = tokio::sync::mpsc::channel(256);
-    let print = async {
-        while let Some(bar) = from.recv().await {
-            json(&bar)?;
-        }
-        Ok::<_, Failure>(())
-    };
-    let (watched, printed) = tokio::join!(
-        async {
-            let watched = services.watch(symbols, &call, to).await;
-            call.cancel.cancel();
-            watched
-        },
-        print
-    );
-    interrupted.abort();
-    printed?;
-    Ok(watched?)
-}
-
-/// The format that a file's name asks for.
-fn export_format(out: &Path) -> Result<Format, Failure> {
-    Format::of_name(&out.to_string_lossy()).ok_or_else(|| {
-        Failure::new(
-            2,
-            format!(
-                "--out {}: the name must end with .csv or .parquet",
-                out.display()
-            ),
-        )
-    })
-}
-
-/// Writes a file beside its place and then moves it there: it is whole or not there.
-fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut beside = out.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    std::fs::write(&beside, bytes)
-        .and_then(|()| std::fs::rename(&beside, out))
-        .map_err(|e| {
-            drop(std::fs::remove_file(&beside));
-            Failure::new(1, format!("{} cannot be written: {e}", out.display()))
-        })
-}
-
-fn quality(q: &QualityReport) -> String {
+pub(super) fn quality(q: &QualityReport) -> String {
     let mut text = format!(
         "Quality {:.1}: {} of {} rows usable, {} set aside",
         q.score, q.usable, q.rows, q.quarantined
@@ -419,7 +263,7 @@ fn quality(q: &QualityReport) -> String {
 }
 
 /// Findings of at least this gravity, ten at most.
-fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
+pub(super) fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
     const SHOWN: usize = 10;
     let all: Vec<_> = q.findings.iter().filter(|f| f.severity >= least).collect();
     let mut lines: Vec<String> = all
