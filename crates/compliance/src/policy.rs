@@ -536,6 +536,7 @@ mod tests {
             Action::Read
             | Action::RunModel
             | Action::ImportData
+            | Action::FetchData
             | Action::CreateTrial
             | Action::PauseTrial
             | Action::ResumeTrial

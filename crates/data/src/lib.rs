@@ -18,6 +18,7 @@ pub mod calendar;
 pub mod compare;
 pub mod csv;
 pub mod error;
+pub mod export;
 mod frame;
 pub mod import;
 pub mod intraday;

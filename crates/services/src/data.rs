@@ -64,8 +64,7 @@ impl Services {
             let bars = self.inner.room.bars(&set).await?;
             return Ok(bars.get().slice(start, end).to_wire());
         }
-        let name = summary.symbols.first().map_or("", String::as_str);
-        let series = self.inner.room.series(name).await?;
+        let series = self.inner.room.series_of(&set).await?;
         let within = |d: NaiveDate| start.is_none_or(|s| s <= d) && end.is_none_or(|e| d <= e);
         Ok(series
             .iter()

@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
@@ -9,6 +9,7 @@ mod compliance;
 mod data;
 mod error;
 pub mod features;
+mod fetch;
 mod health;
 mod hub;
 mod import;
@@ -23,7 +24,10 @@ pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
 pub use import::{Import, UserFile};
 pub use mltrainer_data::actions::Adjustment;
+pub use mltrainer_data::export::Format;
 pub use mltrainer_data::import::{Field, Mapping};
+pub use mltrainer_data::sources::stream::MinuteBar;
+pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 
 use hub::Hub;
 use ledger::Ledger;
@@ -56,8 +60,10 @@ pub struct Parts {
     pub audit: Arc<dyn AuditStore>,
     /// Trials.
     pub trials: Arc<dyn TrialStore>,
-    /// Folder of imported data.
+    /// Folder of imported and fetched data.
     pub library: PathBuf,
+    /// Vendors of data.
+    pub sources: Sources,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Threads that run steps.
@@ -74,6 +80,7 @@ struct Inner {
     registry: Registry,
     room: Arc<Room>,
     desk: import::Desk,
+    sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
@@ -116,6 +123,7 @@ impl Services {
                 registry,
                 room,
                 desk: import::Desk::default(),
+                sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,

@@ -186,17 +186,55 @@ impl Room {
         Some(bars)
     }
 
-    /// A bundled series, through the gate; `None` when there is none of that name.
+    /// A series of that name, through the gate: the bundled one, else the one that was fetched last;
+    /// `None` when there is none.
     pub(crate) async fn series(&self, id: &str) -> Result<Option<Verified<Series>>, ServiceError> {
         let of_series =
             |i: &&BundledInfo| i.kind == DatasetKind::Series && i.id.eq_ignore_ascii_case(id);
         let Some(info) = bundled::list().iter().find(of_series) else {
-            return Ok(None);
+            let name = |r: &Registered| {
+                let summary = &r.detail.summary;
+                summary.kind == DatasetKind::Series
+                    && r.path.is_some()
+                    && summary.symbols.iter().any(|s| s.eq_ignore_ascii_case(id))
+            };
+            let all = self.store.datasets().await?;
+            let fetched = all.iter().filter(|r| name(r)).max_by_key(|r| r.checked_at);
+            return match fetched {
+                Some(set) => self.stored_series(set).await.map(Some),
+                None => Ok(None),
+            };
         };
         blocking(move || {
             let arrival = bundled::series(info.id).map_err(from_data)?;
             Gate::admit(arrival)
                 .map(|a| Some(a.verified))
+                .map_err(from_refused)
+        })
+        .await
+    }
+
+    /// The series of a registered set, through the gate.
+    pub(crate) async fn series_of(
+        &self,
+        set: &Registered,
+    ) -> Result<Option<Verified<Series>>, ServiceError> {
+        if set.path.is_some() {
+            return self.stored_series(set).await.map(Some);
+        }
+        let name = set.detail.summary.symbols.first();
+        self.series(name.map_or("", String::as_str)).await
+    }
+
+    async fn stored_series(&self, set: &Registered) -> Result<Verified<Series>, ServiceError> {
+        let (library, set) = (self.library.clone(), set.clone());
+        blocking(move || {
+            let path = set.path.as_deref().unwrap_or_default();
+            let arrival = library
+                .read_series(path, &set.detail.summary.sha256)
+                .map_err(from_data)?;
+            Gate::admit(arrival)
+                .map(|a| a.verified)
                 .map_err(from_refused)
         })
         .await

@@ -1,9 +1,10 @@
 //! `mltrainer data`: data sets.
 
+use super::fetch::{Fetch, export_format, watch, write_whole};
 use super::out::{Table, json, say};
 use super::{Failure, Global, run};
 use clap::Subcommand;
-use mltrainer_services::{Import, Mapping, ServiceError, Services, UserFile};
+use mltrainer_services::{Call, Format, Import, Mapping, ServiceError, Services, UserFile};
 use mltrainer_types::data::{QualityReport, Severity};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +50,40 @@ pub(super) enum Data {
         #[arg(long, default_value = "user_provided")]
         origin: String,
     },
+    /// Fetches what is missing of a symbol's bars or of an economic series, through the gate
+    #[command(
+        after_help = "Examples:\n  mltrainer data fetch --source polygon --symbol AAPL --start 2020-01-01 --end 2024-12-31\n  mltrainer data fetch --source fred --series UNRATE --as-of 2015-03-01\n  mltrainer data fetch --source polygon --symbol IBM --start 2024-01-01 --failover yahoo\n\nKeys come from the environment: POLYGON_API_KEY, FRED_API_KEY, ALPHA_VANTAGE_API_KEY, FMP_API_KEY; yahoo needs none."
+    )]
+    Fetch(Fetch),
+    /// Shows what a source has besides bars and series: tickers, news, snapshot, options, status, holidays, series, releases
+    #[command(
+        after_help = "Examples:\n  mltrainer data look news --source polygon --symbol AAPL\n  mltrainer data look releases --source fred --symbol UNRATE"
+    )]
+    Look {
+        /// What to look at
+        view: String,
+        /// Source: polygon or fred
+        #[arg(long)]
+        source: String,
+        /// Symbol or series
+        #[arg(long, default_value = "")]
+        symbol: String,
+    },
+    /// Prints minute bars as they happen, one JSON document a line, until Ctrl-C
+    Watch {
+        /// Symbols, with commas between them
+        #[arg(long, value_delimiter = ',', required = true)]
+        symbols: Vec<String>,
+    },
+    /// Writes a data set into a file for other programs
+    #[command(after_help = "Example:\n  mltrainer data export polygon:AAPL --out AAPL.parquet")]
+    Export {
+        /// Id, as listed
+        id: String,
+        /// File to write; its name ends with .csv or .parquet
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 impl Data {
@@ -59,8 +94,12 @@ impl Data {
             Self::Import { file, .. } => Some(run::read(file)?),
             _ => None,
         };
+        let to = match &self {
+            Self::Export { out, .. } => Some(export_format(out)?),
+            _ => None,
+        };
         let open = global.open().await?;
-        let outcome = self.run(&open.services, as_json, file).await;
+        let outcome = self.run(&open.services, as_json, file, to).await;
         open.close().await;
         outcome
     }
@@ -70,6 +109,7 @@ impl Data {
         services: &Services,
         as_json: bool,
         file: Option<mltrainer_services::run::File>,
+        to: Option<Format>,
     ) -> Result<ExitCode, Failure> {
         match self {
             Self::List => {
@@ -178,6 +218,33 @@ impl Data {
                     ))?;
                 }
             }
+            Self::Fetch(fetch) => fetch.run(services, as_json).await?,
+            Self::Look {
+                view,
+                source,
+                symbol,
+            } => {
+                let found = services
+                    .look(&source, &view, &symbol, &Call::quiet())
+                    .await?;
+                if as_json {
+                    json(&found)?;
+                } else {
+                    let text = serde_json::to_string_pretty(&found);
+                    say(&text.unwrap_or_default())?;
+                }
+            }
+            Self::Watch { symbols } => watch(services, &symbols).await?,
+            Self::Export { id, out } => {
+                let format = to.unwrap_or(Format::Csv);
+                let bytes = services.export(&id, format).await?;
+                write_whole(&out, &bytes)?;
+                if as_json {
+                    json(&serde_json::json!({ "id": id, "file": out, "bytes": bytes.len() }))?;
+                } else {
+                    say(&format!("{} ({} bytes)", out.display(), bytes.len()))?;
+                }
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -196,7 +263,7 @@ pub(super) fn quality(q: &QualityReport) -> String {
 }
 
 /// Findings of at least this gravity, ten at most.
-fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
+pub(super) fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
     const SHOWN: usize = 10;
     let all: Vec<_> = q.findings.iter().filter(|f| f.severity >= least).collect();
     let mut lines: Vec<String> = all
