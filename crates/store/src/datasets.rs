@@ -127,11 +127,7 @@ mod tests {
             detail: DatasetDetail {
                 summary: DatasetSummary {
                     id: id.into(),
-                    kind: if id == "user:hours" {
-                        DatasetKind::Intraday
-                    } else {
-                        DatasetKind::Bars
-                    },
+                    kind: DatasetKind::Bars,
                     symbols: vec!["ÅB".into()],
                     source: "user_provided".into(),
                     title: "t".into(),
@@ -178,6 +174,23 @@ mod tests {
         );
         assert_eq!(store.dataset(&"user:c".into()).await.unwrap(), None);
         assert_eq!(store.last().await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn every_kind_is_taken() {
+        let (_folder, store) = store().await;
+        for kind in [
+            DatasetKind::Bars,
+            DatasetKind::Closes,
+            DatasetKind::Intraday,
+            DatasetKind::Series,
+        ] {
+            let mut one = set("user:a");
+            one.detail.summary.kind = kind;
+            let written = store.register(vec![one.clone()], vec![entry("user:a")]);
+            written.await.unwrap();
+            assert_eq!(store.dataset(&"user:a".into()).await.unwrap(), Some(one));
+        }
     }
 
     #[tokio::test]
