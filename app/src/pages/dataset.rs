@@ -199,7 +199,7 @@ fn comparison(c: &Comparison) -> AnyView {
                 format::decimal(100.0 * r.tolerance, 1),
             )}
         </p>
-        {r.of_changes.then(|| view! { <p class="quiet">"Most closes differ, because the two are adjusted differently; so changes are compared."</p> })}
+        {r.of_changes.then(|| view! { <p class="quiet">"The two are adjusted differently, so that their changes are compared and not their closes."</p> })}
     };
     if r.days.is_empty() {
         return head.into_any();

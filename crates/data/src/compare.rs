@@ -1,8 +1,9 @@
 //! Two sources beside each other: where their closes of one symbol disagree.
 //!
-//! Closes are compared as they are. Where more than half of them differ, the two sets are adjusted
-//! differently (splits, dividends), and the daily changes are compared instead: an adjustment moves
-//! all closes before it, but the change of one day only.
+//! Closes are compared as they are, and so are daily changes. Where the changes disagree on fewer
+//! days, the two sets are adjusted differently (splits, dividends) and the changes count: an
+//! adjustment moves all closes before it, but the change of one day only. A wrong close is the other
+//! way round: it is one close and two changes.
 
 use crate::bars::Bars;
 use chrono::NaiveDate;
@@ -44,20 +45,21 @@ pub fn compare(a: &Bars, b: &Bars) -> SourceComparison {
         days
     };
     let mut days = differ(both.iter().map(closes).collect());
-    let of_changes = days.len() * 2 > both.len();
     let mut compared = both.len();
+    let changes = both.windows(2).map(|w| {
+        let (here, there) = (w[1].1 / w[0].1 - 1.0, w[1].2 / w[0].2 - 1.0);
+        DayOfTwo {
+            date: w[1].0,
+            here,
+            there,
+            difference: here - there,
+        }
+    });
+    let changes = differ(changes.collect());
+    let of_changes = changes.len() < days.len();
     if of_changes {
-        let changes = both.windows(2).map(|w| {
-            let (here, there) = (w[1].1 / w[0].1 - 1.0, w[1].2 / w[0].2 - 1.0);
-            DayOfTwo {
-                date: w[1].0,
-                here,
-                there,
-                difference: here - there,
-            }
-        });
+        days = changes;
         compared = both.len() - 1;
-        days = differ(changes.collect());
     }
     let differing = days.len();
     days.truncate(LISTED);

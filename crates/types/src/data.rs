@@ -276,7 +276,8 @@ pub struct Comparison {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SourceComparison {
-    /// Whether daily changes were compared, because most closes differ by adjustment.
+    /// Whether daily changes were compared, because they disagree on fewer days than closes: the two
+    /// are adjusted differently.
     pub of_changes: bool,
     /// A larger relative difference is a disagreement.
     pub tolerance: f64,
