@@ -99,7 +99,7 @@ test("a file is uploaded, checked and listed; bad rows and bad files say why", a
     const bad = await file("bad.csv", (b) => ({ ...b, close: "abc" }));
     await upload(bad.path, "BAD");
     await page.getByRole("alert").filter({ hasText: /0 usable rows/ }).first().waitFor();
-    await page.getByRole("region", { name: /findings/i }).getByText(/close is missing or not a number/).first().waitFor();
+    await page.getByRole("region", { name: /findings/i }).getByText(/close is missing or not a number/i).first().waitFor();
     assert.ok(!(await program.json("/api/v1/datasets")).some((d) => d.symbols[0] === "BAD"));
   });
 });
