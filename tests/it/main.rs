@@ -13,6 +13,7 @@ mod contract;
 mod crash;
 mod readme;
 mod security;
+mod sources;
 mod sse;
 mod trials;
 
