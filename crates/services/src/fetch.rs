@@ -444,6 +444,7 @@ impl Services {
                     dataset: None,
                     quality: report.unwrap_or_else(|| not_looked_at(rows)),
                     refusal: Some(refusal),
+                    asked: step.want.subject(),
                     source: origin.to_owned(),
                     failed: step.failed.to_vec(),
                     requests,
@@ -508,6 +509,7 @@ impl Services {
             dataset: Some(summary),
             quality: report,
             refusal: None,
+            asked: step.want.subject(),
             source: origin.to_owned(),
             failed: step.failed.to_vec(),
             requests,
@@ -670,7 +672,10 @@ fn adjust(
     arrived.requests += actions.requests;
     arrived.notes.extend(actions.notes);
     let known = actions.content;
-    let splits = known.actions.known(until).splits;
+    // A split on or before the first day changes none of these prices.
+    let first = arrived.content.dates.iter().min().copied();
+    let mut splits = known.actions.known(until).splits;
+    splits.retain(|s| first.is_some_and(|f| f < s.date));
     if splits.is_empty() {
         return Ok(());
     }

@@ -148,7 +148,9 @@ impl Document {
             return Response::from_parts(parts, body);
         };
         error.problem.request_id = Some(id.to_owned());
+        // The body that is replaced may have been compressed already.
         parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::CONTENT_ENCODING);
         Response::from_parts(parts, error.body().to_string().into())
     }
 }
