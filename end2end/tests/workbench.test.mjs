@@ -59,6 +59,7 @@ test("a model's card tells what it is, and runs it on real data", async () => {
     for (const part of [/what it computes/i, /parameters/i, /evidence/i, /source/i, /period/]) assert.match(card, part);
     const run = page.locator("#run");
     await run.getByLabel("Data set", { exact: true }).selectOption("bundled:AAPL");
+    await run.getByText("Parameters").click();
     await run.getByLabel("period").fill("10");
     await run.getByRole("button", { name: "Run" }).click();
     await run.getByRole("heading", { name: "Outputs" }).waitFor();
@@ -91,13 +92,14 @@ test("a file is uploaded, checked and listed; bad rows and bad files say why", a
     let n = 0;
     const some = await file("some.csv", (b) => (++n === 101 ? { ...b, high: b.low, low: b.high } : b));
     await upload(some.path, "SOME");
-    await page.getByRole("region", { name: /findings/i }).getByRole("row").filter({ hasText: /\b101\b/ }).first().waitFor();
+    await page.getByRole("region", { name: /findings/i }).getByRole("cell", { name: "101", exact: true }).waitFor();
     await fits(page, "/data after an upload");
     await accessible(page, "/data after an upload");
 
     const bad = await file("bad.csv", (b) => ({ ...b, close: "abc" }));
     await upload(bad.path, "BAD");
-    await page.getByRole("alert").filter({ hasText: /close/ }).first().waitFor();
+    await page.getByRole("alert").filter({ hasText: /0 usable rows/ }).first().waitFor();
+    await page.getByRole("region", { name: /findings/i }).getByText(/close is missing or not a number/).first().waitFor();
     assert.ok(!(await program.json("/api/v1/datasets")).some((d) => d.symbols[0] === "BAD"));
   });
 });

@@ -134,7 +134,12 @@ fn sets_of(kind: DatasetKind, sets: &[&DatasetSummary]) -> AnyView {
         title,
         view! { <span class="quiet">{format::counted(sets.len() as u64, "set", "sets")}</span> }
             .into_any(),
-        ui::table(title, "sets", ui::heads(&names), rows),
+        ui::table(
+            &format!("Table of {}", title.to_lowercase()),
+            "sets",
+            ui::heads(&names),
+            rows,
+        ),
     )
 }
 
@@ -385,7 +390,7 @@ pub(crate) fn report(q: &QualityReport) -> AnyView {
         <ul class="chips">{counts}</ul>
         {ui::table(
             "Findings of the quality checks",
-            "cards",
+            "plain",
             ui::heads(&["Check", "Weight", "#Row", "Day", "What was found"]),
             q.findings.iter().map(finding).collect_view().into_any(),
         )}

@@ -190,7 +190,7 @@ fn parameters(params: &[ParamSpec]) -> AnyView {
         .into_any();
     ui::table(
         "Table of parameters",
-        "cards",
+        "plain",
         ui::heads(&["Name", "Type", "Default", "Range", "What it does"]),
         rows,
     )
@@ -205,7 +205,7 @@ fn outputs_table(e: &CatalogueEntry) -> AnyView {
         .into_any();
     ui::table(
         "Table of outputs",
-        "cards",
+        "plain",
         ui::heads(&["Name", "Shape and unit"]),
         rows,
     )
@@ -438,7 +438,7 @@ fn ran_view(r: &Ran) -> AnyView {
             <Chart source="".to_owned() frame=Some(d.frame)><div class="drawn" inner_html=d.svg></div></Chart>
         })}
         <h3>"Outputs"</h3>
-        {ui::table("Outputs of the run", "cards", ui::heads(&["Name", "Shape", "Value"]), rows)}
+        {ui::table("Outputs of the run", "plain", ui::heads(&["Name", "Shape", "Value"]), rows)}
         <p class="quiet">
             {format!("Fitted in {}, predicted in {}.", format::milliseconds(r.took.0), format::milliseconds(r.took.1))}
         </p>

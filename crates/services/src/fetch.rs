@@ -314,7 +314,7 @@ impl Services {
             (None, Some(text)) => Want::Series(SeriesAsk {
                 id: symbol("series", &text)?,
                 start: request.start.unwrap_or_else(first_of_series),
-                end,
+                end: request.end.or(request.as_of).unwrap_or(end),
                 as_of: request.as_of,
             }),
         };
