@@ -334,10 +334,7 @@ mod tests {
         );
         assert!(matches!(
             read_bars(b"PAR1\0\0", "X"),
-            Err(DataError::Format {
-                format: "Parquet",
-                ..
-            })
+            Err(DataError::Format { format: "Parquet" })
         ));
     }
 

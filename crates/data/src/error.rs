@@ -64,13 +64,14 @@ pub enum DataError {
         /// What is wrong and what may be said.
         reason: String,
     },
-    /// A Parquet or Arrow file that cannot be read.
-    #[error("the file is not readable {format} ({reason}); write it again or save it as CSV")]
+    /// A Parquet or Arrow file that cannot be read. The readers' own words are about the inside of
+    /// files and of this program; a person is told what to do.
+    #[error(
+        "the {format} file cannot be read: it is cut off, damaged, or holds what is not known here; write it again or save it as CSV"
+    )]
     Format {
         /// `Parquet` or `Arrow`.
         format: &'static str,
-        /// The reader's words.
-        reason: String,
     },
     /// A symbol that cannot be one.
     #[error(

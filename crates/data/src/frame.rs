@@ -111,20 +111,17 @@ pub(crate) fn read_intraday(
 
 /// The columns of a user's Parquet file.
 pub(crate) fn foreign(bytes: &[u8]) -> Result<Foreign, DataError> {
-    let failed = |reason: String| DataError::Format {
-        format: "Parquet",
-        reason,
-    };
+    let failed = || DataError::Format { format: "Parquet" };
     let frame = ParquetReader::new(Cursor::new(bytes))
         .finish()
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|_| failed())?;
     let mut foreign = Foreign {
         names: Vec::new(),
         columns: Vec::new(),
     };
     for column in frame.columns() {
         foreign.names.push(column.name().to_string());
-        let cells = cells(column).map_err(|e| failed(e.to_string()))?;
+        let cells = cells(column).map_err(|_| failed())?;
         foreign.columns.push(cells);
     }
     Ok(foreign)

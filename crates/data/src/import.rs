@@ -914,10 +914,7 @@ mod tests {
         for cut in [10, bytes.len() / 2, bytes.len() - 3] {
             assert!(matches!(
                 read(&bytes[..cut], "x", &Mapping::default()),
-                Err(DataError::Format {
-                    format: "Arrow",
-                    ..
-                })
+                Err(DataError::Format { format: "Arrow" })
             ));
         }
     }

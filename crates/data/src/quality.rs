@@ -273,14 +273,13 @@ impl Admissible for Bars {
             reason,
         };
         // One row a date, in order: a file pasted twice is a duplicate, not a forgery.
+        let columns = self.columns();
+        let whole = |r: usize| {
+            let mut figures = columns.iter().map(|(name, c)| (*name, c.get(r)));
+            figures.all(|(name, x)| x.is_some_and(|x| x.is_finite() && (name == "volume" || *x > 0.0)))
+        };
         let rows: BTreeMap<NaiveDate, usize> = (0..self.len())
-            .filter(|&r| self.dates[r] != UNREADABLE_DATE)
-            .filter(|&r| {
-                self.columns()
-                    .iter()
-                    .all(|(_, c)| c.get(r).is_some_and(|x| x.is_finite()))
-            })
-            .filter(|&r| self.close[r] > 0.0)
+            .filter(|&r| self.dates[r] != UNREADABLE_DATE && whole(r))
             .map(|r| (self.dates[r], r))
             .rev()
             .collect();
