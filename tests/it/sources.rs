@@ -1059,6 +1059,19 @@ async fn sources_over_http() {
     assert_eq!(made["dataset"]["rows"], 504);
     let answer = server.post("/api/v1/data/fetch", &body).await;
     assert_eq!(answer.status(), StatusCode::OK);
+    // As of the Friday before the split of 2005 the price is the one that was traded.
+    let apple =
+        json!({"source": "polygon", "symbol": "AAPL", "start": "2004-01-01", "end": "2006-12-31"});
+    server.post("/api/v1/data/fetch", &apple).await;
+    for (query, close) in [
+        ("as_of=2005-02-25", 88.99),
+        ("as_of=2005-02-28&end=2005-02-25", 44.495),
+        ("as_of=2005-02-28&end=2005-02-25&adjust=raw", 88.99),
+    ] {
+        let path = format!("/api/v1/datasets/polygon:AAPL/bars?start=2005-02-25&{query}");
+        let bars = server.json(&path).await;
+        assert_eq!(bars[0]["close"], close, "{query}: {bars}");
+    }
     for (body, code, words) in [
         (json!({"source": "polygon"}), 422, "symbol"),
         (

@@ -276,7 +276,8 @@ impl Admissible for Bars {
         let columns = self.columns();
         let whole = |r: usize| {
             let mut figures = columns.iter().map(|(name, c)| (*name, c.get(r)));
-            figures.all(|(name, x)| x.is_some_and(|x| x.is_finite() && (name == "volume" || *x > 0.0)))
+            figures
+                .all(|(name, x)| x.is_some_and(|x| x.is_finite() && (name == "volume" || *x > 0.0)))
         };
         let rows: BTreeMap<NaiveDate, usize> = (0..self.len())
             .filter(|&r| self.dates[r] != UNREADABLE_DATE && whole(r))

@@ -1,7 +1,7 @@
 //! Vendors of data: fetch, look, status; and data sets as files for other programs.
 
 use crate::data::not_looked_at;
-use crate::error::{from_collect, from_data};
+use crate::error::{from_collect, from_data, from_refused};
 use crate::port::Registered;
 use crate::room::{blocking, dataset_entry};
 use crate::{ServiceError, Services, VERSION};
@@ -24,7 +24,7 @@ use mltrainer_data::sources::{
 };
 use mltrainer_types::DatasetId;
 use mltrainer_types::audit::AuditEntry;
-use mltrainer_types::data::{DatasetDetail, DatasetKind, DatasetSummary};
+use mltrainer_types::data::{Bar, DatasetDetail, DatasetKind, DatasetSummary};
 use mltrainer_types::source::{
     FailedSource, FetchOutcome, FetchRequest, SourceFault, SourceProbe, SourceStatus,
 };
@@ -635,6 +635,42 @@ impl Services {
             .minutes(&symbols, call, to)
             .await
             .map_err(|e| from_collect(e.into()))
+    }
+
+    /// The bars of a fetched data set as they stood at the end of a day, out of prices as traded and
+    /// the corporate actions beside them; `None` when the set was not kept so.
+    pub(crate) async fn fetched_as_of(
+        &self,
+        set: &Registered,
+        day: NaiveDate,
+        adjustment: Adjustment,
+    ) -> Result<Option<Vec<Bar>>, ServiceError> {
+        let summary = set.detail.summary.clone();
+        let Some(symbol) = summary.symbols.first().cloned() else {
+            return Ok(None);
+        };
+        if summary.id.as_str() != format!("{}:{symbol}", summary.source) {
+            return Ok(None);
+        }
+        let shelf = Shelf::new(self.inner.room.library.clone());
+        blocking(move || {
+            let span = (summary.first, summary.last);
+            let stored =
+                collect::stored(&shelf, &summary.source, &symbol, span).map_err(from_data)?;
+            let Some((raw, actions)) = stored.filter(|(raw, _)| raw.dates.is_sorted()) else {
+                return Ok(None);
+            };
+            let content = raw.as_of(day, &actions, adjustment).map_err(from_data)?;
+            let admitted = Gate::admit(Arrival {
+                origin: summary.source,
+                request: format!("{} as of {day}", summary.id),
+                promised_sha256: None,
+                content,
+            })
+            .map_err(from_refused)?;
+            Ok(Some(admitted.verified.get().to_wire()))
+        })
+        .await
     }
 
     /// A data set as a file for other programs.
