@@ -14,6 +14,7 @@ mod crash;
 mod data;
 mod readme;
 mod security;
+mod sources;
 mod sse;
 mod trials;
 

@@ -102,6 +102,9 @@ impl Services {
             ));
         }
         if set.path.is_some() {
+            if let Some(bars) = self.fetched_as_of(&set, day, adjustment).await? {
+                return Ok(bars);
+            }
             if adjustment != Adjustment::Splits {
                 return Err(ServiceError::invalid(
                     "adjust",

@@ -1,7 +1,7 @@
 //! Vendors of data: fetch, look, status; and data sets as files for other programs.
 
 use crate::data::not_looked_at;
-use crate::error::{from_collect, from_data};
+use crate::error::{from_collect, from_data, from_refused};
 use crate::port::Registered;
 use crate::room::{blocking, dataset_entry};
 use crate::{ServiceError, Services, VERSION};
@@ -24,7 +24,7 @@ use mltrainer_data::sources::{
 };
 use mltrainer_types::DatasetId;
 use mltrainer_types::audit::AuditEntry;
-use mltrainer_types::data::{DatasetDetail, DatasetKind, DatasetSummary};
+use mltrainer_types::data::{Bar, DatasetDetail, DatasetKind, DatasetSummary};
 use mltrainer_types::source::{
     FailedSource, FetchOutcome, FetchRequest, SourceFault, SourceProbe, SourceStatus,
 };
@@ -314,7 +314,7 @@ impl Services {
             (None, Some(text)) => Want::Series(SeriesAsk {
                 id: symbol("series", &text)?,
                 start: request.start.unwrap_or_else(first_of_series),
-                end,
+                end: request.end.or(request.as_of).unwrap_or(end),
                 as_of: request.as_of,
             }),
         };
@@ -444,6 +444,7 @@ impl Services {
                     dataset: None,
                     quality: report.unwrap_or_else(|| not_looked_at(rows)),
                     refusal: Some(refusal),
+                    asked: step.want.subject(),
                     source: origin.to_owned(),
                     failed: step.failed.to_vec(),
                     requests,
@@ -508,6 +509,7 @@ impl Services {
             dataset: Some(summary),
             quality: report,
             refusal: None,
+            asked: step.want.subject(),
             source: origin.to_owned(),
             failed: step.failed.to_vec(),
             requests,
@@ -635,6 +637,42 @@ impl Services {
             .map_err(|e| from_collect(e.into()))
     }
 
+    /// The bars of a fetched data set as they stood at the end of a day, out of prices as traded and
+    /// the corporate actions beside them; `None` when the set was not kept so.
+    pub(crate) async fn fetched_as_of(
+        &self,
+        set: &Registered,
+        day: NaiveDate,
+        adjustment: Adjustment,
+    ) -> Result<Option<Vec<Bar>>, ServiceError> {
+        let summary = set.detail.summary.clone();
+        let Some(symbol) = summary.symbols.first().cloned() else {
+            return Ok(None);
+        };
+        if summary.id.as_str() != format!("{}:{symbol}", summary.source) {
+            return Ok(None);
+        }
+        let shelf = Shelf::new(self.inner.room.library.clone());
+        blocking(move || {
+            let span = (summary.first, summary.last);
+            let stored =
+                collect::stored(&shelf, &summary.source, &symbol, span).map_err(from_data)?;
+            let Some((raw, actions)) = stored.filter(|(raw, _)| raw.dates.is_sorted()) else {
+                return Ok(None);
+            };
+            let content = raw.as_of(day, &actions, adjustment).map_err(from_data)?;
+            let admitted = Gate::admit(Arrival {
+                origin: summary.source,
+                request: format!("{} as of {day}", summary.id),
+                promised_sha256: None,
+                content,
+            })
+            .map_err(from_refused)?;
+            Ok(Some(admitted.verified.get().to_wire()))
+        })
+        .await
+    }
+
     /// A data set as a file for other programs.
     ///
     /// # Errors
@@ -670,7 +708,10 @@ fn adjust(
     arrived.requests += actions.requests;
     arrived.notes.extend(actions.notes);
     let known = actions.content;
-    let splits = known.actions.known(until).splits;
+    // A split on or before the first day changes none of these prices.
+    let first = arrived.content.dates.iter().min().copied();
+    let mut splits = known.actions.known(until).splits;
+    splits.retain(|s| first.is_some_and(|f| f < s.date));
     if splits.is_empty() {
         return Ok(());
     }

@@ -59,6 +59,8 @@ pub struct FetchOutcome {
     pub quality: QualityReport,
     /// Why it was refused, when it was.
     pub refusal: Option<Refusal>,
+    /// What was asked for: symbol and span, in words.
+    pub asked: String,
     /// The source that gave it.
     pub source: String,
     /// Sources that were asked before and gave nothing.

@@ -96,8 +96,8 @@ impl Fetch {
             return Err(Failure::new(
                 3,
                 format!(
-                    "what {} gave was refused by rule {}: {}",
-                    outcome.source, refusal.rule, refusal.reason
+                    "what {} gave for {} was refused by rule {}: {}",
+                    outcome.source, outcome.asked, refusal.rule, refusal.reason
                 ),
             ));
         }

@@ -380,25 +380,6 @@ impl Client {
         subject: &str,
         url: Url,
     ) -> Result<Answer<T>, SourceError> {
-        let Answer {
-            content,
-            request,
-            request_id,
-        } = self.bytes(call, subject, url).await?;
-        let content = parse(&content).map_err(|cause| self.fail(subject, cause))?;
-        Ok(Answer {
-            content,
-            request,
-            request_id,
-        })
-    }
-
-    async fn bytes(
-        &self,
-        call: &Call,
-        subject: &str,
-        url: Url,
-    ) -> Result<Answer<Vec<u8>>, SourceError> {
         if !self.configured() {
             let variable = self.make.key_variable;
             return Err(self.fail(subject, Cause::NoKey { variable }));
@@ -421,13 +402,24 @@ impl Client {
                 },
             });
         }
-        let guard = Entered(self);
+        let mut entered = Entered {
+            client: self,
+            ended: false,
+        };
         let outcome = tokio::select! {
             biased;
             () = call.cancel.cancelled() => Err(Cause::Cancelled),
             outcome = self.tries(call, subject, &url) => outcome,
         };
-        std::mem::forget(guard);
+        entered.ended = true;
+        // An answer that cannot be read is a failure too: a vendor's error page, say.
+        let outcome = outcome.and_then(|answer| {
+            Ok(Answer {
+                content: parse(&answer.content)?,
+                request: answer.request,
+                request_id: answer.request_id,
+            })
+        });
         let mut ledger = self.ledger();
         match &outcome {
             Ok(_) => {
@@ -662,11 +654,16 @@ impl Client {
 }
 
 /// Lets the breaker go when a request is dropped in the middle.
-struct Entered<'a>(&'a Client);
+struct Entered<'a> {
+    client: &'a Client,
+    ended: bool,
+}
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.0.ledger().breaker.left();
+        if !self.ended {
+            self.client.ledger().breaker.left();
+        }
     }
 }
 

@@ -309,19 +309,48 @@ pub async fn bars(
         shelf.remove(&place, &replaced);
         let (parts, _) = shelf.parts(&place)?;
         let run = around(&parts, ask.start, ask.end, Gaps::OfSessions);
-        let mut all: Option<Bars> = None;
-        for part in &run {
-            if let Some(bytes) = shelf.bytes(&place, part)? {
-                let more = frame::read_bars(&bytes, &symbol, &place.symbol)?;
-                match &mut all {
-                    None => all = Some(more),
-                    Some(all) => append(all, more),
-                }
-            }
-        }
-        Ok(joined(all.unwrap_or_default(), &run, requests, notes))
+        let bars = read_bars(&shelf, &place, &run)?;
+        Ok(joined(bars, &run, requests, notes))
     })
     .await?)
+}
+
+/// The daily bars that are stored without a gap around a span, as traded, and the corporate actions
+/// that are known; nothing is fetched. `None` when nothing is stored.
+///
+/// # Errors
+/// [`DataError`] when a file cannot be read.
+pub fn stored(
+    shelf: &Shelf,
+    source: &str,
+    symbol: &str,
+    (start, end): (NaiveDate, NaiveDate),
+) -> Result<Option<(Bars, Actions)>, DataError> {
+    let place = Place {
+        source: source.to_owned(),
+        kind: "day".to_owned(),
+        symbol: symbol.to_owned(),
+    };
+    let (parts, _) = shelf.parts(&place)?;
+    let run = around(&parts, start, end, Gaps::OfSessions);
+    let bars = read_bars(shelf, &place, &run)?;
+    let actions = shelf.actions(source, symbol).map(|k| k.actions);
+    Ok((!bars.is_empty()).then(|| (bars, actions.unwrap_or_default())))
+}
+
+/// The bars of parts, joined.
+fn read_bars(shelf: &Shelf, place: &Place, run: &[Part]) -> Result<Bars, DataError> {
+    let mut all: Option<Bars> = None;
+    for part in run {
+        if let Some(bytes) = shelf.bytes(place, part)? {
+            let more = frame::read_bars(&bytes, &place.symbol, &place.symbol)?;
+            match &mut all {
+                None => all = Some(more),
+                Some(all) => append(all, more),
+            }
+        }
+    }
+    Ok(all.unwrap_or_default())
 }
 
 /// Adds later bars. A column that only one of the two has holds nothing for the other.

@@ -72,8 +72,10 @@ struct Observations {
 #[derive(Deserialize)]
 struct Row {
     date: NaiveDate,
-    realtime_start: NaiveDate,
-    realtime_end: NaiveDate,
+    #[serde(default)]
+    realtime_start: Option<NaiveDate>,
+    #[serde(default)]
+    realtime_end: Option<NaiveDate>,
     #[serde(default)]
     value: Figure,
 }
@@ -221,14 +223,24 @@ impl Source for Fred {
         } = self.0.json::<Observations>(call, &subject, url).await?;
         let read = content.offset + content.observations.len();
         let more = !content.observations.is_empty() && read < content.count;
-        let rows = content.observations.into_iter().map(|r| Observation {
-            date: r.date,
-            known_from: r.realtime_start,
-            known_until: r.realtime_end,
-            value: r.value.0,
-        });
+        let mut rows = Vec::with_capacity(content.observations.len());
+        for r in content.observations {
+            // Asked as of a day, that day is the vintage even where it is not repeated.
+            let (Some(known_from), Some(known_until)) =
+                (r.realtime_start.or(ask.as_of), r.realtime_end.or(ask.as_of))
+            else {
+                let reason = format!("the figure of {} says not when it was known", r.date);
+                return Err(self.0.fail(&subject, Cause::Unreadable { reason }));
+            };
+            rows.push(Observation {
+                date: r.date,
+                known_from,
+                known_until,
+                value: r.value.0,
+            });
+        }
         Ok(Page {
-            content: rows.collect(),
+            content: rows,
             request,
             request_id,
             next: more.then(|| read.to_string()),

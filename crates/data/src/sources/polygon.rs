@@ -11,7 +11,7 @@ use super::{
 };
 use crate::actions::{Actions, Dividend};
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -398,10 +398,15 @@ impl Source for Polygon {
         let page = self.list::<Aggregate>(call, &subject, url).await?;
         let mut candles = Candles::default();
         for a in page.content {
-            let at = DateTime::from_timestamp_millis(a.t).ok_or_else(|| {
+            let mut at = DateTime::from_timestamp_millis(a.t).ok_or_else(|| {
                 let reason = format!("a bar is stamped {}, which is no time", a.t);
                 self.0.fail(&subject, Cause::Unreadable { reason })
             })?;
+            // Some of the vendor's markets count days in UTC: midnight there is the evening before in
+            // New York, and no daily bar begins then.
+            if ask.span == Span::Day && at.time() == NaiveTime::MIN {
+                at += TimeDelta::hours(12);
+            }
             candles.push(at, [a.o, a.h, a.l, a.c, a.v].map(Figure::or_nan));
         }
         Ok(Page {
