@@ -11,8 +11,10 @@ mod audit;
 mod bad_input;
 mod contract;
 mod crash;
+mod data;
 mod readme;
 mod security;
+mod sources;
 mod sse;
 mod trials;
 

@@ -49,7 +49,9 @@ impl Answer {
 }
 
 async fn open(folder: &Path) -> Open {
-    Open::folder(folder, 2).await.unwrap()
+    Open::folder(folder, 2, mltrainer_services::Sources::none())
+        .await
+        .unwrap()
 }
 
 fn serve(services: &Services, token: Option<&str>) -> Router {
