@@ -1,28 +1,46 @@
 //! Features and targets as polars expressions, each with its warm-up and known-at time.
 //!
-//! One file a group ([`price`], [`volatility`], [`volume`], [`technical`], [`economic`]); a feature
-//! is one row there and nowhere else. [`compute`] evaluates them over the bars of a symbol, column
-//! by column, [`target`] says what is forecast. Every value of row t is known at the close of bar t
-//! and never changes when later bars arrive; a test computes each feature on cut data to prove it.
+//! One file a group ([`price`], [`volatility`], [`volume`], [`technical`], [`economic`],
+//! [`cross_sectional`], [`microstructure`], [`regime`], [`options`], [`calendar`]); a feature is one
+//! row there and nowhere else. [`compute`] evaluates them over the bars of a symbol, column by
+//! column, [`compute_many`] over many symbols that are seen beside each other; [`target`] says what
+//! is forecast, [`selection`] which columns a training window has use for. Every value of row t is
+//! known at the close of bar t and never changes when later bars arrive; tests compute each feature
+//! on data cut at t, and on data altered after t, to prove it.
 
+mod calendar;
+mod cross_sectional;
 mod economic;
+mod microstructure;
 mod ops;
+mod options;
 mod price;
+mod regime;
+pub mod selection;
 mod table;
 pub mod target;
 mod technical;
 mod volatility;
 mod volume;
 
-pub use economic::VIX;
-pub use table::{FeatureError, FeatureTable, LeftOut, compute, compute_from, compute_many};
+pub use options::{OptionChain, OptionQuote};
+pub use table::{
+    Context, FeatureError, FeatureTable, LeftOut, compute, compute_from, compute_many,
+};
 
 use mltrainer_types::feature::FeatureSpec;
 use polars::prelude::Expr;
 use std::sync::LazyLock;
 
-/// When the value of a row is known, for every feature there is.
-pub const KNOWN_AT: &str = "close of bar t";
+/// When the value of a row is known: what the bars up to t tell.
+pub(crate) const CLOSE_OF_BAR: &str = "close of bar t";
+/// What figures tell that were published by then.
+pub(crate) const RELEASE: &str = "close of bar t, a figure from its release on";
+/// What the date tells.
+pub(crate) const BEFORE_OPEN: &str = "before the open of bar t";
+
+/// Groups that need nothing but one symbol and the bundled series: those of a trial that names none.
+pub const DEFAULT_GROUPS: [&str; 5] = ["price", "volatility", "volume", "technical", "economic"];
 
 /// One feature: what it is, how it is computed and how many rows it needs before the first value.
 #[derive(Clone, Copy)]
@@ -37,6 +55,8 @@ pub struct Feature {
     pub parameters: &'static [(&'static str, usize)],
     /// Rows before the first value, exactly.
     pub warm_up: usize,
+    /// When the value of a row is known.
+    pub known_at: &'static str,
     /// Columns it needs.
     pub needs: &'static [&'static str],
     /// Literature.
@@ -60,7 +80,7 @@ impl Feature {
             group: self.group.to_owned(),
             formula: self.formula.to_owned(),
             warm_up: self.warm_up as u32,
-            known_at: KNOWN_AT.to_owned(),
+            known_at: self.known_at.to_owned(),
             needs: self.needs.iter().map(|n| (*n).to_owned()).collect(),
             source: self.source.to_owned(),
         }
@@ -74,6 +94,11 @@ static FEATURES: LazyLock<Vec<Feature>> = LazyLock::new(|| {
         volume::FEATURES,
         technical::FEATURES,
         economic::FEATURES,
+        cross_sectional::FEATURES,
+        microstructure::FEATURES,
+        regime::FEATURES,
+        options::FEATURES,
+        calendar::FEATURES,
     ]
     .concat()
 });
@@ -92,39 +117,68 @@ pub fn groups() -> Vec<&'static str> {
     groups
 }
 
+/// The feature of that id.
+pub(crate) fn find(id: &str) -> Option<&'static Feature> {
+    registry().iter().find(|f| f.id == id)
+}
+
+/// Whether a feature is among these groups and ids; with none named, every feature is.
+pub(crate) fn is_wanted(feature: &Feature, wanted: &[String]) -> bool {
+    wanted.is_empty() || wanted.iter().any(|w| w == feature.group || w == feature.id)
+}
+
+/// The economic series that the features of these groups and ids need, each once.
+#[must_use]
+pub fn series_of(wanted: &[String]) -> Vec<&'static str> {
+    let mut ids: Vec<&'static str> = Vec::new();
+    for feature in registry().iter().filter(|f| is_wanted(f, wanted)) {
+        for need in feature.needs {
+            if let Some(column) = economic::MACROS.iter().find(|m| m.column == *need)
+                && !ids.contains(&column.series)
+            {
+                ids.push(column.series);
+            }
+        }
+    }
+    ids
+}
+
 /// Every feature as outside programs see it.
 #[must_use]
 pub fn specs() -> Vec<FeatureSpec> {
     registry().iter().map(Feature::spec).collect()
 }
 
-/// Rows that the slowest feature needs before its first value.
+/// Rows that the slowest feature of these groups and ids needs before its first value.
 #[must_use]
-pub fn longest_warm_up() -> usize {
-    registry().iter().map(|f| f.warm_up).max().unwrap_or(0)
+pub fn longest_warm_up(wanted: &[String]) -> usize {
+    let chosen = registry().iter().filter(|f| is_wanted(f, wanted));
+    chosen.map(|f| f.warm_up).max().unwrap_or(0)
 }
 
 /// The list of features for the documentation, as a Markdown table.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from(
-        "| feature | group | formula | warm-up | needs | source |\n|---|---|---|---|---|---|\n",
+        "| feature | group | formula | warm-up | known at | needs | source |\n|---|---|---|---|---|---|---|\n",
     );
     for f in registry() {
         text.push_str(&format!(
-            "| `{}` | {} | {} | {} | {} | {} |\n",
+            "| `{}` | {} | {} | {} | {} | {} | {} |\n",
             f.id,
             f.group,
             f.formula.replace('|', "\\|"),
             f.warm_up,
+            f.known_at,
             f.needs.join(", "),
             f.source
         ));
     }
-    text.push_str(&format!(
-        "\nEvery value of row t is known at the {KNOWN_AT}. C, O, H, L, V are close, open, high, low \
-         and volume, r the daily log return ln(C[t]/C[t-1]); warm-up is the number of rows before \
-         the first value.\n"
-    ));
+    text.push_str(
+        "\nC, O, H, L, V are close, open, high, low and volume, r the daily log return ln(C[t]/C[t-1]); \
+         warm-up is the number of rows before the first value. A value that cannot be computed is \
+         missing, never filled in. Economic series that ship with the program are taken at their day \
+         of release, but some as revised later: each says so in the notes on its data set.\n",
+    );
     text
 }

@@ -1,4 +1,6 @@
 //! Every feature on the bundled bars.
 
 #[cfg(test)]
+mod time;
+#[cfg(test)]
 mod values;
