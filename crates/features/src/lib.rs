@@ -39,8 +39,55 @@ pub(crate) const RELEASE: &str = "close of bar t, a figure from its release on";
 /// What the date tells.
 pub(crate) const BEFORE_OPEN: &str = "before the open of bar t";
 
-/// Groups that need nothing but one symbol and the bundled series: those of a trial that names none.
-pub const DEFAULT_GROUPS: [&str; 5] = ["price", "volatility", "volume", "technical", "economic"];
+/// The features that a trial and a run take unless others are named: few, because each further one
+/// that a model can learn from costs more out of sample than it brings (`docs/adr/0020`).
+const CORE: [&str; 33] = [
+    "log_return_1",
+    "log_return_5",
+    "log_return_20",
+    "log_return_60",
+    "log_return_lag_1",
+    "log_return_lag_2",
+    "log_return_lag_3",
+    "momentum_120",
+    "momentum_252_skip_21",
+    "gap",
+    "high_distance_20",
+    "high_distance_252",
+    "low_distance_20",
+    "low_distance_252",
+    "sma_gap_20",
+    "sma_gap_50",
+    "log_volatility_5",
+    "log_volatility_20",
+    "log_volatility_60",
+    "parkinson_20",
+    "garman_klass_20",
+    "rogers_satchell_20",
+    "range_1",
+    "volume_ratio_20",
+    "money_flow_14",
+    "on_balance_20",
+    "rsi_14",
+    "macd_histogram",
+    "bollinger_b_20",
+    "atr_share_14",
+    "vix_log",
+    "vix_change_1",
+    "vix_change_5",
+];
+
+/// Ending of a group's name that means its core features only: `price:core`.
+const CORE_OF: &str = ":core";
+
+/// The groups that have core features, with that ending.
+pub const CORE_GROUPS: [&str; 5] = [
+    "price:core",
+    "volatility:core",
+    "volume:core",
+    "technical:core",
+    "economic:core",
+];
 
 /// One feature: what it is, how it is computed and how many rows it needs before the first value.
 #[derive(Clone, Copy)]
@@ -70,6 +117,20 @@ impl Feature {
     fn expression(&self) -> Expr {
         let lengths: Vec<usize> = self.parameters.iter().map(|(_, n)| *n).collect();
         (self.expr)(&lengths).alias(self.id)
+    }
+
+    /// Whether it is named by one of these words: groups, groups with the ending `:core`, and ids.
+    /// With none given, every feature is.
+    #[must_use]
+    pub fn is_among(&self, wanted: &[String]) -> bool {
+        wanted.is_empty() || wanted.iter().any(|w| self.is_named(w))
+    }
+
+    fn is_named(&self, word: &str) -> bool {
+        match word.strip_suffix(CORE_OF) {
+            Some(group) => group == self.group && CORE.contains(&self.id),
+            None => word == self.group || word == self.id,
+        }
     }
 
     /// The feature as outside programs see it.
@@ -117,21 +178,22 @@ pub fn groups() -> Vec<&'static str> {
     groups
 }
 
+/// Whether a word names some feature: a group, a group's core (`price:core`), or an id.
+#[must_use]
+pub fn is_known(word: &str) -> bool {
+    registry().iter().any(|f| f.is_named(word))
+}
+
 /// The feature of that id.
 pub(crate) fn find(id: &str) -> Option<&'static Feature> {
     registry().iter().find(|f| f.id == id)
-}
-
-/// Whether a feature is among these groups and ids; with none named, every feature is.
-pub(crate) fn is_wanted(feature: &Feature, wanted: &[String]) -> bool {
-    wanted.is_empty() || wanted.iter().any(|w| w == feature.group || w == feature.id)
 }
 
 /// The economic series that the features of these groups and ids need, each once.
 #[must_use]
 pub fn series_of(wanted: &[String]) -> Vec<&'static str> {
     let mut ids: Vec<&'static str> = Vec::new();
-    for feature in registry().iter().filter(|f| is_wanted(f, wanted)) {
+    for feature in registry().iter().filter(|f| f.is_among(wanted)) {
         for need in feature.needs {
             if let Some(column) = economic::MACROS.iter().find(|m| m.column == *need)
                 && !ids.contains(&column.series)
@@ -152,7 +214,7 @@ pub fn specs() -> Vec<FeatureSpec> {
 /// Rows that the slowest feature of these groups and ids needs before its first value.
 #[must_use]
 pub fn longest_warm_up(wanted: &[String]) -> usize {
-    let chosen = registry().iter().filter(|f| is_wanted(f, wanted));
+    let chosen = registry().iter().filter(|f| f.is_among(wanted));
     chosen.map(|f| f.warm_up).max().unwrap_or(0)
 }
 

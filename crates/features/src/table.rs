@@ -2,14 +2,15 @@
 
 use crate::cross_sectional::{Beside, LEAST, Universe};
 use crate::options::OptionChain;
-use crate::{Feature, calendar, economic, find, groups, is_wanted, ops, options, registry};
+use crate::{Feature, calendar, economic, find, groups, is_known, ops, options, registry};
 use chrono::{Datelike, NaiveDate};
-use mltrainer_compliance::{Content, Digest};
+use mltrainer_compliance::{Content, Digest, Verified};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::series::Series;
 use polars::prelude::{Column, DataFrame, DataType, Expr, IntoLazy, PolarsError};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use thiserror::Error;
 
 /// Bars at the start of the data for which a series may be missing although it reaches: one that
@@ -25,6 +26,26 @@ pub struct Context {
     pub series: Vec<Series>,
     /// Option chains, at most one a symbol.
     pub chains: Vec<OptionChain>,
+}
+
+impl Context {
+    /// These verified series; `None` when there are none, because what comes from nowhere has no
+    /// lineage.
+    #[must_use]
+    pub fn verified(series: &[Verified<Series>]) -> Option<Verified<Self>> {
+        if series.is_empty() {
+            return None;
+        }
+        let ids: Vec<&str> = series.iter().map(|s| s.get().id.as_str()).collect();
+        let detail = format!("{} as they were published", ids.join(", "));
+        let together = |all: &[&Series]| {
+            Ok::<_, Infallible>(Self {
+                series: all.iter().map(|s| (*s).clone()).collect(),
+                chains: Vec::new(),
+            })
+        };
+        Verified::combine(series, "economic series", detail, together).ok()
+    }
 }
 
 impl Content for Context {
@@ -229,21 +250,17 @@ pub fn compute_many(
 }
 
 fn check(wanted: &[String]) -> Result<(), FeatureError> {
-    let groups = groups();
-    match wanted
-        .iter()
-        .find(|w| !groups.contains(&w.as_str()) && find(w).is_none())
-    {
+    match wanted.iter().find(|w| !is_known(w)) {
         None => Ok(()),
         Some(group) => Err(FeatureError::UnknownGroup {
             group: group.clone(),
-            groups: groups.into_iter().map(str::to_owned).collect(),
+            groups: groups().into_iter().map(str::to_owned).collect(),
         }),
     }
 }
 
 fn chosen(wanted: &[String]) -> impl Iterator<Item = &'static Feature> {
-    registry().iter().filter(move |f| is_wanted(f, wanted))
+    registry().iter().filter(move |f| f.is_among(wanted))
 }
 
 /// Of each symbol the columns that these features take from it and from the others of its days.

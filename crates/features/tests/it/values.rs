@@ -87,7 +87,9 @@ fn values_agree_with_an_independent_computation() {
         };
         let expected: f64 = expected.parse().unwrap();
         if (found - expected).abs() > 1e-9 * expected.abs().max(1e-3) || found.is_nan() {
-            wrong.push(format!("{feature} of {symbol} on {date}: {found} is not {expected}"));
+            wrong.push(format!(
+                "{feature} of {symbol} on {date}: {found} is not {expected}"
+            ));
         }
         checked.insert(feature);
     }
@@ -235,6 +237,13 @@ fn groups_and_ids_choose_and_unknown_ones_are_named() {
     assert_eq!(table.names[0], "gap");
     assert!(table.names.contains(&"parkinson_20".to_owned()));
     assert!(!table.names.contains(&"log_return_1".to_owned()));
+    let core = compute(&aapl, &alone(), &["volume:core".into()]).unwrap();
+    assert_eq!(
+        core.names,
+        ["volume_ratio_20", "money_flow_14", "on_balance_20"]
+    );
+    let e = compute(&aapl, &alone(), &["calendar:core".into()]).unwrap_err();
+    assert!(matches!(e, FeatureError::UnknownGroup { .. }));
     let e = compute(&aapl, &alone(), &["astrology".into()]).unwrap_err();
     assert!(matches!(e, FeatureError::UnknownGroup { .. }));
     assert_eq!(
@@ -246,7 +255,7 @@ fn groups_and_ids_choose_and_unknown_ones_are_named() {
 #[test]
 fn the_csv_has_a_row_a_bar_and_reads_back_bit_by_bit() {
     let ibm = head(&bars("IBM"), 300);
-    let groups = mltrainer_features::DEFAULT_GROUPS.map(str::to_owned);
+    let groups = ["price", "volatility", "volume", "technical"].map(str::to_owned);
     let table = compute(&ibm, &alone(), &groups).unwrap();
     let csv = table.to_csv();
     let lines: Vec<&str> = csv.lines().collect();
@@ -316,7 +325,7 @@ fn a_flat_price_has_no_logarithm_of_volatility() {
 fn many_symbols_are_computed_as_one() {
     let all: Vec<Bars> = FOUR.map(bars).into();
     let refs: Vec<&Bars> = all.iter().collect();
-    let groups = mltrainer_features::DEFAULT_GROUPS.map(str::to_owned);
+    let groups = ["price", "volatility", "volume", "technical"].map(str::to_owned);
     let tables = compute_many(&refs, &alone(), &groups, None).unwrap();
     for (b, t) in all.iter().zip(&tables) {
         assert_eq!(t.sha256(), compute(b, &alone(), &groups).unwrap().sha256());
