@@ -3,6 +3,7 @@
 //! before the window, and a window of equal values has no residue of rounding.
 
 use polars::prelude::*;
+use std::borrow::Cow;
 
 /// The column of that name.
 pub(crate) fn c(name: &str) -> Expr {
@@ -34,7 +35,7 @@ pub(crate) fn log_return() -> Expr {
 pub(crate) fn window(e: Expr, n: usize, f: fn(&[f64]) -> f64) -> Expr {
     e.apply(
         move |column| {
-            let values = floats(&column)?;
+            let values = floats(column.f64()?);
             let mut run = 0;
             let out: Float64Chunked = (0..values.len())
                 .map(|i| {
@@ -55,7 +56,7 @@ pub(crate) fn window(e: Expr, n: usize, f: fn(&[f64]) -> f64) -> Expr {
 pub(crate) fn window2(a: Expr, b: Expr, n: usize, f: fn(&[f64], &[f64]) -> f64) -> Expr {
     a.apply_many(
         move |columns| {
-            let (a, b) = (floats(&columns[0])?, floats(&columns[1])?);
+            let (a, b) = (floats(columns[0].f64()?), floats(columns[1].f64()?));
             let mut run = 0;
             let out: Float64Chunked = (0..a.len())
                 .map(|i| {
@@ -73,13 +74,12 @@ pub(crate) fn window2(a: Expr, b: Expr, n: usize, f: fn(&[f64], &[f64]) -> f64) 
     )
 }
 
-/// The values of a column, NaN where one is missing.
-fn floats(column: &Column) -> PolarsResult<Vec<f64>> {
-    Ok(column
-        .f64()?
-        .iter()
-        .map(|v| v.unwrap_or(f64::NAN))
-        .collect())
+/// The values of a column, NaN where one is missing; copied only when one is.
+fn floats(column: &Float64Chunked) -> Cow<'_, [f64]> {
+    match column.cont_slice() {
+        Ok(values) => Cow::Borrowed(values),
+        Err(_) => Cow::Owned(column.iter().map(|v| v.unwrap_or(f64::NAN)).collect()),
+    }
 }
 
 /// The mean of the last n values.
