@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod contract;
 mod crash;
+mod features;
 mod readme;
 mod security;
 mod sse;

@@ -2,8 +2,9 @@
 
 use crate::ops::{c, ln, mean};
 use crate::{CLOSE_OF_BAR, Feature};
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use mltrainer_compliance::{Content, Digest};
+use mltrainer_data::table::Table;
 use polars::prelude::{Expr, lit};
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub struct OptionQuote {
     pub volume: f64,
     /// Contracts open.
     pub open_interest: f64,
-    /// Implied volatility a year, 0.2 for 20 %; NaN where there is none.
+    /// Implied volatility a year, 0.2 for 20 %; 0 or NaN where there is none.
     pub implied_volatility: f64,
     /// Price of the underlying at the same time, as traded.
     pub underlying: f64,
@@ -35,6 +36,75 @@ pub struct OptionChain {
     pub symbol: String,
     /// The quotes, in any order.
     pub quotes: Vec<OptionQuote>,
+}
+
+impl OptionChain {
+    /// The chain in a table with a `date` (YYYY-MM-DD) and the numeric columns `days_to_expiry`,
+    /// `strike`, `call` (1 for a call, 0 for a put), `volume`, `open_interest`,
+    /// `implied_volatility` (0.2 for 20 %, 0 where there is none) and `underlying`.
+    ///
+    /// # Errors
+    /// One sentence that names the column and the row.
+    pub fn from_table(symbol: &str, table: &Table) -> Result<Self, String> {
+        let dates = table
+            .dates
+            .as_ref()
+            .ok_or("an option chain needs a column date; add one with days as YYYY-MM-DD")?;
+        let column = |name: &str| {
+            table.column(name).ok_or_else(|| {
+                format!(
+                    "an option chain needs a column {name}; there are date, {}",
+                    table.names.join(", ")
+                )
+            })
+        };
+        let (days, strikes) = (column("days_to_expiry")?, column("strike")?);
+        let (calls, volumes) = (column("call")?, column("volume")?);
+        let (open, volatilities) = (column("open_interest")?, column("implied_volatility")?);
+        let underlying = column("underlying")?;
+        let quote = |row: usize| {
+            let bad = |name: &str, value: &dyn std::fmt::Display, rule: &str| {
+                format!(
+                    "{name} is {value} in row {} of the option chain; {rule}",
+                    row + 1
+                )
+            };
+            let day: NaiveDate = dates[row]
+                .parse()
+                .map_err(|_| bad("date", &dates[row], "give a day as YYYY-MM-DD"))?;
+            let above = |name, value: f64| match value > 0.0 {
+                true => Ok(value),
+                false => Err(bad(name, &value, "give a number above zero")),
+            };
+            let at_least = |name, value: f64| match value >= 0.0 {
+                true => Ok(value),
+                false => Err(bad(name, &value, "give zero or more")),
+            };
+            let left = at_least("days_to_expiry", days[row])?;
+            Ok(OptionQuote {
+                day,
+                expiry: day
+                    .checked_add_days(Days::new(left as u64))
+                    .ok_or_else(|| bad("days_to_expiry", &left, "there is no such day"))?,
+                strike: above("strike", strikes[row])?,
+                call: match calls[row] {
+                    1.0 => true,
+                    0.0 => false,
+                    other => return Err(bad("call", &other, "give 1 for a call, 0 for a put")),
+                },
+                volume: at_least("volume", volumes[row])?,
+                open_interest: at_least("open_interest", open[row])?,
+                implied_volatility: at_least("implied_volatility", volatilities[row])?,
+                underlying: above("underlying", underlying[row])?,
+            })
+        };
+        Ok(Self {
+            symbol: symbol.to_owned(),
+            quotes: (0..table.rows())
+                .map(quote)
+                .collect::<Result<_, String>>()?,
+        })
+    }
 }
 
 impl Content for OptionChain {

@@ -73,9 +73,9 @@ pub(crate) const FEATURES: &[Feature] = &[
     ),
     feature(
         "up_down_regime",
-        "1 when C[t] / C[t-756] > 1, three years, else 0",
-        &[("n", 756)],
-        756,
+        "1 when C[t] > C[t-252], else 0: the state of the market by its last twelve months",
+        &[("n", 252)],
+        252,
         CLOSE,
         "Cooper, Gutierrez & Hameed, Journal of Finance 59 (2004) 1345-1365",
         |p| flag(c("close").gt(lag(c("close"), p[0]))),

@@ -5,10 +5,13 @@ use crate::room::blocking;
 use crate::run::File;
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
-use mltrainer_compliance::{Arrival, Content, Digest, Gate, Verified};
+use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Verified};
 use mltrainer_data::bars::Bars;
+use mltrainer_data::table::Table;
 use mltrainer_data::{bundled, csv};
-use mltrainer_features::{Context, FeatureError, FeatureTable, compute, compute_many, series_of};
+use mltrainer_features::{
+    Context, FeatureError, FeatureTable, OptionChain, compute, compute_many, series_of,
+};
 use mltrainer_types::data::DatasetKind;
 use std::collections::BTreeMap;
 
@@ -54,22 +57,20 @@ impl FeatureRows {
 const FILE: &str = "FILE";
 
 /// Takes a file of daily bars through the gate and computes the features of these groups and ids, of
-/// all when none is named. The bundled economic series are joined where they reach.
+/// all when none is named. The bundled economic series are joined where they reach; `options` is a
+/// file with the option chain, see [`OptionChain::from_table`].
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for an unknown group, [`ServiceError::BadData`] and
 /// [`ServiceError::Refused`] for a file that cannot be used.
-pub fn of_csv(file: &File, wanted: &[String]) -> Result<FeatureRows, ServiceError> {
+pub fn of_csv(
+    file: &File,
+    options: Option<&File>,
+    wanted: &[String],
+) -> Result<FeatureRows, ServiceError> {
     let content = csv::read_bars(&file.bytes, FILE).map_err(from_data)?;
     let days = content.dates.clone();
-    let bars = Gate::admit(Arrival {
-        origin: "user_provided".to_owned(),
-        request: file.name.clone(),
-        promised_sha256: None,
-        content,
-    })
-    .map_err(from_refused)?
-    .verified;
+    let bars = admit(file, content)?;
     let mut series = Vec::new();
     for id in series_of(wanted) {
         // A series that does not ship with the program leaves its features out, with the reason.
@@ -78,7 +79,23 @@ pub fn of_csv(file: &File, wanted: &[String]) -> Result<FeatureRows, ServiceErro
         }
     }
     let of = |b: &Bars, c: &Context| compute(b, c, wanted).map_err(from_feature);
-    let table = match Context::verified(&series) {
+    let mut context = Context::verified(&series);
+    if let Some(file) = options {
+        let quotes = admit(file, csv::read_table(&file.bytes).map_err(from_data)?)?;
+        let with = |c: &Context, t: &Table| {
+            let chain = OptionChain::from_table(FILE, t).map_err(ServiceError::BadData)?;
+            Ok::<_, ServiceError>(Context {
+                series: c.series.clone(),
+                chains: vec![chain],
+            })
+        };
+        let detail = "quotes of a file";
+        context = Some(match &context {
+            Some(known) => known.derive_with(&quotes, "option chain", detail, with)?,
+            None => quotes.derive("option chain", detail, |t| with(&Context::default(), t))?,
+        });
+    }
+    let table = match context {
         Some(context) => bars.derive_with(&context, "features", "of a file", of)?,
         None => bars.derive("features", "of a file", |b| of(b, &Context::default()))?,
     };
@@ -98,6 +115,18 @@ pub fn of_csv(file: &File, wanted: &[String]) -> Result<FeatureRows, ServiceErro
         })
         .collect();
     Ok(FeatureRows { rows, ..found })
+}
+
+/// A user's content, through the gate.
+fn admit<T: Admissible>(file: &File, content: T) -> Result<Verified<T>, ServiceError> {
+    Gate::admit(Arrival {
+        origin: "user_provided".to_owned(),
+        request: file.name.clone(),
+        promised_sha256: None,
+        content,
+    })
+    .map(|admitted| admitted.verified)
+    .map_err(from_refused)
 }
 
 /// The features of several symbols.

@@ -3,7 +3,7 @@
 
 use super::out::{Table, figure, json, say};
 use super::{Failure, Format, Global, run};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mltrainer_services::features::{FeatureRows, of_csv};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ const SHOWN: usize = 10;
 /// `mltrainer features`.
 #[derive(Debug, Args)]
 #[command(
+    group = ArgGroup::new("what").required(true).args(["data", "dataset", "symbols", "list"]),
     after_help = "Examples:\n  mltrainer features --data prices.csv --format csv > features.csv\n  mltrainer features --dataset bundled:AAPL --group price,rsi_14\n  mltrainer features --symbols AAPL,IBM,MSFT --group cross_sectional --format csv\n  mltrainer features --list"
 )]
-#[group(id = "what", required = true, args = ["data", "dataset", "symbols", "list"])]
 pub(super) struct Features {
     /// CSV file of daily bars
     #[arg(long, value_name = "FILE")]
@@ -28,6 +28,10 @@ pub(super) struct Features {
     /// Several symbols or data sets with commas, seen beside each other; the rows name their symbol
     #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
     symbols: Vec<String>,
+    /// CSV file with the option chain of the bars: date, days_to_expiry, strike, call (1 or 0), volume,
+    /// open_interest, implied_volatility, underlying
+    #[arg(long, value_name = "FILE", requires = "data")]
+    options: Option<PathBuf>,
     /// Only these groups and features, with commas
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     group: Vec<String>,
@@ -45,7 +49,10 @@ impl Features {
         let format = global.format(&[Format::Table, Format::Json, Format::Csv])?;
         let several = self.dataset.is_none() && self.data.is_none();
         let all = match &self.data {
-            Some(path) => vec![of_csv(&run::read(path)?, &self.group)?],
+            Some(path) => {
+                let options = self.options.as_deref().map(run::read).transpose()?;
+                vec![of_csv(&run::read(path)?, options.as_ref(), &self.group)?]
+            }
             None => {
                 let sets = self.dataset.map_or(self.symbols, |one| vec![one]);
                 super::quiet(global)?.block_on(async {
@@ -56,10 +63,8 @@ impl Features {
                 })?
             }
         };
-        for rows in &all {
-            for (id, reason) in &rows.left_out {
-                super::complain(&format!("feature {id} is left out: {reason}"));
-            }
+        for (reason, ids) in left_out(&all) {
+            super::complain(&format!("left out: {}, because {reason}", ids.join(", ")));
         }
         match (format, all.as_slice()) {
             (Format::Csv, _) => say(csv(&all, several).trim_end())?,
@@ -94,6 +99,19 @@ fn list(global: &Global) -> Result<(), Failure> {
             say(&table.text())
         }
     }
+}
+
+/// The features left out, those of one reason together.
+fn left_out(all: &[FeatureRows]) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (id, reason) in all.iter().flat_map(|rows| &rows.left_out) {
+        match reasons.iter_mut().find(|(r, _)| r == reason) {
+            Some((_, ids)) if ids.contains(&id.as_str()) => {}
+            Some((_, ids)) => ids.push(id),
+            None => reasons.push((reason, vec![id])),
+        }
+    }
+    reasons
 }
 
 /// The features of any of them, in the order of the list of features.

@@ -118,7 +118,7 @@ def alone(b):
         index=c.index,
     )
     f["trend_regime"] = f["trend_regime"].where(slow.notna())
-    highest, before = c.rolling(252).max(), c.shift(756)
+    highest, before = c.rolling(252).max(), c.shift(252)
     f["bear_market"] = (c <= 0.8 * highest).astype(float).where(highest.notna())
     f["up_down_regime"] = (c > before).astype(float).where(before.notna())
 

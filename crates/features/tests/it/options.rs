@@ -4,6 +4,7 @@
 use crate::values::{bars, day, head};
 use chrono::{Days, NaiveDate};
 use mltrainer_data::bars::Bars;
+use mltrainer_data::csv;
 use mltrainer_features::{Context, FeatureTable, OptionChain, OptionQuote, compute, registry};
 
 fn quote(day: NaiveDate, left: u64, strike: f64, call: bool, volume: f64, iv: f64) -> OptionQuote {
@@ -133,4 +134,52 @@ fn later_quotes_change_nothing_and_days_without_are_missing() {
         full.column("volatility_skew").unwrap()[11]
     );
     assert_eq!(day("2000-03-01"), bars.dates[0]);
+}
+
+#[test]
+fn a_table_is_a_chain_or_says_what_is_wrong() {
+    let heading =
+        "date,days_to_expiry,strike,call,volume,open_interest,implied_volatility,underlying";
+    let chain = |rows: &str| {
+        let table = csv::read_table(format!("{heading}\n{rows}\n").as_bytes()).unwrap();
+        OptionChain::from_table("IBM", &table)
+    };
+    let d = day("2008-10-10");
+    let read = chain("2008-10-10,28,101,1,300,3000,0.2,100\n2008-10-10,28,94,0,150,1500,0.26,100");
+    let expected = vec![
+        quote(d, 28, 101.0, true, 300.0, 0.20),
+        quote(d, 28, 94.0, false, 150.0, 0.26),
+    ];
+    assert_eq!(read.unwrap().quotes, expected);
+    for (row, said) in [
+        (
+            "10.10.2008,28,101,1,300,3000,0.2,100",
+            "date is 10.10.2008 in row 1 of the option chain; give a day as YYYY-MM-DD",
+        ),
+        (
+            "2008-10-10,28,101,2,300,3000,0.2,100",
+            "call is 2 in row 1 of the option chain; give 1 for a call, 0 for a put",
+        ),
+        (
+            "2008-10-10,28,0,1,300,3000,0.2,100",
+            "strike is 0 in row 1 of the option chain; give a number above zero",
+        ),
+        (
+            "2008-10-10,-1,100,1,300,3000,0.2,100",
+            "days_to_expiry is -1 in row 1 of the option chain; give zero or more",
+        ),
+        (
+            "2008-10-10,1e300,100,1,300,3000,0.2,100",
+            "there is no such day",
+        ),
+    ] {
+        let e = chain(row).unwrap_err();
+        assert!(e.contains(said), "{e}");
+    }
+    let table = csv::read_table(b"date,strike\n2008-10-10,100\n").unwrap();
+    let e = OptionChain::from_table("IBM", &table).unwrap_err();
+    assert_eq!(
+        e,
+        "an option chain needs a column days_to_expiry; there are date, strike"
+    );
 }
