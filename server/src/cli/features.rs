@@ -30,7 +30,7 @@ pub(super) struct Features {
     symbols: Vec<String>,
     /// CSV file with the option chain of the bars: date, days_to_expiry, strike, call (1 or 0), volume,
     /// open_interest, implied_volatility, underlying
-    #[arg(long, value_name = "FILE", requires = "data")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "symbols", "list"])]
     options: Option<PathBuf>,
     /// Only these groups and features, with commas
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
