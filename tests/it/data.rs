@@ -32,7 +32,7 @@ const COLUMNS: &str = "date=Datum,open=Eröffnung,high=Hoch,low=Tief,close=Schlu
 
 #[tokio::test]
 async fn a_file_is_looked_at_corrected_and_imported() {
-    let server = Server::start().await;
+    let server = Server::fresh().await;
     let text = german(&server).await;
     let post = |path: &'static str, form: Form| {
         let request = server.request(Method::POST, path).multipart(form);
@@ -95,7 +95,7 @@ async fn a_file_is_looked_at_corrected_and_imported() {
 
 #[tokio::test]
 async fn bars_are_read_as_of_a_day() {
-    let server = Server::start().await;
+    let server = Server::fresh().await;
     let at = |query: &'static str| format!("/api/v1/datasets/bundled:AAPL/bars?{query}");
     // Apple closed at 88.99 dollars on Friday 2005-02-25 and split 2 for 1 on the Monday after.
     let close = |bars: &Value, date: &str| -> f64 {
@@ -127,7 +127,7 @@ async fn bars_are_read_as_of_a_day() {
 /// Thanksgiving, which is the only short session of that year.
 #[tokio::test]
 async fn bars_of_an_hour_become_a_data_set_of_days() {
-    let server = Server::start().await;
+    let server = Server::fresh().await;
     let bars = server.bars("bundled:IBM", "2010-01-01", "2010-12-31").await;
     drop(server);
     let mut text = String::from("date,open,high,low,close,volume\n");
