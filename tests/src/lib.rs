@@ -25,7 +25,6 @@ use std::path::PathBuf;
 
 /// A client of the tests. Another crate of the build may ask the HTTP library for TLS without a
 /// provider, and then every client needs one, also those that speak plain HTTP.
-#[must_use]
 pub fn http() -> reqwest::ClientBuilder {
     // A second call finds the provider of the first.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -16,10 +16,6 @@ use chrono::{DateTime, FixedOffset, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use std::io::Cursor;
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err takes"
-)]
 fn damaged(_: ArrowError) -> DataError {
     DataError::Format { format: "Arrow" }
 }

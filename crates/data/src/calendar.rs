@@ -145,6 +145,13 @@ pub fn is_trading_day(date: NaiveDate) -> bool {
     closed_because(date).is_none()
 }
 
+/// Whether the exchange had announced to be open on this day: unlike [`is_trading_day`] also true on
+/// days on which it stayed closed unforeseen, so that nothing is known before it happened.
+#[must_use]
+pub fn is_scheduled(date: NaiveDate) -> bool {
+    !is_weekend(date) && (!covers(date) || holiday(date).is_none())
+}
+
 /// Why the exchange is closed on this day; `None` when it is open.
 #[must_use]
 pub fn closed_because(date: NaiveDate) -> Option<&'static str> {
@@ -328,6 +335,7 @@ mod tests {
             Some("attacks of 11 September")
         );
         assert!(is_trading_day(day(2001, 9, 17)));
+        assert!(is_scheduled(day(2001, 9, 11)) && !is_scheduled(day(2001, 9, 3)));
         assert_eq!(closed_because(day(2012, 10, 30)), Some("hurricane Sandy"));
         assert_eq!(
             closed_because(day(1994, 4, 27)),

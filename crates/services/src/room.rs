@@ -12,6 +12,7 @@ use mltrainer_data::intraday::Intraday;
 use mltrainer_data::library::Library;
 use mltrainer_data::nearest::nearest;
 use mltrainer_data::series::Series;
+use mltrainer_features::Context;
 use mltrainer_trials::port::{DataPort, TrialError};
 use mltrainer_types::DatasetId;
 use mltrainer_types::audit::AuditEntry;
@@ -184,6 +185,18 @@ impl Room {
         let bars = found.2.clone();
         recent.push_back(found);
         Some(bars)
+    }
+
+    /// The series that the features of these groups and ids need, where they are at hand.
+    pub(crate) async fn context(
+        &self,
+        wanted: &[String],
+    ) -> Result<Option<Verified<Context>>, ServiceError> {
+        let mut series = Vec::new();
+        for id in mltrainer_features::series_of(wanted) {
+            series.extend(self.series(id).await?);
+        }
+        Ok(Context::verified(&series))
     }
 
     /// A series of that name, through the gate: the bundled one, else the one that was fetched last;

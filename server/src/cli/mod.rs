@@ -91,7 +91,7 @@ enum Command {
     Run(run::Run),
     /// Lists the catalogue, or shows one entry
     Catalogue(catalogue::Catalogue),
-    /// Computes the features of a file of daily bars, or lists them
+    /// Computes the features of a file of daily bars or of data sets, or lists them
     Features(features::Features),
     /// Data sets: list, show, import, fetch, look, watch, export
     #[command(subcommand)]

@@ -17,7 +17,7 @@ pub(super) async fn run(
     let Some(id) = id else {
         let all = services.data_quality().await?;
         if as_json {
-            return Ok(json(&all)?);
+            return json(&all);
         }
         let heading = [
             "id",
@@ -42,13 +42,13 @@ pub(super) async fn run(
                 worst.map_or(String::new(), |w| format!("{:.2} %", 100.0 * w)),
             ]);
         }
-        return Ok(say(&table.text())?);
+        return say(&table.text());
     };
     let one = services.dataset_quality(id).await?;
     if as_json {
-        return Ok(json(&one)?);
+        return json(&one);
     }
-    Ok(say(&text(&one))?)
+    say(&text(&one))
 }
 
 fn text(q: &DatasetQuality) -> String {
