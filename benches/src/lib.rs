@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, Utc};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::bundled;
 use mltrainer_services::port::Clock;
-use mltrainer_services::{Parts, Services};
+use mltrainer_services::{Parts, Services, Sources};
 use mltrainer_store::SqliteStore;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,6 +117,7 @@ pub async fn services(folder: &Path, threads: usize) -> Services {
         audit: store.clone(),
         trials: store,
         library: folder.to_owned(),
+        sources: Sources::none(),
         clock,
         threads,
     })
