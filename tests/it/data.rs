@@ -43,7 +43,8 @@ async fn a_file_is_looked_at_corrected_and_imported() {
     assert_eq!(answer.status(), StatusCode::OK);
     let found: FilePreview = answer.json().await.unwrap();
     assert_eq!(found.layout.delimiter.as_deref(), Some("semicolon"));
-    assert_eq!(found.layout.columns[0].field, None);
+    assert_eq!(found.layout.columns[0].field.as_deref(), Some("date"));
+    assert_eq!(found.layout.columns[4].field, None);
     assert!(found.layout.problem.unwrap().contains("close=NAME"));
 
     // The file need not be sent again.

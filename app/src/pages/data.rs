@@ -231,6 +231,7 @@ fn looked_view(preview: &FilePreview, symbol: &str, error: Option<&PageError>) -
         {head}
         {ui::facts(signs)}
         {ui::table("Columns of the file", "cards", ui::heads(&["Column", "Taken for", "First cells"]), rows)}
+        <h3>"Which column holds what"</h3>
         {mapping_form(preview, symbol)}
     }
     .into_any()

@@ -1,7 +1,7 @@
 //! Columns out of Arrow IPC bytes, the file format (Feather 2) or the stream.
 
 use crate::error::DataError;
-use crate::import::{Cells, Foreign};
+use crate::import::{Cells, Foreign, MOST_ROWS};
 use crate::text::{Day, Moment};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
@@ -23,12 +23,10 @@ fn damaged(_: ArrowError) -> DataError {
 /// Reads all batches of a file or stream.
 pub(crate) fn read(bytes: &[u8]) -> Result<Foreign, DataError> {
     let cursor = Cursor::new(bytes);
-    let batches: Vec<RecordBatch> = if bytes.starts_with(b"ARROW1") {
-        let reader = FileReader::try_new(cursor, None).map_err(damaged)?;
-        reader.collect::<Result<_, _>>().map_err(damaged)?
+    let batches = if bytes.starts_with(b"ARROW1") {
+        take(FileReader::try_new(cursor, None).map_err(damaged)?)?
     } else {
-        let reader = StreamReader::try_new(cursor, None).map_err(damaged)?;
-        reader.collect::<Result<_, _>>().map_err(damaged)?
+        take(StreamReader::try_new(cursor, None).map_err(damaged)?)?
     };
     let Some(first) = batches.first() else {
         return Err(DataError::Empty);
@@ -43,6 +41,25 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Foreign, DataError> {
         foreign.columns.push(cells(&parts));
     }
     Ok(foreign)
+}
+
+/// All batches, as long as they are not too many rows together.
+fn take(
+    reader: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+) -> Result<Vec<RecordBatch>, DataError> {
+    let (mut batches, mut rows) = (Vec::new(), 0);
+    for batch in reader {
+        let batch = batch.map_err(damaged)?;
+        rows += batch.num_rows();
+        if rows > MOST_ROWS {
+            return Err(DataError::TooLong {
+                format: "Arrow",
+                most: MOST_ROWS,
+            });
+        }
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 fn numbers<T: ArrowPrimitiveType>(parts: &[&dyn Array], of: impl Fn(T::Native) -> f64) -> Cells {

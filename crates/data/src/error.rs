@@ -73,6 +73,16 @@ pub enum DataError {
         /// `Parquet` or `Arrow`.
         format: &'static str,
     },
+    /// A compressed file that would fill the memory.
+    #[error(
+        "the {format} file has more than {most} rows; cut it into spans and import them one by one"
+    )]
+    TooLong {
+        /// `Parquet` or `Arrow`.
+        format: &'static str,
+        /// Rows that are read at most.
+        most: usize,
+    },
     /// A symbol that cannot be one.
     #[error(
         "\"{symbol}\" is not a symbol: 1 to 32 letters, digits or . ^ _ - = are needed, beginning with a letter, a digit or ^"

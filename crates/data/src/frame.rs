@@ -3,7 +3,7 @@
 use crate::arrow::local;
 use crate::bars::{Bars, UNREADABLE_DATE};
 use crate::error::DataError;
-use crate::import::{Cells, Foreign};
+use crate::import::{Cells, Foreign, MOST_ROWS};
 use crate::intraday::{Intraday, UNREADABLE_STAMP};
 use crate::series::Series;
 use crate::text::{Day, Moment};
@@ -112,9 +112,14 @@ pub(crate) fn read_intraday(
 /// The columns of a user's Parquet file.
 pub(crate) fn foreign(bytes: &[u8]) -> Result<Foreign, DataError> {
     let failed = || DataError::Format { format: "Parquet" };
-    let frame = ParquetReader::new(Cursor::new(bytes))
-        .finish()
-        .map_err(|_| failed())?;
+    let mut reader = ParquetReader::new(Cursor::new(bytes));
+    if reader.num_rows().map_err(|_| failed())? > MOST_ROWS {
+        return Err(DataError::TooLong {
+            format: "Parquet",
+            most: MOST_ROWS,
+        });
+    }
+    let frame = reader.finish().map_err(|_| failed())?;
     let mut foreign = Foreign {
         names: Vec::new(),
         columns: Vec::new(),

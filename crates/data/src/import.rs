@@ -30,6 +30,8 @@ use std::collections::BTreeMap;
 
 pub use crate::text::DateOrder;
 
+/// Rows of a Parquet or Arrow file that are read at most: minutes of fifty years.
+pub(crate) const MOST_ROWS: usize = 5_000_000;
 /// Rows that are looked at to tell decimal sign and columns.
 const SAMPLE: usize = 200;
 /// Rows that [`look`] shows.
@@ -303,6 +305,19 @@ struct Chosen {
     comma: bool,
 }
 
+impl Chosen {
+    fn column(&self, field: Field) -> Option<usize> {
+        match field {
+            Field::Date => Some(self.date),
+            Field::Time => self.time,
+            figure => {
+                let place = Field::FIGURES.iter().position(|f| *f == figure)?;
+                self.figures[place]
+            }
+        }
+    }
+}
+
 /// The column with the first of these names that occurs.
 ///
 /// # Errors
@@ -353,39 +368,49 @@ fn only_column(
     fitting.next().is_none().then_some(first)
 }
 
+/// The column of a field, by the mapping or by its names.
+fn find(heading: &[String], mapping: &Mapping, field: Field) -> Result<Option<usize>, DataError> {
+    let Some(name) = mapping.columns.get(&field) else {
+        return find_column(heading, field.names());
+    };
+    let place =
+        |same: fn(&str, &str) -> bool| heading.iter().position(|h| same(h.trim(), name.trim()));
+    place(|a, b| a == b)
+        .or_else(|| place(|a, b| a.to_lowercase() == b.to_lowercase()))
+        .map(Some)
+        .ok_or_else(|| DataError::Mapping {
+            given: format!("{}={name}", field.as_str()),
+            reason: format!(
+                "there is no such column; the heading has {}",
+                heading.join(", ")
+            ),
+        })
+}
+
+/// The column of days: named so, or the only one that holds nothing but dates.
+fn find_date(
+    heading: &[String],
+    sample: &[Vec<String>],
+    mapping: &Mapping,
+) -> Result<Option<usize>, DataError> {
+    let is_date = |c: &str| moment(c).day != Day::Unreadable;
+    Ok(find(heading, mapping, Field::Date)?
+        .or_else(|| only_column(sample, heading.len(), &[], is_date)))
+}
+
 fn choose(
     heading: &[String],
     sample: &[Vec<String>],
     mapping: &Mapping,
 ) -> Result<Chosen, DataError> {
-    let find = |field: Field| -> Result<Option<usize>, DataError> {
-        let Some(name) = mapping.columns.get(&field) else {
-            return find_column(heading, field.names());
-        };
-        let place =
-            |same: fn(&str, &str) -> bool| heading.iter().position(|h| same(h.trim(), name.trim()));
-        place(|a, b| a == b)
-            .or_else(|| place(|a, b| a.to_lowercase() == b.to_lowercase()))
-            .map(Some)
-            .ok_or_else(|| DataError::Mapping {
-                given: format!("{}={name}", field.as_str()),
-                reason: format!(
-                    "there is no such column; the heading has {}",
-                    heading.join(", ")
-                ),
-            })
-    };
+    let find = |field: Field| find(heading, mapping, field);
     let lacks = |what: &str| DataError::Heading {
         reason: format!(
             "there is no column \"{what}\"; the heading has {}; say which it is with {what}=NAME",
             heading.join(", ")
         ),
     };
-    let is_date = |c: &str| moment(c).day != Day::Unreadable;
-    let date = match find(Field::Date)? {
-        Some(at) => at,
-        None => only_column(sample, heading.len(), &[], is_date).ok_or_else(|| lacks("date"))?,
-    };
+    let date = find_date(heading, sample, mapping)?.ok_or_else(|| lacks("date"))?;
     // A heading may name the days `date` and the hours `time`; `time` alone is the date.
     let time = find(Field::Time)?.filter(|at| *at != date);
     let mut figures = [None; 5];
@@ -447,19 +472,16 @@ pub fn look(bytes: &[u8], mapping: &Mapping) -> Result<FileLayout, DataError> {
     let file = File::open(bytes, mapping)?;
     let (heading, sample) = (file.heading(), file.sample()?);
     let chosen = choose(heading, &sample, mapping);
+    // Where the whole cannot be chosen, what can be told alone is shown.
+    let alone = |field: Field| match field {
+        Field::Date => find_date(heading, &sample, mapping),
+        field => find(heading, mapping, field),
+    };
     let field_of = |at: usize| {
-        let chosen = chosen.as_ref().ok()?;
-        let figures = chosen.figures.iter().zip(Field::FIGURES);
-        let field = if at == chosen.date {
-            Some(Field::Date)
-        } else if chosen.time == Some(at) {
-            Some(Field::Time)
-        } else {
-            figures
-                .into_iter()
-                .find(|(f, _)| **f == Some(at))
-                .map(|(_, f)| f)
-        };
+        let field = Field::ALL.into_iter().find(|field| match &chosen {
+            Ok(chosen) => chosen.column(*field) == Some(at),
+            Err(_) => alone(*field).ok().flatten() == Some(at),
+        });
         field.map(|f| f.as_str().to_owned())
     };
     let columns = heading
@@ -782,6 +804,7 @@ mod tests {
             ("CSV", Some("semicolon"))
         );
         assert_eq!(layout.columns.len(), 6);
+        assert_eq!(layout.columns[0].field.as_deref(), Some("date"));
         assert_eq!(layout.columns[4].first, ["1.020,75", "1.035,5"]);
         assert!(layout.problem.unwrap().contains("close=NAME"));
         let layout = look(GERMAN.as_bytes(), &Mapping::parse("close=Schluss").unwrap()).unwrap();

@@ -7,7 +7,9 @@
 
 use crate::bars::Bars;
 use crate::calendar::{self, Session};
-use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{
+    DateTime, NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike, Utc,
+};
 use chrono_tz::America::New_York;
 use mltrainer_compliance::{Content, Digest};
 use std::collections::BTreeMap;
@@ -74,6 +76,13 @@ impl Intraday {
         stamp.with_timezone(&New_York).date_naive()
     }
 
+    /// The days of all bars on the clocks of New York.
+    pub(crate) fn days(&self) -> Vec<NaiveDate> {
+        let mut clock = Clock::default();
+        let day = |t: &DateTime<Utc>| clock.local(*t).date();
+        self.stamps.iter().map(day).collect()
+    }
+
     /// The rows of these numbers (from 0), in the order given.
     #[must_use]
     pub(crate) fn pick(&self, rows: &[usize]) -> Self {
@@ -108,8 +117,9 @@ impl Intraday {
     /// most bars.
     fn grid(&self) -> u32 {
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut clock = Clock::default();
         for stamp in &self.stamps {
-            let local = stamp.with_timezone(&New_York);
+            let local = clock.local(*stamp);
             let minute = local.hour() * 60 + local.minute();
             *counts.entry(minute % self.minutes.max(1)).or_default() += 1;
         }
@@ -161,10 +171,10 @@ impl Intraday {
             volume: self.volume.as_ref().map(|_| Vec::new()),
             ..Bars::default()
         };
+        let days = self.days();
         let mut from = 0;
-        while from < self.len() {
-            let date = Self::day(self.stamps[from]);
-            let end = from + self.stamps[from..].partition_point(|t| Self::day(*t) <= date);
+        for day in days.chunk_by(|a, b| a == b) {
+            let (date, end) = (day[0], from + day.len());
             let session = calendar::session(date);
             let (a, b) = session.map_or((from, from), |s| {
                 let begin = slots(&s, grid, length).0;
@@ -196,6 +206,42 @@ impl Intraday {
         }
         bars
     }
+}
+
+/// The clocks of New York, with the offset of a UTC day on which they do not change.
+#[derive(Default)]
+struct Clock(Option<(i64, TimeDelta)>);
+
+impl Clock {
+    fn local(&mut self, at: DateTime<Utc>) -> NaiveDateTime {
+        const DAY: i64 = 86_400;
+        let day = at.timestamp().div_euclid(DAY);
+        if let Some((same, offset)) = self.0
+            && same == day
+        {
+            return plus(at, offset);
+        }
+        let offset = |t: DateTime<Utc>| {
+            TimeDelta::seconds(i64::from(
+                New_York
+                    .offset_from_utc_datetime(&t.naive_utc())
+                    .fix()
+                    .local_minus_utc(),
+            ))
+        };
+        let end = |day: i64| DateTime::from_timestamp(day * DAY, 0).map(offset);
+        self.0 = match (end(day), end(day + 1)) {
+            (Some(a), Some(b)) if a == b => Some((day, a)),
+            _ => None,
+        };
+        plus(at, offset(at))
+    }
+}
+
+/// The first moment there is, an unreadable stamp, has nothing before it.
+fn plus(at: DateTime<Utc>, offset: TimeDelta) -> NaiveDateTime {
+    let local = at.naive_utc().checked_add_signed(offset);
+    local.unwrap_or(NaiveDateTime::MIN)
 }
 
 /// Begin of the first bar that touches a session, and how many do.
@@ -246,6 +292,7 @@ impl Content for Intraday {
 mod tests {
     use super::*;
     use crate::import::{self, Mapping};
+    use mltrainer_compliance::Admissible as _;
 
     fn day(y: i32, m: u32, d: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(y, m, d).unwrap()
@@ -344,6 +391,18 @@ mod tests {
         assert_eq!(bars.stamps[1].to_rfc3339(), "2024-03-10T08:30:00+00:00");
         assert_eq!(bars.stamps[2], UNREADABLE_STAMP);
         assert_eq!(bars.stamps[3].to_rfc3339(), "2024-11-03T09:30:00+00:00");
+        // The gate sets such rows aside and takes the others.
+        let mut rows: Vec<String> = calendar::trading_days(day(2024, 3, 11), day(2024, 3, 22))
+            .iter()
+            .flat_map(|d| (9..16).map(move |h| format!("{d} {h:02}:30,{h}")))
+            .collect();
+        rows.insert(0, "2024-03-10 02:30,9".to_owned());
+        rows.swap(20, 30);
+        let bars = read(&format!("date,close\n{}\n", rows.join("\n")));
+        assert!(bars.screen().is_empty());
+        let seen = bars.inspect();
+        assert_eq!(seen.report.counts["unreadable_date"], 1);
+        assert_eq!(seen.report.quarantined, 3);
         // The same hour elsewhere, by the mapping.
         let mapping = Mapping::parse("zone=Europe/Berlin").unwrap();
         let text = b"date,close\n2024-07-01 15:30,1\n2024-07-01 16:30,1\n";

@@ -513,17 +513,18 @@ impl Admissible for Intraday {
                 report: book.close(rows, 0, MIN_ROWS),
             };
         }
+        let days = self.days();
         for row in 0..rows {
             if self.stamps[row] == UNREADABLE_STAMP {
                 let reason = "the moment is missing, cannot be read, or was skipped or shown twice by the clocks";
                 book.aside("unreadable_date", row, UNREADABLE_DATE, reason.to_owned());
             } else {
-                check_bar(&mut book, &columns, row, Self::day(self.stamps[row]));
+                check_bar(&mut book, &columns, row, days[row]);
             }
         }
         let same = |a: usize, b: usize| columns.iter().all(|(_, c)| c[a] == c[b]);
         let kept = in_order(&mut book, &self.stamps, Self::day, same);
-        let day = |row: usize| Self::day(self.stamps[row]);
+        let day = |row: usize| days[row];
         check_jumps(&mut book, &self.close, day, &kept);
         check_volume(&mut book, self.volume.as_deref(), day, &kept);
         let usable = self.pick(&kept);
@@ -533,7 +534,15 @@ impl Admissible for Intraday {
     }
 
     fn screen(&self) -> Vec<Finding> {
-        self.daily().screen()
+        // Columns of different length are refused by the checks; there is nothing to screen.
+        if self.columns().iter().any(|(_, c)| c.len() != self.len()) {
+            return Vec::new();
+        }
+        let mut rows: Vec<usize> = (0..self.len())
+            .filter(|&r| self.stamps[r] != UNREADABLE_STAMP)
+            .collect();
+        rows.sort_by_key(|&r| self.stamps[r]);
+        self.pick(&rows).daily().screen()
     }
 }
 

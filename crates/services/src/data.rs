@@ -114,6 +114,12 @@ impl Services {
             let bars = self.inner.room.bars(&set).await?;
             return Ok(bars.get().slice(None, Some(day)).to_wire());
         }
+        if adjustment == Adjustment::Total {
+            return Err(ServiceError::invalid(
+                "adjust",
+                format!("the dividends of {id} are not known; there are splits and raw"),
+            ));
+        }
         let symbol = summary.symbols.first().cloned().unwrap_or_default();
         blocking(move || {
             let arrival = bundled::bars_as_of(&symbol, day, adjustment).map_err(from_data)?;

@@ -25,7 +25,7 @@ pub use hub::{Sent, TrialStream};
 pub use import::{Import, UserFile};
 pub use mltrainer_data::actions::Adjustment;
 pub use mltrainer_data::export::Format;
-pub use mltrainer_data::import::{Field, Mapping};
+pub use mltrainer_data::import::Mapping;
 pub use mltrainer_data::sources::stream::MinuteBar;
 pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 

@@ -61,8 +61,8 @@ struct Cut {
 }
 
 /// The bars of a data set; with `as_of`, as they stood at the end of that day, adjusted for the splits
-/// known by then, or with `adjust=raw` as traded.
-#[utoipa::path(get, path = "/api/v1/datasets/{id}/bars", tag = "data", operation_id = "get_bars", params(("id" = String, Path, description = "Id, for example bundled:AAPL"), ("start" = Option<String>, Query, description = "First day"), ("end" = Option<String>, Query, description = "Last day"), ("as_of" = Option<String>, Query, description = "Day at whose end the bars are read"), ("adjust" = Option<String>, Query, description = "splits (the default) or raw; needs as_of")), responses((status = 200, body = Vec<Bar>), (status = 404, body = Problem)))]
+/// known by then, with `adjust=total` for dividends too, or with `adjust=raw` as traded.
+#[utoipa::path(get, path = "/api/v1/datasets/{id}/bars", tag = "data", operation_id = "get_bars", params(("id" = String, Path, description = "Id, for example bundled:AAPL"), ("start" = Option<String>, Query, description = "First day"), ("end" = Option<String>, Query, description = "Last day"), ("as_of" = Option<String>, Query, description = "Day at whose end the bars are read"), ("adjust" = Option<String>, Query, description = "splits (the default), total (dividends too) or raw; needs as_of")), responses((status = 200, body = Vec<Bar>), (status = 404, body = Problem)))]
 async fn bars(
     State(services): State<Services>,
     Path(id): Path<String>,
@@ -71,8 +71,9 @@ async fn bars(
     let adjustment = match cut.adjust.as_deref() {
         None | Some("splits") => Adjustment::Splits,
         Some("raw") => Adjustment::Raw,
+        Some("total") => Adjustment::Total,
         Some(other) => {
-            let reason = format!("\"{other}\" is unknown; there are splits and raw");
+            let reason = format!("\"{other}\" is unknown; there are splits, total and raw");
             return Err(ServiceError::invalid("adjust", reason).into());
         }
     };
