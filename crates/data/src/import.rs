@@ -412,7 +412,10 @@ fn choose(
     };
     let date = find_date(heading, sample, mapping)?.ok_or_else(|| lacks("date"))?;
     // A heading may name the days `date` and the hours `time`; `time` alone is the date.
-    let time = find(Field::Time)?.filter(|at| *at != date);
+    // A column of that name that holds no clock is something else, unless the user says so.
+    let said = mapping.columns.contains_key(&Field::Time);
+    let clock = |at: usize| sample.iter().any(|row| time_of_day(&row[at]).is_some());
+    let time = find(Field::Time)?.filter(|at| *at != date && (said || clock(*at)));
     let mut figures = [None; 5];
     for (place, field) in figures.iter_mut().zip(Field::FIGURES) {
         *place = find(field)?;
@@ -828,6 +831,10 @@ mod tests {
             panic!("daily");
         };
         assert_eq!(bars.minutes, 60);
+        // One that holds no clock is left out.
+        let text = b"date,time,close\n2004-01-02,1,5\n2004-01-05,2,6\n";
+        assert_eq!(daily(text, "").dates.len(), 2);
+        assert_eq!(daily(text, "time=time").dates[0], UNREADABLE_DATE);
         // 1,234 alone may be both: with a decimal comma it is said.
         let text = b"date;close\n2004-01-02;1,234\n2004-01-05;2,345\n";
         assert!(daily(text, "").close[0].is_nan());
