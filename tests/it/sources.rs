@@ -674,6 +674,21 @@ async fn a_long_download_is_kept_month_by_month() {
     assert_eq!((came.requests, came.content.len()), (2, 82));
     assert_eq!(get().await.unwrap().requests, 0);
     assert_eq!(replay.count("/range/1/minute/"), 5);
+    // Adjusted by the vendor, a longer span is asked for whole: figures of two days do not fit together.
+    for (end, requests, bars) in [
+        ("2012-01-31", 1, 20),
+        ("2012-02-29", 2, 40),
+        ("2012-02-29", 0, 40),
+    ] {
+        let wanted = BarsAsk {
+            span: Span::Minute,
+            adjusted: true,
+            ..ask("IBM", "2012-01-01", end)
+        };
+        let came = collect::intraday(&shelf, &*polygon, &wanted, now(), &Call::quiet()).await;
+        let came = came.unwrap();
+        assert_eq!((came.requests, came.content.len()), (requests, bars));
+    }
 }
 
 #[tokio::test]

@@ -465,12 +465,12 @@ fn chunks(span: Span, from: NaiveDate, until: NaiveDate) -> Vec<(NaiveDate, Naiv
     all
 }
 
-/// Fetches the minutes or hours that are missing, keeping them by the month or year, and gives
-/// those of the span that was asked for. `store` takes each stretch that is stored, in order: what
-/// is in memory at a time is one of them.
+/// Fetches the minutes or hours that are missing, each month or year kept as soon as it is whole, and
+/// gives all that are stored of the months or years which the span touches. While it downloads, one
+/// of them is in memory; what it gives is whole.
 ///
 /// # Errors
-/// [`CollectError`]; stretches that arrived whole before it are kept.
+/// [`CollectError`]; months and years that arrived whole before it are kept.
 pub async fn intraday(
     shelf: &Shelf,
     source: &dyn Source,
@@ -495,13 +495,26 @@ pub async fn intraday(
     };
     let (at_shelf, at_place) = (shelf.clone(), place.clone());
     let (parts, torn) = blocking(move || at_shelf.parts(&at_place)).await?;
-    let gaps = missing(
+    let mut gaps = missing(
         &parts,
         ask.start,
         ask.end,
         now.date_naive(),
         Gaps::OfSessions,
     );
+    if ask.adjusted && !gaps.is_empty() {
+        // As with days: old and new figures do not fit together. The data set is kept elsewhere.
+        let old = around(&parts, ask.start, ask.end, Gaps::OfSessions);
+        let from = old.iter().map(|p| p.from).fold(ask.start, NaiveDate::min);
+        let until = old.iter().map(|p| p.until).fold(ask.end, NaiveDate::max);
+        gaps = vec![(from, until)];
+        let (shelf, place) = (shelf.clone(), place.clone());
+        blocking(move || {
+            shelf.remove(&place, &old);
+            Ok(())
+        })
+        .await?;
+    }
     let mut told = Told {
         source,
         subject: subject.clone(),
