@@ -29,13 +29,14 @@ function binary() {
 
 export class Program {
   /** Starts it; resolves when it says where it listens. */
-  static async start({ dataDir, addr = "127.0.0.1:0" } = {}) {
+  static async start({ dataDir, addr = "127.0.0.1:0", env = {} } = {}) {
     const program = new Program();
     program.own = dataDir === undefined;
     program.dataDir = dataDir ?? mkdtempSync(join(tmpdir(), "mltrainer-end2end-"));
     program.log = "";
     program.child = spawn(binary(), ["--data-dir", program.dataDir, "serve", "--addr", addr], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     });
     program.ended = new Promise((resolve) => program.child.once("exit", resolve));
     program.base = await new Promise((resolve, reject) => {

@@ -3,6 +3,7 @@
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DESKTOP, PHONE, Program, accessible, browser, fits, open, withPage } from "../harness.mjs";
@@ -178,4 +179,32 @@ test("the rules are shown, the chain is verified and filtered, and a result lead
     await page.waitForURL(/\/data\//);
     assert.ok((await page.locator("main").innerText()).includes(lineage.datasets[0].sha256.slice(0, 8)));
   });
+});
+
+test("the sources say how they do, and a fetch that fails says why and keeps what was typed", async () => {
+  const vendor = createServer((_, answer) => {
+    answer.writeHead(200, { "content-type": "text/html" });
+    answer.end("<html>Will be right back</html>");
+  });
+  await new Promise((resolve) => vendor.listen(0, "127.0.0.1", resolve));
+  const server = await Program.start({ env: { MLTRAINER_YAHOO_URL: `http://127.0.0.1:${vendor.address().port}` } });
+  try {
+    await withPage(chrome, server, { ...PHONE, expected: ["502", "422"] }, async (page) => {
+      await open(page, "/data");
+      const part = page.locator("#sources");
+      const { length } = await server.json("/api/v1/sources");
+      assert.equal(await part.locator("tbody tr").count(), length);
+      await part.getByLabel("Source").selectOption("yahoo");
+      await part.getByLabel("Symbol or series").fill("AAPL");
+      await part.getByRole("button", { name: "Fetch" }).click();
+      const alert = part.getByRole("alert");
+      await alert.filter({ hasText: /Yahoo|yahoo/ }).filter({ hasText: /AAPL/ }).waitFor();
+      assert.equal(await part.getByLabel("Symbol or series").inputValue(), "AAPL");
+      await fits(page, "/data after a fetch that failed");
+      await accessible(page, "/data after a fetch that failed");
+    });
+  } finally {
+    await server.stop();
+    vendor.close();
+  }
 });

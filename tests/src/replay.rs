@@ -33,6 +33,9 @@ pub const KEY: &str = "p1anted-k3y-0f-the-replay";
 /// 1 on 2020-08-31.
 const LATER: [(i32, u32, u32, u32); 2] = [(2014, 6, 9, 7), (2020, 8, 31, 4)];
 
+/// Stands for the stream among troubles.
+const STREAM: &str = "the stream";
+
 /// How a vendor misbehaves.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trouble {
@@ -128,9 +131,10 @@ impl Replay {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let stream = format!("ws://{}", listener.local_addr().expect("an address"));
+        let for_lines = shared.clone();
         let lines = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(line(socket));
+                tokio::spawn(line(socket, for_lines.clone()));
             }
         });
         Self {
@@ -160,6 +164,11 @@ impl Replay {
             trouble,
             left: times,
         });
+    }
+
+    /// The next `times` lines of the stream are cut after their first bars.
+    pub fn hang_up(&self, times: u32) {
+        self.trouble(STREAM, Trouble::Cut, times);
     }
 
     /// Forgets troubles that have not come about.
@@ -789,7 +798,7 @@ async fn yahoo(Path(symbol): Path<String>, Query(asked): Asked, _: HeaderMap) ->
 }
 
 /// One line of the stream: greeting, key, symbols, then the last bundled day of each as a bar.
-async fn line(socket: tokio::net::TcpStream) {
+async fn line(socket: tokio::net::TcpStream, shared: Shared) {
     let Ok(mut socket) = tokio_tungstenite::accept_async(socket).await else {
         return;
     };
@@ -825,10 +834,20 @@ async fn line(socket: tokio::net::TcpStream) {
             }
             _ => Vec::new(),
         };
+        let bars = answers.len() > 1;
         for answer in answers {
             if socket.send(answer).await.is_err() {
                 return;
             }
+        }
+        let mut inner = lock(&shared);
+        let planned = inner
+            .planned
+            .iter_mut()
+            .find(|p| p.left > 0 && p.part == STREAM);
+        if let Some(p) = planned.filter(|_| bars) {
+            p.left -= 1;
+            return;
         }
     }
 }

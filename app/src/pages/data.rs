@@ -1,6 +1,7 @@
 //! The data sets, and bringing one's own.
 
 use crate::error::PageError;
+use crate::pages::sources::sources;
 use crate::query::segment;
 use crate::server::{reader, refuse};
 use crate::ui;
@@ -55,12 +56,13 @@ pub fn Data() -> impl IntoView {
                     <p class="lede">
                         "Every set passed the gate: its origin is approved, its hash is recorded, its rows were checked. Nothing is filled in and nothing is made up."
                     </p>
-                    <div class="actions"><a class="button" href="#upload">"Bring your own file"</a></div>
+                    <div class="actions"><a class="button" href="#upload">"Bring your own file"</a> <a class="button" href="#sources">"Sources"</a></div>
                 }
                 .into_any(),
             )}
             {uploaded}
             {ui::loaded(datasets(), 12, |sets| list(&sets))}
+            {sources()}
             {ui::panel("upload", "Bring your own file", ().into_any(), upload())}
         </div>
     }

@@ -3,8 +3,9 @@
 use crate::bars::Bars;
 use crate::error::DataError;
 use crate::frame;
+use crate::intraday::Intraday;
 use crate::series::Series;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, SecondsFormat};
 use std::fmt::Write as _;
 
 /// How a file is written.
@@ -53,6 +54,33 @@ pub fn series(series: &Series, format: Format) -> Result<Vec<u8>, DataError> {
         )),
         Format::Parquet => frame::write_series(series, "the export"),
     }
+}
+
+/// Bars of less than a day as a file: `stamp`, the begin of a bar in UTC (in Parquet as seconds since
+/// 1970), and the columns that are there.
+///
+/// # Errors
+/// [`DataError::Io`] when Parquet cannot be written.
+pub fn intraday(bars: &Intraday, format: Format) -> Result<Vec<u8>, DataError> {
+    if format == Format::Parquet {
+        return frame::write_intraday(bars, "the export");
+    }
+    let columns = bars.columns();
+    let mut text = String::from("stamp");
+    for (name, _) in &columns {
+        text.push(',');
+        text.push_str(name);
+    }
+    text.push('\n');
+    for (row, stamp) in bars.stamps.iter().enumerate() {
+        text.push_str(&stamp.to_rfc3339_opts(SecondsFormat::Secs, true));
+        for (_, column) in &columns {
+            // Writing into a text does not fail.
+            let _ = write!(text, ",{}", column[row]);
+        }
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
 }
 
 fn csv(days: &[(&str, &[NaiveDate])], figures: &[(&str, &[f64])]) -> Vec<u8> {

@@ -89,7 +89,7 @@ pub(crate) fn mean(e: Expr, n: usize) -> Expr {
 
 /// The sum of the last n values.
 pub(crate) fn sum(e: Expr, n: usize) -> Expr {
-    window(e, n, |w| w.iter().sum())
+    window(e, n, |w| total(w, |x| x))
 }
 
 /// The largest of the last n values.
@@ -165,14 +165,27 @@ pub(crate) fn third(e: Expr, n: usize) -> Expr {
     })
 }
 
+/// The sum of a window, in four parts side by side: a single chain of additions waits for itself.
+fn total(w: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+    let mut parts = [0.0; 4];
+    let four = w.chunks_exact(4);
+    let rest: f64 = four.remainder().iter().map(|x| f(*x)).sum();
+    for values in four {
+        for (part, x) in parts.iter_mut().zip(values) {
+            *part += f(*x);
+        }
+    }
+    (parts[0] + parts[1]) + (parts[2] + parts[3]) + rest
+}
+
 pub(crate) fn mean_of(w: &[f64]) -> f64 {
-    w.iter().sum::<f64>() / w.len() as f64
+    total(w, |x| x) / w.len() as f64
 }
 
 /// Mean and second central moment (divisor n); the moment is zero when rounding alone is left of it.
 pub(crate) fn moments(w: &[f64]) -> (f64, f64) {
     let mean = mean_of(w);
-    let variance = w.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / w.len() as f64;
+    let variance = total(w, |x| (x - mean).powi(2)) / w.len() as f64;
     let rounding = (mean * f64::EPSILON * 8.0).powi(2);
     (mean, if variance <= rounding { 0.0 } else { variance })
 }

@@ -686,6 +686,10 @@ impl Services {
             })?;
             return blocking(move || export::series(series.get(), format).map_err(from_data)).await;
         }
+        if set.detail.summary.kind == DatasetKind::Intraday {
+            let bars = self.inner.room.intraday(&set).await?;
+            return blocking(move || export::intraday(bars.get(), format).map_err(from_data)).await;
+        }
         let bars = self.inner.room.bars(&set).await?;
         blocking(move || export::bars(bars.get(), format).map_err(from_data)).await
     }

@@ -410,13 +410,18 @@ pub async fn actions(
         return Ok(done(known, 0));
     }
     let known_until = complete_day(now);
+    let mut requests = 1;
     let known = match source.actions(symbol, call).await {
-        Ok(page) => KnownActions {
-            actions: page.content,
-            until: known_until,
-            request: page.request,
-            refused: None,
-        },
+        Ok(page) => {
+            // Splits and dividends are two lists with most vendors.
+            requests = u32::try_from(page.request.matches("GET ").count()).unwrap_or(1);
+            KnownActions {
+                actions: page.content,
+                until: known_until,
+                request: page.request,
+                refused: None,
+            }
+        }
         Err(e) if lasting(&e.cause) => KnownActions {
             actions: Actions::default(),
             until: known_until,
@@ -427,7 +432,7 @@ pub async fn actions(
     };
     let (to, name, content) = (shelf.clone(), symbol.to_owned(), known.clone());
     blocking(move || to.write_actions(id, &name, &content, now)).await?;
-    Ok(done(known, 1))
+    Ok(done(known, requests))
 }
 
 /// Whether asking again on the same day gives the same refusal.
