@@ -194,12 +194,12 @@ test("the sources say how they do, and a fetch that fails says why and keeps wha
       const part = page.locator("#sources");
       const { length } = await server.json("/api/v1/sources");
       assert.equal(await part.locator("tbody tr").count(), length);
-      await part.getByLabel("Source").selectOption("yahoo");
-      await part.getByLabel("Symbol or series").fill("AAPL");
+      await part.getByLabel("Source", { exact: true }).selectOption("yahoo");
+      await part.getByLabel("Symbol or series", { exact: true }).fill("AAPL");
       await part.getByRole("button", { name: "Fetch" }).click();
       const alert = part.getByRole("alert");
       await alert.filter({ hasText: /Yahoo|yahoo/ }).filter({ hasText: /AAPL/ }).waitFor();
-      assert.equal(await part.getByLabel("Symbol or series").inputValue(), "AAPL");
+      assert.equal(await part.getByLabel("Symbol or series", { exact: true }).inputValue(), "AAPL");
       await fits(page, "/data after a fetch that failed");
       await accessible(page, "/data after a fetch that failed");
     });

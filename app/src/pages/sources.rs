@@ -132,10 +132,9 @@ fn part(sources: &[SourceStatus], pairs: &[(String, String)]) -> AnyView {
 
 fn row(s: &SourceStatus) -> AnyView {
     let (sign, word, class) = state(s);
-    let mut has: Vec<String> = s.bars.iter().map(|b| format!("bars a {b}")).collect();
-    if s.series {
-        has.push("series".to_owned());
-    }
+    let bars = (!s.bars.is_empty()).then(|| format!("bars: {}", s.bars.join(", ")));
+    let series = s.series.then(|| "series".to_owned());
+    let has: Vec<String> = bars.into_iter().chain(series).collect();
     let key = match &s.key_variable {
         None => "none is needed".to_owned(),
         Some(_) if s.configured => "is set".to_owned(),
@@ -147,7 +146,7 @@ fn row(s: &SourceStatus) -> AnyView {
     view! {
         <tr>
             <th scope="row">{s.title.clone()} <small><code>{s.id.clone()}</code></small></th>
-            <td>{has.join(", ")}</td>
+            <td>{has.join("; ")}</td>
             <td>{key}</td>
             <td>{ui::badge(sign, word, class)}</td>
             <td class="num">{format::count(s.requests_today)}</td>

@@ -514,12 +514,12 @@ impl Admissible for Intraday {
             };
         }
         let days = self.days();
-        for row in 0..rows {
+        for (row, day) in days.iter().enumerate() {
             if self.stamps[row] == UNREADABLE_STAMP {
                 let reason = "the moment is missing, cannot be read, or was skipped or shown twice by the clocks";
                 book.aside("unreadable_date", row, UNREADABLE_DATE, reason.to_owned());
             } else {
-                check_bar(&mut book, &columns, row, days[row]);
+                check_bar(&mut book, &columns, row, *day);
             }
         }
         let same = |a: usize, b: usize| columns.iter().all(|(_, c)| c[a] == c[b]);

@@ -645,8 +645,10 @@ impl Task<'_> {
             let data = Arc::clone(&self.parts().data);
             let wanted = dataset.clone();
             let bars = self.wait(async move { data.bars(&wanted).await }).await??;
-            let found = bars.get().sha256();
-            if found != dataset.sha256 {
+            // The set itself, or days made out of it: its hash is then a step of their lineage.
+            let steps = bars.lineage().steps();
+            if !steps.iter().any(|s| s.sha256 == dataset.sha256) {
+                let found = bars.get().sha256();
                 return Err(End::Blocked(policy::LINEAGE_ON_EVERY_VALUE.refusal(&format!(
                     "data set {} has hash {found}, the trial was made on {}; start a new trial on the data of today",
                     dataset.id, dataset.sha256
