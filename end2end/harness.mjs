@@ -212,9 +212,9 @@ export async function accessible(page, what) {
 
 /** Nothing sticks out to the side. */
 export async function fits(page, what) {
-  const out = await page.evaluate(async () => {
-    // A phone widens its layout to what sticks out only with the next frames.
-    for (let frame = 0; frame < 3; frame++) await new Promise((done) => requestAnimationFrame(done));
+  // A phone widens its layout to what sticks out only with the next frames.
+  await page.waitForTimeout(100);
+  const out = await page.evaluate(() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
     return [...document.querySelectorAll("body *")]
