@@ -5,7 +5,7 @@
 //! the reason; an exemption that is not needed is a finding too.
 
 use crate::card::Inputs;
-use crate::design::{Bars, Design, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::entry::{Engine, ParamMap};
 use crate::error::FitError;
 use crate::registry::{Registry, Resolved};
@@ -215,6 +215,28 @@ impl Suite {
         })
     }
 
+    /// Two targets over one table: the target and its last known value.
+    fn multi_training(&self, case: &Case, task: Task, rows: Rows) -> Fallible<MultiTraining> {
+        let rows: Vec<usize> = match rows {
+            Rows::Train => (0..case.train).collect(),
+            Rows::Test => (case.train..case.target.len()).collect(),
+        };
+        self.table.derive("case", "conformance", |_| {
+            let (first, second) = if task == Task::Classification {
+                (&case.label, &case.last_label)
+            } else {
+                (&case.target, &case.last_value)
+            };
+            let pick = |v: &[f64]| rows.iter().map(|r| v[*r]).collect();
+            let targets = vec![
+                ("first".to_owned(), pick(first)),
+                ("second".to_owned(), pick(second)),
+            ];
+            let design = named(case.x.select(ndarray::Axis(0), &rows))?;
+            MultiTraining::new(&design, targets, task)
+        })
+    }
+
     /// Every way in which an entry can be run, with its answer.
     fn answers(
         &self,
@@ -233,6 +255,16 @@ impl Suite {
                         let train = self.training(case, inputs, task, Rows::Train)?;
                         let test = self.training(case, inputs, task, Rows::Test)?;
                         run::run_supervised(r, given, &train, &test, seed, &still)
+                    };
+                    all.push((task.as_str(), run()));
+                }
+            }
+            Engine::Multi { .. } => {
+                for task in supervised_tasks(r) {
+                    let run = || {
+                        let train = self.multi_training(case, task, Rows::Train)?;
+                        let test = self.multi_training(case, task, Rows::Test)?;
+                        run::run_multi(r, given, &train, &test, seed, &still)
                     };
                     all.push((task.as_str(), run()));
                 }
@@ -470,6 +502,11 @@ fn bad_values(spec: &ParamSpec) -> Vec<Value> {
     if !spec.optional {
         bad.push(Value::Null);
     }
+    if spec.kind == ParamKind::Text {
+        // A text or a list may be any word and any number.
+        bad = vec![json!({"a": 1}), json!(true), json!("")];
+        return bad;
+    }
     if !matches!(spec.kind, ParamKind::Float | ParamKind::Integer) {
         bad.push(json!(0.5));
         return bad;
@@ -512,11 +549,25 @@ fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
     }
 }
 
+/// Texts and lists to try: numbers of columns, signs, counts, ids of entries.
+const TEXTS: [&str; 9] = [
+    "0",
+    "1",
+    "1,0",
+    "2,1,1",
+    "1,1,1,1,1",
+    "-1,-1,-1,-1,-1",
+    "10",
+    "knn",
+    "ridge,knn",
+];
+
 /// Values to try in place of the default.
 fn other_values(spec: &ParamSpec) -> Vec<Value> {
     let mut all: Vec<Value> = match spec.kind {
         ParamKind::Boolean => vec![json!(true), json!(false)],
-        ParamKind::Choice | ParamKind::Text => spec.choices.iter().map(|c| json!(c)).collect(),
+        ParamKind::Choice => spec.choices.iter().map(|c| json!(c)).collect(),
+        ParamKind::Text => TEXTS.iter().map(|t| json!(t)).collect(),
         ParamKind::Integer | ParamKind::Float => {
             let d = spec.default.as_f64().unwrap_or(1.0);
             let mut numbers = vec![d * 2.0, d / 2.0, d + 1.0, d - 1.0, d * 10.0, d / 10.0];
@@ -603,10 +654,25 @@ fn same_bits(suite: &Suite, r: &Resolved) -> Result<(), String> {
 }
 
 fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    if let Engine::Multi { fit, load } = r.entry.engine {
+        for task in supervised_tasks(r) {
+            let steps = || -> Result<bool, FitError> {
+                let train = suite.multi_training(&case, task, Rows::Train)?;
+                let model = fit(&ParamMap::new(), &train, 3)?;
+                let bytes = model.save()?;
+                let loaded = load(&bytes)?;
+                let x = train.get().design().x().view();
+                Ok(loaded.save()? == bytes && model.predict(x)? == loaded.predict(x)?)
+            };
+            if !steps().map_err(|e| e.to_string())? {
+                return Err(format!("{}: the loaded model differs", task.as_str()));
+            }
+        }
+    }
     let Engine::Supervised { fit, load } = r.entry.engine else {
         return Ok(());
     };
-    let case = suite.case()?;
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
@@ -726,7 +792,10 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
         survives(suite, r, &format!("{what} bars"), &case)?;
     }
     // The supervised tables are built from the target, which is not empty here.
-    if !matches!(r.entry.engine, Engine::Supervised { .. }) {
+    if !matches!(
+        r.entry.engine,
+        Engine::Supervised { .. } | Engine::Multi { .. }
+    ) {
         for (task, answer) in suite.answers(r, &ParamMap::new(), &empty, 0) {
             if task != "forecasting" && answer.is_ok() {
                 return Err(format!("{task}: no row at all was accepted"));
@@ -755,8 +824,8 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
         }
         let mut holes = x.clone();
         holes[[1, 0]] = f64::NAN;
-        if model.predict(holes.view()).is_ok() {
-            return Err(format!("{name}: a NaN is predicted from"));
+        if model.predict(holes.view()).is_ok() != r.entry.missing {
+            return Err(format!("{name}: a NaN is predicted from, or refused by an entry that takes missing values"));
         }
         let none = Array2::zeros((0, x.ncols()));
         match model.predict(none.view()) {
@@ -771,6 +840,32 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let case = suite.case()?;
     match r.entry.engine {
         Engine::Clustering { .. } => Ok(()),
+        Engine::Multi { fit, .. } => {
+            for task in supervised_tasks(r) {
+                let steps = || -> Result<bool, FitError> {
+                    let train = suite.multi_training(&case, task, Rows::Train)?;
+                    let test = suite.multi_training(&case, task, Rows::Test)?;
+                    let model = fit(&ParamMap::new(), &train, 0)?;
+                    let x = test.get().design().x();
+                    let whole = model.predict(x.view())?;
+                    for (i, row) in x.axis_chunks_iter(ndarray::Axis(0), 1).enumerate() {
+                        let one = model.predict(row)?;
+                        let pairs = one.iter().zip(&whole);
+                        if pairs.into_iter().any(|(a, b)| a.values[0] != b.values[i]) {
+                            return Ok(false);
+                        }
+                    }
+                    Ok(true)
+                };
+                if !steps().map_err(|e| e.to_string())? {
+                    return Err(format!(
+                        "{}: a row is predicted differently beside others",
+                        task.as_str()
+                    ));
+                }
+            }
+            Ok(())
+        }
         Engine::Indicator { .. } => {
             let whole = suite.answers(r, &ParamMap::new(), &case, 0);
             let (_, Ok(whole)) = &whole[0] else {

@@ -1,15 +1,17 @@
 //! An entry with its types erased: what the registry holds and what trials and runs call.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Indicator, Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Forecaster, Indicator, Learner, MultiLearner, MultiPredictor, Outputs,
+    Prediction, Predictor,
 };
 use crate::params::Params;
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::{ParamSpec, Task};
 use ndarray::ArrayView2;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -31,6 +33,15 @@ pub trait Fitted: Predictor {
     fn save(&self) -> Result<Vec<u8>, FitError>;
 }
 
+/// A fitted model of several targets that can be saved; checks as [`Fitted`] does.
+pub trait FittedMulti: MultiPredictor {
+    /// The form of [`Fitted::save`].
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when the state cannot be written.
+    fn save(&self) -> Result<Vec<u8>, FitError>;
+}
+
 /// Version of the saved form; a change that old readers would misread raises it.
 const SAVED_FORMAT: u32 = 1;
 
@@ -45,11 +56,13 @@ struct SavedHeader {
 struct Held<F> {
     entry: &'static str,
     columns: usize,
+    missing: bool,
     model: F,
 }
 
-impl<F: Predictor> Predictor for Held<F> {
-    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+impl<F> Held<F> {
+    /// Checks what comes in.
+    fn admit(&self, x: ArrayView2<'_, f64>) -> Result<(), FitError> {
         if x.ncols() != self.columns {
             return Err(FitError::Data(format!(
                 "{} was fitted on {} columns and cannot predict from {}",
@@ -58,14 +71,19 @@ impl<F: Predictor> Predictor for Held<F> {
                 x.ncols()
             )));
         }
-        if let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        let bad = |v: f64| !(v.is_finite() || (self.missing && v.is_nan()));
+        if let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| bad(**v)) {
             return Err(FitError::Data(format!(
                 "column {} row {}: {value} is not a finite number",
                 col + 1,
                 row + 1
             )));
         }
-        let prediction = self.model.predict(x)?;
+        Ok(())
+    }
+
+    /// Checks what goes out.
+    fn release(&self, prediction: Prediction) -> Result<Prediction, FitError> {
         // An entry that states positions gives no forecast: its values are NaN on purpose.
         if prediction.positions.is_none()
             && let Some(row) = prediction.values.iter().position(|v| !v.is_finite())
@@ -78,6 +96,24 @@ impl<F: Predictor> Predictor for Held<F> {
         }
         Ok(prediction)
     }
+}
+
+impl<F: Predictor> Predictor for Held<F> {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        self.admit(x)?;
+        self.release(self.model.predict(x)?)
+    }
+    fn outputs(&self) -> Outputs {
+        self.model.outputs()
+    }
+}
+
+impl<F: MultiPredictor> MultiPredictor for Held<F> {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Vec<Prediction>, FitError> {
+        self.admit(x)?;
+        let all = self.model.predict(x)?;
+        all.into_iter().map(|p| self.release(p)).collect()
+    }
     fn outputs(&self) -> Outputs {
         self.model.outputs()
     }
@@ -88,6 +124,18 @@ impl<F: Predictor + Serialize> Fitted for Held<F> {
         self.columns
     }
     fn save(&self) -> Result<Vec<u8>, FitError> {
+        self.bytes()
+    }
+}
+
+impl<F: MultiPredictor + Serialize> FittedMulti for Held<F> {
+    fn save(&self) -> Result<Vec<u8>, FitError> {
+        self.bytes()
+    }
+}
+
+impl<F: Serialize> Held<F> {
+    fn bytes(&self) -> Result<Vec<u8>, FitError> {
         let failed = |e: serde_json::Error| FitError::Failed(format!("saving the model: {e}"));
         let state = serde_json::to_vec(&self.model).map_err(failed)?;
         let mut bytes = serde_json::to_vec(&SavedHeader {
@@ -103,34 +151,73 @@ impl<F: Predictor + Serialize> Fitted for Held<F> {
     }
 }
 
-fn fit<M: Supervised>(
+fn fit<M: Learner>(
     params: &ParamMap,
     data: &Verified<Training>,
     seed: u64,
 ) -> Result<Box<dyn Fitted>, FitError> {
-    let (card, data) = (M::CARD, data.get());
+    let card = M::CARD;
+    does(card, data.get().task())?;
+    usable(data.get().design(), M::MISSING)?;
+    Ok(Box::new(Held {
+        entry: card.id,
+        columns: data.get().design().columns(),
+        missing: M::MISSING,
+        model: M::learn(&M::Params::from_map(params)?, data, seed)?,
+    }))
+}
+
+fn fit_multi<M: MultiLearner>(
+    params: &ParamMap,
+    data: &Verified<MultiTraining>,
+    seed: u64,
+) -> Result<Box<dyn FittedMulti>, FitError> {
+    let card = M::CARD;
+    does(card, data.get().task())?;
+    usable(data.get().design(), false)?;
+    Ok(Box::new(Held {
+        entry: card.id,
+        columns: data.get().design().columns(),
+        missing: false,
+        model: M::learn(&M::Params::from_map(params)?, data, seed)?,
+    }))
+}
+
+fn does(card: &Card, task: Task) -> Result<(), FitError> {
     let learns = |t: &Task| matches!(t, Task::Regression | Task::Classification);
-    if card.tasks.iter().any(learns) && !card.tasks.contains(&data.task()) {
+    if card.tasks.iter().any(learns) && !card.tasks.contains(&task) {
         return Err(FitError::Data(format!(
             "{} does not do {}",
             card.id,
-            data.task().as_str()
+            task.as_str()
         )));
     }
-    if data.design().columns() == 0 {
+    Ok(())
+}
+
+fn usable(design: &Design, missing: bool) -> Result<(), FitError> {
+    if design.columns() == 0 {
         return Err(FitError::Data(
             "there is no column to learn from: the table needs one besides date and target".into(),
         ));
     }
-    Ok(Box::new(Held {
-        entry: card.id,
-        columns: data.design().columns(),
-        model: M::fit(&M::Params::from_map(params)?, data, seed)?,
-    }))
+    match design.missing().filter(|_| !missing) {
+        Some((column, row)) => Err(FitError::Data(format!(
+            "column \"{}\" row {}: the value is missing, and this model takes no missing values",
+            design.names()[column],
+            row + 1
+        ))),
+        None => Ok(()),
+    }
 }
 
-fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
-    let refused = |why: String| FitError::Failed(format!("loading a saved {}: {why}", M::CARD.id));
+/// Header checked, the state.
+fn opened<F: DeserializeOwned>(
+    card: &'static Card,
+    bytes: &[u8],
+    missing: bool,
+) -> Result<Held<F>, FitError> {
+    let refused = |why: String| FitError::Failed(format!("loading a saved {}: {why}", card.id));
     let cut = bytes.iter().position(|b| *b == b'\n').unwrap_or_default();
     let (head, state) = bytes.split_at(cut);
     let state = state.strip_prefix(b"\n").unwrap_or(state);
@@ -142,7 +229,7 @@ fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
             head.format
         )));
     }
-    if head.entry != M::CARD.id {
+    if head.entry != card.id {
         return Err(refused(format!("it is a {}", head.entry)));
     }
     if head.sha256 != hex::encode(Sha256::digest(state)) {
@@ -150,11 +237,20 @@ fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
             "its content does not have the hash it states".into(),
         ));
     }
-    Ok(Box::new(Held {
-        entry: M::CARD.id,
+    Ok(Held {
+        entry: card.id,
         columns: head.columns,
-        model: serde_json::from_slice::<M::Fitted>(state).map_err(|e| refused(e.to_string()))?,
-    }))
+        missing,
+        model: serde_json::from_slice(state).map_err(|e| refused(e.to_string()))?,
+    })
+}
+
+fn load<M: Learner>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
+    Ok(Box::new(opened::<M::Fitted>(M::CARD, bytes, M::MISSING)?))
+}
+
+fn load_multi<M: MultiLearner>(bytes: &[u8]) -> Result<Box<dyn FittedMulti>, FitError> {
+    Ok(Box::new(opened::<M::Fitted>(M::CARD, bytes, false)?))
 }
 
 fn cluster<M: Clusterer>(
@@ -185,7 +281,14 @@ pub enum Engine {
         /// Reads a saved state.
         load: LoadFn,
     },
-    /// Clustering.
+    /// Regression or classification of several targets.
+    Multi {
+        /// Learns.
+        fit: FitMultiFn,
+        /// Reads a saved state.
+        load: LoadMultiFn,
+    },
+    /// Clustering or a search for outliers.
     Clustering {
         /// Groups the rows.
         run: fn(&ParamMap, &Verified<Design>, u64) -> Result<Outputs, FitError>,
@@ -210,6 +313,8 @@ pub struct Entry {
     pub engine: Engine,
     /// Values after the last row of one series, for an entry that can.
     pub forecast: Option<ForecastFn>,
+    /// Whether a table may hold NaN for a missing value.
+    pub missing: bool,
 }
 
 /// Learns with parameters, rows and a seed.
@@ -218,6 +323,13 @@ pub type FitFn = fn(&ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitte
 /// Reads what [`Fitted::save`] wrote, or says why it cannot: another format or entry, a wrong hash.
 pub type LoadFn = fn(&[u8]) -> Result<Box<dyn Fitted>, FitError>;
 
+/// Learns several targets with parameters, rows and a seed.
+pub type FitMultiFn =
+    fn(&ParamMap, &Verified<MultiTraining>, u64) -> Result<Box<dyn FittedMulti>, FitError>;
+
+/// Reads what [`FittedMulti::save`] wrote, or says why it cannot.
+pub type LoadMultiFn = fn(&[u8]) -> Result<Box<dyn FittedMulti>, FitError>;
+
 /// Forecasts `horizon` values after the last one of a sequence: `forecast` and what else the card
 /// names.
 pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Outputs, FitError>;
@@ -225,7 +337,7 @@ pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Output
 impl Entry {
     /// The entry of a supervised model.
     #[must_use]
-    pub const fn supervised<M: Supervised>() -> Self {
+    pub const fn supervised<M: Learner>() -> Self {
         Self {
             card: M::CARD,
             params: M::Params::specs,
@@ -235,6 +347,23 @@ impl Entry {
                 load: load::<M>,
             },
             forecast: None,
+            missing: M::MISSING,
+        }
+    }
+
+    /// The entry of a model of several targets.
+    #[must_use]
+    pub const fn multi<M: MultiLearner>() -> Self {
+        Self {
+            card: M::CARD,
+            params: M::Params::specs,
+            resolve: resolve::<M::Params>,
+            engine: Engine::Multi {
+                fit: fit_multi::<M>,
+                load: load_multi::<M>,
+            },
+            forecast: None,
+            missing: false,
         }
     }
 
@@ -260,6 +389,7 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
+            missing: false,
         }
     }
 
@@ -272,6 +402,7 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
+            missing: false,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The typed traits an author implements.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, Training};
+use crate::design::{Bars, Design, MultiTraining, Training};
 use crate::error::FitError;
 use crate::params::Params;
+use mltrainer_compliance::Verified;
 use ndarray::{Array2, ArrayView2};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -84,6 +85,8 @@ pub trait Supervised: 'static {
     type Fitted: Predictor + Serialize + DeserializeOwned + 'static;
     /// The card.
     const CARD: &'static Card;
+    /// Whether columns may hold NaN for a missing value.
+    const MISSING: bool = false;
 
     /// Learns from rows that are finite and of matching shape.
     ///
@@ -92,7 +95,77 @@ pub trait Supervised: 'static {
     fn fit(params: &Self::Params, data: &Training, seed: u64) -> Result<Self::Fitted, FitError>;
 }
 
-/// A clustering.
+/// What the registry calls. Every [`Supervised`] model is one; an ensemble implements it itself, since it
+/// hands parts of its verified rows to other entries.
+pub trait Learner: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// Fitted state.
+    type Fitted: Predictor + Serialize + DeserializeOwned + 'static;
+    /// The card.
+    const CARD: &'static Card;
+    /// Whether columns may hold NaN for a missing value.
+    const MISSING: bool;
+
+    /// Learns from verified rows.
+    ///
+    /// # Errors
+    /// As [`Supervised::fit`].
+    fn learn(
+        params: &Self::Params,
+        data: &Verified<Training>,
+        seed: u64,
+    ) -> Result<Self::Fitted, FitError>;
+}
+
+impl<M: Supervised> Learner for M {
+    type Params = M::Params;
+    type Fitted = M::Fitted;
+    const CARD: &'static Card = M::CARD;
+    const MISSING: bool = M::MISSING;
+
+    fn learn(
+        params: &M::Params,
+        data: &Verified<Training>,
+        seed: u64,
+    ) -> Result<M::Fitted, FitError> {
+        M::fit(params, data.get(), seed)
+    }
+}
+
+/// A fitted model of several targets.
+pub trait MultiPredictor: Send + Sync {
+    /// One prediction a target, in the order of training; every value of `x` is finite.
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when no finite answer exists.
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Vec<Prediction>, FitError>;
+
+    /// What the fit found; names as in the card.
+    fn outputs(&self) -> Outputs;
+}
+
+/// A model of several targets at once.
+pub trait MultiLearner: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// Fitted state.
+    type Fitted: MultiPredictor + Serialize + DeserializeOwned + 'static;
+    /// The card.
+    const CARD: &'static Card;
+
+    /// Learns from verified rows.
+    ///
+    /// # Errors
+    /// As [`Supervised::fit`].
+    fn learn(
+        params: &Self::Params,
+        data: &Verified<MultiTraining>,
+        seed: u64,
+    ) -> Result<Self::Fitted, FitError>;
+}
+
+/// A clustering, or a search for outliers.
 pub trait Clusterer: 'static {
     /// Parameters.
     type Params: Params;

@@ -149,8 +149,8 @@ impl Range {
     }
 }
 
-/// A type that a parameter may have: `f64`, `i64`, `usize`, `bool`, an enum made by [`choices!`],
-/// or `Option` of one of them, whose `None` is written `none`.
+/// A type that a parameter may have: `f64`, `i64`, `usize`, `bool`, `String`, an enum made by
+/// [`choices!`], a `Vec` of one of them, or `Option` of any, whose `None` is written `none`.
 ///
 /// [`choices!`]: crate::choices
 pub trait ParamType: Sized {
@@ -262,6 +262,38 @@ impl ParamType for bool {
     }
     fn write(&self) -> Value {
         Value::from(*self)
+    }
+}
+
+impl ParamType for String {
+    const KIND: ParamKind = ParamKind::Text;
+    fn read(value: &Value, _: &Range) -> Result<Self, String> {
+        let text = value.as_str().map(str::trim).filter(|t| !t.is_empty());
+        text.map(str::to_owned)
+            .ok_or_else(|| format!("{} is not a text", show(value)))
+    }
+    fn write(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+/// A list: a JSON array, or words joined with commas; the range holds for each item.
+impl<T: ParamType> ParamType for Vec<T> {
+    const KIND: ParamKind = ParamKind::Text;
+    fn read(value: &Value, range: &Range) -> Result<Self, String> {
+        let item = |v: &Value| T::read(v, range);
+        match value {
+            Value::Array(all) => all.iter().map(item).collect(),
+            Value::String(text) => text
+                .split(',')
+                .map(|word| item(&Value::from(word.trim())))
+                .collect(),
+            Value::Number(_) => Ok(vec![item(value)?]),
+            _ => Err(format!("{} is not a list", show(value))),
+        }
+    }
+    fn write(&self) -> Value {
+        self.iter().map(T::write).collect()
     }
 }
 
