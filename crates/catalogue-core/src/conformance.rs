@@ -825,7 +825,9 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
         let mut holes = x.clone();
         holes[[1, 0]] = f64::NAN;
         if model.predict(holes.view()).is_ok() != r.entry.missing {
-            return Err(format!("{name}: a NaN is predicted from, or refused by an entry that takes missing values"));
+            return Err(format!(
+                "{name}: a NaN is predicted from, or refused by an entry that takes missing values"
+            ));
         }
         let none = Array2::zeros((0, x.ncols()));
         match model.predict(none.view()) {
