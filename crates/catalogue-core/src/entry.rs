@@ -4,7 +4,8 @@ use crate::card::Card;
 use crate::design::{Bars, Design, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Indicator, Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Forecaster, Incremental, Indicator, Outputs, Prediction, Predictor,
+    Supervised,
 };
 use crate::params::Params;
 use mltrainer_compliance::Verified;
@@ -76,10 +77,24 @@ impl<F: Predictor> Predictor for Held<F> {
                 row + 1
             )));
         }
+        let further = [&prediction.probabilities, &prediction.decision];
+        let further = further.into_iter().flatten().flatten();
+        if further
+            .chain(prediction.std.iter().flatten())
+            .any(|v| !v.is_finite())
+        {
+            return Err(FitError::Failed(format!(
+                "{}: a probability, decision value or standard deviation is not a finite number; rescale the columns",
+                self.entry
+            )));
+        }
         Ok(prediction)
     }
     fn outputs(&self) -> Outputs {
         self.model.outputs()
+    }
+    fn figures(&self, y: &[f64], prediction: &Prediction) -> Vec<(&'static str, f64)> {
+        self.model.figures(y, prediction)
     }
 }
 
@@ -103,12 +118,9 @@ impl<F: Predictor + Serialize> Fitted for Held<F> {
     }
 }
 
-fn fit<M: Supervised>(
-    params: &ParamMap,
-    data: &Verified<Training>,
-    seed: u64,
-) -> Result<Box<dyn Fitted>, FitError> {
-    let (card, data) = (M::CARD, data.get());
+/// Refuses a task, row weights or a table without columns that the model cannot learn from.
+fn learnable<M: Supervised>(data: &Training) -> Result<(), FitError> {
+    let card = M::CARD;
     let learns = |t: &Task| matches!(t, Task::Regression | Task::Classification);
     if card.tasks.iter().any(learns) && !card.tasks.contains(&data.task()) {
         return Err(FitError::Data(format!(
@@ -122,14 +134,56 @@ fn fit<M: Supervised>(
             "there is no column to learn from: the table needs one besides date and target".into(),
         ));
     }
+    if data.weights().is_some() && !M::WEIGHTS {
+        return Err(FitError::Data(format!(
+            "{} does not weigh rows: leave the weights out",
+            card.id
+        )));
+    }
+    Ok(())
+}
+
+fn fit<M: Supervised>(
+    params: &ParamMap,
+    data: &Verified<Training>,
+    seed: u64,
+) -> Result<Box<dyn Fitted>, FitError> {
+    let data = data.get();
+    learnable::<M>(data)?;
     Ok(Box::new(Held {
-        entry: card.id,
+        entry: M::CARD.id,
         columns: data.design().columns(),
         model: M::fit(&M::Params::from_map(params)?, data, seed)?,
     }))
 }
 
 fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
+    Ok(Box::new(read::<M>(bytes)?))
+}
+
+fn update<M: Incremental>(
+    saved: &[u8],
+    params: &ParamMap,
+    data: &Verified<Training>,
+    seed: u64,
+) -> Result<Box<dyn Fitted>, FitError> {
+    let (held, data) = (read::<M>(saved)?, data.get());
+    learnable::<M>(data)?;
+    if data.design().columns() != held.columns {
+        return Err(FitError::Data(format!(
+            "{} was fitted on {} columns and cannot go on with {}",
+            held.entry,
+            held.columns,
+            data.design().columns()
+        )));
+    }
+    Ok(Box::new(Held {
+        model: M::learn(held.model, &M::Params::from_map(params)?, data, seed)?,
+        ..held
+    }))
+}
+
+fn read<M: Supervised>(bytes: &[u8]) -> Result<Held<M::Fitted>, FitError> {
     let refused = |why: String| FitError::Failed(format!("loading a saved {}: {why}", M::CARD.id));
     let cut = bytes.iter().position(|b| *b == b'\n').unwrap_or_default();
     let (head, state) = bytes.split_at(cut);
@@ -150,11 +204,11 @@ fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
             "its content does not have the hash it states".into(),
         ));
     }
-    Ok(Box::new(Held {
+    Ok(Held {
         entry: M::CARD.id,
         columns: head.columns,
         model: serde_json::from_slice::<M::Fitted>(state).map_err(|e| refused(e.to_string()))?,
-    }))
+    })
 }
 
 fn cluster<M: Clusterer>(
@@ -210,6 +264,12 @@ pub struct Entry {
     pub engine: Engine,
     /// Values after the last row of one series, for an entry that can.
     pub forecast: Option<ForecastFn>,
+    /// Goes on learning from more rows, for an entry that can.
+    pub update: Option<UpdateFn>,
+    /// Whether it takes row weights.
+    pub weights: bool,
+    /// Whether it gives probabilities when it classifies.
+    pub probabilities: bool,
 }
 
 /// Learns with parameters, rows and a seed.
@@ -217,6 +277,10 @@ pub type FitFn = fn(&ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitte
 
 /// Reads what [`Fitted::save`] wrote, or says why it cannot: another format or entry, a wrong hash.
 pub type LoadFn = fn(&[u8]) -> Result<Box<dyn Fitted>, FitError>;
+
+/// Goes on from what [`Fitted::save`] wrote, once over more rows, with parameters and a seed.
+pub type UpdateFn =
+    fn(&[u8], &ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitted>, FitError>;
 
 /// Forecasts `horizon` values after the last one of a sequence: `forecast` and what else the card
 /// names.
@@ -235,7 +299,17 @@ impl Entry {
                 load: load::<M>,
             },
             forecast: None,
+            update: None,
+            weights: M::WEIGHTS,
+            probabilities: M::PROBABILITIES,
         }
+    }
+
+    /// The same entry, that also goes on learning.
+    #[must_use]
+    pub const fn with_updates<M: Incremental>(mut self) -> Self {
+        self.update = Some(update::<M>);
+        self
     }
 
     /// The same entry, that also forecasts one series.
@@ -260,6 +334,9 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
+            update: None,
+            weights: false,
+            probabilities: false,
         }
     }
 
@@ -272,6 +349,9 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
+            update: None,
+            weights: false,
+            probabilities: false,
         }
     }
 }

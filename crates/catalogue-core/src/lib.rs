@@ -24,7 +24,8 @@ pub use design::{Bars, Design, Labels, Sequence, Training};
 pub use entry::{Engine, Entry, Fitted, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Forecaster, Indicator, Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Forecaster, Incremental, Indicator, Outputs, Prediction, Predictor,
+    Supervised,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};
