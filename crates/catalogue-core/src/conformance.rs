@@ -46,13 +46,15 @@ const RULES: [(&str, Rule); 3] = [
     ("outputs_as_listed", outputs_as_listed),
     ("same_bits", same_bits),
 ];
-const ENTRY_RULES: [(&str, Rule); 8] = [
+const ENTRY_RULES: [(&str, Rule); 10] = [
     ("card_complete", card_complete),
     ("parameters_refused", parameters_refused),
     ("parameters_matter", parameters_matter),
     ("hostile_data", hostile_data),
     ("hostile_prediction", hostile_prediction),
     ("saved_and_loaded", saved_and_loaded),
+    ("row_weights", row_weights),
+    ("goes_on_learning", goes_on_learning),
     ("no_look_ahead", no_look_ahead),
     ("no_skill_on_shuffled", no_skill_on_shuffled),
 ];
@@ -498,15 +500,17 @@ fn outputs_as_listed(suite: &Suite, r: &Resolved) -> Result<(), String> {
 
 /// What may not be accepted for a parameter.
 fn bad_values(spec: &ParamSpec) -> Vec<Value> {
-    let mut bad = vec![json!([1]), json!("no such word")];
+    let mut bad = vec![json!([[1]]), json!({"a": 1})];
     if !spec.optional {
         bad.push(Value::Null);
     }
     if spec.kind == ParamKind::Text {
-        // A text or a list may be any word and any number.
-        bad = vec![json!({"a": 1}), json!(true), json!("")];
+        // A list, a formula, or a word or else a number: bounds are those of the number.
+        bad.extend(spec.min.map(|min| json!(min - 1.0)));
+        bad.extend(spec.max.map(|max| json!(max + 1.0)));
         return bad;
     }
+    bad.extend([json!([1]), json!("no such word")]);
     if !matches!(spec.kind, ParamKind::Float | ParamKind::Integer) {
         bad.push(json!(0.5));
         return bad;
@@ -550,7 +554,10 @@ fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
 }
 
 /// Texts and lists to try: numbers of columns, signs, counts, ids of entries.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 12] = [
+    "0.5",
+    "3",
+    "4,2",
     "0",
     "1",
     "1,0",
@@ -567,7 +574,11 @@ fn other_values(spec: &ParamSpec) -> Vec<Value> {
     let mut all: Vec<Value> = match spec.kind {
         ParamKind::Boolean => vec![json!(true), json!(false)],
         ParamKind::Choice => spec.choices.iter().map(|c| json!(c)).collect(),
-        ParamKind::Text => TEXTS.iter().map(|t| json!(t)).collect(),
+        // Words if there are any, then what reads as a number, as a list, or as ids of entries.
+        ParamKind::Text => {
+            let words = spec.choices.iter().map(|c| json!(c));
+            words.chain(TEXTS.iter().map(|t| json!(t))).collect()
+        }
         ParamKind::Integer | ParamKind::Float => {
             let d = spec.default.as_f64().unwrap_or(1.0);
             let mut numbers = vec![d * 2.0, d / 2.0, d + 1.0, d - 1.0, d * 10.0, d / 10.0];
@@ -701,6 +712,85 @@ fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 if load(bad).is_ok() {
                     return Err(wrong("a damaged or foreign file is loaded"));
                 }
+            }
+            Ok(())
+        };
+        steps().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Weights of 1 change nothing; other weights do.
+fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Supervised { fit, .. } = r.entry.engine else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let steps = || -> Result<(), FitError> {
+            let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
+            let inputs = r.entry.card.inputs;
+            let train = suite.training(&case, inputs, task, Rows::Train)?;
+            let weighted = |of: fn(usize) -> f64| {
+                let rows = train.get().y().len();
+                let weights: Vec<f64> = (0..rows).map(of).collect();
+                train.derive("weights", "conformance", |t| {
+                    t.clone().with_weights(weights.clone())
+                })
+            };
+            let ones = weighted(|_| 1.0)?;
+            let uneven = weighted(|i| [0.25, 1.0, 3.0][i % 3])?;
+            // Not the training rows: a tree that is grown out knows these by heart, whatever they weigh.
+            let test = suite.training(&case, inputs, task, Rows::Test)?;
+            let x = test.get().x().view();
+            if !r.entry.weights {
+                return match fit(&ParamMap::new(), &ones, 0) {
+                    Ok(_) => Err(wrong("weights are taken and ignored")),
+                    Err(_) => Ok(()),
+                };
+            }
+            let answer = |data| fit(&ParamMap::new(), data, 0)?.predict(x);
+            let (plain, same, other) = (answer(&train)?, answer(&ones)?, answer(&uneven)?);
+            let size = plain.values.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
+            let mut pairs = plain.values.iter().zip(&same.values);
+            if pairs.any(|(a, b)| (a - b).abs() > 1e-6 * size) {
+                return Err(wrong("weights of 1 change the predictions"));
+            }
+            if other == plain {
+                return Err(wrong("weights change nothing"));
+            }
+            Ok(())
+        };
+        steps().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// A saved model goes on with rows of its columns, changes by it, and refuses others.
+fn goes_on_learning(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let (Engine::Supervised { fit, .. }, Some(update)) = (r.entry.engine, r.entry.update) else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let steps = || -> Result<(), FitError> {
+            let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
+            let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
+            let more = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+            let saved = fit(&ParamMap::new(), &train, 1)?.save()?;
+            let later = update(&saved, &ParamMap::new(), &more, 1)?;
+            if later.save()? == saved {
+                return Err(wrong("more rows change nothing"));
+            }
+            if later.save()? != update(&saved, &ParamMap::new(), &more, 1)?.save()? {
+                return Err(wrong("one seed gave two answers"));
+            }
+            later.predict(more.get().x().view())?;
+            let mut narrow = case.clone();
+            narrow.x.remove_index(ndarray::Axis(1), 0);
+            let narrow = suite.training(&narrow, r.entry.card.inputs, task, Rows::Test)?;
+            if update(&saved, &ParamMap::new(), &narrow, 1).is_ok() {
+                return Err(wrong("a table of another width is learned from"));
             }
             Ok(())
         };

@@ -119,6 +119,7 @@ pub struct Training {
     design: Design,
     y: Vec<f64>,
     labels: Option<Labels>,
+    weights: Option<Vec<f64>>,
 }
 
 impl Training {
@@ -132,6 +133,7 @@ impl Training {
             design,
             y,
             labels: None,
+            weights: None,
         })
     }
 
@@ -155,7 +157,38 @@ impl Training {
             design,
             y,
             labels: Some(Labels::new(&whole)),
+            weights: None,
         })
+    }
+
+    /// The same rows with a weight each: a row of weight 2 counts as if it were there twice, one of
+    /// weight 0 as if it were not there.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when there is not one weight a row, when one is negative or not finite,
+    /// naming its row, or when all are 0.
+    pub fn with_weights(mut self, weights: Vec<f64>) -> Result<Self, FitError> {
+        if weights.len() != self.y.len() {
+            return Err(FitError::Data(format!(
+                "{} weights for {} rows: there must be one a row",
+                weights.len(),
+                self.y.len()
+            )));
+        }
+        if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
+            return Err(FitError::Data(format!(
+                "weight row {}: {} is not a finite number of at least 0",
+                row + 1,
+                weights[row]
+            )));
+        }
+        if weights.iter().all(|w| *w == 0.0) {
+            return Err(FitError::Data(
+                "every row has weight 0: at least one must count".into(),
+            ));
+        }
+        self.weights = Some(weights);
+        Ok(self)
     }
 
     /// The table.
@@ -182,6 +215,12 @@ impl Training {
         self.labels.as_ref()
     }
 
+    /// Weights of the rows, where they do not all count the same.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
     /// Regression or classification.
     #[must_use]
     pub fn task(&self) -> Task {
@@ -197,6 +236,9 @@ impl Content for Training {
     fn digest(&self, d: &mut Digest) {
         self.design.digest(d);
         d.floats(&self.y).int(i64::from(self.labels.is_some()));
+        if let Some(weights) = &self.weights {
+            d.floats(weights);
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use crate::card::Card;
 use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Indicator, Learner, MultiLearner, MultiPredictor, Outputs,
-    Prediction, Predictor,
+    Clusterer, Columns, Forecaster, Incremental, Indicator, Learner, MultiLearner, MultiPredictor,
+    Outputs, Prediction, Predictor, Supervised,
 };
 use crate::params::Params;
 use mltrainer_compliance::Verified;
@@ -94,6 +94,17 @@ impl<F> Held<F> {
                 row + 1
             )));
         }
+        let further = [&prediction.probabilities, &prediction.decision];
+        let further = further.into_iter().flatten().flatten();
+        if further
+            .chain(prediction.std.iter().flatten())
+            .any(|v| !v.is_finite())
+        {
+            return Err(FitError::Failed(format!(
+                "{}: a probability, decision value or standard deviation is not a finite number; rescale the columns",
+                self.entry
+            )));
+        }
         Ok(prediction)
     }
 }
@@ -105,6 +116,9 @@ impl<F: Predictor> Predictor for Held<F> {
     }
     fn outputs(&self) -> Outputs {
         self.model.outputs()
+    }
+    fn figures(&self, y: &[f64], prediction: &Prediction) -> Vec<(&'static str, f64)> {
+        self.model.figures(y, prediction)
     }
 }
 
@@ -156,14 +170,12 @@ fn fit<M: Learner>(
     data: &Verified<Training>,
     seed: u64,
 ) -> Result<Box<dyn Fitted>, FitError> {
-    let card = M::CARD;
-    does(card, data.get().task())?;
-    usable(data.get().design(), M::MISSING)?;
+    learnable::<M>(data.get())?;
     Ok(Box::new(Held {
-        entry: card.id,
+        entry: M::CARD.id,
         columns: data.get().design().columns(),
         missing: M::MISSING,
-        model: M::learn(&M::Params::from_map(params)?, data, seed)?,
+        model: M::learn_from(&M::Params::from_map(params)?, data, seed)?,
     }))
 }
 
@@ -179,8 +191,21 @@ fn fit_multi<M: MultiLearner>(
         entry: card.id,
         columns: data.get().design().columns(),
         missing: false,
-        model: M::learn(&M::Params::from_map(params)?, data, seed)?,
+        model: M::learn_from(&M::Params::from_map(params)?, data, seed)?,
     }))
+}
+
+/// Refuses a task, row weights or a table that the model cannot learn from.
+fn learnable<M: Learner>(data: &Training) -> Result<(), FitError> {
+    does(M::CARD, data.task())?;
+    usable(data.design(), M::MISSING)?;
+    if data.weights().is_some() && !M::WEIGHTS {
+        return Err(FitError::Data(format!(
+            "{} does not weigh rows: leave the weights out",
+            M::CARD.id
+        )));
+    }
+    Ok(())
 }
 
 fn does(card: &Card, task: Task) -> Result<(), FitError> {
@@ -209,6 +234,32 @@ fn usable(design: &Design, missing: bool) -> Result<(), FitError> {
         ))),
         None => Ok(()),
     }
+}
+
+fn update<M: Incremental>(
+    saved: &[u8],
+    params: &ParamMap,
+    data: &Verified<Training>,
+    seed: u64,
+) -> Result<Box<dyn Fitted>, FitError> {
+    let held = opened::<M::Fitted>(<M as Supervised>::CARD, saved, <M as Supervised>::MISSING)?;
+    let data = data.get();
+    learnable::<M>(data)?;
+    if data.design().columns() != held.columns {
+        return Err(FitError::Data(format!(
+            "{} was fitted on {} columns and cannot go on with {}",
+            held.entry,
+            held.columns,
+            data.design().columns()
+        )));
+    }
+    let params = <<M as Supervised>::Params as Params>::from_map(params)?;
+    Ok(Box::new(Held {
+        model: <M as Incremental>::learn(held.model, &params, data, seed)?,
+        entry: held.entry,
+        columns: held.columns,
+        missing: held.missing,
+    }))
 }
 
 /// Header checked, the state.
@@ -315,6 +366,12 @@ pub struct Entry {
     pub forecast: Option<ForecastFn>,
     /// Whether a table may hold NaN for a missing value.
     pub missing: bool,
+    /// Goes on learning from more rows, for an entry that can.
+    pub update: Option<UpdateFn>,
+    /// Whether it takes row weights.
+    pub weights: bool,
+    /// Whether it gives probabilities when it classifies.
+    pub probabilities: bool,
 }
 
 /// Learns with parameters, rows and a seed.
@@ -329,6 +386,10 @@ pub type FitMultiFn =
 
 /// Reads what [`FittedMulti::save`] wrote, or says why it cannot.
 pub type LoadMultiFn = fn(&[u8]) -> Result<Box<dyn FittedMulti>, FitError>;
+
+/// Goes on from what [`Fitted::save`] wrote, once over more rows, with parameters and a seed.
+pub type UpdateFn =
+    fn(&[u8], &ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitted>, FitError>;
 
 /// Forecasts `horizon` values after the last one of a sequence: `forecast` and what else the card
 /// names.
@@ -347,6 +408,9 @@ impl Entry {
                 load: load::<M>,
             },
             forecast: None,
+            update: None,
+            weights: M::WEIGHTS,
+            probabilities: M::PROBABILITIES,
             missing: M::MISSING,
         }
     }
@@ -363,8 +427,18 @@ impl Entry {
                 load: load_multi::<M>,
             },
             forecast: None,
+            update: None,
+            weights: false,
+            probabilities: true,
             missing: false,
         }
+    }
+
+    /// The same entry, that also goes on learning.
+    #[must_use]
+    pub const fn with_updates<M: Incremental>(mut self) -> Self {
+        self.update = Some(update::<M>);
+        self
     }
 
     /// The same entry, that also forecasts one series.
@@ -390,6 +464,9 @@ impl Entry {
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
             missing: false,
+            update: None,
+            weights: false,
+            probabilities: false,
         }
     }
 
@@ -403,6 +480,9 @@ impl Entry {
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
             missing: false,
+            update: None,
+            weights: false,
+            probabilities: false,
         }
     }
 }

@@ -24,8 +24,8 @@ pub use design::{Bars, Design, Labels, MultiTraining, Sequence, Training};
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Forecaster, Indicator, Learner, MultiLearner, MultiPredictor, Outputs,
-    Prediction, Predictor, Supervised,
+    Clusterer, Columns, Forecaster, Incremental, Indicator, Learner, MultiLearner, MultiPredictor,
+    Outputs, Prediction, Predictor, Supervised,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

@@ -5,7 +5,7 @@ use crate::design::{Bars, Design, MultiTraining, Training};
 use crate::error::FitError;
 use crate::params::Params;
 use mltrainer_compliance::Verified;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -24,6 +24,9 @@ pub struct Prediction {
     pub probabilities: Option<Array2<f64>>,
     /// Labels of the columns of `probabilities`.
     pub classes: Vec<i64>,
+    /// Decision values, where the model has them: rows x 1 for two classes (above 0 is the larger
+    /// label), rows x classes for more.
+    pub decision: Option<Array2<f64>>,
     /// Standard deviation of the value, one a row, where the model has one.
     pub std: Option<Vec<f64>>,
     /// A position in [-1, 1] a row, for an entry that states one without a forecast.
@@ -40,21 +43,37 @@ impl Prediction {
         }
     }
 
+    /// Labels by decision values: rows x 1 for two classes (above 0 is the larger label), rows x
+    /// classes for more (the largest one, the first of equal ones).
+    #[must_use]
+    pub fn decided(decision: Array2<f64>, classes: Vec<i64>) -> Self {
+        let values = decision
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let best = if row.len() == 1 {
+                    usize::from(row[0] > 0.0)
+                } else {
+                    largest(row)
+                };
+                classes[best] as f64
+            })
+            .collect();
+        Self {
+            values,
+            decision: Some(decision),
+            classes,
+            ..Self::default()
+        }
+    }
+
     /// Probabilities, rows x classes; the value is the most probable label, the smallest in a tie.
     #[must_use]
     pub fn probabilities(probabilities: Array2<f64>, classes: Vec<i64>) -> Self {
         let values = probabilities
             .rows()
             .into_iter()
-            .map(|row| {
-                let mut best = 0;
-                for (k, p) in row.iter().enumerate() {
-                    if *p > row[best] {
-                        best = k;
-                    }
-                }
-                classes[best] as f64
-            })
+            .map(|row| classes[largest(row)] as f64)
             .collect();
         Self {
             values,
@@ -63,6 +82,17 @@ impl Prediction {
             ..Self::default()
         }
     }
+}
+
+/// Index of the largest entry, the first of equal ones.
+fn largest(row: ArrayView1<'_, f64>) -> usize {
+    let mut best = 0;
+    for (k, v) in row.iter().enumerate() {
+        if *v > row[best] {
+            best = k;
+        }
+    }
+    best
 }
 
 /// A fitted supervised model.
@@ -75,6 +105,12 @@ pub trait Predictor: Send + Sync {
 
     /// What the fit found: coefficients, importances, ...; names as in the card.
     fn outputs(&self) -> Outputs;
+
+    /// Figures of its own beside those of the task: of the targets `y` and of what it predicted for
+    /// their rows. A generalised linear model states its deviance here.
+    fn figures(&self, _y: &[f64], _prediction: &Prediction) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }
 
 /// A regression or classification model.
@@ -87,12 +123,30 @@ pub trait Supervised: 'static {
     const CARD: &'static Card;
     /// Whether columns may hold NaN for a missing value.
     const MISSING: bool = false;
+    /// Whether it takes [`Training::weights`]; data with weights is refused otherwise.
+    const WEIGHTS: bool = false;
+    /// Whether it gives probabilities when it classifies.
+    const PROBABILITIES: bool = true;
 
     /// Learns from rows that are finite and of matching shape.
     ///
     /// # Errors
     /// [`FitError`] when the method has no answer on this data; never a panic.
     fn fit(params: &Self::Params, data: &Training, seed: u64) -> Result<Self::Fitted, FitError>;
+}
+
+/// A supervised model that can go on learning.
+pub trait Incremental: Supervised {
+    /// Goes once over more rows, of the same columns and with labels it knows, from a fitted state.
+    ///
+    /// # Errors
+    /// [`FitError`] when a label is new or the state leaves the finite numbers; never a panic.
+    fn learn(
+        fitted: Self::Fitted,
+        params: &Self::Params,
+        data: &Training,
+        seed: u64,
+    ) -> Result<Self::Fitted, FitError>;
 }
 
 /// What the registry calls. Every [`Supervised`] model is one; an ensemble implements it itself, since it
@@ -106,12 +160,16 @@ pub trait Learner: 'static {
     const CARD: &'static Card;
     /// Whether columns may hold NaN for a missing value.
     const MISSING: bool;
+    /// As [`Supervised::WEIGHTS`].
+    const WEIGHTS: bool;
+    /// As [`Supervised::PROBABILITIES`].
+    const PROBABILITIES: bool;
 
     /// Learns from verified rows.
     ///
     /// # Errors
     /// As [`Supervised::fit`].
-    fn learn(
+    fn learn_from(
         params: &Self::Params,
         data: &Verified<Training>,
         seed: u64,
@@ -123,8 +181,10 @@ impl<M: Supervised> Learner for M {
     type Fitted = M::Fitted;
     const CARD: &'static Card = M::CARD;
     const MISSING: bool = M::MISSING;
+    const WEIGHTS: bool = M::WEIGHTS;
+    const PROBABILITIES: bool = M::PROBABILITIES;
 
-    fn learn(
+    fn learn_from(
         params: &M::Params,
         data: &Verified<Training>,
         seed: u64,
@@ -158,7 +218,7 @@ pub trait MultiLearner: 'static {
     ///
     /// # Errors
     /// As [`Supervised::fit`].
-    fn learn(
+    fn learn_from(
         params: &Self::Params,
         data: &Verified<MultiTraining>,
         seed: u64,

@@ -213,7 +213,7 @@ fn outputs(entry: &Entry) -> Vec<OutputSpec> {
             "predictions",
             "one a test row: the value, or the most probable label (the smallest in a tie); null for an entry that states positions only",
         ));
-        if entry.card.tasks.contains(&Task::Classification) {
+        if entry.probabilities && entry.card.tasks.contains(&Task::Classification) {
             all.push((
                 "probabilities",
                 "classification: by label, one probability a test row",

@@ -26,8 +26,8 @@ pub fn effective_seed(given: Option<usize>, handed_in: u64) -> u64 {
 
 /// Fits on the training rows and predicts the test rows.
 ///
-/// Outputs: `predictions` (null where the entry gives none), `probabilities` by label, `positions`,
-/// `predictions_std`, and those of the fit. Figures: `rmse mae r2` or `accuracy log_loss roc_auc`
+/// Outputs: `predictions` (null where the entry gives none), `probabilities` by label, `decision` (an
+/// array for two labels, by label for more), `positions`, `predictions_std`, and those of the fit. Figures: `rmse mae r2` or `accuracy log_loss roc_auc`
 /// of the test rows, and of the training rows with the prefix `train_`.
 ///
 /// # Errors
@@ -65,8 +65,8 @@ pub fn run_supervised(
     let fitted = model.predict(train_y.x().view())?;
 
     let mut metrics = Metrics::new();
-    figures(&mut metrics, "", test_y, &prediction);
-    figures(&mut metrics, "train_", train_y, &fitted);
+    figures(&mut metrics, "", model.as_ref(), test_y, &prediction);
+    figures(&mut metrics, "train_", model.as_ref(), train_y, &fitted);
     Ok(RunResult {
         model: resolved.id().to_owned(),
         params: with_seed(params, seed),
@@ -115,18 +115,9 @@ pub fn run_multi(
     let mut outputs = model.outputs();
     let (mut predictions, mut probabilities) = (Map::new(), Map::new());
     for (k, name) in a.names().iter().enumerate() {
-        figures(
-            &mut metrics,
-            &format!("{name}."),
-            &b.problems()[k],
-            &predicted[k],
-        );
-        figures(
-            &mut metrics,
-            &format!("{name}.train_"),
-            &a.problems()[k],
-            &fitted[k],
-        );
+        let (test, train) = (&b.problems()[k], &a.problems()[k]);
+        usual(&mut metrics, &format!("{name}."), test, &predicted[k]);
+        usual(&mut metrics, &format!("{name}.train_"), train, &fitted[k]);
         predictions.insert(name.clone(), stated(&predicted[k], a.task()));
         if let Some(p) = by_label(&predicted[k]) {
             probabilities.insert(name.clone(), p);
@@ -146,10 +137,22 @@ pub fn run_multi(
     })
 }
 
-fn figures(into: &mut Metrics, prefix: &str, data: &Training, p: &Prediction) {
+fn figures(into: &mut Metrics, prefix: &str, model: &dyn Fitted, data: &Training, p: &Prediction) {
+    for (name, value) in model.figures(data.y(), p) {
+        into.insert(format!("{prefix}{name}"), finite(value));
+    }
+    usual(into, prefix, data, p);
+}
+
+/// The figures that every model of the task has.
+fn usual(into: &mut Metrics, prefix: &str, data: &Training, p: &Prediction) {
     if data.task() == Task::Classification {
         let probabilities = p.probabilities.as_ref();
         score::classification(into, prefix, data.y(), &p.values, probabilities, &p.classes);
+        if let (None, Some(decision), 2) = (probabilities, &p.decision, p.classes.len()) {
+            let auc = score::roc_auc(data.y(), &decision.column(0).to_vec());
+            into.insert(format!("{prefix}roc_auc"), auc);
+        }
     } else {
         score::regression(into, prefix, data.y(), &p.values);
     }
@@ -180,6 +183,16 @@ fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs
     outputs.insert("predictions".into(), stated(p, task));
     if let Some(probabilities) = by_label(p) {
         outputs.insert("probabilities".into(), probabilities);
+    }
+    if let Some(decision) = &p.decision {
+        let columns = decision.columns().into_iter().map(|c| numbers(&c.to_vec()));
+        let value = if decision.ncols() == 1 {
+            columns.collect::<Vec<_>>().pop().unwrap_or_default()
+        } else {
+            let labels = p.classes.iter().map(ToString::to_string);
+            Value::Object(labels.zip(columns).collect())
+        };
+        outputs.insert("decision".into(), value);
     }
     if let Some(std) = &p.std {
         outputs.insert("predictions_std".into(), numbers(std));

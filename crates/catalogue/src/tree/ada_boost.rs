@@ -130,10 +130,11 @@ impl Supervised for AdaBoost {
     type Params = AdaBoostParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &AdaBoostParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let sorted = Sorted::new(data.x(), Splitter::Best)?;
-        let (n, p) = (sorted.rows(), sorted.columns());
+        let p = sorted.columns();
         let classes = data.labels().map(|l| l.classes.clone()).unwrap_or_default();
         let learned = engine::Learned::new(data, Criterion::SquaredError)?;
         let rules = Rules {
@@ -151,7 +152,10 @@ impl Supervised for AdaBoost {
             max_features: usize::MAX,
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let mut weights = vec![1.0 / n as f64; n];
+        let mut weights = learned.weights(data, None);
+        let all: f64 = weights.iter().sum();
+        let counted: Vec<bool> = weights.iter().map(|w| *w > 0.0).collect();
+        weights.iter_mut().for_each(|w| *w /= all);
         let mut fitted = Fitted {
             trees: Vec::new(),
             weights: Vec::new(),
@@ -160,7 +164,9 @@ impl Supervised for AdaBoost {
             importances: Vec::new(),
         };
         for round in 0..params.n_estimators {
-            weights.iter_mut().for_each(|w| *w = w.max(f64::EPSILON));
+            for (w, _) in weights.iter_mut().zip(&counted).filter(|(_, c)| **c) {
+                *w = w.max(f64::EPSILON);
+            }
             let last = round + 1 == params.n_estimators;
             let target = learned.target();
             let found = match target {
@@ -298,7 +304,8 @@ fn r2(
 ) -> Option<Round> {
     let pairs = x.rows().into_iter().zip(y);
     let mut losses: Vec<f64> = pairs.map(|(row, y)| (tree.of(row)[0] - y).abs()).collect();
-    let most = losses.iter().copied().fold(0.0, f64::max);
+    let counted = losses.iter().zip(weights.iter()).filter(|(_, w)| **w > 0.0);
+    let most = counted.map(|(l, _)| *l).fold(0.0, f64::max);
     for l in &mut losses {
         let share = if most > 0.0 { *l / most } else { 0.0 };
         *l = match params.loss {

@@ -135,6 +135,7 @@ impl Supervised for DecisionTree {
     type Params = TreeParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &TreeParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let rules = Rules {
@@ -153,7 +154,7 @@ impl Supervised for DecisionTree {
         };
         let learned = Learned::new(data, rules.criterion)?;
         let sorted = Sorted::new(data.x(), rules.splitter)?;
-        let weights = learned.weights(sorted.rows(), params.class_weight);
+        let weights = learned.weights(data, params.class_weight);
         let seed = run::effective_seed(params.seed, seed);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let grown = engine::grow(&sorted, learned.target(), &weights, &rules, &mut random);

@@ -303,9 +303,10 @@ impl Learned {
         }
     }
 
-    /// Factors by row of a class weight; all 1 without one.
-    pub(crate) fn weights(&self, n: usize, given: Option<ClassWeight>) -> Vec<f64> {
-        match given {
+    /// Weights of the rows: those of the data times those of the labels; all 1 without either.
+    pub(crate) fn weights(&self, data: &Training, given: Option<ClassWeight>) -> Vec<f64> {
+        let n = data.y().len();
+        let mut weights = match given {
             Some(ClassWeight::Balanced) if self.classes > 0 => {
                 let mut counts = vec![0.0_f64; self.classes];
                 for c in &self.codes {
@@ -315,7 +316,11 @@ impl Learned {
                 self.codes.iter().map(each).collect()
             }
             _ => vec![1.0; n],
+        };
+        for (w, own) in weights.iter_mut().zip(data.weights().unwrap_or_default()) {
+            *w *= own;
         }
+        weights
     }
 }
 

@@ -115,6 +115,7 @@ impl Supervised for ExtraTrees {
     type Params = ExtraTreesParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &ExtraTreesParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         if params.max_samples.is_some() && !params.bootstrap {
@@ -149,7 +150,7 @@ impl Supervised for ExtraTrees {
             seed: run::effective_seed(params.seed, seed),
         };
         let learned = Learned::new(data, rules.criterion)?;
-        let weights = learned.weights(n, params.class_weight);
+        let weights = learned.weights(data, params.class_weight);
         Ok(Fitted {
             forest: forest::grow(data, &learned, &weights, &rules, &plan)?,
         })

@@ -30,12 +30,12 @@ pub const ENTRY: Entry = Entry::supervised::<GradientBoosting>();
 choices! {
     /// What is minimised.
     pub enum Loss {
+        /// Squared up to the quantile alpha of the absolute residuals, linear beyond; regression.
+        Huber = "huber",
         /// (y - f)²; regression.
         SquaredError = "squared_error",
         /// |y - f|; regression.
         AbsoluteError = "absolute_error",
-        /// Squared up to the quantile alpha of the absolute residuals, linear beyond; regression.
-        Huber = "huber",
         /// Pinball loss of the quantile alpha; regression.
         Quantile = "quantile",
         /// Deviance of the logistic or softmax model; classification.
@@ -201,11 +201,16 @@ struct Objective {
     width: usize,
 }
 
-/// The value at a share of the weight 1 each, from below: the first that at least the share lies at
-/// or under.
-fn quantile_below(values: &mut [f64], share: f64) -> f64 {
-    let at = ((share * values.len() as f64).ceil() as usize).clamp(1, values.len());
-    *values.select_nth_unstable_by(at - 1, f64::total_cmp).1
+/// The value, of pairs with a weight, at or under which at least that share of the weight lies.
+fn quantile_below(pairs: &mut [(f64, f64)], share: f64) -> f64 {
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let wanted = share * pairs.iter().map(|p| p.1).sum::<f64>();
+    let mut sum = 0.0;
+    let found = pairs.iter().find(|(_, w)| {
+        sum += w;
+        sum >= wanted
+    });
+    found.or(pairs.last()).map_or(0.0, |(v, _)| *v)
 }
 
 /// The quantile between neighbours, as numpy's percentile.
@@ -236,26 +241,37 @@ fn softmax(scores: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
 
 impl Objective {
     /// The best constant, one a sum of trees.
-    fn start(&self, y: &[f64]) -> Vec<f64> {
-        let n = y.len() as f64;
-        let mean = y.iter().sum::<f64>() / n;
+    fn start(&self, y: &[f64], w: &[f64]) -> Vec<f64> {
+        let all: f64 = w.iter().sum();
+        let mean = y.iter().zip(w).map(|(y, w)| y * w).sum::<f64>() / all;
         let kept = |p: f64| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+        let quantile = |share: f64| {
+            if w.iter().all(|w| *w == 1.0) {
+                return quantile_between(y, share);
+            }
+            let mut pairs: Vec<(f64, f64)> = y.iter().copied().zip(w.iter().copied()).collect();
+            quantile_below(&mut pairs, share)
+        };
         match self.loss {
             Loss::SquaredError => vec![mean],
-            Loss::AbsoluteError | Loss::Huber => vec![quantile_between(y, 0.5)],
-            Loss::Quantile => vec![quantile_between(y, self.alpha)],
+            Loss::AbsoluteError | Loss::Huber => vec![quantile(0.5)],
+            Loss::Quantile => vec![quantile(self.alpha)],
             Loss::Exponential => vec![0.5 * (kept(mean) / (1.0 - kept(mean))).ln()],
             Loss::LogLoss if self.width == 1 => vec![(kept(mean) / (1.0 - kept(mean))).ln()],
             Loss::LogLoss => (0..self.width)
-                .map(|k| kept(y.iter().filter(|c| **c == k as f64).count() as f64 / n).ln())
+                .map(|k| {
+                    let own = y.iter().zip(w).filter(|(c, _)| **c == k as f64);
+                    kept(own.map(|(_, w)| w).sum::<f64>() / all).ln()
+                })
                 .collect(),
         }
     }
 
     /// Sets the delta of Huber's loss.
-    fn look(&mut self, y: &[f64], f: &[Vec<f64>]) {
+    fn look(&mut self, y: &[f64], w: &[f64], f: &[Vec<f64>]) {
         if self.loss == Loss::Huber {
-            let mut off: Vec<f64> = y.iter().zip(&f[0]).map(|(y, f)| (y - f).abs()).collect();
+            let off = y.iter().zip(&f[0]).map(|(y, f)| (y - f).abs());
+            let mut off: Vec<(f64, f64)> = off.zip(w.iter().copied()).collect();
             self.delta = quantile_below(&mut off, self.alpha);
         }
     }
@@ -285,55 +301,49 @@ impl Objective {
         vec![y.iter().zip(&f[0]).map(each).collect()]
     }
 
-    /// What the leaf with these rows adds to sum `k`.
-    fn leaf(&self, rows: &[u32], y: &[f64], r: &[f64], f: &[f64]) -> f64 {
+    /// What the leaf with these rows, of weights `w`, adds to a sum `f` with residuals `r`.
+    fn leaf(&self, rows: &[u32], y: &[f64], w: &[f64], r: &[f64], f: &[f64]) -> f64 {
         let rows = || rows.iter().map(|i| *i as usize);
+        let all: f64 = rows().map(|i| w[i]).sum();
         let over = |up: f64, down: f64| if down.abs() < 1e-150 { 0.0 } else { up / down };
         match self.loss {
-            Loss::SquaredError => rows().map(|i| r[i]).sum::<f64>() / rows().count() as f64,
+            Loss::SquaredError => rows().map(|i| w[i] * r[i]).sum::<f64>() / all,
             Loss::AbsoluteError | Loss::Quantile | Loss::Huber => {
                 let share = if self.loss == Loss::Quantile {
                     self.alpha
                 } else {
                     0.5
                 };
-                let mut off: Vec<f64> = rows().map(|i| y[i] - f[i]).collect();
+                let mut off: Vec<(f64, f64)> = rows().map(|i| (y[i] - f[i], w[i])).collect();
                 let middle = quantile_below(&mut off, share);
                 if self.loss != Loss::Huber {
                     return middle;
                 }
-                let steps = off
-                    .iter()
-                    .map(|o| (o - middle).clamp(-self.delta, self.delta));
-                middle + steps.sum::<f64>() / off.len() as f64
+                let step = |o: f64| (o - middle).clamp(-self.delta, self.delta);
+                middle + off.iter().map(|(o, w)| w * step(*o)).sum::<f64>() / all
             }
             Loss::LogLoss => {
-                let own = |i: usize, k: f64| if self.width == 1 { y[i] } else { k };
-                let mut up = 0.0;
-                let mut down = 0.0;
+                let (mut up, mut down) = (0.0, 0.0);
                 for i in rows() {
                     // The residual tells the label: it is above 0 for the label of this sum only.
-                    let label = own(i, f64::from(u8::from(r[i] > 0.0)));
-                    let p = label - r[i];
-                    up += r[i];
-                    down += p * (1.0 - p);
+                    let p = f64::from(u8::from(r[i] > 0.0)) - r[i];
+                    up += w[i] * r[i];
+                    down += w[i] * p * (1.0 - p);
                 }
-                let n = rows().count() as f64;
                 let k = self.width as f64;
                 let factor = if self.width == 1 { 1.0 } else { (k - 1.0) / k };
-                over(up / n * factor, down / n)
+                over(up / all * factor, down / all)
             }
             Loss::Exponential => {
-                let n = rows().count() as f64;
-                let up: f64 = rows().map(|i| r[i]).sum();
-                let down: f64 = rows().map(|i| r[i].abs()).sum();
-                over(up / n, down / n)
+                let up: f64 = rows().map(|i| w[i] * r[i]).sum();
+                let down: f64 = rows().map(|i| w[i] * r[i].abs()).sum();
+                over(up / all, down / all)
             }
         }
     }
 
     /// Mean loss over rows.
-    fn mean(&self, rows: &[usize], y: &[f64], f: &[Vec<f64>]) -> f64 {
+    fn mean(&self, rows: &[usize], y: &[f64], w: &[f64], f: &[Vec<f64>]) -> f64 {
         let each = |i: usize| {
             let (y, off) = (y[i], y[i] - f[0][i]);
             match self.loss {
@@ -353,7 +363,8 @@ impl Objective {
                 }
             }
         };
-        rows.iter().map(|i| each(*i)).sum::<f64>() / rows.len() as f64
+        let all: f64 = rows.iter().map(|i| w[*i]).sum();
+        rows.iter().map(|i| w[*i] * each(*i)).sum::<f64>() / all
     }
 }
 
@@ -395,6 +406,7 @@ impl Supervised for GradientBoosting {
     type Params = GradientBoostingParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(
         params: &GradientBoostingParams,
@@ -431,6 +443,10 @@ impl Supervised for GradientBoosting {
         let x = data.x().select(ndarray::Axis(0), &kept);
         let y: Vec<f64> = kept.iter().map(|i| all_y[*i]).collect();
         let aside_x = data.x().select(ndarray::Axis(0), &aside);
+        let given = data.weights();
+        let own = |i: &usize| given.map_or(1.0, |w| w[*i]);
+        let base: Vec<f64> = kept.iter().map(own).collect();
+        let aside_w: Vec<f64> = aside.iter().map(own).collect();
         let aside_y: Vec<f64> = aside.iter().map(|i| all_y[*i]).collect();
         let (n, p) = x.dim();
         let sorted = Sorted::new(&x, Splitter::Best)?;
@@ -448,7 +464,7 @@ impl Supervised for GradientBoosting {
         };
         let start = match params.init {
             Some(Init::Zero) => vec![0.0; objective.width],
-            None => objective.start(&y),
+            None => objective.start(&y, &base),
         };
         let mut f: Vec<Vec<f64>> = start.iter().map(|s| vec![*s; n]).collect();
         let mut aside_f: Vec<Vec<f64>> = start.iter().map(|s| vec![*s; aside.len()]).collect();
@@ -460,17 +476,17 @@ impl Supervised for GradientBoosting {
         let (mut train_score, mut oob_improvement) = (Vec::new(), Vec::new());
         let mut before: Option<f64> = None;
         for round in 0..params.n_estimators {
-            let mut weights = vec![1.0; n];
+            let mut weights = base.clone();
             let mut seen = n;
             if params.subsample < 1.0 {
                 every.shuffle(&mut random);
                 seen = drawn;
                 every[drawn..].iter().for_each(|i| weights[*i] = 0.0);
                 if before.is_none() && seen < n {
-                    before = Some(objective.mean(&every[seen..], &y, &f));
+                    before = Some(objective.mean(&every[seen..], &y, &base, &f));
                 }
             }
-            objective.look(&y, &f);
+            objective.look(&y, &base, &f);
             let gradients = objective.gradients(&y, &f);
             for (k, r) in gradients.iter().enumerate() {
                 let target = Target::Numbers(r);
@@ -479,7 +495,7 @@ impl Supervised for GradientBoosting {
                 let leaves = members(&grown.leaf, tree.n_leaves());
                 let found: Vec<f64> = leaves
                     .iter()
-                    .map(|rows| objective.leaf(rows, &y, r, &f[k]))
+                    .map(|rows| objective.leaf(rows, &y, &weights, r, &f[k]))
                     .collect();
                 tree.values_mut().copy_from_slice(&found);
                 for (i, leaf) in grown.leaf.iter().enumerate() {
@@ -500,9 +516,9 @@ impl Supervised for GradientBoosting {
                     .for_each(|(s, g)| *s += g);
                 trees.push(tree);
             }
-            train_score.push(objective.mean(&every[..seen], &y, &f));
+            train_score.push(objective.mean(&every[..seen], &y, &base, &f));
             if seen < n {
-                let now = objective.mean(&every[seen..], &y, &f);
+                let now = objective.mean(&every[seen..], &y, &base, &f);
                 oob_improvement.push(before.unwrap_or(now) - now);
                 before = Some(now);
             }
@@ -513,7 +529,7 @@ impl Supervised for GradientBoosting {
                 )));
             }
             if !history.is_empty() {
-                let now = objective.mean(&aside_rows, &aside_y, &aside_f);
+                let now = objective.mean(&aside_rows, &aside_y, &aside_w, &aside_f);
                 if history.iter().all(|h| now + params.tol >= *h) {
                     break;
                 }

@@ -124,6 +124,7 @@ impl Supervised for RandomForest {
     type Params = ForestParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &ForestParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         if params.max_samples.is_some() && !params.bootstrap {
@@ -158,7 +159,7 @@ impl Supervised for RandomForest {
             seed: run::effective_seed(params.seed, seed),
         };
         let learned = Learned::new(data, rules.criterion)?;
-        let weights = learned.weights(n, params.class_weight);
+        let weights = learned.weights(data, params.class_weight);
         Ok(Fitted {
             forest: forest::grow(data, &learned, &weights, &rules, &plan)?,
         })
