@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod clustering;
+pub mod ensemble;
 pub mod indicator;
 pub mod linear;
 pub mod neighbors;

@@ -14,8 +14,8 @@ use super::engine::{
 };
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
-    run,
+    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -131,6 +131,29 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl TreeParams {
+    /// What the engine grows by.
+    ///
+    /// # Errors
+    /// [`ParamError`] for a criterion of the other task.
+    pub(crate) fn rules(&self, data: &Training) -> Result<Rules, ParamError> {
+        Ok(Rules {
+            criterion: engine::criterion(self.criterion, data.task())?,
+            splitter: self.splitter,
+            max_depth: self.max_depth.unwrap_or(usize::MAX),
+            min_samples_split: self.min_samples_split,
+            min_samples_leaf: self.min_samples_leaf,
+            min_weight_fraction_leaf: self.min_weight_fraction_leaf,
+            max_leaf_nodes: self.max_leaf_nodes,
+            min_impurity_decrease: self.min_impurity_decrease,
+            ccp_alpha: self.ccp_alpha,
+            max_features: self
+                .max_features
+                .map_or(usize::MAX, |m| m.of(data.design().columns())),
+        })
+    }
+}
+
 impl Supervised for DecisionTree {
     type Params = TreeParams;
     type Fitted = Fitted;
@@ -138,20 +161,7 @@ impl Supervised for DecisionTree {
     const WEIGHTS: bool = true;
 
     fn fit(params: &TreeParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
-        let rules = Rules {
-            criterion: engine::criterion(params.criterion, data.task())?,
-            splitter: params.splitter,
-            max_depth: params.max_depth.unwrap_or(usize::MAX),
-            min_samples_split: params.min_samples_split,
-            min_samples_leaf: params.min_samples_leaf,
-            min_weight_fraction_leaf: params.min_weight_fraction_leaf,
-            max_leaf_nodes: params.max_leaf_nodes,
-            min_impurity_decrease: params.min_impurity_decrease,
-            ccp_alpha: params.ccp_alpha,
-            max_features: params
-                .max_features
-                .map_or(usize::MAX, |m| m.of(data.design().columns())),
-        };
+        let rules = params.rules(data)?;
         let learned = Learned::new(data, rules.criterion)?;
         let sorted = Sorted::new(data.x(), rules.splitter)?;
         let weights = learned.weights(data, params.class_weight);

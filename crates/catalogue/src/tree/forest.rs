@@ -147,6 +147,11 @@ impl Forest {
         }
     }
 
+    /// R² or accuracy on the rows that a tree did not see.
+    pub(crate) fn oob_score(&self) -> Option<f64> {
+        self.oob_score
+    }
+
     /// Importances, and the score on unseen rows where there are such.
     pub(crate) fn outputs(&self) -> Outputs {
         let mut outputs = Outputs::from_iter([(

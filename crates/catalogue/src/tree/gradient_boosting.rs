@@ -9,6 +9,7 @@
 //! Not claimed: values outside those of training.
 
 use super::engine::{self, Criterion, MaxFeatures, Rules, Sorted, Splitter, Target, Tree};
+use super::objective::{Objective as Binomial, quantile_below, quantile_between, sigmoid, softmax};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
@@ -201,44 +202,6 @@ struct Objective {
     width: usize,
 }
 
-/// The value, of pairs with a weight, at or under which at least that share of the weight lies.
-fn quantile_below(pairs: &mut [(f64, f64)], share: f64) -> f64 {
-    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let wanted = share * pairs.iter().map(|p| p.1).sum::<f64>();
-    let mut sum = 0.0;
-    let found = pairs.iter().find(|(_, w)| {
-        sum += w;
-        sum >= wanted
-    });
-    found.or(pairs.last()).map_or(0.0, |(v, _)| *v)
-}
-
-/// The quantile between neighbours, as numpy's percentile.
-fn quantile_between(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let at = share * (sorted.len() - 1) as f64;
-    let low = at.floor() as usize;
-    let high = (low + 1).min(sorted.len() - 1);
-    sorted[low] + (at - low as f64) * (sorted[high] - sorted[low])
-}
-
-fn sigmoid(f: f64) -> f64 {
-    1.0 / (1.0 + (-f).exp())
-}
-
-/// ln(1 + e^f) without overflow.
-fn softplus(f: f64) -> f64 {
-    f.max(0.0) + (-f.abs()).exp().ln_1p()
-}
-
-fn softmax(scores: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
-    let top = scores.clone().fold(f64::NEG_INFINITY, f64::max);
-    let each: Vec<f64> = scores.map(|s| (s - top).exp()).collect();
-    let sum: f64 = each.iter().sum();
-    each.into_iter().map(|e| e / sum).collect()
-}
-
 impl Objective {
     /// The best constant, one a sum of trees.
     fn start(&self, y: &[f64], w: &[f64]) -> Vec<f64> {
@@ -355,7 +318,7 @@ impl Objective {
                 Loss::Quantile => (self.alpha - 1.0) * off,
                 Loss::Exponential if y > 0.0 => (-f[0][i]).exp(),
                 Loss::Exponential => f[0][i].exp(),
-                Loss::LogLoss if self.width == 1 => 2.0 * (softplus(f[0][i]) - y * f[0][i]),
+                Loss::LogLoss if self.width == 1 => 2.0 * Binomial::Logistic.loss(y, f[0][i]),
                 Loss::LogLoss => {
                     let top = f.iter().map(|f| f[i]).fold(f64::NEG_INFINITY, f64::max);
                     let sum: f64 = f.iter().map(|f| (f[i] - top).exp()).sum();

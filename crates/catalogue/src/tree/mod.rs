@@ -1,10 +1,17 @@
 //! Trees, forests and boosting.
 
+pub(crate) mod boost;
 pub(crate) mod engine;
 pub(crate) mod forest;
+pub(crate) mod histogram;
+pub(crate) mod objective;
 
 pub mod ada_boost;
+pub mod catboost;
 pub mod decision_tree;
 pub mod extra_trees;
 pub mod gradient_boosting;
+pub mod hist_gradient_boosting;
+pub mod lightgbm;
 pub mod random_forest;
+pub mod xgboost;
