@@ -10,6 +10,7 @@ pub mod ensemble;
 pub mod indicator;
 pub mod linear;
 pub mod neighbors;
+pub mod outlier;
 pub mod tree;
 
 #[cfg(test)]

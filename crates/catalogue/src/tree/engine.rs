@@ -394,18 +394,6 @@ impl Tree {
         }
     }
 
-    /// Levels between the root and the leaf of a row.
-    pub(crate) fn path(&self, row: ndarray::ArrayView1<'_, f64>) -> (usize, f64) {
-        let (mut at, mut steps) = (0, 0);
-        let (mut feature, mut left, mut threshold) = self.nodes[0];
-        while feature != LEAF {
-            let right = row[feature as usize] > threshold;
-            at = left as usize + usize::from(right);
-            steps += 1;
-            (feature, left, threshold) = self.nodes[at];
-        }
-        (steps, self.cover[at])
-    }
 }
 
 /// Divided by their sum, unless that is 0.
