@@ -4,8 +4,8 @@ use crate::card::Card;
 use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Incremental, Indicator, Learner, MultiLearner, MultiPredictor,
-    Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
+    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
 };
 use crate::params::Params;
 use mltrainer_compliance::Verified;
@@ -380,6 +380,33 @@ pub type FitFn = fn(&ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitte
 /// Reads what [`Fitted::save`] wrote, or says why it cannot: another format or entry, a wrong hash.
 pub type LoadFn = fn(&[u8]) -> Result<Box<dyn Fitted>, FitError>;
 
+/// A file of another program that an entry writes and reads.
+#[derive(Clone, Copy)]
+pub struct ForeignFile {
+    /// What it is called.
+    pub format: &'static str,
+    /// From what [`Fitted::save`] wrote to the file.
+    pub write: fn(&[u8]) -> Result<String, FitError>,
+    /// From the file to a model.
+    pub read: fn(&str) -> Result<Box<dyn Fitted>, FitError>,
+}
+
+fn to_foreign<M: Foreign>(saved: &[u8]) -> Result<String, FitError> {
+    let card = <M as Supervised>::CARD;
+    let held = opened::<<M as Supervised>::Fitted>(card, saved, <M as Supervised>::MISSING)?;
+    M::write_foreign(&held.model, held.columns)
+}
+
+fn from_foreign<M: Foreign>(text: &str) -> Result<Box<dyn Fitted>, FitError> {
+    let (model, columns) = M::read_foreign(text)?;
+    Ok(Box::new(Held {
+        entry: <M as Supervised>::CARD.id,
+        columns,
+        missing: <M as Supervised>::MISSING,
+        model,
+    }))
+}
+
 /// Learns several targets with parameters, rows and a seed.
 pub type FitMultiFn =
     fn(&ParamMap, &Verified<MultiTraining>, u64) -> Result<Box<dyn FittedMulti>, FitError>;
@@ -412,6 +439,7 @@ impl Entry {
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
+            foreign: None,
         }
     }
 
@@ -431,6 +459,7 @@ impl Entry {
             weights: false,
             probabilities: true,
             missing: false,
+            foreign: None,
         }
     }
 
@@ -438,6 +467,17 @@ impl Entry {
     #[must_use]
     pub const fn with_updates<M: Incremental>(mut self) -> Self {
         self.update = Some(update::<M>);
+        self
+    }
+
+    /// The same entry, whose models move to and from a file of another program.
+    #[must_use]
+    pub const fn with_foreign<M: Foreign>(mut self) -> Self {
+        self.foreign = Some(ForeignFile {
+            format: M::FORMAT,
+            write: to_foreign::<M>,
+            read: from_foreign::<M>,
+        });
         self
     }
 

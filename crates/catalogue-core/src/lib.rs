@@ -21,11 +21,11 @@ pub mod conformance;
 
 pub use card::{Card, Inputs, Preset};
 pub use design::{Bars, Design, Labels, MultiTraining, Sequence, Training};
-pub use entry::{Engine, Entry, Fitted, FittedMulti, ParamMap};
+pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Forecaster, Incremental, Indicator, Learner, MultiLearner, MultiPredictor,
-    Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
+    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

@@ -193,6 +193,24 @@ impl<M: Supervised> Learner for M {
     }
 }
 
+/// A supervised model whose fitted state moves to and from a file of another program.
+pub trait Foreign: Supervised {
+    /// What the file is called, for people.
+    const FORMAT: &'static str;
+
+    /// The file of a model fitted on so many columns.
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when the format cannot hold it.
+    fn write_foreign(fitted: &Self::Fitted, columns: usize) -> Result<String, FitError>;
+
+    /// The model of a file, and its number of columns.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] saying what the file lacks or holds that is not understood.
+    fn read_foreign(text: &str) -> Result<(Self::Fitted, usize), FitError>;
+}
+
 /// A fitted model of several targets.
 pub trait MultiPredictor: Send + Sync {
     /// One prediction a target, in the order of training; every value of `x` is finite.

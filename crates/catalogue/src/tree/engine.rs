@@ -393,7 +393,6 @@ impl Tree {
             }
         }
     }
-
 }
 
 /// Divided by their sum, unless that is 0.

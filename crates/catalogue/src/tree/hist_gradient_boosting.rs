@@ -279,6 +279,8 @@ impl Supervised for HistGradientBoosting {
                 by_level: 1.0,
                 by_node: params.max_features,
                 missing_to_larger: true,
+                first_order: true,
+                lone_hessian: 0.0,
             },
             single: false,
             sampling: Sampling::All,

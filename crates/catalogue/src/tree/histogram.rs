@@ -206,15 +206,11 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
     };
     let n = values.len();
     let total: usize = counts.iter().sum();
-    // The distinct value at or under which so many rows lie.
-    let at_rank = |rank: f64| {
-        let mut sum = 0;
-        let found = counts.iter().position(|c| {
-            sum += c;
-            sum as f64 >= rank
-        });
-        (found.unwrap_or(n - 1), sum)
-    };
+    // Rows before each distinct value.
+    let mut before = vec![0_usize];
+    for c in counts {
+        before.push(before[before.len() - 1] + c);
+    }
     match bins {
         Bins::Greedy(max, least) => greedy_around_zero(values, counts, max, least),
         Bins::Exact => (0..n - 1).map(middle).collect(),
@@ -228,15 +224,19 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             }
         }
         Bins::Quantiles(max) => {
+            // numpy's percentiles with the method averaged_inverted_cdf, rounding and all: halfway
+            // when the share falls between two rows.
+            let at_row = |row: usize| values[before.partition_point(|k| *k <= row) - 1];
             let mut bounds: Vec<f64> = (1..max)
                 .map(|k| {
-                    let rank = k as f64 / max as f64 * total as f64;
-                    let (i, sum) = at_rank(rank);
-                    // Halfway when the share falls between two rows.
-                    if (sum as f64 - rank).abs() < 1e-9 && i + 1 < n {
-                        f64::midpoint(values[i], values[i + 1])
+                    let share = k as f64 * (100.0 / max as f64) / 100.0;
+                    let row = total as f64 * share - 1.0;
+                    let low = row.floor().max(0.0) as usize;
+                    let next = at_row((low + 1).min(total - 1));
+                    if row.fract() == 0.0 {
+                        f64::midpoint(at_row(low), next)
                     } else {
-                        values[i]
+                        next
                     }
                 })
                 .collect();
@@ -244,17 +244,38 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             bounds.retain(|b| *b < values[n - 1]);
             bounds
         }
-        Bins::Sketch(max) => {
-            let mut bounds: Vec<f64> = (1..max)
-                .map(|k| {
-                    let (i, _) = at_rank(k as f64 / max as f64 * total as f64);
-                    values[(i + 1).min(n - 1)].next_down()
-                })
-                .collect();
-            bounds.dedup();
-            bounds
+        Bins::Sketch(max) => sketch(values, &before, max),
+    }
+}
+
+/// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
+/// summary of all values, pruned to `max` + 1 entries, the first and last left out.
+fn sketch(values: &[f64], before: &[usize], max: usize) -> Vec<f64> {
+    let n = values.len();
+    // Rows up to and with a value, and before it.
+    let (until, from) = (|i: usize| before[i + 1] as f64, |i: usize| before[i] as f64);
+    let (begin, range) = (until(0), from(n - 1) - until(0));
+    let mut chosen: Vec<usize> = Vec::new();
+    let (mut at, mut last) = (1, 0);
+    for k in 1..max {
+        let twice = 2.0 * ((k as f64 * range) / max as f64 + begin);
+        while at < n - 1 && twice >= until(at) + from(at) {
+            at += 1;
+        }
+        if at == n - 1 {
+            break;
+        }
+        let pick = if twice < until(at - 1) + from(at) {
+            at - 1
+        } else {
+            at
+        };
+        if pick != last {
+            chosen.push(pick);
+            last = pick;
         }
     }
+    chosen.into_iter().map(|i| values[i].next_down()).collect()
 }
 
 impl Binned {
@@ -441,7 +462,8 @@ pub(crate) struct Config {
     pub(crate) max_delta_step: f64,
     /// A leaf moves towards its parent as if it had so many rows more; 0 does not.
     pub(crate) path_smooth: f64,
-    /// Of equal gains in one column the highest cut wins, instead of the lowest (LightGBM).
+    /// Of equal gains in one column the highest cut wins, instead of the lowest, and a column that
+    /// could not be split in a node is not looked at below it (LightGBM).
     pub(crate) last_wins: bool,
     /// -1, 0 or 1 a column: falling, free or rising; empty is all free.
     pub(crate) monotone: Vec<i64>,
@@ -452,6 +474,10 @@ pub(crate) struct Config {
     pub(crate) by_node: f64,
     /// Where missing values go when a column had none: the larger side, or else right.
     pub(crate) missing_to_larger: bool,
+    /// Whether the loss of a side is G times its value, as if that were free (scikit-learn).
+    pub(crate) first_order: bool,
+    /// A tree that is not split at all adds nothing below this sum of hessians.
+    pub(crate) lone_hessian: f64,
 }
 
 const LEAF: u32 = u32::MAX;
@@ -552,6 +578,8 @@ struct Open {
     bounds: (f64, f64),
     value: f64,
     hist: Vec<Sums>,
+    /// Columns that could not be split in a node above: LightGBM looks at them no more.
+    barren: Vec<bool>,
     split: Option<Split>,
 }
 
@@ -690,7 +718,12 @@ impl Grower<'_> {
         }
         sums.n = m as f64;
         let value = self.value(sums, free, 0.0, self.config.lambda);
-        let root = self.open(0, 0, m, sums, free, value, hist);
+        let barren = if self.config.last_wins {
+            vec![false; self.data.columns()]
+        } else {
+            Vec::new()
+        };
+        let root = self.open(0, 0, m, sums, free, value, hist, barren);
         let mut open = std::collections::VecDeque::from([root]);
         let mut leaves = 1;
         while let Some(mut node) = self.next(&mut open) {
@@ -707,6 +740,9 @@ impl Grower<'_> {
             let (left, right) = self.children(node, &split, middle);
             open.push_back(left);
             open.push_back(right);
+        }
+        if self.tree.nodes.len() == 1 && sums.h < self.config.lone_hessian {
+            self.tree.nodes[0].value = 0.0;
         }
     }
 
@@ -736,6 +772,7 @@ impl Grower<'_> {
         bounds: (f64, f64),
         value: f64,
         hist: Vec<Sums>,
+        barren: Vec<bool>,
     ) -> Open {
         let id = self.tree.nodes.len();
         self.tree.nodes.push(Node {
@@ -758,10 +795,11 @@ impl Grower<'_> {
             bounds,
             value,
             hist,
+            barren,
             split: None,
         };
         if depth < self.config.max_depth && end - start >= 2 {
-            node.split = self.best(&node);
+            node.split = self.best(&mut node);
         }
         node
     }
@@ -833,10 +871,13 @@ impl Grower<'_> {
     /// How much a leaf of that value lowers the loss, twice.
     fn gain(&self, s: Sums, value: f64, lambda: f64) -> f64 {
         let soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
+        if self.config.first_order {
+            return -soft * value;
+        }
         -(2.0 * soft * value + (s.h + lambda) * value * value)
     }
 
-    fn best(&mut self, node: &Open) -> Option<Split> {
+    fn best(&mut self, node: &mut Open) -> Option<Split> {
         let config = self.config;
         if config.by_level < 1.0 && (self.level.0 != node.depth || node.depth == 0) {
             self.level = (node.depth, part(&self.used, config.by_level, self.random));
@@ -853,11 +894,17 @@ impl Grower<'_> {
         };
         let mut best: Option<Split> = None;
         for c in among {
+            if node.barren.get(c) == Some(&true) {
+                continue;
+            }
             let found = if self.data.columns[c].categories.is_some() {
                 self.categories(node, c)
             } else {
                 self.scan(node, c)
             };
+            if let Some(barren) = node.barren.get_mut(c) {
+                *barren = found.is_none();
+            }
             if let Some(split) = found
                 && best.as_ref().is_none_or(|b| split.gain > b.gain)
             {
@@ -873,20 +920,14 @@ impl Grower<'_> {
         node: &Open,
         feature: usize,
         left: Sums,
+        rows_left: f64,
         lambda: f64,
         base: f64,
     ) -> Option<(f64, Sums, (f64, f64))> {
         let c = self.config;
         let right = node.sums.less(left);
-        let rows = |s: Sums| {
-            if c.count_by_hessian {
-                (s.h * node.sums.n / node.sums.h).round()
-            } else {
-                s.n
-            }
-        };
-        if rows(left) < c.min_rows
-            || rows(right) < c.min_rows
+        if rows_left < c.min_rows
+            || node.sums.n - rows_left < c.min_rows
             || left.h < c.min_hessian
             || right.h < c.min_hessian
             || left.n < 1.0
@@ -920,8 +961,22 @@ impl Grower<'_> {
         };
         let holes = missing.n > 0.0;
         let mut best: Option<Split> = None;
-        let mut offer = |bin: usize, left: Sums, missing_left: bool| {
-            if let Some((gain, right, values)) = self.judge(node, feature, left, lambda, base) {
+        // LightGBM's estimate of the rows of a bin; it counts from the right.
+        let about = |cell: &Sums| {
+            if self.config.count_by_hessian {
+                (cell.h * node.sums.n / node.sums.h + 0.5).floor()
+            } else {
+                cell.n
+            }
+        };
+        let seen: f64 = if self.config.count_by_hessian {
+            node.sums.n - cells[..column.bins].iter().map(about).sum::<f64>()
+        } else {
+            0.0
+        };
+        let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
+            if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
+            {
                 let better = best
                     .as_ref()
                     .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
@@ -940,24 +995,33 @@ impl Grower<'_> {
             }
         };
         let mut left = Sums::default();
+        // What the estimates do not add up to is on the left.
+        let mut rows = if holes { 0.0 } else { seen };
         let last = if holes { column.bins } else { column.bins - 1 };
         for (bin, cell) in cells[..last].iter().enumerate() {
             // A bin without rows cuts like the one before it; what subtraction left in it is rounding.
             if cell.n > 0.0 {
                 left = left.plus(*cell);
+                rows += about(cell);
             }
             if cell.n > 0.0 || self.config.last_wins {
                 let larger = left.n > node.sums.n - left.n;
                 let goes_left = !holes && self.config.missing_to_larger && larger;
-                offer(bin, left, goes_left);
+                offer(bin, left, rows, goes_left);
             }
         }
         if holes {
             let mut left = missing;
+            let mut rows = if self.config.count_by_hessian {
+                seen
+            } else {
+                missing.n
+            };
             for (bin, cell) in cells[..column.bins - 1].iter().enumerate() {
                 left = left.plus(*cell);
+                rows += about(cell);
                 if cell.n > 0.0 {
-                    offer(bin, left, true);
+                    offer(bin, left, rows, true);
                 }
             }
         }
@@ -984,7 +1048,8 @@ impl Grower<'_> {
             let mut left = Sums::default();
             for k in 0..order.len().min(rules.most) {
                 left = left.plus(cells[order[k]]);
-                if let Some((gain, right, values)) = self.judge(node, feature, left, lambda, base)
+                if let Some((gain, right, values)) =
+                    self.judge(node, feature, left, left.n, lambda, base)
                     && best.as_ref().is_none_or(|b| gain > b.gain)
                 {
                     best = Some(Split {
@@ -1097,6 +1162,7 @@ impl Grower<'_> {
             left_bounds,
             split.values.0,
             left,
+            node.barren.clone(),
         );
         let r = self.open(
             depth,
@@ -1106,6 +1172,7 @@ impl Grower<'_> {
             right_bounds,
             split.values.1,
             right,
+            node.barren,
         );
         (l, r)
     }

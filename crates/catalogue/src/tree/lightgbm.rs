@@ -15,7 +15,7 @@ use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Card, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
     Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub struct LightGbm;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<LightGbm>();
+pub const ENTRY: Entry = Entry::supervised::<LightGbm>().with_foreign::<LightGbm>();
 
 choices! {
     /// What is minimised.
@@ -281,6 +281,9 @@ impl Supervised for LightGbm {
         let rows_of = |which: &[usize]| {
             let mut rows = Rows::of(data, which);
             rows.w = which.iter().map(|i| weights[*i]).collect();
+            rows
+        };
+        let raise = |mut rows: Rows| {
             if objective == Objective::Logistic {
                 let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
                 positive.for_each(|(w, _)| *w *= params.scale_pos_weight);
@@ -291,7 +294,7 @@ impl Supervised for LightGbm {
         if let Some(why) = objective.refuses(&rows.y) {
             return Err(FitError::Data(why));
         }
-        let aside = params.early_stopping_round.map(|_| rows_of(&aside));
+        let aside = params.early_stopping_round.map(|_| raise(rows_of(&aside)));
         let categories = boost::columns(
             "categorical_feature",
             params.categorical_feature.as_deref(),
@@ -304,11 +307,14 @@ impl Supervised for LightGbm {
             _ => 1,
         };
         let monotone = params.monotone_constraints.as_deref();
+        // The start does not know of raised labels.
+        let start = params.start(objective, &rows, width);
+        let rows = raise(rows);
         let spec = Spec {
             objective,
             classes,
             width,
-            start: params.start(objective, &rows, width),
+            start,
             rounds: params.n_estimators,
             learning_rate: params.learning_rate,
             config: Config {
@@ -340,6 +346,8 @@ impl Supervised for LightGbm {
                 by_level: 1.0,
                 by_node: params.feature_fraction_bynode,
                 missing_to_larger: false,
+                first_order: false,
+                lone_hessian: f64::INFINITY,
             },
             single: false,
             sampling: match params.data_sample_strategy {
@@ -365,6 +373,26 @@ impl Supervised for LightGbm {
                 Importance::Gain => gains,
             }),
         })
+    }
+}
+
+impl Foreign for LightGbm {
+    const FORMAT: &'static str = "LightGBM's text model file";
+
+    fn write_foreign(fitted: &Fitted, columns: usize) -> Result<String, FitError> {
+        super::lightgbm_text::write(&fitted.boosted, columns)
+    }
+
+    fn read_foreign(text: &str) -> Result<(Fitted, usize), FitError> {
+        let (boosted, columns) = super::lightgbm_text::read(text)?;
+        let (_, splits) = boosted.use_of(columns);
+
+        let importances = splits;
+        let fitted = Fitted {
+            boosted,
+            importances: shares(importances),
+        };
+        Ok((fitted, columns))
     }
 }
 

@@ -4,7 +4,9 @@ pub(crate) mod boost;
 pub(crate) mod engine;
 pub(crate) mod forest;
 pub(crate) mod histogram;
+mod lightgbm_text;
 pub(crate) mod objective;
+mod xgboost_json;
 
 pub mod ada_boost;
 pub mod catboost;

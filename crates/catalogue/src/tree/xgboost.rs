@@ -14,7 +14,7 @@ use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Card, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
     Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub struct XgBoost;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<XgBoost>();
+pub const ENTRY: Entry = Entry::supervised::<XgBoost>().with_foreign::<XgBoost>();
 
 choices! {
     /// What is minimised.
@@ -268,6 +268,9 @@ impl XgBoostParams {
         Ok(match objective {
             Objective::Absolute => vec![rows.quantile(0.5)],
             Objective::Quantile(a) => vec![rows.quantile(a)],
+            // With raised labels, and here, the program takes one Newton step from 0.
+            Objective::Logistic if self.scale_pos_weight != 1.0 => vec![newton(objective, rows)],
+            Objective::PseudoHuber(_) => vec![newton(objective, rows)],
             Objective::Logistic => vec![objective.link(kept(rows.mean()))],
             Objective::Softmax(_) => {
                 let logs: Vec<f64> = rows.shares(width).iter().map(|p| kept(*p).ln()).collect();
@@ -277,6 +280,17 @@ impl XgBoostParams {
             _ => vec![objective.link(rows.mean())],
         })
     }
+}
+
+/// One Newton step from 0.
+fn newton(objective: Objective, rows: &Rows) -> f64 {
+    let (mut up, mut down) = (0.0, 0.0);
+    for (y, w) in rows.y.iter().zip(&rows.w) {
+        let (g, h) = objective.slope(*y, 0.0);
+        up -= w * g;
+        down += w * h;
+    }
+    if down > 0.0 { up / down } else { 0.0 }
 }
 
 impl Supervised for XgBoost {
@@ -374,6 +388,8 @@ impl Supervised for XgBoost {
                 by_level: params.colsample_bylevel,
                 by_node: params.colsample_bynode,
                 missing_to_larger: false,
+                first_order: false,
+                lone_hessian: params.min_child_weight,
             },
             single: true,
             sampling: if params.subsample < 1.0 {
@@ -402,6 +418,28 @@ impl Supervised for XgBoost {
             boosted,
             importances: shares(importances),
         })
+    }
+}
+
+impl Foreign for XgBoost {
+    const FORMAT: &'static str = "XGBoost's JSON model file";
+
+    fn write_foreign(fitted: &Fitted, columns: usize) -> Result<String, FitError> {
+        super::xgboost_json::write(&fitted.boosted, columns)
+    }
+
+    fn read_foreign(text: &str) -> Result<(Fitted, usize), FitError> {
+        let (boosted, columns) = super::xgboost_json::read(text)?;
+        let (gains, splits) = boosted.use_of(columns);
+        let means = gains.iter().zip(&splits);
+        let importances = means
+            .map(|(g, s)| if *s > 0.0 { g / s } else { 0.0 })
+            .collect();
+        let fitted = Fitted {
+            boosted,
+            importances: shares(importances),
+        };
+        Ok((fitted, columns))
     }
 }
 
