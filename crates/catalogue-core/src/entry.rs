@@ -366,6 +366,8 @@ pub struct Entry {
     pub forecast: Option<ForecastFn>,
     /// Whether a table may hold NaN for a missing value.
     pub missing: bool,
+    /// Moves fitted models to and from a file of another program.
+    pub foreign: Option<ForeignFile>,
     /// Goes on learning from more rows, for an entry that can.
     pub update: Option<UpdateFn>,
     /// Whether it takes row weights.
@@ -504,6 +506,7 @@ impl Entry {
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
             missing: false,
+            foreign: None,
             update: None,
             weights: false,
             probabilities: false,
@@ -520,6 +523,7 @@ impl Entry {
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
             missing: false,
+            foreign: None,
             update: None,
             weights: false,
             probabilities: false,

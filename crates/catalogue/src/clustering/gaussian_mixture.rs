@@ -132,7 +132,7 @@ fn cholesky(a: &Array2<f64>) -> Option<Array2<f64>> {
             let dot: f64 = (0..j).map(|k| l[[i, k]] * l[[j, k]]).sum();
             let rest = a[[i, j]] - dot;
             if i == j {
-                if !(rest > 0.0) {
+                if rest.is_nan() || rest <= 0.0 {
                     return None;
                 }
                 l[[i, i]] = rest.sqrt();
@@ -320,7 +320,7 @@ impl Clusterer for GaussianMixture {
             let parts = maximise(&x, &best.shares, params)?;
             let (shares, likelihood) = expect(&x, &parts);
             let gained = likelihood - best.log_likelihood;
-            if !(gained > 0.0) {
+            if gained.is_nan() || gained <= 0.0 {
                 break;
             }
             (best.parts, best.shares, best.log_likelihood) = (parts, shares, likelihood);

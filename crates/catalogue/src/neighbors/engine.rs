@@ -160,8 +160,8 @@ pub(crate) fn within(
             hits.clear();
             for (t, (product, length)) in pairs.enumerate() {
                 let about = own + length - 2.0 * product;
-                // Written so that a NaN, from sums that overflow, is measured too.
-                if !(about > limit) && near(part.row(i), t) {
+                // Sums that overflow say nothing: such rows are measured too.
+                if (about.is_nan() || about <= limit) && near(part.row(i), t) {
                     hits.push(t);
                 }
             }

@@ -174,11 +174,8 @@ impl Clusterer for OneClassSvm {
         }
         let most = usize::try_from(params.max_iter).unwrap_or(10_000_000);
         let mut steps = 0;
-        loop {
-            // The pair: who wants to grow most, and the partner that lowers the aim most.
-            let Some(i) = pick((0..n).filter(|i| a[*i] < 1.0), |i| -gradient[i]) else {
-                break;
-            };
+        // The pair: who wants to grow most, and the partner that lowers the aim most.
+        while let Some(i) = pick((0..n).filter(|i| a[*i] < 1.0), |i| -gradient[i]) {
             let can_fall = || (0..n).filter(|j| a[*j] > 0.0);
             let violation = can_fall()
                 .map(|j| gradient[j] - gradient[i])

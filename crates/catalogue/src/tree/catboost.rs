@@ -355,7 +355,6 @@ impl Maker<'_> {
             return (Vec::new(), vec![0; n]);
         };
         let weights = self.bootstrap(&last.1);
-        let sums = last.1.g.len();
         // The noise has the size of the gradients and fades as the model grows.
         let square: f64 = last.1.g.iter().flatten().map(|g| g * g).sum();
         let left = ((n as f64).ln() - round as f64 * self.rate).exp();
@@ -376,7 +375,7 @@ impl Maker<'_> {
                 if cuts == 0 {
                     continue;
                 }
-                let scores = self.scores(c, cuts, 1 << level, &leaf, &weights, &parts, sums);
+                let scores = self.scores(c, cuts, 1 << level, &leaf, &weights, &parts);
                 for (bin, score) in scores.into_iter().enumerate() {
                     let Some(score) = score else { continue };
                     let score = score + noise * normal(&mut self.random);
@@ -408,7 +407,6 @@ impl Maker<'_> {
         leaf: &[u32],
         weights: &[f64],
         parts: &[(&Part, Slopes)],
-        sums: usize,
     ) -> Vec<Option<f64>> {
         let bins = cuts + 1;
         let mut totals = vec![(0.0, 1e-100); cuts];
@@ -430,7 +428,7 @@ impl Maker<'_> {
             }
         }
         for (part, slopes) in parts {
-            for k in 0..sums {
+            for k in 0..slopes.g.len() {
                 let sum = |rows: &[u32]| {
                     let mut cells = vec![(0.0, 0.0); leaves * bins];
                     for i in rows {

@@ -85,11 +85,7 @@ fn greedy(values: &[f64], counts: &[usize], max_bin: usize, least: usize) -> Vec
         bounds.push(f64::INFINITY);
         return bounds;
     }
-    let max_bin = if least > 0 {
-        max_bin.min(total / least).max(1)
-    } else {
-        max_bin
-    };
+    let max_bin = max_bin.min(total / least.max(1)).max(1);
     let mut mean = total as f64 / max_bin as f64;
     let big: Vec<bool> = counts.iter().map(|c| *c as f64 >= mean).collect();
     let mut bins_left = max_bin as f64 - big.iter().filter(|b| **b).count() as f64;
@@ -723,7 +719,18 @@ impl Grower<'_> {
         } else {
             Vec::new()
         };
-        let root = self.open(0, 0, m, sums, free, value, hist, barren);
+        let root = self.open(Open {
+            id: 0,
+            depth: 0,
+            start: 0,
+            end: m,
+            sums,
+            bounds: free,
+            value,
+            hist,
+            barren,
+            split: None,
+        });
         let mut open = std::collections::VecDeque::from([root]);
         let mut leaves = 1;
         while let Some(mut node) = self.next(&mut open) {
@@ -763,42 +770,21 @@ impl Grower<'_> {
         open.remove(best)
     }
 
-    fn open(
-        &mut self,
-        depth: usize,
-        start: usize,
-        end: usize,
-        sums: Sums,
-        bounds: (f64, f64),
-        value: f64,
-        hist: Vec<Sums>,
-        barren: Vec<bool>,
-    ) -> Open {
-        let id = self.tree.nodes.len();
+    /// Numbers a node and finds its best split.
+    fn open(&mut self, mut node: Open) -> Open {
+        node.id = self.tree.nodes.len();
         self.tree.nodes.push(Node {
             feature: LEAF,
             left: 0,
             threshold: 0.0,
             missing_left: false,
             set: NUMBER,
-            value,
+            value: node.value,
             gain: 0.0,
-            cover: sums.h,
-            rows: (end - start) as f64,
+            cover: node.sums.h,
+            rows: (node.end - node.start) as f64,
         });
-        let mut node = Open {
-            id,
-            depth,
-            start,
-            end,
-            sums,
-            bounds,
-            value,
-            hist,
-            barren,
-            split: None,
-        };
-        if depth < self.config.max_depth && end - start >= 2 {
+        if node.depth < self.config.max_depth && node.end - node.start >= 2 {
             node.split = self.best(&mut node);
         }
         node
@@ -1153,28 +1139,31 @@ impl Grower<'_> {
             left = node.hist;
             take(&mut left, &right);
         }
-        let (a, b) = (split.left, split.right);
-        let l = self.open(
+        let left = self.open(Open {
+            id: 0,
             depth,
-            node.start,
-            middle,
-            a,
-            left_bounds,
-            split.values.0,
-            left,
-            node.barren.clone(),
-        );
-        let r = self.open(
+            start: node.start,
+            end: middle,
+            sums: split.left,
+            bounds: left_bounds,
+            value: split.values.0,
+            hist: left,
+            barren: node.barren.clone(),
+            split: None,
+        });
+        let right = self.open(Open {
+            id: 0,
             depth,
-            middle,
-            node.end,
-            b,
-            right_bounds,
-            split.values.1,
-            right,
-            node.barren,
-        );
-        (l, r)
+            start: middle,
+            end: node.end,
+            sums: split.right,
+            bounds: right_bounds,
+            value: split.values.1,
+            hist: right,
+            barren: node.barren,
+            split: None,
+        });
+        (left, right)
     }
 }
 
