@@ -606,31 +606,47 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let specs = (r.entry.params)();
     // A parameter may matter beside a value of another one only.
     let mut contexts = vec![ParamMap::new()];
-    for spec in &specs {
+    let choice = |s: &&ParamSpec| s.kind == ParamKind::Choice;
+    // Every word of a choice first: most of what hangs on another value hangs on one of these.
+    for spec in specs.iter().filter(choice) {
+        for value in other_values(spec) {
+            contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
+        }
+    }
+    for spec in specs.iter().filter(|s| !choice(s)) {
         for value in other_values(spec).into_iter().take(2) {
             contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
         }
     }
+    // Some losses take targets above 0 only: the same rows with e to the power of the target.
+    let mut positive = case.clone();
+    positive.target = case.target.iter().map(|v| v.exp()).collect();
     'each: for spec in &specs {
         for context in contexts.iter().filter(|c| !c.contains_key(&spec.name)) {
-            let before = suite.answers(r, context, &case, 0);
-            for value in other_values(spec) {
-                let mut given = context.clone();
-                given.insert(spec.name.clone(), value);
-                let after = suite.answers(r, &given, &case, 0);
-                let changed = before
-                    .iter()
-                    .zip(&after)
-                    .any(|((_, a), (_, b))| match (a, b) {
-                        (Ok(a), Ok(b)) => a.outputs != b.outputs,
-                        // Given up sooner, say. A refusal of the value itself is no effect.
-                        (Ok(_), Err(FitError::Failed(_))) | (Err(FitError::Failed(_)), Ok(_)) => {
-                            true
-                        }
-                        _ => false,
-                    });
-                if changed {
-                    continue 'each;
+            for case in [&case, &positive] {
+                let before = suite.answers(r, context, case, 0);
+                // Refused beside this value: so it would be whatever the parameter is.
+                let refused = |e: &FitError| matches!(e, FitError::Param(_) | FitError::Data(_));
+                if before.iter().all(|(_, b)| b.as_ref().is_err_and(refused)) {
+                    continue;
+                }
+                for value in other_values(spec) {
+                    let mut given = context.clone();
+                    given.insert(spec.name.clone(), value);
+                    let after = suite.answers(r, &given, case, 0);
+                    let changed = before
+                        .iter()
+                        .zip(&after)
+                        .any(|((_, a), (_, b))| match (a, b) {
+                            (Ok(a), Ok(b)) => a.outputs != b.outputs,
+                            // Given up sooner, say. A refusal of the value itself is no effect.
+                            (Ok(_), Err(FitError::Failed(_)))
+                            | (Err(FitError::Failed(_)), Ok(_)) => true,
+                            _ => false,
+                        });
+                    if changed {
+                        continue 'each;
+                    }
                 }
             }
         }

@@ -64,7 +64,7 @@ params! {
         /// Steps of a start at most; `converged` says whether they were enough.
         max_iter: usize = 100, within(1.0, 1_000_000.0);
         /// Starts, of which the most likely is kept.
-        n_init: usize = 1, within(1.0, 10_000.0);
+        n_init: usize = 1, within(1.0, 1000.0);
         /// Where a start comes from.
         init_params: Init = Init::KMeans;
         /// Seed of the draws; none is the seed of the run.
@@ -89,6 +89,7 @@ const CARD: Card = Card {
     outputs: &[
         ("labels", "most probable component of each row, from 0"),
         ("log_likelihood", "summed over the rows"),
+        ("starts", "log likelihood at which each start ended"),
         ("aic", "Akaike's criterion"),
         ("bic", "the Bayesian criterion"),
         ("weights", "shares of the components"),
@@ -264,6 +265,7 @@ impl Clusterer for GaussianMixture {
         }
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
         let mut best: Option<Mixture> = None;
+        let mut likelihoods = Vec::with_capacity(params.n_init);
         for _ in 0..params.n_init {
             let mut shares = Array2::zeros((n, k));
             match params.init_params {
@@ -299,6 +301,7 @@ impl Clusterer for GaussianMixture {
                     "the likelihood is not finite: rescale the columns".into(),
                 ));
             }
+            likelihoods.push(log_likelihood);
             if best
                 .as_ref()
                 .is_none_or(|b| log_likelihood > b.log_likelihood)
@@ -329,7 +332,9 @@ impl Clusterer for GaussianMixture {
                 break;
             }
         }
-        Ok(outputs(&best, params, n, p))
+        let mut all = outputs(&best, params, n, p);
+        all.insert("starts".into(), run::numbers(&likelihoods));
+        Ok(all)
     }
 }
 

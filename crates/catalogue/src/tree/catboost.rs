@@ -86,6 +86,12 @@ choices! {
 params! {
     /// Parameters of CatBoost.
     pub struct CatBoostParams {
+        /// Stop when the loss on the rows kept aside has not fallen in so many rounds, and keep the best; none never stops early.
+        early_stopping_rounds: Option<usize> = None, within(1.0, 100_000.0);
+        /// Share of the rows, the last ones, that early stopping keeps aside.
+        validation_fraction: f64 = 0.1, inside(0.0, 1.0);
+        /// How rows are weighted anew for each tree; none is MVS, or Bayesian for MultiClass.
+        bootstrap_type: Option<Bootstrap> = None;
         /// What is minimised; none is RMSE, Logloss or MultiClass.
         loss_function: Option<Loss> = None;
         /// The quantile of Quantile.
@@ -104,8 +110,6 @@ params! {
         border_count: usize = 254, within(1.0, 65_000.0);
         /// Share of the columns that a level looks at.
         rsm: f64 = 1.0, above_up_to(0.0, 1.0);
-        /// How rows are weighted anew for each tree; none is MVS, or Bayesian for MultiClass.
-        bootstrap_type: Option<Bootstrap> = None;
         /// Share of the rows of MVS and Bernoulli.
         subsample: f64 = 0.8, above_up_to(0.0, 1.0);
         /// Bayesian: 0 weighs all rows the same, more spreads the weights.
@@ -120,10 +124,6 @@ params! {
         score_function: Score = Score::Cosine;
         /// Whether the sum of trees starts at the mean, median or quantile; none is yes for RMSE, MAE and Quantile.
         boost_from_average: Option<bool> = None;
-        /// Stop when the loss on the rows kept aside has not fallen in so many rounds, and keep the best; none never stops early.
-        early_stopping_rounds: Option<usize> = None, within(1.0, 100_000.0);
-        /// Share of the rows, the last ones, that early stopping keeps aside.
-        validation_fraction: f64 = 0.1, inside(0.0, 1.0);
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -271,18 +271,78 @@ fn slopes(objective: Objective, rows: &Rows, f: &[Vec<f64>]) -> Slopes {
 /// its sums.
 struct Part {
     seen: Vec<u32>,
-    judged: Vec<u32>,
+    /// Of each row, whether it is seen and whether it is judged.
+    marks: Vec<(bool, bool)>,
     f: Vec<Vec<f64>>,
 }
 
-/// Adds a leaf's mean to the two halves of a cosine: seen sums, judged sums.
-fn add(score: &mut (f64, f64), seen: (f64, f64), judged: (f64, f64), l2: f64) {
-    if seen.1 <= 0.0 {
-        return;
+impl Part {
+    fn new(n: usize, seen: Vec<u32>, judged: &[u32], f: Vec<Vec<f64>>) -> Self {
+        let mut marks = vec![(false, false); n];
+        seen.iter().for_each(|i| marks[*i as usize].0 = true);
+        judged.iter().for_each(|i| marks[*i as usize].1 = true);
+        Self { seen, marks, f }
     }
-    let mean = seen.0 / (seen.1 + l2);
-    score.0 += mean * judged.0;
-    score.1 += mean * mean * judged.1;
+
+    fn has(&self, i: usize) -> (bool, bool) {
+        self.marks[i]
+    }
+
+    /// Its rows, with their marks.
+    fn rows(&self) -> impl Iterator<Item = (usize, bool, bool)> {
+        let marks = self.marks.iter().enumerate();
+        marks.filter_map(|(i, (s, j))| (*s || *j).then_some((i, *s, *j)))
+    }
+}
+
+/// Sums of gradients and weights of a side: of the rows that were seen, and of those judged.
+#[derive(Debug, Clone, Copy, Default)]
+struct Side {
+    seen: (f64, f64),
+    judged: (f64, f64),
+    rows: usize,
+}
+
+impl Side {
+    fn take(&mut self, row: (f64, f64), is_seen: bool, is_judged: bool) {
+        if is_seen {
+            self.seen = (self.seen.0 + row.0, self.seen.1 + row.1);
+        }
+        if is_judged {
+            self.judged = (self.judged.0 + row.0, self.judged.1 + row.1);
+        }
+        self.rows += 1;
+    }
+
+    fn less(&self, other: &Self) -> Self {
+        if self.rows == other.rows {
+            // Nothing is left, whatever rounding says.
+            return Self::default();
+        }
+        let less = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0, a.1 - b.1);
+        Self {
+            seen: less(self.seen, other.seen),
+            judged: less(self.judged, other.judged),
+            rows: self.rows - other.rows,
+        }
+    }
+
+    /// What it adds to the two halves of a cosine.
+    fn worth(&self, l2: f64) -> (f64, f64) {
+        if self.seen.1 <= 1e-12 {
+            return (0.0, 0.0);
+        }
+        let mean = self.seen.0 / (self.seen.1 + l2);
+        (mean * self.judged.0, mean * mean * self.judged.1)
+    }
+}
+
+/// A leaf on the walk along a column.
+struct Walk {
+    left: Side,
+    /// What both its sides add at the cut that was passed last.
+    worth: (f64, f64),
+    bin: usize,
 }
 
 /// What a fit holds while it grows trees.
@@ -291,6 +351,8 @@ struct Maker<'a> {
     objective: Objective,
     rows: &'a Rows,
     binned: &'a Binned,
+    /// Rows of each column by ascending bin.
+    orders: Vec<Vec<u32>>,
     l2: f64,
     rate: f64,
     random: Xoshiro256PlusPlus,
@@ -369,13 +431,24 @@ impl Maker<'_> {
                 columns.truncate(((p as f64 * self.params.rsm).ceil() as usize).max(1));
                 columns.sort_unstable();
             }
+            // Leaves with rows, numbered one after another.
+            let mut numbers = vec![u32::MAX; 1 << level];
+            let mut occupied = 0;
+            let slot: Vec<u32> = leaf
+                .iter()
+                .map(|l| {
+                    let number = &mut numbers[*l as usize];
+                    if *number == u32::MAX {
+                        *number = occupied as u32;
+                        occupied += 1;
+                    }
+                    *number
+                })
+                .collect();
             let mut best: Option<(f64, usize, usize)> = None;
             for c in columns {
-                let cuts = self.binned.cuts(c);
-                if cuts == 0 {
-                    continue;
-                }
-                let scores = self.scores(c, cuts, 1 << level, &leaf, &weights, &parts);
+                let order = &self.orders[c];
+                let scores = self.scores(c, order, occupied, &slot, &weights, &parts);
                 for (bin, score) in scores.into_iter().enumerate() {
                     let Some(score) = score else { continue };
                     let score = score + noise * normal(&mut self.random);
@@ -399,83 +472,114 @@ impl Maker<'_> {
     }
 
     /// The score of each cut of a column; none where a leaf would be too small.
+    ///
+    /// Rows are walked by ascending bin. What a leaf adds to the score of a cut changes only after a
+    /// bin in which it has rows, so the changes are noted there and summed up over the cuts at the end.
     fn scores(
         &self,
         column: usize,
-        cuts: usize,
+        order: &[u32],
         leaves: usize,
         leaf: &[u32],
         weights: &[f64],
         parts: &[(&Part, Slopes)],
     ) -> Vec<Option<f64>> {
-        let bins = cuts + 1;
-        let mut totals = vec![(0.0, 1e-100); cuts];
-        let mut allowed = vec![true; cuts];
-        let least = self.params.min_data_in_leaf;
-        if least > 1 {
-            let mut counts = vec![0_usize; leaves * bins];
-            for (i, l) in leaf.iter().enumerate() {
-                counts[*l as usize * bins + self.binned.code(column, i)] += 1;
-            }
-            for counts in counts.chunks(bins) {
-                let all: usize = counts.iter().sum();
-                let mut below = 0;
-                for (cut, allowed) in allowed.iter_mut().enumerate() {
-                    below += counts[cut];
-                    let small = |k: usize| k > 0 && k < least;
-                    *allowed &= !small(below) && !small(all - below);
-                }
-            }
-        }
+        let cuts = self.binned.cuts(column);
+        let mut steps = vec![(0.0, 0.0); cuts + 1];
+        let mut start = (0.0, 1e-100);
         for (part, slopes) in parts {
             for k in 0..slopes.g.len() {
-                let sum = |rows: &[u32]| {
-                    let mut cells = vec![(0.0, 0.0); leaves * bins];
-                    for i in rows {
-                        let i = *i as usize;
-                        let at = leaf[i] as usize * bins + self.binned.code(column, i);
-                        cells[at].0 += weights[i] * slopes.g[k][i];
-                        cells[at].1 += weights[i];
+                let mut whole = vec![Side::default(); leaves];
+                for (i, is_seen, is_judged) in part.rows() {
+                    let row = (weights[i] * slopes.g[k][i], weights[i]);
+                    whole[leaf[i] as usize].take(row, is_seen, is_judged);
+                }
+                let mut walks: Vec<Walk> = whole
+                    .iter()
+                    .map(|whole| {
+                        let worth = whole.worth(self.l2);
+                        start = (start.0 + worth.0, start.1 + worth.1);
+                        Walk {
+                            left: Side::default(),
+                            worth,
+                            bin: usize::MAX,
+                        }
+                    })
+                    .collect();
+                let mut finish = |walk: &mut Walk, whole: &Side| {
+                    if walk.bin >= cuts {
+                        return;
                     }
-                    cells
+                    let (l, r) = (
+                        walk.left.worth(self.l2),
+                        whole.less(&walk.left).worth(self.l2),
+                    );
+                    let worth = (l.0 + r.0, l.1 + r.1);
+                    let step = &mut steps[walk.bin];
+                    step.0 += worth.0 - walk.worth.0;
+                    step.1 += worth.1 - walk.worth.1;
+                    walk.worth = worth;
                 };
-                let judged = sum(&part.judged);
-                // Plain boosting judges the rows that it has seen.
-                let apart = part.judged != part.seen;
-                let seen = if apart { sum(&part.seen) } else { Vec::new() };
-                let seen = if apart { &seen } else { &judged };
-                for l in 0..leaves {
-                    let at = l * bins..(l + 1) * bins;
-                    let (seen, judged) = (&seen[at.clone()], &judged[at]);
-                    let all = |cells: &[(f64, f64)]| {
-                        let fold = |s: (f64, f64), c: &(f64, f64)| (s.0 + c.0, s.1 + c.1);
-                        cells.iter().fold((0.0, 0.0), fold)
-                    };
-                    let (all_seen, all_judged) = (all(seen), all(judged));
-                    if all_seen.1 <= 0.0 {
+                for i in order.iter().map(|i| *i as usize) {
+                    let (is_seen, is_judged) = part.has(i);
+                    if !is_seen && !is_judged {
                         continue;
                     }
-                    let (mut s, mut j) = ((0.0, 0.0), (0.0, 0.0));
-                    for (cut, total) in totals.iter_mut().enumerate() {
-                        s = (s.0 + seen[cut].0, s.1 + seen[cut].1);
-                        j = (j.0 + judged[cut].0, j.1 + judged[cut].1);
-                        add(total, s, j, self.l2);
-                        let rest = |all: (f64, f64), one: (f64, f64)| {
-                            // What rounding leaves over is nothing.
-                            let w = all.1 - one.1;
-                            (all.0 - one.0, if w > 1e-9 * all.1 { w } else { 0.0 })
-                        };
-                        add(total, rest(all_seen, s), rest(all_judged, j), self.l2);
+                    let (l, bin) = (leaf[i] as usize, self.binned.code(column, i));
+                    let walk = &mut walks[l];
+                    if walk.bin != bin {
+                        finish(walk, &whole[l]);
+                        walk.bin = bin;
                     }
+                    let row = (weights[i] * slopes.g[k][i], weights[i]);
+                    walk.left.take(row, is_seen, is_judged);
+                }
+                for (walk, whole) in walks.iter_mut().zip(&whole) {
+                    finish(walk, whole);
                 }
             }
         }
-        let judge = |(up, down): (f64, f64)| match self.params.score_function {
-            Score::Cosine => up / down.sqrt(),
-            Score::L2 => up,
-        };
-        let pairs = totals.into_iter().zip(allowed);
-        pairs.map(|(t, fits)| fits.then(|| judge(t))).collect()
+        let allowed = self.large_enough(column, order, leaves, leaf);
+        let mut sum = start;
+        steps[..cuts]
+            .iter()
+            .zip(allowed)
+            .map(|(step, fits)| {
+                sum = (sum.0 + step.0, (sum.1 + step.1).max(1e-100));
+                fits.then(|| match self.params.score_function {
+                    Score::Cosine => sum.0 / sum.1.sqrt(),
+                    Score::L2 => sum.0,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether each cut of a column leaves enough rows, or none, in each leaf.
+    fn large_enough(&self, column: usize, order: &[u32], leaves: usize, leaf: &[u32]) -> Vec<bool> {
+        let cuts = self.binned.cuts(column);
+        let least = self.params.min_data_in_leaf;
+        if least <= 1 {
+            return vec![true; cuts];
+        }
+        let small = |k: usize| k > 0 && k < least;
+        let mut all = vec![0_usize; leaves];
+        leaf.iter().for_each(|l| all[*l as usize] += 1);
+        // Leaves with a side that is too small, counted as the walk goes on.
+        let mut below = vec![0_usize; leaves];
+        let mut bad = (0..leaves).filter(|l| small(all[*l])).count();
+        let mut allowed = Vec::with_capacity(cuts);
+        let mut rows = order.iter().peekable();
+        for cut in 0..cuts {
+            while let Some(i) = rows.next_if(|i| self.binned.code(column, **i as usize) <= cut) {
+                let l = leaf[*i as usize] as usize;
+                let wrong = |k: usize| small(k) || small(all[l] - k);
+                bad -= usize::from(wrong(below[l]));
+                below[l] += 1;
+                bad += usize::from(wrong(below[l]));
+            }
+            allowed.push(bad == 0);
+        }
+        allowed
     }
 
     /// Values of the leaves from the rows, leaf after leaf, one a sum.
@@ -564,11 +668,8 @@ fn ordered(n: usize, start: &[f64], random: &mut Xoshiro256PlusPlus) -> Vec<Part
     let mut seen = (n / 64).max(1);
     while seen < n {
         let end = (2 * seen).min(n);
-        parts.push(Part {
-            seen: order[..seen].to_vec(),
-            judged: order[seen..end].to_vec(),
-            f: f.clone(),
-        });
+        let (own, next) = (order[..seen].to_vec(), &order[seen..end]);
+        parts.push(Part::new(n, own, next, f.clone()));
         seen = end;
     }
     parts
@@ -647,6 +748,13 @@ impl Supervised for CatBoost {
             objective,
             rows: &rows,
             binned: &binned,
+            orders: (0..binned.columns())
+                .map(|c| {
+                    let mut order: Vec<u32> = (0..n as u32).collect();
+                    order.sort_by_key(|i| binned.code(c, *i as usize));
+                    order
+                })
+                .collect(),
             l2: params.l2_leaf_reg * rows.w.iter().sum::<f64>() / n as f64,
             rate: params.rate(objective, n),
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
@@ -657,11 +765,8 @@ impl Supervised for CatBoost {
             _ => Vec::new(),
         };
         // The model itself: it has seen all rows and, without ordered parts, judges them.
-        let mut whole = Part {
-            seen: every.clone(),
-            judged: every.clone(),
-            f: start.iter().map(|s| vec![*s; n]).collect(),
-        };
+        let sums = start.iter().map(|s| vec![*s; n]).collect();
+        let mut whole = Part::new(n, every.clone(), &every, sums);
         let mut aside_f: Vec<Vec<f64>> = aside
             .iter()
             .flat_map(|rows| start.iter().map(|s| vec![*s; rows.y.len()]))
