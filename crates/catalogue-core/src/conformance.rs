@@ -604,46 +604,49 @@ fn other_values(spec: &ParamSpec) -> Vec<Value> {
 fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let case = suite.case()?;
     let specs = (r.entry.params)();
-    // A parameter may matter beside a value of another one only.
+    // A parameter may matter beside a value of another one only: most often beside one that is off
+    // by default, or a word of a choice, so these come first.
     let mut contexts = vec![ParamMap::new()];
-    let choice = |s: &&ParamSpec| s.kind == ParamKind::Choice;
-    // Every word of a choice first: most of what hangs on another value hangs on one of these.
-    for spec in specs.iter().filter(choice) {
-        for value in other_values(spec) {
-            contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
-        }
-    }
-    for spec in specs.iter().filter(|s| !choice(s)) {
-        for value in other_values(spec).into_iter().take(2) {
+    let switch = |s: &&ParamSpec| s.optional || s.kind == ParamKind::Choice;
+    let (switches, others): (Vec<&ParamSpec>, Vec<&ParamSpec>) = specs.iter().partition(switch);
+    for spec in switches.into_iter().chain(others) {
+        let words = spec.kind == ParamKind::Choice;
+        let many = if words { usize::MAX } else { 2 };
+        for value in other_values(spec).into_iter().take(many) {
             contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
         }
     }
     // Some losses take targets above 0 only: the same rows with e to the power of the target.
     let mut positive = case.clone();
     positive.target = case.target.iter().map(|v| v.exp()).collect();
+    let mut beside: Vec<(&ParamMap, &Case, Vec<_>)> = Vec::new();
+    for context in &contexts {
+        let before = suite.answers(r, context, &case, 0);
+        let refused = |e: &FitError| matches!(e, FitError::Param(_) | FitError::Data(_));
+        if before.iter().any(|(_, b)| !b.as_ref().is_err_and(refused)) {
+            beside.push((context, &case, before));
+        } else {
+            beside.push((context, &positive, suite.answers(r, context, &positive, 0)));
+        }
+    }
     'each: for spec in &specs {
-        for context in contexts.iter().filter(|c| !c.contains_key(&spec.name)) {
-            for case in [&case, &positive] {
-                let before = suite.answers(r, context, case, 0);
-                // Refused beside this value: so it would be whatever the parameter is.
-                let refused = |e: &FitError| matches!(e, FitError::Param(_) | FitError::Data(_));
-                if before.iter().all(|(_, b)| b.as_ref().is_err_and(refused)) {
-                    continue;
-                }
-                for value in other_values(spec) {
-                    let mut given = context.clone();
+        // A few values everywhere first, then all of them.
+        for many in [4, usize::MAX] {
+            let without = |c: &&ParamMap| !c.contains_key(&spec.name);
+            for (context, case, before) in beside.iter().filter(|(c, _, _)| without(c)) {
+                for value in other_values(spec).into_iter().take(many) {
+                    let mut given = (*context).clone();
                     given.insert(spec.name.clone(), value);
                     let after = suite.answers(r, &given, case, 0);
-                    let changed = before
-                        .iter()
-                        .zip(&after)
-                        .any(|((_, a), (_, b))| match (a, b) {
-                            (Ok(a), Ok(b)) => a.outputs != b.outputs,
-                            // Given up sooner, say. A refusal of the value itself is no effect.
-                            (Ok(_), Err(FitError::Failed(_)))
-                            | (Err(FitError::Failed(_)), Ok(_)) => true,
-                            _ => false,
-                        });
+                    let mut pairs = before.iter().zip(&after);
+                    let changed = pairs.any(|((_, a), (_, b))| match (a, b) {
+                        (Ok(a), Ok(b)) => a.outputs != b.outputs,
+                        // Given up sooner, say. A refusal of the value itself is no effect.
+                        (Ok(_), Err(FitError::Failed(_))) | (Err(FitError::Failed(_)), Ok(_)) => {
+                            true
+                        }
+                        _ => false,
+                    });
                     if changed {
                         continue 'each;
                     }
