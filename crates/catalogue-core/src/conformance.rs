@@ -597,8 +597,15 @@ fn other_values(spec: &ParamSpec) -> Vec<Value> {
     if spec.optional {
         all.push(Value::Null);
     }
-    all.retain(|v| *v != spec.default);
-    all
+    // 1 and 1.0 are one value.
+    let same = |a: &Value, b: &Value| a == b || (a.is_number() && a.as_f64() == b.as_f64());
+    let mut kept: Vec<Value> = Vec::new();
+    for value in all {
+        if !same(&value, &spec.default) && !kept.iter().any(|k| same(k, &value)) {
+            kept.push(value);
+        }
+    }
+    kept
 }
 
 fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
