@@ -4,7 +4,7 @@ use crate::card::Card;
 use crate::design::{Bars, Design, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Incremental, Indicator, Outputs, Prediction, Predictor,
+    Clusterer, Columns, Domain, Forecaster, Incremental, Indicator, Outputs, Prediction, Predictor,
     Supervised,
 };
 use crate::params::Params;
@@ -46,6 +46,7 @@ struct SavedHeader {
 struct Held<F> {
     entry: &'static str,
     columns: usize,
+    domain: Domain,
     model: F,
 }
 
@@ -65,6 +66,12 @@ impl<F: Predictor> Predictor for Held<F> {
                 col + 1,
                 row + 1
             )));
+        }
+        if self.domain == Domain::NonNegativeColumns
+            && let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| **v < 0.0)
+        {
+            let column = (col + 1).to_string();
+            return Err(below_zero(self.entry, &column, row, *value));
         }
         let prediction = self.model.predict(x)?;
         // An entry that states positions gives no forecast: its values are NaN on purpose.
@@ -140,7 +147,35 @@ fn learnable<M: Supervised>(data: &Training) -> Result<(), FitError> {
             card.id
         )));
     }
-    Ok(())
+    let target =
+        |allowed: fn(f64) -> bool, words: &str| match data.y().iter().position(|y| !allowed(*y)) {
+            Some(row) => Err(FitError::Data(format!(
+                "target row {}: {} learns from a target {words}, not from {}",
+                row + 1,
+                card.id,
+                data.y()[row]
+            ))),
+            None => Ok(()),
+        };
+    match M::DOMAIN {
+        Domain::Real => Ok(()),
+        Domain::NonNegativeColumns => {
+            let negative = data.x().indexed_iter().find(|(_, v)| **v < 0.0);
+            negative.map_or(Ok(()), |((row, col), v)| {
+                let column = format!("\"{}\"", data.design().names()[col]);
+                Err(below_zero(card.id, &column, row, *v))
+            })
+        }
+        Domain::NonNegativeTarget => target(|y| y >= 0.0, "of at least 0"),
+        Domain::PositiveTarget => target(|y| y > 0.0, "above 0"),
+    }
+}
+
+fn below_zero(id: &str, column: &str, row: usize, value: f64) -> FitError {
+    FitError::Data(format!(
+        "column {column} row {}: {value} is below 0, and {id} takes counts or shares only",
+        row + 1
+    ))
 }
 
 fn fit<M: Supervised>(
@@ -153,6 +188,7 @@ fn fit<M: Supervised>(
     Ok(Box::new(Held {
         entry: M::CARD.id,
         columns: data.design().columns(),
+        domain: M::DOMAIN,
         model: M::fit(&M::Params::from_map(params)?, data, seed)?,
     }))
 }
@@ -207,6 +243,7 @@ fn read<M: Supervised>(bytes: &[u8]) -> Result<Held<M::Fitted>, FitError> {
     Ok(Held {
         entry: M::CARD.id,
         columns: head.columns,
+        domain: M::DOMAIN,
         model: serde_json::from_slice::<M::Fitted>(state).map_err(|e| refused(e.to_string()))?,
     })
 }
@@ -270,6 +307,8 @@ pub struct Entry {
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
     pub probabilities: bool,
+    /// What numbers it can learn from.
+    pub domain: Domain,
 }
 
 /// Learns with parameters, rows and a seed.
@@ -302,6 +341,7 @@ impl Entry {
             update: None,
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
+            domain: M::DOMAIN,
         }
     }
 
@@ -337,6 +377,7 @@ impl Entry {
             update: None,
             weights: false,
             probabilities: false,
+            domain: Domain::Real,
         }
     }
 
@@ -352,6 +393,7 @@ impl Entry {
             update: None,
             weights: false,
             probabilities: false,
+            domain: Domain::Real,
         }
     }
 }

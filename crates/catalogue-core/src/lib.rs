@@ -24,7 +24,7 @@ pub use design::{Bars, Design, Labels, Sequence, Training};
 pub use entry::{Engine, Entry, Fitted, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Forecaster, Incremental, Indicator, Outputs, Prediction, Predictor,
+    Clusterer, Columns, Domain, Forecaster, Incremental, Indicator, Outputs, Prediction, Predictor,
     Supervised,
 };
 pub use params::Params;

@@ -112,6 +112,19 @@ pub trait Predictor: Send + Sync {
     }
 }
 
+/// The numbers that a model is defined for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// Every finite number.
+    Real,
+    /// Columns of at least 0: counts or shares. This holds for prediction too.
+    NonNegativeColumns,
+    /// A target of at least 0.
+    NonNegativeTarget,
+    /// A target above 0.
+    PositiveTarget,
+}
+
 /// A regression or classification model.
 pub trait Supervised: 'static {
     /// Parameters.
@@ -124,6 +137,8 @@ pub trait Supervised: 'static {
     const WEIGHTS: bool = false;
     /// Whether it gives probabilities when it classifies.
     const PROBABILITIES: bool = true;
+    /// What numbers it can learn from; others are refused before `fit` sees them.
+    const DOMAIN: Domain = Domain::Real;
 
     /// Learns from rows that are finite and of matching shape.
     ///

@@ -11,6 +11,8 @@ pub mod linear;
 pub mod neighbors;
 pub mod tree;
 
+mod numeric;
+
 #[cfg(test)]
 mod listing;
 /// What `cargo xtask new-model` writes, under its placeholder names: compiled here, so that it always works.
