@@ -213,7 +213,7 @@ impl Problem {
     }
 
     /// Some of the columns, in this order.
-    fn part(&self, columns: &[usize]) -> Self {
+    pub(crate) fn part(&self, columns: &[usize]) -> Self {
         let mut a = Array2::zeros((self.a.nrows(), columns.len()).f());
         a.assign(&self.a.select(Axis(1), columns));
         Self {
