@@ -6,11 +6,17 @@
 
 pub mod baseline;
 pub mod clustering;
+pub mod decomposition;
+pub mod discriminant;
 pub mod indicator;
+pub mod kernel_ridge;
 pub mod linear;
+pub mod naive_bayes;
 pub mod neighbors;
 pub mod tree;
 
+mod kernels;
+mod labels;
 mod numeric;
 
 #[cfg(test)]

@@ -490,6 +490,16 @@ pub(crate) struct Penalty {
     pub(crate) tol: f64,
 }
 
+/// Columns of fewer rows with the same geometry.
+pub(crate) fn reduced(columns: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>, FitError> {
+    let shape = (columns.first().map_or(0, Vec::len), columns.len());
+    let flat = columns.into_iter().flatten().collect();
+    let table = Array2::from_shape_vec(shape.f(), flat)
+        .map_err(|e| FitError::Failed(format!("least squares: {e}")))?;
+    let table = triangle(table)?;
+    Ok(table.columns().into_iter().map(|c| c.to_vec()).collect())
+}
+
 /// Of a table with more rows than columns the triangle R of its QR decomposition, else itself.
 fn triangle(both: Array2<f64>) -> Result<Array2<f64>, FitError> {
     if both.nrows() <= both.ncols() {

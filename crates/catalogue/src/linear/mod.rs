@@ -5,6 +5,8 @@ mod engine;
 mod glm;
 mod path;
 
+pub(crate) use engine::{Plane, Problem, dot, reduced};
+
 pub mod ard_regression;
 pub mod bayesian_ridge;
 pub mod elastic_net;
