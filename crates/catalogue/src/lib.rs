@@ -8,11 +8,13 @@ pub mod baseline;
 pub mod clustering;
 pub mod decomposition;
 pub mod discriminant;
+pub mod gaussian_process;
 pub mod indicator;
 pub mod kernel_ridge;
 pub mod linear;
 pub mod naive_bayes;
 pub mod neighbors;
+pub mod svm;
 pub mod tree;
 
 mod kernels;

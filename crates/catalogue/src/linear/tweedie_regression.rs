@@ -45,7 +45,7 @@ params! {
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
         /// Newton steps after which the fit is given up as not converged.
-        max_iter: usize = 100, within(1.0, 100_000.0);
+        max_iter: usize = 100, within(0.0, 100_000.0);
         /// The fit ends when no weight of a standardised column moves by more than this, in units of the link.
         tol: f64 = 1e-9, inside(0.0, 1.0);
     }
