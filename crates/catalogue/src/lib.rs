@@ -14,6 +14,7 @@ pub mod kernel_ridge;
 pub mod linear;
 pub mod naive_bayes;
 pub mod neighbors;
+pub mod neural;
 pub mod svm;
 pub mod tree;
 
