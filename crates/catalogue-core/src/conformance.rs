@@ -6,8 +6,9 @@
 
 use crate::card::Inputs;
 use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
-use crate::entry::{Engine, ParamMap};
+use crate::entry::{Engine, Entry, ParamMap};
 use crate::error::FitError;
+use crate::model::Domain;
 use crate::registry::{Registry, Resolved};
 use crate::run;
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
@@ -189,7 +190,7 @@ impl Suite {
         Ok(case)
     }
 
-    fn training(&self, case: &Case, inputs: Inputs, task: Task, rows: Rows) -> Fallible<Training> {
+    fn training(&self, case: &Case, entry: &Entry, task: Task, rows: Rows) -> Fallible<Training> {
         let rows = match rows {
             Rows::Train => 0..case.train,
             Rows::Test => case.train..case.target.len(),
@@ -201,12 +202,25 @@ impl Suite {
             } else {
                 (&case.target, &case.last_value)
             };
-            let y = y[rows.clone()].to_vec();
-            let x = if inputs == Inputs::LastKnown {
+            let mut y = y[rows.clone()].to_vec();
+            if matches!(
+                entry.domain,
+                Domain::NonNegativeTarget | Domain::PositiveTarget
+            ) {
+                y.iter_mut().for_each(|y| *y = y.exp());
+            }
+            let x = if entry.card.inputs == Inputs::LastKnown {
                 Array2::from_shape_fn((rows.len(), 1), |(r, _)| last[rows.start + r])
             } else {
                 let picked: Vec<usize> = rows.collect();
-                case.x.select(ndarray::Axis(0), &picked)
+                let mut x = case.x.select(ndarray::Axis(0), &picked);
+                if entry.domain == Domain::NonNegativeColumns {
+                    for (mut column, all) in x.columns_mut().into_iter().zip(case.x.columns()) {
+                        let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+                        column.mapv_inplace(|v| v - least);
+                    }
+                }
+                x
             };
             let design = named(x)?;
             if classification {
@@ -252,10 +266,9 @@ impl Suite {
         match r.entry.engine {
             Engine::Supervised { .. } => {
                 for task in supervised_tasks(r) {
-                    let inputs = r.entry.card.inputs;
                     let run = || {
-                        let train = self.training(case, inputs, task, Rows::Train)?;
-                        let test = self.training(case, inputs, task, Rows::Test)?;
+                        let train = self.training(case, r.entry, task, Rows::Train)?;
+                        let test = self.training(case, r.entry, task, Rows::Test)?;
                         run::run_supervised(r, given, &train, &test, seed, &still)
                     };
                     all.push((task.as_str(), run()));
@@ -586,6 +599,7 @@ fn other_values(spec: &ParamSpec) -> Vec<Value> {
                 0.5, 0.1, 0.01, 0.9, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 50.0,
             ]);
             numbers.extend(spec.min.iter().chain(&spec.max));
+            numbers.extend(spec.min.iter().chain(&spec.max).map(|b| (d + b) / 2.0));
             if spec.kind == ParamKind::Integer {
                 numbers.iter_mut().for_each(|n| *n = n.round());
             }
@@ -619,7 +633,9 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for spec in switches.into_iter().chain(others) {
         let words = spec.kind == ParamKind::Choice;
         let many = if words { usize::MAX } else { 2 };
-        for value in other_values(spec).into_iter().take(many) {
+        // A penalty that is weak, say, lets through what a strong one hides.
+        let weak = (spec.kind == ParamKind::Float && in_range(spec, 0.01)).then(|| json!(0.01));
+        for value in other_values(spec).into_iter().take(many).chain(weak) {
             contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
         }
     }
@@ -713,8 +729,8 @@ fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
-            let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
-            let test = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
+            let test = suite.training(&case, r.entry, task, Rows::Test)?;
             let model = fit(&ParamMap::new(), &train, 3)?;
             let bytes = model.save()?;
             let loaded = load(&bytes)?;
@@ -755,8 +771,7 @@ fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
-            let inputs = r.entry.card.inputs;
-            let train = suite.training(&case, inputs, task, Rows::Train)?;
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
             let weighted = |of: fn(usize) -> f64| {
                 let rows = train.get().y().len();
                 let weights: Vec<f64> = (0..rows).map(of).collect();
@@ -767,7 +782,7 @@ fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
             let ones = weighted(|_| 1.0)?;
             let uneven = weighted(|i| [0.25, 1.0, 3.0][i % 3])?;
             // Not the training rows: a tree that is grown out knows these by heart, whatever they weigh.
-            let test = suite.training(&case, inputs, task, Rows::Test)?;
+            let test = suite.training(&case, r.entry, task, Rows::Test)?;
             let x = test.get().x().view();
             if !r.entry.weights {
                 return match fit(&ParamMap::new(), &ones, 0) {
@@ -801,8 +816,8 @@ fn goes_on_learning(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
-            let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
-            let more = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
+            let more = suite.training(&case, r.entry, task, Rows::Test)?;
             let saved = fit(&ParamMap::new(), &train, 1)?.save()?;
             let later = update(&saved, &ParamMap::new(), &more, 1)?;
             if later.save()? == saved {
@@ -814,7 +829,7 @@ fn goes_on_learning(suite: &Suite, r: &Resolved) -> Result<(), String> {
             later.predict(more.get().x().view())?;
             let mut narrow = case.clone();
             narrow.x.remove_index(ndarray::Axis(1), 0);
-            let narrow = suite.training(&narrow, r.entry.card.inputs, task, Rows::Test)?;
+            let narrow = suite.training(&narrow, r.entry, task, Rows::Test)?;
             if update(&saved, &ParamMap::new(), &narrow, 1).is_ok() {
                 return Err(wrong("a table of another width is learned from"));
             }
@@ -929,7 +944,7 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for task in supervised_tasks(r) {
         let name = task.as_str();
         let train = suite
-            .training(&case, r.entry.card.inputs, task, Rows::Train)
+            .training(&case, r.entry, task, Rows::Train)
             .map_err(|e| e.to_string())?;
         let model = fit(&ParamMap::new(), &train, 0).map_err(|e| format!("{name}: {e}"))?;
         let x = train.get().x();
@@ -1006,8 +1021,8 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
         Engine::Supervised { fit, .. } => {
             for task in supervised_tasks(r) {
                 let steps = || -> Result<bool, FitError> {
-                    let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
-                    let test = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+                    let train = suite.training(&case, r.entry, task, Rows::Train)?;
+                    let test = suite.training(&case, r.entry, task, Rows::Test)?;
                     let model = fit(&ParamMap::new(), &train, 0)?;
                     let x = test.get().x();
                     let whole = model.predict(x.view())?;

@@ -4,7 +4,7 @@ use crate::card::Card;
 use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
+    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
     MultiPredictor, Outputs, Prediction, Predictor, Supervised,
 };
 use crate::params::Params;
@@ -57,6 +57,7 @@ struct Held<F> {
     entry: &'static str,
     columns: usize,
     missing: bool,
+    domain: Domain,
     model: F,
 }
 
@@ -78,6 +79,12 @@ impl<F> Held<F> {
                 col + 1,
                 row + 1
             )));
+        }
+        if self.domain == Domain::NonNegativeColumns
+            && let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| **v < 0.0)
+        {
+            let column = (col + 1).to_string();
+            return Err(below_zero(self.entry, &column, row, *value));
         }
         Ok(())
     }
@@ -175,6 +182,7 @@ fn fit<M: Learner>(
         entry: M::CARD.id,
         columns: data.get().design().columns(),
         missing: M::MISSING,
+        domain: M::DOMAIN,
         model: M::learn_from(&M::Params::from_map(params)?, data, seed)?,
     }))
 }
@@ -191,6 +199,7 @@ fn fit_multi<M: MultiLearner>(
         entry: card.id,
         columns: data.get().design().columns(),
         missing: false,
+        domain: Domain::Real,
         model: M::learn_from(&M::Params::from_map(params)?, data, seed)?,
     }))
 }
@@ -205,7 +214,35 @@ fn learnable<M: Learner>(data: &Training) -> Result<(), FitError> {
             M::CARD.id
         )));
     }
-    Ok(())
+    let target =
+        |allowed: fn(f64) -> bool, words: &str| match data.y().iter().position(|y| !allowed(*y)) {
+            Some(row) => Err(FitError::Data(format!(
+                "target row {}: {} learns from a target {words}, not from {}",
+                row + 1,
+                M::CARD.id,
+                data.y()[row]
+            ))),
+            None => Ok(()),
+        };
+    match M::DOMAIN {
+        Domain::Real => Ok(()),
+        Domain::NonNegativeColumns => {
+            let negative = data.x().indexed_iter().find(|(_, v)| **v < 0.0);
+            negative.map_or(Ok(()), |((row, col), v)| {
+                let column = format!("\"{}\"", data.design().names()[col]);
+                Err(below_zero(M::CARD.id, &column, row, *v))
+            })
+        }
+        Domain::NonNegativeTarget => target(|y| y >= 0.0, "of at least 0"),
+        Domain::PositiveTarget => target(|y| y > 0.0, "above 0"),
+    }
+}
+
+fn below_zero(id: &str, column: &str, row: usize, value: f64) -> FitError {
+    FitError::Data(format!(
+        "column {column} row {}: {value} is below 0, and {id} takes counts or shares only",
+        row + 1
+    ))
 }
 
 fn does(card: &Card, task: Task) -> Result<(), FitError> {
@@ -242,7 +279,12 @@ fn update<M: Incremental>(
     data: &Verified<Training>,
     seed: u64,
 ) -> Result<Box<dyn Fitted>, FitError> {
-    let held = opened::<M::Fitted>(<M as Supervised>::CARD, saved, <M as Supervised>::MISSING)?;
+    let held = opened::<M::Fitted>(
+        <M as Supervised>::CARD,
+        saved,
+        <M as Supervised>::MISSING,
+        <M as Supervised>::DOMAIN,
+    )?;
     let data = data.get();
     learnable::<M>(data)?;
     if data.design().columns() != held.columns {
@@ -259,6 +301,7 @@ fn update<M: Incremental>(
         entry: held.entry,
         columns: held.columns,
         missing: held.missing,
+        domain: held.domain,
     }))
 }
 
@@ -267,6 +310,7 @@ fn opened<F: DeserializeOwned>(
     card: &'static Card,
     bytes: &[u8],
     missing: bool,
+    domain: Domain,
 ) -> Result<Held<F>, FitError> {
     let refused = |why: String| FitError::Failed(format!("loading a saved {}: {why}", card.id));
     let cut = bytes.iter().position(|b| *b == b'\n').unwrap_or_default();
@@ -292,16 +336,27 @@ fn opened<F: DeserializeOwned>(
         entry: card.id,
         columns: head.columns,
         missing,
+        domain,
         model: serde_json::from_slice(state).map_err(|e| refused(e.to_string()))?,
     })
 }
 
 fn load<M: Learner>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
-    Ok(Box::new(opened::<M::Fitted>(M::CARD, bytes, M::MISSING)?))
+    Ok(Box::new(opened::<M::Fitted>(
+        M::CARD,
+        bytes,
+        M::MISSING,
+        M::DOMAIN,
+    )?))
 }
 
 fn load_multi<M: MultiLearner>(bytes: &[u8]) -> Result<Box<dyn FittedMulti>, FitError> {
-    Ok(Box::new(opened::<M::Fitted>(M::CARD, bytes, false)?))
+    Ok(Box::new(opened::<M::Fitted>(
+        M::CARD,
+        bytes,
+        false,
+        Domain::Real,
+    )?))
 }
 
 fn cluster<M: Clusterer>(
@@ -374,6 +429,8 @@ pub struct Entry {
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
     pub probabilities: bool,
+    /// What numbers it can learn from.
+    pub domain: Domain,
 }
 
 /// Learns with parameters, rows and a seed.
@@ -395,7 +452,12 @@ pub struct ForeignFile {
 
 fn to_foreign<M: Foreign>(saved: &[u8]) -> Result<String, FitError> {
     let card = <M as Supervised>::CARD;
-    let held = opened::<<M as Supervised>::Fitted>(card, saved, <M as Supervised>::MISSING)?;
+    let held = opened::<<M as Supervised>::Fitted>(
+        card,
+        saved,
+        <M as Supervised>::MISSING,
+        <M as Supervised>::DOMAIN,
+    )?;
     M::write_foreign(&held.model, held.columns)
 }
 
@@ -405,6 +467,7 @@ fn from_foreign<M: Foreign>(text: &str) -> Result<Box<dyn Fitted>, FitError> {
         entry: <M as Supervised>::CARD.id,
         columns,
         missing: <M as Supervised>::MISSING,
+        domain: <M as Supervised>::DOMAIN,
         model,
     }))
 }
@@ -442,6 +505,7 @@ impl Entry {
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
             foreign: None,
+            domain: M::DOMAIN,
         }
     }
 
@@ -462,6 +526,7 @@ impl Entry {
             probabilities: true,
             missing: false,
             foreign: None,
+            domain: Domain::Real,
         }
     }
 
@@ -510,6 +575,7 @@ impl Entry {
             update: None,
             weights: false,
             probabilities: false,
+            domain: Domain::Real,
         }
     }
 
@@ -527,6 +593,7 @@ impl Entry {
             update: None,
             weights: false,
             probabilities: false,
+            domain: Domain::Real,
         }
     }
 }

@@ -24,7 +24,7 @@ pub use design::{Bars, Design, Labels, MultiTraining, Sequence, Training};
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
+    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
     MultiPredictor, Outputs, Prediction, Predictor, Supervised,
 };
 pub use params::Params;

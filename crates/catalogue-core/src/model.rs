@@ -113,6 +113,19 @@ pub trait Predictor: Send + Sync {
     }
 }
 
+/// The numbers that a model is defined for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// Every finite number.
+    Real,
+    /// Columns of at least 0: counts or shares. This holds for prediction too.
+    NonNegativeColumns,
+    /// A target of at least 0.
+    NonNegativeTarget,
+    /// A target above 0.
+    PositiveTarget,
+}
+
 /// A regression or classification model.
 pub trait Supervised: 'static {
     /// Parameters.
@@ -127,6 +140,8 @@ pub trait Supervised: 'static {
     const WEIGHTS: bool = false;
     /// Whether it gives probabilities when it classifies.
     const PROBABILITIES: bool = true;
+    /// What numbers it can learn from; others are refused before `fit` sees them.
+    const DOMAIN: Domain = Domain::Real;
 
     /// Learns from rows that are finite and of matching shape.
     ///
@@ -164,6 +179,8 @@ pub trait Learner: 'static {
     const WEIGHTS: bool;
     /// As [`Supervised::PROBABILITIES`].
     const PROBABILITIES: bool;
+    /// As [`Supervised::DOMAIN`].
+    const DOMAIN: Domain = Domain::Real;
 
     /// Learns from verified rows.
     ///
@@ -183,6 +200,7 @@ impl<M: Supervised> Learner for M {
     const MISSING: bool = M::MISSING;
     const WEIGHTS: bool = M::WEIGHTS;
     const PROBABILITIES: bool = M::PROBABILITIES;
+    const DOMAIN: Domain = M::DOMAIN;
 
     fn learn_from(
         params: &M::Params,

@@ -1,0 +1,6 @@
+//! Networks of simple units, trained by gradients.
+
+mod network;
+
+pub mod mlp;
+pub mod rbf_network;
