@@ -230,7 +230,11 @@ impl Predictor for Fitted {
         if self.passthrough {
             z = engine::beside(z.view(), x);
         }
-        self.last.fitted.predict(z.view())
+        // A decision value of the final model is about its own columns; the probabilities say it all.
+        Ok(Prediction {
+            decision: None,
+            ..self.last.fitted.predict(z.view())?
+        })
     }
 
     fn outputs(&self) -> Outputs {

@@ -451,6 +451,10 @@ impl Maker<'_> {
                 let scores = self.scores(c, order, occupied, &slot, &weights, &parts);
                 for (bin, score) in scores.into_iter().enumerate() {
                     let Some(score) = score else { continue };
+                    // Beyond five deviations noise makes no difference that anyone will see.
+                    if best.is_some_and(|b| score + 5.0 * noise <= b.0) {
+                        continue;
+                    }
                     let score = score + noise * normal(&mut self.random);
                     if best.is_none_or(|b| score > b.0) {
                         best = Some((score, c, bin));
