@@ -29,13 +29,14 @@ function binary() {
 
 export class Program {
   /** Starts it; resolves when it says where it listens. */
-  static async start({ dataDir, addr = "127.0.0.1:0" } = {}) {
+  static async start({ dataDir, addr = "127.0.0.1:0", env = {} } = {}) {
     const program = new Program();
     program.own = dataDir === undefined;
     program.dataDir = dataDir ?? mkdtempSync(join(tmpdir(), "mltrainer-end2end-"));
     program.log = "";
     program.child = spawn(binary(), ["--data-dir", program.dataDir, "serve", "--addr", addr], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     });
     program.ended = new Promise((resolve) => program.child.once("exit", resolve));
     program.base = await new Promise((resolve, reject) => {
@@ -211,7 +212,9 @@ export async function accessible(page, what) {
 
 /** Nothing sticks out to the side. */
 export async function fits(page, what) {
-  const out = await page.evaluate(() => {
+  const out = await page.evaluate(async () => {
+    // A phone widens its layout to what sticks out only with the next frames.
+    for (let frame = 0; frame < 3; frame++) await new Promise((done) => requestAnimationFrame(done));
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
     return [...document.querySelectorAll("body *")]

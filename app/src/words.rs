@@ -158,6 +158,7 @@ pub fn dataset_kind(kind: DatasetKind) -> &'static str {
     match kind {
         DatasetKind::Bars => "Daily bars",
         DatasetKind::Closes => "Daily closes",
+        DatasetKind::Intraday => "Bars of less than a day",
         DatasetKind::Series => "Series",
     }
 }

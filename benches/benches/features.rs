@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mltrainer_bench::long_bars;
-use mltrainer_features::compute;
+use mltrainer_features::{Context, compute};
 
 fn features(c: &mut Criterion) {
     let universe = long_bars(20, 8_000);
@@ -13,7 +13,7 @@ fn features(c: &mut Criterion) {
         b.iter(|| {
             universe
                 .iter()
-                .map(|bars| compute(bars, None, &[]).map(|t| t.columns.len()))
+                .map(|bars| compute(bars, &Context::default(), &[]).map(|t| t.columns.len()))
                 .collect::<Result<Vec<_>, _>>()
         });
     });

@@ -35,7 +35,7 @@ fn main() {
         start().await;
         let server = Server::fresh().await;
         weight(&server).await;
-        let client = reqwest::Client::new();
+        let client = mltrainer_it::http().build().expect("a client");
         pages(&server, &client, "while idle", "p99 under 30 ms").await;
         memory(&server, "after those requests");
         busy(&server, &client).await;

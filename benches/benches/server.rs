@@ -16,7 +16,7 @@ fn server(c: &mut Criterion) {
     mltrainer_bench::allow_many_connections();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let server = runtime.block_on(Launch::fresh().start());
-    let client = reqwest::Client::new();
+    let client = mltrainer_it::http().build().expect("a client");
     let get = |path: &str| {
         let (client, url) = (client.clone(), format!("{}{path}", server.base));
         async move {

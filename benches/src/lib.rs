@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, Utc};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::bundled;
 use mltrainer_services::port::Clock;
-use mltrainer_services::{Parts, Services};
+use mltrainer_services::{Parts, Services, Sources};
 use mltrainer_store::SqliteStore;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +39,44 @@ pub fn long_bars(symbols: usize, days: usize) -> Vec<Bars> {
             volume: tile(&spx.volume),
         })
         .collect()
+}
+
+/// So many symbols of so many days with all columns: bundled bars without splits in turn, repeated
+/// until the days are full. They exist in a bench only and never pass the gate. The peer in
+/// `benches/peers` makes the same panel.
+///
+/// # Panics
+/// When a bundled file is not readable.
+#[must_use]
+pub fn panel(symbols: usize, days: usize) -> Vec<Bars> {
+    let sources: Vec<Bars> = ["IBM", "SPX", "IXIC"]
+        .map(|s| bundled::bars(s).expect("the bundled bars").content)
+        .into();
+    let tile = |column: &[f64]| -> Vec<f64> { column.iter().copied().cycle().take(days).collect() };
+    (0..symbols)
+        .map(|n| {
+            let source = &sources[n % sources.len()];
+            let first = source.dates[0];
+            Bars {
+                symbol: format!("S{n}"),
+                dates: (0..days as u64).map(|d| first + Days::new(d)).collect(),
+                open: source.open.as_deref().map(tile),
+                high: source.high.as_deref().map(tile),
+                low: source.low.as_deref().map(tile),
+                close: tile(&source.close),
+                volume: source.volume.as_deref().map(tile),
+            }
+        })
+        .collect()
+}
+
+/// The most memory this process has held, in MiB, as the kernel counts it; NaN where it does not.
+#[must_use]
+pub fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.map_or(f64::NAN, |k| k / 1024.0)
 }
 
 /// The machine's clock.
@@ -79,6 +117,7 @@ pub async fn services(folder: &Path, threads: usize) -> Services {
         audit: store.clone(),
         trials: store,
         library: folder.to_owned(),
+        sources: Sources::none(),
         clock,
         threads,
     })

@@ -3,6 +3,7 @@
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DESKTOP, PHONE, Program, accessible, browser, fits, open, withPage } from "../harness.mjs";
@@ -58,7 +59,8 @@ test("a model's card tells what it is, and runs it on real data", async () => {
     const card = await page.locator("main").innerText();
     for (const part of [/what it computes/i, /parameters/i, /evidence/i, /source/i, /period/]) assert.match(card, part);
     const run = page.locator("#run");
-    await run.getByLabel("Data set").selectOption("bundled:AAPL");
+    await run.getByLabel("Data set", { exact: true }).selectOption("bundled:AAPL");
+    await run.getByText("Parameters").click();
     await run.getByLabel("period").fill("10");
     await run.getByRole("button", { name: "Run" }).click();
     await run.getByRole("heading", { name: "Outputs" }).waitFor();
@@ -67,7 +69,7 @@ test("a model's card tells what it is, and runs it on real data", async () => {
     await run.getByLabel("period").fill("0");
     await run.getByRole("button", { name: "Run" }).click();
     await run.getByRole("alert").filter({ hasText: /0/ }).first().waitFor();
-    assert.equal(await run.getByLabel("Data set").inputValue(), "bundled:AAPL");
+    assert.equal(await run.getByLabel("Data set", { exact: true }).inputValue(), "bundled:AAPL");
     await accessible(page, "/models/sma after a run");
   });
 });
@@ -91,14 +93,68 @@ test("a file is uploaded, checked and listed; bad rows and bad files say why", a
     let n = 0;
     const some = await file("some.csv", (b) => (++n === 101 ? { ...b, high: b.low, low: b.high } : b));
     await upload(some.path, "SOME");
-    await page.getByText(/row 101/i).first().waitFor();
+    await page.getByRole("region", { name: /findings/i }).getByRole("cell", { name: "101", exact: true }).waitFor();
     await fits(page, "/data after an upload");
     await accessible(page, "/data after an upload");
 
     const bad = await file("bad.csv", (b) => ({ ...b, close: "abc" }));
     await upload(bad.path, "BAD");
-    await page.getByRole("alert").filter({ hasText: /close/ }).first().waitFor();
+    await page.getByRole("alert").filter({ hasText: /0 usable rows/ }).first().waitFor();
+    await page.getByRole("region", { name: /findings/i }).getByText(/close is missing or not a number/i).first().waitFor();
     assert.ok(!(await program.json("/api/v1/datasets")).some((d) => d.symbols[0] === "BAD"));
+  });
+});
+
+test("a file with names of its own is looked at, corrected and imported, on a phone and without script", async () => {
+  const bars = await program.json("/api/v1/datasets/bundled:IBM/bars?start=2008-01-01&end=2009-12-31");
+  const comma = (x) => String(x).replace(".", ",");
+  const rows = bars.map((b) => [b.date, comma(b.open), comma(b.high), comma(b.low), comma(b.close), b.volume].join(";"));
+  const path = join(folder, "kurse.csv");
+  writeFileSync(path, `Datum;Anfang;Hoch;Tief;Schluss;Umsatz\n${rows.join("\n")}\n`);
+  for (const javaScriptEnabled of [true, false]) {
+    const symbol = javaScriptEnabled ? "SCRIPT" : "PLAIN";
+    // Without script the browser says so of each script that it does not run.
+    const expected = javaScriptEnabled ? [] : ["mltrainer.js csp", "preloaded using link preload"];
+    await withPage(chrome, program, { ...PHONE, javaScriptEnabled, expected }, async (page) => {
+      const go = (path) => javaScriptEnabled ? open(page, path) : page.goto(`${program.base}${path}`);
+      await go("/data");
+      const first = page.locator("form").filter({ has: page.locator("input[type=file]") });
+      await first.locator("input[type=file]").setInputFiles(path);
+      await first.getByLabel(/symbol/i).fill(symbol);
+      await first.getByRole("button", { name: /look/i }).click();
+      const panel = page.locator("#uploaded");
+      await panel.getByText(/not imported yet/i).waitFor();
+      assert.match(await panel.innerText(), /semicolon/i);
+      if (javaScriptEnabled) {
+        await fits(page, "/data after a look");
+        await accessible(page, "/data after a look");
+      }
+      const form = panel.locator("form");
+      assert.equal(await form.getByLabel("Symbol").inputValue(), symbol);
+      for (const [field, column] of [["Date", "Datum"], ["Open", "Anfang"], ["High", "Hoch"], ["Low", "Tief"], ["Close", "Schluss"], ["Volume", "Umsatz"]])
+        await form.getByLabel(field, { exact: true }).selectOption(column);
+      await form.getByRole("button", { name: /look again/i }).click();
+      await panel.getByText(/this is what was found/i).waitFor();
+      assert.match(await panel.innerText(), /505 rows/);
+      await panel.locator("form").getByRole("button", { name: "Import" }).click();
+      await panel.getByText("Imported").first().waitFor();
+      const listed = await program.json("/api/v1/datasets");
+      const mine = listed.find((d) => d.symbols[0] === symbol);
+      assert.equal(mine.rows, 505);
+      await go(`/data/${mine.id}`);
+      assert.match(await page.locator("#quality").innerText(), /sessions old/);
+    });
+  }
+});
+
+test("a data set is compared with another source", async () => {
+  await withPage(chrome, program, DESKTOP, async (page) => {
+    await open(page, "/data/bundled:AAPL");
+    const panel = page.locator("#sources");
+    assert.match(await panel.innerText(), /bundled:AAPL_ADJ/);
+    assert.match(await panel.innerText(), /of 3,269 common days/);
+    await fits(page, "/data/bundled:AAPL");
+    await accessible(page, "/data/bundled:AAPL");
   });
 });
 
@@ -108,7 +164,7 @@ test("the rules are shown, the chain is verified and filtered, and a result lead
     await open(page, "/compliance");
     const text = await page.locator("main").innerText();
     for (const rule of (await program.json("/api/compliance/policy")).rules) assert.ok(text.includes(rule.title), rule.id);
-    await page.getByRole("button", { name: /verify/i }).click();
+    await page.getByRole("link", { name: /verify/i }).click();
     const { records } = await program.json("/api/compliance/audit/verify");
     await page.getByText(new RegExp(`${records} records`)).first().waitFor();
     await open(page, `/compliance?subject=${id}`);
@@ -123,4 +179,32 @@ test("the rules are shown, the chain is verified and filtered, and a result lead
     await page.waitForURL(/\/data\//);
     assert.ok((await page.locator("main").innerText()).includes(lineage.datasets[0].sha256.slice(0, 8)));
   });
+});
+
+test("the sources say how they do, and a fetch that fails says why and keeps what was typed", async () => {
+  const vendor = createServer((_, answer) => {
+    answer.writeHead(200, { "content-type": "text/html" });
+    answer.end("<html>Will be right back</html>");
+  });
+  await new Promise((resolve) => vendor.listen(0, "127.0.0.1", resolve));
+  const server = await Program.start({ env: { MLTRAINER_YAHOO_URL: `http://127.0.0.1:${vendor.address().port}` } });
+  try {
+    await withPage(chrome, server, { ...PHONE, expected: ["502", "422"] }, async (page) => {
+      await open(page, "/data");
+      const part = page.locator("#sources");
+      const { length } = await server.json("/api/v1/sources");
+      assert.equal(await part.locator("tbody tr").count(), length);
+      await part.getByLabel("Source", { exact: true }).selectOption("yahoo");
+      await part.getByLabel("Symbol or series", { exact: true }).fill("AAPL");
+      await part.getByRole("button", { name: "Fetch" }).click();
+      const alert = part.getByRole("alert");
+      await alert.filter({ hasText: /Yahoo|yahoo/ }).filter({ hasText: /AAPL/ }).waitFor();
+      assert.equal(await part.getByLabel("Symbol or series", { exact: true }).inputValue(), "AAPL");
+      await fits(page, "/data after a fetch that failed");
+      await accessible(page, "/data after a fetch that failed");
+    });
+  } finally {
+    await server.stop();
+    vendor.close();
+  }
 });

@@ -1,7 +1,7 @@
 //! Store, engine and use cases of a data folder, put together.
 
 use crate::clock::SystemClock;
-use mltrainer_services::{Parts, ServiceError, Services};
+use mltrainer_services::{Parts, ServiceError, Services, Sources};
 use mltrainer_store::SqliteStore;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +14,16 @@ pub struct Open {
 }
 
 impl Open {
-    /// Opens a data folder, making it when it is absent, with so many threads for steps.
+    /// Opens a data folder, making it when it is absent, with so many threads for steps and these
+    /// sources of data.
     ///
     /// # Errors
     /// One sentence when the folder or its database cannot be used.
-    pub async fn folder(folder: &Path, threads: usize) -> Result<Self, ServiceError> {
+    pub async fn folder(
+        folder: &Path,
+        threads: usize,
+        sources: Sources,
+    ) -> Result<Self, ServiceError> {
         let clock = Arc::new(SystemClock::new());
         // The name of this process among all that ever worked on the folder.
         let name = uuid::Uuid::now_v7().to_string();
@@ -28,6 +33,7 @@ impl Open {
             audit: store.clone(),
             trials: store.clone(),
             library: folder.join("data"),
+            sources,
             clock,
             threads,
         })?;

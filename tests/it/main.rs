@@ -11,8 +11,11 @@ mod audit;
 mod bad_input;
 mod contract;
 mod crash;
+mod data;
+mod features;
 mod readme;
 mod security;
+mod sources;
 mod sse;
 mod trials;
 

@@ -13,6 +13,7 @@
 pub mod cli;
 pub mod csv;
 pub mod events;
+pub mod replay;
 pub mod server;
 pub mod sqlite;
 
@@ -21,6 +22,14 @@ pub use events::{Event, Events};
 pub use server::{Launch, Server};
 
 use std::path::PathBuf;
+
+/// A client of the tests. Another crate of the build may ask the HTTP library for TLS without a
+/// provider, and then every client needs one, also those that speak plain HTTP.
+pub fn http() -> reqwest::ClientBuilder {
+    // A second call finds the provider of the first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
 
 /// The program under test: `MLTRAINER_BIN`, else the `mltrainer` beside the running test.
 ///

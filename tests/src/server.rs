@@ -149,7 +149,7 @@ impl Launch {
         let server = Server {
             base,
             data_dir: self.data_dir,
-            http: Client::builder()
+            http: crate::http()
                 .pool_max_idle_per_host(0)
                 .build()
                 .expect("a client"),

@@ -613,7 +613,7 @@ pub async fn dataset(services: &Services, id: &str) -> Result<Plot, PageError> {
         .map_err(|e| refuse(&e))?;
     let summary = detail.summary;
     let unit = match summary.kind {
-        DatasetKind::Bars | DatasetKind::Closes => "price",
+        DatasetKind::Bars | DatasetKind::Closes | DatasetKind::Intraday => "price",
         DatasetKind::Series => "value",
     };
     let mut plot = bars(&summary.title, unit, &rows);

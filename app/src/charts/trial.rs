@@ -449,7 +449,7 @@ fn error(s: &Source) -> Option<Plot> {
         dates,
         panels: vec![Part {
             weight: 1.0,
-            unit: "added up over the test days; rising is better than the baseline".to_owned(),
+            unit: "sum over the test days; up is better".to_owned(),
             lines,
             zero: true,
             ..Part::default()

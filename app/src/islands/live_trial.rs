@@ -135,9 +135,9 @@ fn log(live: RwSignal<Live>) -> AnyView {
                 <h2>"What the agents say"</h2>
                 <span class="quiet">{move || format::counted(lines.with(Vec::len) as u64, "line", "lines")}</span>
             </summary>
-            <ol class="log" role="log" aria-live="polite" tabindex="0" aria-label="What the agents say">
-                {move || lines.get().iter().map(log_line).collect_view()}
-            </ol>
+            <div class="log" role="log" aria-live="polite" tabindex="0" aria-label="What the agents say">
+                <ol>{move || lines.get().iter().map(log_line).collect_view()}</ol>
+            </div>
         </details>
     }
     .into_any()

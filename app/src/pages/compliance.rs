@@ -200,7 +200,7 @@ fn audit(p: &CompliancePage, pairs: &[(String, String)]) -> AnyView {
         view! {
             {ui::table(
                 "Audit records, newest first",
-                "audit cards",
+                "audit",
                 ui::heads(&["#Number", "When", "Who", "Action", "Subject", "Decision", "Record"]),
                 rows,
             )}

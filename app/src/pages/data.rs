@@ -1,13 +1,16 @@
 //! The data sets, and bringing one's own.
 
 use crate::error::PageError;
+use crate::pages::sources::sources;
 use crate::query::segment;
 use crate::server::{reader, refuse};
 use crate::ui;
 use crate::{format, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use mltrainer_types::data::{DatasetKind, DatasetSummary, Finding, ImportOutcome, QualityReport};
+use mltrainer_types::data::{
+    DatasetKind, DatasetSummary, FileLayout, FilePreview, Finding, ImportOutcome, QualityReport,
+};
 
 /// The largest file that the server takes, in MB.
 const UPLOAD_MB: u32 = 32;
@@ -15,7 +18,17 @@ const UPLOAD_MB: u32 = 32;
 /// What came of an upload that the browser itself sent: given by the server when it answers such a
 /// form with this page.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Uploaded(pub Result<ImportOutcome, PageError>);
+pub struct Uploaded(pub Result<Answer, PageError>);
+
+/// An answer to the form.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The file went through the gate, or was refused there.
+    Imported(Box<ImportOutcome>),
+    /// The file was looked at; with the symbol that was written into the form, and why it cannot be
+    /// imported as it stands, where an import was tried.
+    Looked(Box<(FilePreview, String)>, Option<PageError>),
+}
 
 /// All data sets.
 async fn datasets() -> Result<Vec<DatasetSummary>, PageError> {
@@ -25,9 +38,10 @@ async fn datasets() -> Result<Vec<DatasetSummary>, PageError> {
 /// The page.
 #[component]
 pub fn Data() -> impl IntoView {
-    let uploaded = use_context::<Uploaded>().map(|Uploaded(outcome)| {
-        let shown = match &outcome {
-            Ok(o) => outcome_view(o),
+    let uploaded = use_context::<Uploaded>().map(|Uploaded(answer)| {
+        let shown = match &answer {
+            Ok(Answer::Imported(o)) => outcome_view(o),
+            Ok(Answer::Looked(looked, error)) => looked_view(&looked.0, &looked.1, error.as_ref()),
             Err(e) => ui::error_panel(e),
         };
         ui::panel("uploaded", "Your file", ().into_any(), shown)
@@ -42,12 +56,13 @@ pub fn Data() -> impl IntoView {
                     <p class="lede">
                         "Every set passed the gate: its origin is approved, its hash is recorded, its rows were checked. Nothing is filled in and nothing is made up."
                     </p>
-                    <div class="actions"><a class="button" href="#upload">"Bring your own file"</a></div>
+                    <div class="actions"><a class="button" href="#upload">"Bring your own file"</a> <a class="button" href="#sources">"Sources"</a></div>
                 }
                 .into_any(),
             )}
             {uploaded}
             {ui::loaded(datasets(), 12, |sets| list(&sets))}
+            {sources()}
             {ui::panel("upload", "Bring your own file", ().into_any(), upload())}
         </div>
     }
@@ -62,7 +77,12 @@ fn list(sets: &[DatasetSummary]) -> AnyView {
             "Bring your own file",
         );
     }
-    let kinds = [DatasetKind::Bars, DatasetKind::Closes, DatasetKind::Series];
+    let kinds = [
+        DatasetKind::Bars,
+        DatasetKind::Closes,
+        DatasetKind::Intraday,
+        DatasetKind::Series,
+    ];
     let tables = kinds
         .into_iter()
         .map(|kind| {
@@ -81,6 +101,7 @@ fn sets_of(kind: DatasetKind, sets: &[&DatasetSummary]) -> AnyView {
     let (id, title) = match kind {
         DatasetKind::Bars => ("bars", "Daily bars"),
         DatasetKind::Closes => ("closes", "Daily closes"),
+        DatasetKind::Intraday => ("intraday", "Bars of less than a day"),
         DatasetKind::Series => ("series", "Economic series"),
     };
     let rows = sets
@@ -115,7 +136,12 @@ fn sets_of(kind: DatasetKind, sets: &[&DatasetSummary]) -> AnyView {
         title,
         view! { <span class="quiet">{format::counted(sets.len() as u64, "set", "sets")}</span> }
             .into_any(),
-        ui::table(title, "sets", ui::heads(&names), rows),
+        ui::table(
+            &format!("Table of {}", title.to_lowercase()),
+            "sets",
+            ui::heads(&names),
+            rows,
+        ),
     )
 }
 
@@ -137,25 +163,183 @@ fn upload() -> AnyView {
             <div class="fields">
                 {ui::field(
                     "file",
-                    "CSV file",
-                    &format!("First line: names, the first one date; then open, high, low, close, volume, or close alone. One row a day, up to {UPLOAD_MB} MB."),
+                    "CSV, Parquet or Arrow file",
+                    &format!("Columns for the date and the close; then open, high, low, volume where there are. One row a day or several, up to {UPLOAD_MB} MB."),
                     None,
-                    view! { <input type="file" id="file" name="file" accept=".csv,text/csv" required=true/> }.into_any(),
+                    view! { <input type="file" id="file" name="file" accept=".csv,.tsv,.txt,.parquet,.arrow,.feather,.ipc,text/csv" required=true/> }.into_any(),
                 )}
-                {ui::field(
-                    "symbol",
-                    "Symbol",
-                    "Under which name trials find it.",
-                    None,
-                    view! { <input type="text" id="symbol" name="symbol" required=true autocapitalize="characters" autocomplete="off" spellcheck="false" maxlength="32"/> }.into_any(),
-                )}
+                {symbol_field("symbol", "")}
             </div>
             <input type="hidden" name="origin" value="user_provided"/>
             <p class="help">"You attest that these are real market data from a source you may use. Rows that cannot be true are set aside with a reason; a series that looks manufactured is refused."</p>
-            <p><button class="button primary">"Import"</button></p>
+            <div class="actions">
+                <button class="button primary" name="step" value="import">"Import"</button>
+                <button class="button" name="step" value="look">"Look at it first"</button>
+            </div>
         </form>
     }
     .into_any()
+}
+
+fn symbol_field(id: &'static str, value: &str) -> AnyView {
+    ui::field(
+        id,
+        "Symbol",
+        "Under which name trials find it.",
+        None,
+        view! { <input type="text" id=id name="symbol" value=value.to_owned() required=true autocapitalize="characters" autocomplete="off" spellcheck="false" maxlength="32"/> }.into_any(),
+    )
+}
+
+/// What was found in a file, with a form to correct it.
+fn looked_view(preview: &FilePreview, symbol: &str, error: Option<&PageError>) -> AnyView {
+    let l = &preview.layout;
+    let problem = error
+        .map(|e| e.detail.clone())
+        .or_else(|| l.problem.clone());
+    let head = match &problem {
+        Some(problem) => view! {
+            <div class="notice bad" role="alert">
+                <h3>"Not imported yet"</h3>
+                <p>{ui::sentence(problem)} " Say below which column holds what, and import it."</p>
+            </div>
+        }
+        .into_any(),
+        None => view! {
+            <div class="notice good">
+                <h3>"This is what was found"</h3>
+                <p>{format!("{} can be read. Correct it below if it was taken wrongly.", format::counted(l.rows, "row", "rows"))}</p>
+            </div>
+        }
+        .into_any(),
+    };
+    let signs = signs(l)
+        .into_iter()
+        .map(|(name, text)| (name, ui::text(text)))
+        .collect();
+    let rows = l
+        .columns
+        .iter()
+        .map(|c| view! {
+            <tr>
+                <th scope="row">{c.name.clone()}</th>
+                <td>{c.field.as_deref().map_or_else(|| "left out".to_owned(), words::title)}</td>
+                <td class="wide figures">{c.first.join(" \u{b7} ")}</td>
+            </tr>
+        })
+        .collect_view()
+        .into_any();
+    view! {
+        {head}
+        {ui::facts(signs)}
+        {ui::table("Columns of the file", "cards", ui::heads(&["Column", "Taken for", "First cells"]), rows)}
+        <h3>"Which column holds what"</h3>
+        {mapping_form(preview, symbol)}
+    }
+    .into_any()
+}
+
+/// Format and signs of a file, in words.
+fn signs(l: &FileLayout) -> Vec<(&'static str, String)> {
+    let mut signs = vec![("Format", l.format.clone())];
+    signs.extend(
+        l.delimiter
+            .as_deref()
+            .map(|d| ("Between cells", words::title(d))),
+    );
+    signs.extend(
+        l.decimal
+            .as_deref()
+            .map(|d| ("Decimal sign", words::title(d))),
+    );
+    signs.extend(l.minutes.map(|m| {
+        let every = format::counted(u64::from(m), "minute", "minutes");
+        ("A bar every", every)
+    }));
+    signs.extend(l.zone.clone().map(|z| ("Times are read in", z)));
+    signs
+}
+
+/// The fields of a bar, in the order of the form.
+const FIELDS: [(&str, &str, &str); 7] = [
+    ("map_date", "date", "Date"),
+    ("map_time", "time", "Time of day"),
+    ("map_open", "open", "Open"),
+    ("map_high", "high", "High"),
+    ("map_low", "low", "Low"),
+    ("map_close", "close", "Close"),
+    ("map_volume", "volume", "Volume"),
+];
+
+/// One choice for each field of a bar, and the signs that cannot always be told.
+fn mapping_form(preview: &FilePreview, symbol: &str) -> AnyView {
+    let l = &preview.layout;
+    let columns = FIELDS
+        .into_iter()
+        .map(|(id, field, title)| {
+            let taken = l.columns.iter().find(|c| c.field.as_deref() == Some(field));
+            let none = if taken.is_some() || field == "date" || field == "close" {
+                "as found"
+            } else {
+                "none"
+            };
+            let mut choices = vec![(String::new(), none.to_owned())];
+            choices.extend(l.columns.iter().map(|c| (c.name.clone(), c.name.clone())));
+            let chosen = taken.map_or("", |c| c.name.as_str());
+            select(id, title, &choices, chosen)
+        })
+        .collect_view();
+    let choices = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+        all.iter()
+            .map(|(v, t)| ((*v).to_owned(), (*t).to_owned()))
+            .collect()
+    };
+    let decimal = choices(&[
+        ("", "as found"),
+        ("point", "point: 1,234.5"),
+        ("comma", "comma: 1.234,5"),
+    ]);
+    let dates = choices(&[
+        ("", "as found"),
+        ("mdy", "month first: 03/25/2004"),
+        ("dmy", "day first: 25/03/2004"),
+    ]);
+    let zone = choices(&[
+        ("", "New York"),
+        ("UTC", "UTC"),
+        ("America/Chicago", "Chicago"),
+        ("Europe/London", "London"),
+        ("Europe/Berlin", "Berlin"),
+    ]);
+    view! {
+        <form method="post" action="/api/v1/datasets" enctype="multipart/form-data" class="form" aria-label="Import of the file that was looked at">
+            <input type="hidden" name="staged" value=preview.staged.clone()/>
+            <input type="hidden" name="origin" value="user_provided"/>
+            <div class="fields">
+                {symbol_field("staged_symbol", symbol)}
+                {columns}
+                {select("map_decimal", "Decimal sign", &decimal, l.decimal.as_deref().unwrap_or(""))}
+                {select("map_dates", "Order of dates", &dates, "")}
+                {select("map_zone", "Time zone of the times of day", &zone, "")}
+            </div>
+            <div class="actions">
+                <button class="button primary" name="step" value="import">"Import"</button>
+                <button class="button" name="step" value="look">"Look again"</button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+fn select(name: &'static str, title: &str, choices: &[(String, String)], chosen: &str) -> AnyView {
+    let options = choices
+        .iter()
+        .map(|(value, text)| {
+            view! { <option value=value.clone() selected=value == chosen>{text.clone()}</option> }
+        })
+        .collect_view();
+    let control = view! { <select id=name name=name>{options}</select> };
+    ui::field(name, title, "", None, control.into_any())
 }
 
 /// What came of an import: the set or the rule that refused it, and what was found either way.
@@ -209,7 +393,7 @@ pub(crate) fn report(q: &QualityReport) -> AnyView {
         <ul class="chips">{counts}</ul>
         {ui::table(
             "Findings of the quality checks",
-            "cards",
+            "plain",
             ui::heads(&["Check", "Weight", "#Row", "Day", "What was found"]),
             q.findings.iter().map(finding).collect_view().into_any(),
         )}

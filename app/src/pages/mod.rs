@@ -9,5 +9,6 @@ pub mod model;
 pub mod models;
 pub mod new_trial;
 pub mod not_found;
+mod sources;
 pub mod trial;
 pub mod trials;

@@ -189,8 +189,8 @@ fn parameters(params: &[ParamSpec]) -> AnyView {
         .collect_view()
         .into_any();
     ui::table(
-        "Parameters",
-        "cards",
+        "Table of parameters",
+        "plain",
         ui::heads(&["Name", "Type", "Default", "Range", "What it does"]),
         rows,
     )
@@ -204,8 +204,8 @@ fn outputs_table(e: &CatalogueEntry) -> AnyView {
         .collect_view()
         .into_any();
     ui::table(
-        "Outputs",
-        "cards",
+        "Table of outputs",
+        "plain",
         ui::heads(&["Name", "Shape and unit"]),
         rows,
     )
@@ -438,7 +438,7 @@ fn ran_view(r: &Ran) -> AnyView {
             <Chart source="".to_owned() frame=Some(d.frame)><div class="drawn" inner_html=d.svg></div></Chart>
         })}
         <h3>"Outputs"</h3>
-        {ui::table("Outputs of the run", "cards", ui::heads(&["Name", "Shape", "Value"]), rows)}
+        {ui::table("Outputs of the run", "plain", ui::heads(&["Name", "Shape", "Value"]), rows)}
         <p class="quiet">
             {format!("Fitted in {}, predicted in {}.", format::milliseconds(r.took.0), format::milliseconds(r.took.1))}
         </p>

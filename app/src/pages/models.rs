@@ -301,12 +301,15 @@ pub(crate) mod tests {
                 EntryKind::Model,
                 &[Task::Regression, Task::Classification],
             ),
-            entry(
-                "random_forest_50",
-                "tree",
-                EntryKind::Preset,
-                &[Task::Regression],
-            ),
+            CatalogueEntry {
+                base: Some("random_forest".into()),
+                ..entry(
+                    "random_forest_50",
+                    "tree",
+                    EntryKind::Preset,
+                    &[Task::Regression],
+                )
+            },
             entry("rsi", "indicator", EntryKind::Indicator, &[Task::Signal]),
         ];
         let search = |q: &str, family: &str, task: &str, kind: &str| {

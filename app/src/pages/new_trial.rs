@@ -444,7 +444,7 @@ fn form(offer: &Choices, pairs: &[(String, String)]) -> AnyView {
                     </div>
                     <fieldset class="field">
                         <legend>"Feature groups"</legend>
-                        <p class="help">"When none is chosen: all of them; for log volatility and range those of volatility, volume and economy."</p>
+                        <p class="help">"When none is chosen: a small set of price, volatility, volume, technical and economic ones; for log volatility and range those of volatility, volume and economy."</p>
                         {at(error, "features")}
                         <div class="choices">
                             {offer.features

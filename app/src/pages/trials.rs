@@ -72,7 +72,7 @@ fn list(page: &Page<TrialSummary>, later: bool) -> AnyView {
         <div id="trials-list" data-refresh=waits(&page.items).then_some("3000")>
         {ui::table(
             "Trials, newest first",
-            "trials cards",
+            "trials",
             ui::heads(&["Trial", "State", "Progress", "Verdict", "#Models", "Made", "Id"]),
             rows,
         )}

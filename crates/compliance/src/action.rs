@@ -64,6 +64,8 @@ pub enum Action {
     RunModel,
     /// Bring in a file through the gate.
     ImportData,
+    /// Fetch data from a vendor through the gate.
+    FetchData,
     /// Make a trial.
     CreateTrial,
     /// Hold a trial.
@@ -78,10 +80,11 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::RunModel,
         Self::ImportData,
+        Self::FetchData,
         Self::CreateTrial,
         Self::PauseTrial,
         Self::ResumeTrial,
@@ -96,6 +99,7 @@ impl Action {
             Self::Read => "read",
             Self::RunModel => "model.run",
             Self::ImportData => "dataset.import",
+            Self::FetchData => "dataset.fetch",
             Self::CreateTrial => "trial.create",
             Self::PauseTrial => "trial.pause",
             Self::ResumeTrial => "trial.resume",
@@ -110,6 +114,7 @@ impl Action {
         match self {
             Self::Read | Self::RunModel | Self::VerifyAudit => ActionLevel::Look,
             Self::ImportData
+            | Self::FetchData
             | Self::CreateTrial
             | Self::PauseTrial
             | Self::ResumeTrial

@@ -119,8 +119,8 @@ pub trait Admissible: Content + Sized {
     /// repaired or filled.
     fn inspect(self) -> Inspection<Self>;
 
-    /// Signs that the content was manufactured; each is a reason to refuse it. The gate asks for
-    /// every content that does not ship with the program.
+    /// Signs that the content was manufactured: those of severity `refuse` keep it out, the others
+    /// are noted beside it. The gate asks for every content that does not ship with the program.
     fn screen(&self) -> Vec<Finding> {
         Vec::new()
     }
@@ -209,12 +209,17 @@ impl Gate {
             arrival.content.screen()
         };
         let Inspection { usable, mut report } = arrival.content.inspect();
-        if let Some(doubt) = doubts.first() {
-            let reason = doubt.reason.clone();
-            for doubt in doubts {
-                *report.counts.entry(doubt.check.clone()).or_default() += 1;
-                report.findings.push(doubt);
-            }
+        let reasons: Vec<String> = doubts
+            .iter()
+            .filter(|d| d.severity == Severity::Refuse)
+            .map(|d| d.reason.clone())
+            .collect();
+        for doubt in doubts {
+            *report.counts.entry(doubt.check.clone()).or_default() += 1;
+            report.findings.push(doubt);
+        }
+        if !reasons.is_empty() {
+            let reason = reasons.join("; and ");
             return Err(refuse(&policy::NO_SYNTHETIC_DATA, reason, Some(report)));
         }
         if let Some(finding) = report

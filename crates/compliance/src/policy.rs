@@ -44,7 +44,7 @@ pub const NO_SYNTHETIC_DATA: Rule = Rule {
     id: "no_synthetic_data",
     title: "No synthetic data",
     demands: "Every figure was recorded by a market or published by an institution. Generated, simulated or invented values are not data, and a user's file that looks manufactured is set aside.",
-    enforced_by: "Models take Verified values only, and only the gate makes them. The gate screens every file that does not ship with the program (weekend bars, repeated blocks) and refuses it in doubt.",
+    enforced_by: "Models take Verified values only, and only the gate makes them. The gate screens every file that does not ship with the program: weekend bars, repeated blocks, and two or more of the statistical signs (no clusters of large moves, no fat tails, smooth or straight paths, volume without memory) refuse it, one sign is noted beside it.",
 };
 
 /// Only the thirteen origins below.
@@ -536,6 +536,7 @@ mod tests {
             Action::Read
             | Action::RunModel
             | Action::ImportData
+            | Action::FetchData
             | Action::CreateTrial
             | Action::PauseTrial
             | Action::ResumeTrial

@@ -93,11 +93,17 @@ impl Bars {
     /// for.
     #[must_use]
     pub fn adjusted(&self, splits: &[Split]) -> Self {
-        let mut bars = self.clone();
         let Some(&last) = self.dates.last() else {
-            return bars;
+            return self.clone();
         };
-        for split in splits.iter().filter(|s| s.date <= last) {
+        let known: Vec<Split> = splits.iter().filter(|s| s.date <= last).copied().collect();
+        self.split_adjusted(&known)
+    }
+
+    /// Adjusted for all of these splits, whenever they are.
+    pub(crate) fn split_adjusted(&self, splits: &[Split]) -> Self {
+        let mut bars = self.clone();
+        for split in splits {
             let before = bars.dates.partition_point(|d| *d < split.date);
             let ratio = split.ratio();
             let prices = [&mut bars.open, &mut bars.high, &mut bars.low];
@@ -110,6 +116,15 @@ impl Bars {
             }
         }
         bars
+    }
+
+    /// Multiplies the prices of the first `rows` days.
+    pub(crate) fn scale_prices(&mut self, rows: usize, factor: f64) {
+        let prices = [&mut self.open, &mut self.high, &mut self.low];
+        for column in prices.into_iter().flatten() {
+            column[..rows].iter_mut().for_each(|p| *p *= factor);
+        }
+        self.close[..rows].iter_mut().for_each(|p| *p *= factor);
     }
 
     /// The bars one by one, for charts; a figure that is not finite is absent.

@@ -5,6 +5,7 @@
 //! Stocks are stored as traded and read adjusted for the splits of their span, as of the last day;
 //! dividends are not adjusted for.
 
+use crate::actions::{Actions, Adjustment};
 use crate::bars::{Bars, Split};
 use crate::error::DataError;
 use crate::frame;
@@ -130,6 +131,24 @@ pub fn bars(symbol: &str) -> Result<Arrival<Bars>, DataError> {
     let (info, bytes) = find(symbol, "bundled symbol", |k| k != DatasetKind::Series)?;
     let bars = frame::read_bars(bytes, info.id, info.file)?.adjusted(info.splits);
     Ok(arrival(info, bars))
+}
+
+/// The bundled bars or closes of a symbol as they stood at the end of a day, ready for the gate.
+///
+/// # Errors
+/// Those of [`bars`] and of [`Bars::as_of`].
+pub fn bars_as_of(
+    symbol: &str,
+    day: NaiveDate,
+    adjustment: Adjustment,
+) -> Result<Arrival<Bars>, DataError> {
+    let (info, bytes) = find(symbol, "bundled symbol", |k| k != DatasetKind::Series)?;
+    let actions = Actions {
+        splits: info.splits.to_vec(),
+        dividends: Vec::new(),
+    };
+    let raw = frame::read_bars(bytes, info.id, info.file)?;
+    Ok(arrival(info, raw.as_of(day, &actions, adjustment)?))
 }
 
 /// A bundled series, ready for the gate.
@@ -267,6 +286,25 @@ mod tests {
                 .iter()
                 .all(|i| i.kind != DatasetKind::Bars || !i.notes().is_empty())
         );
+    }
+
+    /// As of its last day a set is what it is; as of an earlier one, prices are those of that day:
+    /// Apple closed at 44.86 dollars on 2005-02-25 and split 2 for 1 on the Monday after.
+    #[test]
+    fn as_of_a_day_later_splits_are_not_known() {
+        let apple = bars("AAPL").unwrap().content;
+        let last = *apple.dates.last().unwrap();
+        let now = bars_as_of("AAPL", last, Adjustment::Splits).unwrap();
+        assert_eq!(now.content, apple);
+        let (friday, monday) = (day(2005, 2, 25), day(2005, 2, 28));
+        let close = |as_of, adjustment| {
+            let bars = bars_as_of("AAPL", as_of, adjustment).unwrap().content;
+            let at = bars.dates.iter().position(|d| *d == friday).unwrap();
+            (bars.close[at], bars.len() - at - 1)
+        };
+        assert_eq!(close(friday, Adjustment::Splits), (88.99, 0));
+        assert_eq!(close(monday, Adjustment::Splits), (88.99 / 2.0, 1));
+        assert_eq!(close(monday, Adjustment::Raw), (88.99, 1));
     }
 
     #[test]

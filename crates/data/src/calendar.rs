@@ -3,8 +3,18 @@
 //! By the exchange's rules: a holiday on a Sunday is kept on the Monday, one on a Saturday on the
 //! Friday (except New Year's Day, which is then not kept), and the days on which the exchange
 //! stayed closed for a mourning, an attack or a storm. Half days count as trading days.
+//!
+//! A session lasts from 9:30 to 16:00 on the clocks of New York, summer time included. It ends at
+//! 13:00 (before 1993 at 14:00) on the day after Thanksgiving and on Christmas Eve, and at 13:00 on
+//! the day before Independence Day, or until 2012 on the Friday after it. Days cut short by snow, a
+//! computer fault or the trading halts of October 1997 are in a table; openings delayed by less
+//! than a quarter of an hour (minutes of silence) are not.
+//!
+//! Source: the exchange's "Holidays and Trading Hours" and its list of special closings; compared
+//! day by day with pandas_market_calendars 5.5.0 (10,322 sessions from 1990 to 2030).
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone as _, Utc, Weekday};
+use chrono_tz::America::New_York;
 
 /// First year that the calendar knows.
 pub const FIRST_YEAR: i32 = 1990;
@@ -26,6 +36,102 @@ const SPECIAL: [(i32, u32, u32, &str); 11] = [
     (2025, 1, 9, "mourning for President Carter"),
 ];
 
+/// Days of other hours than the rules give: (year, month, day, open, close, why), times as hour and
+/// minute in New York.
+const IRREGULAR: [(i32, u32, u32, (u32, u32), (u32, u32), &str); 7] = [
+    (1994, 2, 11, (9, 30), (14, 30), "snow"),
+    (1995, 12, 18, (10, 30), (16, 0), "computer fault"),
+    (1996, 1, 8, (11, 0), (14, 0), "snow"),
+    (1997, 10, 27, (9, 30), (15, 30), "trading halts"),
+    (1997, 12, 26, (9, 30), (13, 0), "day after Christmas"),
+    (2002, 9, 11, (12, 0), (16, 0), "remembrance of 11 September"),
+    (2003, 12, 26, (9, 30), (13, 0), "day after Christmas"),
+];
+
+/// One trading day with its hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// The day in New York.
+    pub date: NaiveDate,
+    /// When trading begins.
+    pub open: DateTime<Utc>,
+    /// When it ends.
+    pub close: DateTime<Utc>,
+    /// Why it is shorter than from 9:30 to 16:00; `None` for a full day.
+    pub short: Option<&'static str>,
+}
+
+impl Session {
+    /// How long it lasts, in minutes: 390 on a full day.
+    #[must_use]
+    pub fn minutes(&self) -> i64 {
+        (self.close - self.open).num_minutes()
+    }
+}
+
+/// The session of a day; `None` when the exchange is closed. Outside 1990 to 2030 every weekday has
+/// a full one.
+#[must_use]
+pub fn session(date: NaiveDate) -> Option<Session> {
+    if !is_trading_day(date) {
+        return None;
+    }
+    let (open, close, short) = hours(date);
+    let at = |(hour, minute): (u32, u32)| {
+        let time = NaiveTime::from_hms_opt(hour, minute, 0)?;
+        // Clocks change at two in the morning of a Sunday: these hours exist once.
+        let local = New_York
+            .from_local_datetime(&date.and_time(time))
+            .single()?;
+        Some(local.with_timezone(&Utc))
+    };
+    Some(Session {
+        date,
+        open: at(open)?,
+        close: at(close)?,
+        short,
+    })
+}
+
+/// The sessions from `first` to `last`, both inclusive, ascending.
+#[must_use]
+pub fn sessions(first: NaiveDate, last: NaiveDate) -> Vec<Session> {
+    first
+        .iter_days()
+        .take_while(|d| *d <= last)
+        .filter_map(session)
+        .collect()
+}
+
+/// Opening and closing of a trading day as hour and minute in New York, and why it is short.
+fn hours(date: NaiveDate) -> ((u32, u32), (u32, u32), Option<&'static str>) {
+    const OPEN: (u32, u32) = (9, 30);
+    const CLOSE: (u32, u32) = (16, 0);
+    let (year, month, day, weekday) = (date.year(), date.month(), date.day(), date.weekday());
+    if let Some((_, _, _, open, close, why)) = IRREGULAR
+        .iter()
+        .find(|(y, m, d, ..)| (year, month, day) == (*y, *m, *d))
+    {
+        return (*open, *close, Some(why));
+    }
+    let early = if year < 1993 { (14, 0) } else { (13, 0) };
+    let short = match (month, day) {
+        _ if !covers(date) => None,
+        (11, _) if year >= 1992 && weekday == Weekday::Fri && (23..=29).contains(&day) => {
+            Some("day after Thanksgiving")
+        }
+        (12, 24) => Some("Christmas Eve"),
+        (7, 3) if year >= 1995 && weekday != Weekday::Fri => {
+            (weekday != Weekday::Wed || year >= 2013).then_some("day before Independence Day")
+        }
+        (7, 5) if (1995..=2012).contains(&year) && weekday == Weekday::Fri => {
+            Some("day after Independence Day")
+        }
+        _ => None,
+    };
+    (OPEN, if short.is_some() { early } else { CLOSE }, short)
+}
+
 /// Whether the calendar knows the year of this day.
 #[must_use]
 pub fn covers(date: NaiveDate) -> bool {
@@ -37,6 +143,13 @@ pub fn covers(date: NaiveDate) -> bool {
 #[must_use]
 pub fn is_trading_day(date: NaiveDate) -> bool {
     closed_because(date).is_none()
+}
+
+/// Whether the exchange had announced to be open on this day: unlike [`is_trading_day`] also true on
+/// days on which it stayed closed unforeseen, so that nothing is known before it happened.
+#[must_use]
+pub fn is_scheduled(date: NaiveDate) -> bool {
+    !is_weekend(date) && (!covers(date) || holiday(date).is_none())
 }
 
 /// Why the exchange is closed on this day; `None` when it is open.
@@ -222,6 +335,7 @@ mod tests {
             Some("attacks of 11 September")
         );
         assert!(is_trading_day(day(2001, 9, 17)));
+        assert!(is_scheduled(day(2001, 9, 11)) && !is_scheduled(day(2001, 9, 3)));
         assert_eq!(closed_because(day(2012, 10, 30)), Some("hurricane Sandy"));
         assert_eq!(
             closed_because(day(1994, 4, 27)),
@@ -255,5 +369,72 @@ mod tests {
                 "{year}"
             );
         }
+    }
+
+    /// Every session from 1990 to 2030 in pandas_market_calendars 5.5.0 (calendar NYSE): how many
+    /// there are, and which end early. Its openings delayed by one to three minutes and the stop at
+    /// 15:56 on 2005-06-01 are below the quarter of an hour that counts here.
+    #[test]
+    fn sessions_of_the_reference() {
+        let all = sessions(day(1990, 1, 1), day(2030, 12, 31));
+        assert_eq!(all.len(), 10_322);
+        let local = |t: DateTime<Utc>| t.with_timezone(&New_York).format("%H:%M").to_string();
+        let ending = |close: &str| -> Vec<String> {
+            all.iter()
+                .filter(|s| local(s.close) == close && local(s.open) == "09:30")
+                .map(|s| s.date.format("%y%m%d").to_string())
+                .collect()
+        };
+        assert_eq!(ending("14:00"), ["901224", "911224", "921127", "921224"]);
+        let at_one = "931126 941125 950703 951124 960705 961129 961224 970703 971128 971224 971226 \
+                      981127 981224 991126 000703 001124 010703 011123 011224 020705 021129 021224 \
+                      030703 031128 031224 031226 041126 051125 060703 061124 070703 071123 071224 \
+                      080703 081128 081224 091127 091224 101126 111125 120703 121123 121224 130703 \
+                      131129 131224 140703 141128 141224 151127 151224 161125 170703 171124 180703 \
+                      181123 181224 190703 191129 191224 201127 201224 211126 221125 230703 231124 \
+                      240703 241129 241224 250703 251128 251224 261127 261224 271126 280703 281124 \
+                      290703 291123 291224 300703 301129 301224";
+        assert_eq!(ending("13:00").join(" "), at_one);
+        let others: Vec<(String, String, String)> = all
+            .iter()
+            .filter(|s| local(s.open) != "09:30" || ["14:30", "15:30"].contains(&&*local(s.close)))
+            .map(|s| (s.date.to_string(), local(s.open), local(s.close)))
+            .collect();
+        let expected = [
+            ("1994-02-11", "09:30", "14:30"),
+            ("1995-12-18", "10:30", "16:00"),
+            ("1996-01-08", "11:00", "14:00"),
+            ("1997-10-27", "09:30", "15:30"),
+            ("2002-09-11", "12:00", "16:00"),
+        ];
+        let expected = expected.map(|(d, o, c)| (d.to_owned(), o.to_owned(), c.to_owned()));
+        assert_eq!(others, expected);
+        assert!(
+            all.iter()
+                .all(|s| s.short.is_some() == (s.minutes() != 390))
+        );
+    }
+
+    /// Clocks in New York: five hours behind UTC in winter, four in summer. Summer began on the
+    /// first Sunday of April until 2006 and begins on the second of March since 2007.
+    #[test]
+    fn hours_follow_the_clocks_of_new_york() {
+        let utc = |y, m, d| {
+            session(day(y, m, d))
+                .unwrap()
+                .open
+                .format("%H:%M")
+                .to_string()
+        };
+        assert_eq!(utc(2004, 1, 2), "14:30");
+        assert_eq!(utc(2006, 3, 13), "14:30");
+        assert_eq!(utc(2006, 4, 3), "13:30");
+        assert_eq!(utc(2007, 3, 9), "14:30");
+        assert_eq!(utc(2007, 3, 12), "13:30");
+        assert_eq!(utc(2007, 11, 2), "13:30");
+        assert_eq!(utc(2007, 11, 5), "14:30");
+        assert_eq!(session(day(2024, 7, 3)).unwrap().minutes(), 210);
+        assert_eq!(session(day(2024, 7, 4)), None);
+        assert_eq!(session(day(1989, 12, 22)).unwrap().minutes(), 390);
     }
 }

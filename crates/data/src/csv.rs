@@ -1,82 +1,34 @@
 //! Users' CSV files: bars for a data set, tables for `mltrainer run`.
 //!
-//! UTF-8 with or without a byte-order mark; comma, semicolon or tab, told from the heading; cells in
-//! double quotes with `""` for a quote; lines end with LF, CRLF or CR; blank lines at the end are
-//! ignored. Rows are counted from 1 without the heading.
+//! UTF-8 with or without a byte-order mark; comma, semicolon, tab or bar, told from the heading;
+//! cells in double quotes with `""` for a quote; lines end with LF, CRLF or CR; blank lines at the
+//! end are ignored. Rows are counted from 1 without the heading.
 //!
 //! Dates: `YYYY-MM-DD`, `YYYY/MM/DD`, `YYYYMMDD`, `DD.MM.YYYY`, and `MM/DD/YYYY` or `DD/MM/YYYY`
-//! when some day above 12 tells which; a time of day behind the date is cut off. Numbers: a decimal
-//! point; for bars also `$` in front and thousands (`1,234.5`, `1,234,567`) where they cannot be
-//! taken for decimals.
+//! when some day above 12 tells which. Numbers of a table: a decimal point and nothing else; those
+//! of bars as [`import`](crate::import) reads them.
 
-use crate::bars::{Bars, UNREADABLE_DATE, symbol};
+use crate::bars::Bars;
 use crate::error::DataError;
+use crate::import::{self, ADJUSTED, Content, Field, Mapping, find_column};
 use crate::table::Table;
-use chrono::{Datelike, NaiveDate};
+use crate::text::{Day, Sheet, is_blank, moment, plain_number, shown};
+use std::borrow::Cow;
 
-/// The cells of a file.
-struct Sheet {
-    heading: Vec<String>,
-    rows: Vec<Vec<String>>,
-}
-
-/// Reads a file of daily bars. The heading names, in any case and order, `date` (or `timestamp`,
-/// `datetime`, `time`, `day`), `close` (or `c`, `last`, `close/last`, `price`, `adj close`) and, where
-/// there are, `open`, `high`, `low` and `volume` (or `o`, `h`, `l`, `v`, `vol`); other columns are left out. A row with a
-/// cell that cannot be read stays in, marked, and is set aside by the gate with its reason.
+/// Reads a file of daily bars, of any format that [`import`] knows, as it stands.
 ///
 /// # Errors
-/// [`DataError`]: not text, empty, no date or close in the heading, one column named twice, dates that can be
-/// read in two ways, a symbol that cannot be one.
+/// Those of [`import::read`], and [`DataError::Heading`] for a file with several rows a day.
 pub fn read_bars(bytes: &[u8], name: &str) -> Result<Bars, DataError> {
-    let symbol = symbol(name)?;
-    let sheet = sheet(bytes)?;
-    let find = |names: &[&str]| find_column(&sheet.heading, names);
-    let lacks = |what: &str| DataError::Heading {
-        reason: format!(
-            "there is no column \"{what}\"; the heading has {}",
-            sheet.heading.join(", ")
-        ),
-    };
-    let date = find(DATE)?.or_else(|| unnamed_dates(&sheet));
-    let date = date.ok_or_else(|| lacks("date"))?;
-    let close = find(CLOSE)?;
-    let close = match close {
-        Some(at) => at,
-        None => find(ADJUSTED)?.ok_or_else(|| lacks("close"))?,
-    };
-    let whole = |row: &Vec<String>| row.len() == sheet.heading.len();
-    let texts: Vec<&str> = sheet
-        .rows
-        .iter()
-        .map(|row| if whole(row) { row[date].as_str() } else { "" })
-        .collect();
-    let dates = read_dates(&sheet.heading[date], &texts)?;
-    let column = |at: usize| -> Vec<f64> {
-        sheet
-            .rows
-            .iter()
-            .map(|row| {
-                if whole(row) {
-                    money(&row[at])
-                } else {
-                    f64::NAN
-                }
-            })
-            .collect()
-    };
-    Ok(Bars {
-        symbol,
-        dates: dates
-            .into_iter()
-            .map(|d| d.unwrap_or(UNREADABLE_DATE))
-            .collect(),
-        open: find(OPEN)?.map(column),
-        high: find(HIGH)?.map(column),
-        low: find(LOW)?.map(column),
-        close: column(close),
-        volume: find(VOLUME)?.map(column),
-    })
+    match import::read(bytes, name, &Mapping::default())? {
+        Content::Daily(bars) => Ok(bars),
+        Content::Intraday(bars) => Err(DataError::Heading {
+            reason: format!(
+                "the file holds a bar every {} minutes; daily bars are needed here",
+                bars.minutes
+            ),
+        }),
+    }
 }
 
 /// Reads a table: every column but `date` (or `timestamp`, `datetime`) is numeric and complete.
@@ -85,10 +37,15 @@ pub fn read_bars(bytes: &[u8], name: &str) -> Result<Bars, DataError> {
 /// [`DataError`]: not text, empty, a column without a name or named twice, no numeric column, a row of the wrong
 /// width, and for the first cell that is empty, text, NaN or infinite its column and row.
 pub fn read_table(bytes: &[u8]) -> Result<Table, DataError> {
-    let sheet = sheet(bytes)?;
-    let date = find_column(&sheet.heading, &DATE[..3])?.or_else(|| unnamed_dates(&sheet));
+    let sheet = Sheet::new(bytes, None)?;
+    let heading = &sheet.heading;
+    let date = find_column(heading, &Field::Date.names()[..3])?;
+    let date = match date {
+        None => unnamed_dates(&sheet)?,
+        found => found,
+    };
     let mut names: Vec<String> = Vec::new();
-    for (at, name) in sheet.heading.iter().enumerate() {
+    for (at, name) in heading.iter().enumerate() {
         if Some(at) == date {
             continue;
         }
@@ -109,32 +66,45 @@ pub fn read_table(bytes: &[u8]) -> Result<Table, DataError> {
             reason: "there is no numeric column; at least one is needed".to_owned(),
         });
     }
-    let mut columns = vec![Vec::with_capacity(sheet.rows.len()); names.len()];
-    let mut dates = date.map(|_| Vec::with_capacity(sheet.rows.len()));
-    for (at, row) in sheet.rows.iter().enumerate() {
-        if row.len() != sheet.heading.len() {
+    let mut columns = vec![Vec::with_capacity(sheet.about()); names.len()];
+    let mut dates = date.map(|_| Vec::with_capacity(sheet.about()));
+    let mut take = |row: usize, cells: &[Cow<'_, str>]| {
+        if cells.len() != heading.len() {
             return Err(DataError::Width {
-                row: at + 1,
-                found: row.len(),
-                expected: sheet.heading.len(),
+                row,
+                found: cells.len(),
+                expected: heading.len(),
             });
         }
-        let mut next = 0;
-        for (k, cell) in row.iter().enumerate() {
+        let mut columns = columns.iter_mut();
+        for (k, cell) in cells.iter().enumerate() {
             if Some(k) == date {
                 if let Some(dates) = &mut dates {
-                    dates.push(cell.clone());
+                    dates.push(cell.to_string());
                 }
-                continue;
+            } else if let Some(column) = columns.next() {
+                column.push(number(cell).map_err(|reason| DataError::Cell {
+                    column: heading[k].clone(),
+                    row,
+                    reason,
+                })?);
             }
-            let value = number(cell).map_err(|reason| DataError::Cell {
-                column: sheet.heading[k].clone(),
-                row: at + 1,
-                reason,
-            })?;
-            columns[next].push(value);
-            next += 1;
         }
+        Ok(())
+    };
+    let (mut rows, mut cells) = (sheet.rows(), Vec::with_capacity(heading.len()));
+    let (mut row, mut blank) = (0, None);
+    while rows.next(&mut cells)? {
+        row += 1;
+        if is_blank(&cells) {
+            // Blank rows are faults only when something follows them.
+            blank.get_or_insert_with(|| (row, cells.clone()));
+            continue;
+        }
+        if let Some((row, cells)) = blank.take() {
+            take(row, &cells)?;
+        }
+        take(row, &cells)?;
     }
     Ok(Table {
         dates,
@@ -152,12 +122,12 @@ pub fn read_table(bytes: &[u8]) -> Result<Table, DataError> {
 pub fn bars_for_run(bytes: &[u8]) -> Result<Table, DataError> {
     let mut table = read_table(bytes)?;
     for (name, synonyms) in [
-        ("open", OPEN),
-        ("high", HIGH),
-        ("low", LOW),
-        ("close", CLOSE),
+        ("open", Field::Open.names()),
+        ("high", Field::High.names()),
+        ("low", Field::Low.names()),
+        ("close", Field::Close.names()),
         ("close", ADJUSTED),
-        ("volume", VOLUME),
+        ("volume", Field::Volume.names()),
     ] {
         if !table.names.iter().any(|n| n == name)
             && let Some(at) = find_column(&table.names, synonyms)?
@@ -176,283 +146,37 @@ pub fn bars_for_run(bytes: &[u8]) -> Result<Table, DataError> {
     Ok(table)
 }
 
-// Names of columns as they stand in files; the earlier one wins.
-const DATE: &[&str] = &["date", "timestamp", "datetime", "time", "day"];
-const OPEN: &[&str] = &["open", "o"];
-const HIGH: &[&str] = &["high", "h"];
-const LOW: &[&str] = &["low", "l"];
-const CLOSE: &[&str] = &["close", "c", "last", "close/last", "price"];
-const ADJUSTED: &[&str] = &["adj close", "adjusted close", "adjclose"];
-const VOLUME: &[&str] = &["volume", "vol", "v"];
-
-/// The column with the first of these names that occurs.
-fn find_column(heading: &[String], names: &[&str]) -> Result<Option<usize>, DataError> {
-    let plain = |name: &String| {
-        name.to_lowercase()
-            .replace(['_', '.', '-'], " ")
-            .trim()
-            .to_owned()
-    };
-    for wanted in names {
-        let mut found = heading
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| plain(name) == *wanted);
-        if let Some((at, name)) = found.next() {
-            return match found.next() {
-                None => Ok(Some(at)),
-                Some((_, other)) => Err(DataError::Heading {
-                    reason: format!(
-                        "\"{name}\" and \"{other}\" both name the {wanted}; take one out"
-                    ),
-                }),
-            };
-        }
-    }
-    Ok(None)
-}
-
 /// The first column, when it has no name and its first cell is a date (an index written by pandas).
-fn unnamed_dates(sheet: &Sheet) -> Option<usize> {
-    let first = sheet.rows.first()?.first()?;
-    let dated = matches!(date_parts(first), Some(Parts::Known(_)));
-    (sheet.heading.first()?.is_empty() && dated).then_some(0)
+fn unnamed_dates(sheet: &Sheet<'_>) -> Result<Option<usize>, DataError> {
+    let mut cells = Vec::new();
+    sheet.rows().next(&mut cells)?;
+    let dated = cells
+        .first()
+        .is_some_and(|c| matches!(moment(c).day, Day::Known(_)));
+    let unnamed = sheet.heading.first().is_some_and(String::is_empty);
+    Ok((unnamed && dated).then_some(0))
 }
 
 fn number(cell: &str) -> Result<f64, String> {
     if cell.is_empty() {
         return Err("the cell is empty; every row needs a number".to_owned());
     }
-    match cell.parse::<f64>() {
-        Ok(x) if x.is_finite() => Ok(x),
-        Err(_) if matches!(date_parts(cell), Some(Parts::Known(_))) => Err(format!(
+    match plain_number(cell) {
+        Some(x) => Ok(x),
+        None if matches!(moment(cell).day, Day::Known(_)) => Err(format!(
             "\"{}\" is a date, not a number; the column of dates must be named \"date\"",
             shown(cell)
         )),
-        _ => Err(format!("\"{}\" is not a finite number", shown(cell))),
+        None => Err(format!("\"{}\" is not a finite number", shown(cell))),
     }
-}
-
-/// A cell in a message: its first 40 characters.
-fn shown(cell: &str) -> String {
-    cell.chars().take(40).collect()
-}
-
-/// A price or volume; NaN when it cannot be read without doubt.
-fn money(cell: &str) -> f64 {
-    let cell = cell.strip_prefix('$').unwrap_or(cell);
-    let (whole, fraction) = match cell.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (cell, None),
-    };
-    let groups: Vec<&str> = whole.split(',').collect();
-    let thousands = groups.len() > 1
-        && (groups.len() > 2 || fraction.is_some())
-        && (1..=3).contains(&groups[0].len())
-        && groups[1..].iter().all(|g| g.len() == 3);
-    if thousands {
-        number(&cell.replace(',', "")).unwrap_or(f64::NAN)
-    } else {
-        number(cell).unwrap_or(f64::NAN)
-    }
-}
-
-enum Parts {
-    /// A date that can be read in one way.
-    Known(NaiveDate),
-    /// Month and day, or day and month, and the year.
-    Either(u32, u32, i32),
-}
-
-fn date_parts(cell: &str) -> Option<Parts> {
-    // Behind the date a time of day may stand.
-    let end = cell.find(['T', ' ']).unwrap_or(cell.len());
-    let time = cell[end..].trim_start_matches(['T', ' ']);
-    let is_time = time.contains(':') && time.starts_with(|c: char| c.is_ascii_digit());
-    if !time.is_empty() && !is_time {
-        return None;
-    }
-    let text = &cell[..end];
-    let known = |y: &str, m: &str, d: &str| {
-        let date = NaiveDate::from_ymd_opt(y.parse().ok()?, m.parse().ok()?, d.parse().ok()?)?;
-        (1800..2200)
-            .contains(&date.year())
-            .then_some(Parts::Known(date))
-    };
-    if !text
-        .chars()
-        .all(|c| c.is_ascii_digit() || "-/.".contains(c))
-    {
-        return None;
-    }
-    let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
-    match parts.as_slice() {
-        [all] if all.len() == 8 => known(&all[..4], &all[4..6], &all[6..]),
-        [y, m, d] if y.len() == 4 => known(y, m, d),
-        [d, m, y] if y.len() == 4 && text.contains('.') => known(y, m, d),
-        [a, b, y] if y.len() == 4 => Some(Parts::Either(
-            a.parse().ok()?,
-            b.parse().ok()?,
-            y.parse().ok()?,
-        )),
-        _ => None,
-    }
-}
-
-/// The dates of a column; `None` for a cell that is none.
-fn read_dates(column: &str, cells: &[&str]) -> Result<Vec<Option<NaiveDate>>, DataError> {
-    let parts: Vec<Option<Parts>> = cells.iter().map(|c| date_parts(c)).collect();
-    // The first row (from 0) that can only be month/day, and the first that can only be day/month.
-    let only = |month_first: bool| {
-        parts.iter().position(|p| match p {
-            Some(Parts::Either(a, b, _)) => {
-                let (month, day) = if month_first { (a, b) } else { (b, a) };
-                (1..=12).contains(month) && (13..=31).contains(day)
-            }
-            _ => false,
-        })
-    };
-    let month_first = match (only(true), only(false)) {
-        (Some(m), Some(d)) => {
-            return Err(DataError::Cell {
-                column: column.to_owned(),
-                row: m.max(d) + 1,
-                reason: format!(
-                    "\"{}\" is month/day and \"{}\" is day/month; write all dates as YYYY-MM-DD",
-                    shown(cells[m]),
-                    shown(cells[d])
-                ),
-            });
-        }
-        (Some(_), None) => true,
-        (None, Some(_)) => false,
-        (None, None) => match parts
-            .iter()
-            .position(|p| matches!(p, Some(Parts::Either(..))))
-        {
-            Some(at) => {
-                return Err(DataError::AmbiguousDates {
-                    column: column.to_owned(),
-                    example: shown(cells[at]),
-                });
-            }
-            None => true,
-        },
-    };
-    let read = |p: &Option<Parts>| match p {
-        Some(Parts::Known(date)) => Some(*date),
-        Some(Parts::Either(a, b, year)) => {
-            let (month, day) = if month_first { (a, b) } else { (b, a) };
-            NaiveDate::from_ymd_opt(*year, *month, *day)
-                .filter(|d| (1800..2200).contains(&d.year()))
-        }
-        None => None,
-    };
-    Ok(parts.iter().map(read).collect())
-}
-
-/// Cuts a file into cells.
-fn sheet(bytes: &[u8]) -> Result<Sheet, DataError> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|e| DataError::NotText {
-        offset: e.valid_up_to(),
-    })?;
-    if let Some(offset) = text.find('\0') {
-        return Err(DataError::NotText { offset });
-    }
-    let delimiter = delimiter(text);
-    let mut rows = records(text, delimiter)?;
-    while rows.last().is_some_and(|r| r.iter().all(String::is_empty)) {
-        rows.pop();
-    }
-    if rows.len() < 2 {
-        return Err(DataError::Empty);
-    }
-    let heading = rows.remove(0);
-    Ok(Sheet { heading, rows })
-}
-
-/// The separator that occurs most often in the heading, outside quotes; the comma when none does.
-fn delimiter(text: &str) -> char {
-    let mut counts = [(',', 0_usize), (';', 0), ('\t', 0)];
-    let mut quoted = false;
-    for c in text.trim_start_matches(['\r', '\n']).chars() {
-        match c {
-            '"' => quoted = !quoted,
-            '\n' | '\r' if !quoted => break,
-            _ if !quoted => {
-                if let Some((_, n)) = counts.iter_mut().find(|(d, _)| *d == c) {
-                    *n += 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut best = counts[0];
-    for other in &counts[1..] {
-        if other.1 > best.1 {
-            best = *other;
-        }
-    }
-    best.0
-}
-
-/// Records of trimmed cells, the heading first; blank lines before the heading are skipped.
-fn records(text: &str, delimiter: char) -> Result<Vec<Vec<String>>, DataError> {
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut row: Vec<String> = Vec::new();
-    let mut cell = String::new();
-    // A cell in quotes keeps its blanks, others are trimmed.
-    let mut was_quoted = false;
-    let mut chars = text.trim_start_matches(['\r', '\n']).chars().peekable();
-    let take = |cell: &mut String, was_quoted: &mut bool| {
-        let done = std::mem::take(cell);
-        if std::mem::take(was_quoted) {
-            done
-        } else {
-            done.trim().to_owned()
-        }
-    };
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if !was_quoted && cell.trim().is_empty() => {
-                cell.clear();
-                was_quoted = true;
-                loop {
-                    match chars.next() {
-                        Some('"') if chars.peek() == Some(&'"') => {
-                            chars.next();
-                            cell.push('"');
-                        }
-                        Some('"') => break,
-                        Some(inside) => cell.push(inside),
-                        None => return Err(DataError::OpenQuote { row: rows.len() }),
-                    }
-                }
-            }
-            c if c == delimiter => row.push(take(&mut cell, &mut was_quoted)),
-            '\n' | '\r' => {
-                if c == '\r' && chars.peek() == Some(&'\n') {
-                    chars.next();
-                }
-                row.push(take(&mut cell, &mut was_quoted));
-                rows.push(std::mem::take(&mut row));
-            }
-            // Blanks between a closing quote and the separator.
-            ' ' if was_quoted => {}
-            c => cell.push(c),
-        }
-    }
-    if !row.is_empty() || !cell.trim().is_empty() || was_quoted {
-        row.push(take(&mut cell, &mut was_quoted));
-        rows.push(row);
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bars::UNREADABLE_DATE;
+    use crate::text::{Rows, days, money};
+    use chrono::NaiveDate;
     use proptest::prelude::*;
 
     fn day(y: i32, m: u32, d: u32) -> NaiveDate {
@@ -518,7 +242,10 @@ mod tests {
 
     #[test]
     fn dates_are_read_in_one_way_or_not_at_all() {
-        let dates = |cells: &[&str]| read_dates("date", cells);
+        let dates = |cells: &[&str]| {
+            let moments: Vec<_> = cells.iter().map(|c| moment(c)).collect();
+            days("date", &moments, None, |row| cells[row].to_owned())
+        };
         assert_eq!(
             dates(&["03/04/2004", "03/25/2004"]),
             Ok(vec![Some(day(2004, 3, 4)), Some(day(2004, 3, 25))])
@@ -564,7 +291,7 @@ mod tests {
             ("1e3", 1000.0),
             ("-2", -2.0),
         ] {
-            assert_eq!(money(cell), value, "{cell}");
+            assert_eq!(money(cell, false), value, "{cell}");
         }
         for cell in [
             "1,234",
@@ -577,7 +304,7 @@ mod tests {
             "1.234.567,8",
             ",123.4",
         ] {
-            assert!(money(cell).is_nan(), "{cell}");
+            assert!(money(cell, false).is_nan(), "{cell}");
         }
     }
 
@@ -586,11 +313,11 @@ mod tests {
         let reason = |text: &str| bars(text).unwrap_err().to_string();
         assert_eq!(
             reason("day,open\n2004-01-02,1\n"),
-            "heading: there is no column \"close\"; the heading has day, open"
+            "heading: there is no column \"close\"; the heading has day, open; say which it is with close=NAME"
         );
         assert_eq!(
-            reason("when,close\n2004-01-02,1\n"),
-            "heading: there is no column \"date\"; the heading has when, close"
+            reason("when,close\nnoon,1\n"),
+            "heading: there is no column \"date\"; the heading has when, close; say which it is with date=NAME"
         );
         assert!(reason("date,close,Close\n2004-01-02,1,2\n").contains("both name the close"));
         assert_eq!(bars(""), Err(DataError::Empty));
@@ -607,7 +334,7 @@ mod tests {
         );
         assert!(matches!(
             read_bars(b"PAR1\0\0", "X"),
-            Err(DataError::NotText { .. })
+            Err(DataError::Format { format: "Parquet" })
         ));
     }
 
@@ -670,7 +397,10 @@ mod tests {
         fn quoted_cells_survive(cells in prop::collection::vec("[ -~\n\r;,\t\"é]{0,12}", 1..5)) {
             let quoted: Vec<String> = cells.iter().map(|c| format!("\"{}\"", c.replace('"', "\"\""))).collect();
             let text = format!("{}\n", quoted.join(","));
-            prop_assert_eq!(records(&text, ',').unwrap(), vec![cells]);
+            let (mut rows, mut found) = (Rows::new(&text, b','), Vec::new());
+            prop_assert!(rows.next(&mut found).unwrap());
+            prop_assert_eq!(found, cells);
+            prop_assert!(!rows.next(&mut Vec::new()).unwrap());
         }
 
         /// Any bytes give an answer or an error, never a panic, and rows of bars stay rows.

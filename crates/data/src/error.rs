@@ -48,13 +48,40 @@ pub enum DataError {
     },
     /// Every date can be read in two ways.
     #[error(
-        "column \"{column}\": every date can be read as month/day and as day/month (first: \"{example}\"); write dates as YYYY-MM-DD"
+        "column \"{column}\": every date can be read as month/day and as day/month (first: \"{example}\"); write dates as YYYY-MM-DD, or say which it is with dates=mdy or dates=dmy"
     )]
     AmbiguousDates {
         /// Name of the column.
         column: String,
         /// The first date.
         example: String,
+    },
+    /// What the user said of a file's columns cannot be.
+    #[error("mapping \"{given}\": {reason}")]
+    Mapping {
+        /// The part of the mapping.
+        given: String,
+        /// What is wrong and what may be said.
+        reason: String,
+    },
+    /// A Parquet or Arrow file that cannot be read. The readers' own words are about the inside of
+    /// files and of this program; a person is told what to do.
+    #[error(
+        "the {format} file cannot be read: it is cut off, damaged, or holds what is not known here; write it again or save it as CSV"
+    )]
+    Format {
+        /// `Parquet` or `Arrow`.
+        format: &'static str,
+    },
+    /// A compressed file that would fill the memory.
+    #[error(
+        "the {format} file has more than {most} rows; cut it into spans and import them one by one"
+    )]
+    TooLong {
+        /// `Parquet` or `Arrow`.
+        format: &'static str,
+        /// Rows that are read at most.
+        most: usize,
     },
     /// A symbol that cannot be one.
     #[error(
@@ -73,6 +100,18 @@ pub enum DataError {
         id: String,
         /// The nearest names.
         suggestions: Vec<String>,
+    },
+    /// A split or dividend that cannot be.
+    #[error(
+        "the corporate action of {symbol} on {date} cannot be: {reason}; correct it in its source"
+    )]
+    Action {
+        /// Symbol.
+        symbol: String,
+        /// Its day.
+        date: chrono::NaiveDate,
+        /// What is wrong.
+        reason: String,
     },
     /// A stored or bundled file is damaged or was changed.
     #[error("{file} cannot be trusted: {reason}; import or install the data again")]

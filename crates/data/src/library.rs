@@ -8,6 +8,8 @@
 use crate::bars::Bars;
 use crate::error::DataError;
 use crate::frame;
+use crate::intraday::Intraday;
+use crate::series::Series;
 use chrono::{DateTime, NaiveDate, Utc};
 use mltrainer_compliance::{Arrival, Content, redact};
 use serde::{Deserialize, Serialize};
@@ -43,8 +45,11 @@ pub struct Manifest {
     pub first: NaiveDate,
     /// Last day.
     pub last: NaiveDate,
-    /// Number of days.
+    /// Number of rows.
     pub rows: u64,
+    /// Length of a bar in minutes, where it is less than a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
     /// SHA-256 of the canonical content, hexadecimal.
     pub content_sha256: String,
     /// SHA-256 of the file's bytes, hexadecimal.
@@ -113,16 +118,11 @@ impl Library {
             first,
             last,
             rows: bars.len() as u64,
+            minutes: None,
             content_sha256,
             file_sha256: hex::encode(Sha256::digest(&bytes)),
         };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| DataError::Io {
-            file: path.clone(),
-            action: "written",
-            reason: e.to_string(),
-        })?;
-        self.write(&path, &bytes)?;
-        self.write(&manifest_path(&path), &text)?;
+        self.write_with(&path, &bytes, &manifest)?;
         Ok(Stored { path, manifest })
     }
 
@@ -132,6 +132,132 @@ impl Library {
     /// # Errors
     /// [`DataError::Damaged`] when either differs or the file is torn, [`DataError::Io`] when it cannot be read.
     pub fn read_bars(&self, path: &str, expected_sha256: &str) -> Result<Arrival<Bars>, DataError> {
+        let (manifest, bytes) = self.read_with(path)?;
+        let bars = frame::read_bars(&bytes, &manifest.symbol, path)?;
+        arrival(manifest, path, bars, expected_sha256)
+    }
+
+    /// Stores a series with its manifest, at `series/ORIGIN/NAME/FIRST_LAST_HASH.parquet`.
+    ///
+    /// # Errors
+    /// As [`Library::write_bars`].
+    pub fn write_series(
+        &self,
+        series: &Series,
+        provenance: &Provenance,
+    ) -> Result<Stored, DataError> {
+        let (Some(&first), Some(&last)) = (series.dates.first(), series.dates.last()) else {
+            return Err(DataError::Empty);
+        };
+        let symbol = crate::bars::symbol(&series.id)?;
+        let content_sha256 = series.sha256();
+        let head = content_sha256.get(..12).unwrap_or_default();
+        let path = format!(
+            "series/{}/{symbol}/{first}_{last}_{head}.parquet",
+            provenance.origin
+        );
+        let bytes = frame::write_series(series, &path)?;
+        let manifest = Manifest {
+            origin: provenance.origin.clone(),
+            request: redact(&provenance.request),
+            at: provenance.at,
+            symbol,
+            first,
+            last,
+            rows: series.len() as u64,
+            minutes: None,
+            content_sha256,
+            file_sha256: hex::encode(Sha256::digest(&bytes)),
+        };
+        self.write_with(&path, &bytes, &manifest)?;
+        Ok(Stored { path, manifest })
+    }
+
+    /// Reads a stored series for the gate, as [`Library::read_bars`] does bars.
+    ///
+    /// # Errors
+    /// As [`Library::read_bars`].
+    pub fn read_series(
+        &self,
+        path: &str,
+        expected_sha256: &str,
+    ) -> Result<Arrival<Series>, DataError> {
+        let (manifest, bytes) = self.read_with(path)?;
+        let series = frame::read_series(&bytes, &manifest.symbol, path)?;
+        arrival(manifest, path, series, expected_sha256)
+    }
+
+    /// Stores bars of less than a day with their manifest, at
+    /// `intraday/ORIGIN/SYMBOL/FIRST_LAST_HASH.parquet`; first and last are days in New York.
+    ///
+    /// # Errors
+    /// As [`Library::write_bars`].
+    pub fn write_intraday(
+        &self,
+        bars: &Intraday,
+        provenance: &Provenance,
+    ) -> Result<Stored, DataError> {
+        let (Some(&first), Some(&last)) = (bars.stamps.first(), bars.stamps.last()) else {
+            return Err(DataError::Empty);
+        };
+        let (first, last) = (Intraday::day(first), Intraday::day(last));
+        let symbol = crate::bars::symbol(&bars.symbol)?;
+        let content_sha256 = bars.sha256();
+        let head = content_sha256.get(..12).unwrap_or_default();
+        let path = format!(
+            "intraday/{}/{symbol}/{first}_{last}_{head}.parquet",
+            provenance.origin
+        );
+        let bytes = frame::write_intraday(bars, &path)?;
+        let manifest = Manifest {
+            origin: provenance.origin.clone(),
+            request: redact(&provenance.request),
+            at: provenance.at,
+            symbol,
+            first,
+            last,
+            rows: bars.len() as u64,
+            minutes: Some(bars.minutes),
+            content_sha256,
+            file_sha256: hex::encode(Sha256::digest(&bytes)),
+        };
+        self.write_with(&path, &bytes, &manifest)?;
+        Ok(Stored { path, manifest })
+    }
+
+    /// Reads stored bars of less than a day for the gate, as [`Library::read_bars`] does daily ones.
+    ///
+    /// # Errors
+    /// As [`Library::read_bars`].
+    pub fn read_intraday(
+        &self,
+        path: &str,
+        expected_sha256: &str,
+    ) -> Result<Arrival<Intraday>, DataError> {
+        let (manifest, bytes) = self.read_with(path)?;
+        let minutes = manifest.minutes.unwrap_or(1);
+        let bars = frame::read_intraday(&bytes, &manifest.symbol, minutes, path)?;
+        arrival(manifest, path, bars, expected_sha256)
+    }
+
+    /// Writes a file, and then its manifest beside it.
+    pub(crate) fn write_with<M: Serialize>(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        manifest: &M,
+    ) -> Result<(), DataError> {
+        let text = serde_json::to_vec_pretty(manifest).map_err(|e| DataError::Io {
+            file: path.to_owned(),
+            action: "written",
+            reason: e.to_string(),
+        })?;
+        self.write(path, bytes)?;
+        self.write(&manifest_path(path), &text)
+    }
+
+    /// Manifest and bytes of a file, after comparing the two.
+    fn read_with(&self, path: &str) -> Result<(Manifest, Vec<u8>), DataError> {
         let damaged = |reason: String| DataError::Damaged {
             file: path.to_owned(),
             reason,
@@ -147,23 +273,11 @@ impl Library {
                 manifest.file_sha256
             )));
         }
-        let bars = frame::read_bars(&bytes, &manifest.symbol, path)?;
-        let found = bars.sha256();
-        if found != expected_sha256 {
-            return Err(damaged(format!(
-                "its content has SHA-256 {found}, {expected_sha256} was recorded when it was stored"
-            )));
-        }
-        Ok(Arrival {
-            origin: manifest.origin,
-            request: format!("{} ({path})", manifest.request),
-            promised_sha256: Some(expected_sha256.to_owned()),
-            content: bars,
-        })
+        Ok((manifest, bytes))
     }
 
     /// The place of a path below the root; one that leads out of it is refused.
-    fn place(&self, path: &str) -> Result<PathBuf, DataError> {
+    pub(crate) fn place(&self, path: &str) -> Result<PathBuf, DataError> {
         let below = Path::new(path);
         if below
             .components()
@@ -179,11 +293,11 @@ impl Library {
         }
     }
 
-    fn read(&self, path: &str) -> Result<Vec<u8>, DataError> {
+    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>, DataError> {
         fs::read(self.place(path)?).map_err(|e| failed(path, "read", &e))
     }
 
-    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DataError> {
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DataError> {
         let to = self.place(path)?;
         let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
         let from = self
@@ -197,6 +311,30 @@ impl Library {
         }
         written.map_err(|e| failed(path, "written", &e))
     }
+}
+
+/// A content for the gate, when it is the one that was recorded.
+fn arrival<T: Content>(
+    manifest: Manifest,
+    path: &str,
+    content: T,
+    expected_sha256: &str,
+) -> Result<Arrival<T>, DataError> {
+    let found = content.sha256();
+    if found != expected_sha256 {
+        return Err(DataError::Damaged {
+            file: path.to_owned(),
+            reason: format!(
+                "its content has SHA-256 {found}, {expected_sha256} was recorded when it was stored"
+            ),
+        });
+    }
+    Ok(Arrival {
+        origin: manifest.origin,
+        request: format!("{} ({path})", manifest.request),
+        promised_sha256: Some(expected_sha256.to_owned()),
+        content,
+    })
 }
 
 /// Writes `bytes` under `from`, flushes them to the disk and renames the file to `to`.
@@ -218,7 +356,7 @@ fn replace(from: &Path, to: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn manifest_path(path: &str) -> String {
+pub(crate) fn manifest_path(path: &str) -> String {
     format!("{}.json", path.strip_suffix(".parquet").unwrap_or(path))
 }
 
@@ -297,6 +435,30 @@ mod tests {
         library.write_bars(&ibm(), &provenance()).unwrap();
         let after: Vec<Vec<u8>> = files.iter().map(|f| fs::read(f).unwrap()).collect();
         assert!(before == after && files_below(folder.path()) == files);
+    }
+
+    #[test]
+    fn bars_of_an_hour_come_back_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library::new(folder.path().to_path_buf());
+        let stamps = crate::calendar::sessions(ibm().dates[0], ibm().dates[30])
+            .iter()
+            .flat_map(|s| (0..7).map(|h| s.open + chrono::TimeDelta::hours(h)))
+            .collect::<Vec<_>>();
+        let bars = Intraday {
+            symbol: "IBM".to_owned(),
+            minutes: 60,
+            close: (0..stamps.len()).map(|i| ibm().close[i]).collect(),
+            stamps,
+            ..Intraday::default()
+        };
+        let stored = library.write_intraday(&bars, &provenance()).unwrap();
+        assert_eq!(stored.manifest.minutes, Some(60));
+        let hash = &stored.manifest.content_sha256;
+        let arrival = library.read_intraday(&stored.path, hash).unwrap();
+        assert_eq!(arrival.content, bars);
+        assert!(library.read_intraday(&stored.path, "00").is_err());
+        assert!(library.read_bars(&stored.path, hash).is_err());
     }
 
     #[test]

@@ -23,18 +23,25 @@
 //! the rows noted by `jump`, `possible_split`, `zero_volume` or `stale_run`) / (rows + missing days)), not below 0,
 //! to two decimals. Every finding is counted; the list holds the first 50 of each check.
 //!
-//! The screen for manufactured series (`weekend_share`, `repeated_block`) runs for every data set
-//! that does not ship with the program; in doubt the set is refused. Agreement of two sources and
-//! the age of a data set are not checked here: they need a second source and a clock.
+//! The screen for manufactured series runs for every data set that does not ship with the program:
+//! `weekend_share` and `repeated_block` refuse, and of the signs of [`screen`] one is noted and two
+//! refuse. Bars of less than a day are compared with the hours of each session (`partial_session`,
+//! `outside_session`, both noted); shorter than half an hour they may lack where nothing was traded,
+//! and only whole sessions count for `missing_share`. What two sources say of one symbol is compared
+//! by [`compare`](crate::compare), and age is judged where there is a clock.
 
 use crate::bars::{Bars, UNREADABLE_DATE};
 use crate::calendar;
+use crate::intraday::{Intraday, UNREADABLE_STAMP};
+
+use crate::screen;
 use crate::series::Series;
 use crate::table::{Table, Unseen};
 use chrono::NaiveDate;
 use mltrainer_compliance::{Admissible, Inspection};
 use mltrainer_types::data::{Finding, QualityReport, Severity};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 /// Fewer usable rows are refused.
 pub const MIN_ROWS: usize = 20;
@@ -46,12 +53,16 @@ pub const JUMP: f64 = 0.5;
 pub const SPLIT_NEARNESS: f64 = 0.03;
 /// So many equal closes in a row are noted.
 pub const STALE_RUN: usize = 5;
+/// Bars shorter than this may lack where nothing was traded: completeness counts their sessions.
+pub const SPARSE_MINUTES: u32 = 30;
 /// So many findings of one check are listed; all are counted.
 pub const LISTED: u64 = 50;
 /// A larger share of bars on weekends is taken for a manufactured series.
 pub const MAX_WEEKEND_SHARE: f64 = 0.02;
 /// So many successive returns that occur twice are taken for a manufactured series.
 pub const REPEATED_BLOCK: usize = 20;
+
+const NO_DATE: &str = "the date is missing or cannot be read";
 
 /// The findings while the checks run.
 #[derive(Default)]
@@ -128,36 +139,42 @@ impl Book {
     }
 }
 
-/// Sets aside duplicates and rows out of order; the numbers of the other rows, dates ascending.
-fn in_order(
+/// Sets aside duplicates and rows out of order; the numbers of the other rows, stamps ascending.
+/// A stamp is a day or a moment; `day` tells which day it belongs to.
+fn in_order<T: Copy + Ord + Display>(
     book: &mut Book,
-    dates: &[NaiveDate],
+    stamps: &[T],
+    day: impl Fn(T) -> NaiveDate,
     same: impl Fn(usize, usize) -> bool,
 ) -> Vec<usize> {
-    let good: Vec<usize> = (0..dates.len())
+    let good: Vec<usize> = (0..stamps.len())
         .filter(|r| !book.aside.contains(r))
         .collect();
-    let mut by_date: BTreeMap<NaiveDate, Vec<usize>> = BTreeMap::new();
-    for &r in &good {
-        by_date.entry(dates[r]).or_default().push(r);
+    // Nearly every file: nothing to sort out.
+    if good.windows(2).all(|w| stamps[w[0]] < stamps[w[1]]) {
+        return good;
     }
-    for (date, rows) in by_date.iter().filter(|(_, rows)| rows.len() > 1) {
+    let mut by_stamp: BTreeMap<T, Vec<usize>> = BTreeMap::new();
+    for &r in &good {
+        by_stamp.entry(stamps[r]).or_default().push(r);
+    }
+    for (stamp, rows) in by_stamp.iter().filter(|(_, rows)| rows.len() > 1) {
         let first = rows[0];
         if rows.iter().all(|&r| same(first, r)) {
             for &r in &rows[1..] {
                 let reason = format!(
-                    "{date} was already in row {}, with the same figures",
+                    "{stamp} was already in row {}, with the same figures",
                     first + 1
                 );
-                book.aside("duplicate_date", r, *date, reason);
+                book.aside("duplicate_date", r, day(*stamp), reason);
             }
         } else {
             for &r in rows {
                 let reason = format!(
-                    "{date} occurs {} times with different figures, and nothing tells which are true",
+                    "{stamp} occurs {} times with different figures, and nothing tells which are true",
                     rows.len()
                 );
-                book.aside("duplicate_date", r, *date, reason);
+                book.aside("duplicate_date", r, day(*stamp), reason);
             }
         }
     }
@@ -167,7 +184,7 @@ fn in_order(
         .collect();
     let descents = order
         .windows(2)
-        .filter(|w| dates[w[1]] < dates[w[0]])
+        .filter(|w| stamps[w[1]] < stamps[w[0]])
         .count();
     if descents * 2 > order.len() {
         order.reverse();
@@ -179,17 +196,17 @@ fn in_order(
             "the rows begin with the newest day and are read from the end".to_owned(),
         );
     }
-    let kept = longest_ascent(&order, dates);
+    let kept = longest_ascent(&order, stamps);
     let keep: BTreeSet<usize> = kept.iter().copied().collect();
     for &r in order.iter().filter(|r| !keep.contains(r)) {
-        let reason = format!("{} stands out of order among its neighbours", dates[r]);
-        book.aside("unsorted_date", r, dates[r], reason);
+        let reason = format!("{} stands out of order among its neighbours", stamps[r]);
+        book.aside("unsorted_date", r, day(stamps[r]), reason);
     }
     kept
 }
 
-/// The longest subsequence of `order` whose dates ascend strictly.
-fn longest_ascent(order: &[usize], dates: &[NaiveDate]) -> Vec<usize> {
+/// The longest subsequence of `order` whose stamps ascend strictly.
+fn longest_ascent<T: Ord>(order: &[usize], dates: &[T]) -> Vec<usize> {
     // tails[k]: position in `order` of the smallest last date of an ascent of length k + 1.
     let mut tails: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; order.len()];
@@ -224,14 +241,22 @@ impl Admissible for Bars {
                 report: book.close(rows, 0, MIN_ROWS),
             };
         }
-        for row in 0..rows {
-            check_bar(&mut book, &self, row);
-        }
         let columns = self.columns();
+        for row in 0..rows {
+            let date = self.dates[row];
+            if date == UNREADABLE_DATE {
+                book.aside("unreadable_date", row, date, NO_DATE.to_owned());
+            } else {
+                check_bar(&mut book, &columns, row, date);
+            }
+        }
         let same = |a: usize, b: usize| columns.iter().all(|(_, c)| c[a] == c[b]);
-        let kept = in_order(&mut book, &self.dates, same);
+        let kept = in_order(&mut book, &self.dates, |date| date, same);
         check_days(&mut book, &self, &kept);
-        check_closes(&mut book, &self, &kept);
+        let day = |row: usize| self.dates[row];
+        check_jumps(&mut book, &self.close, day, &kept);
+        check_stale(&mut book, &self, &kept);
+        check_volume(&mut book, self.volume.as_deref(), day, &kept);
         let report = book.close(rows, kept.len(), MIN_ROWS);
         Inspection {
             usable: self.pick(&kept),
@@ -248,12 +273,15 @@ impl Admissible for Bars {
             reason,
         };
         // One row a date, in order: a file pasted twice is a duplicate, not a forgery.
-        let rows: BTreeMap<NaiveDate, f64> = self
-            .dates
-            .iter()
-            .zip(&self.close)
-            .filter(|(d, c)| **d != UNREADABLE_DATE && c.is_finite() && **c > 0.0)
-            .map(|(d, c)| (*d, *c))
+        let columns = self.columns();
+        let whole = |r: usize| {
+            let mut figures = columns.iter().map(|(name, c)| (*name, c.get(r)));
+            figures
+                .all(|(name, x)| x.is_some_and(|x| x.is_finite() && (name == "volume" || *x > 0.0)))
+        };
+        let rows: BTreeMap<NaiveDate, usize> = (0..self.len())
+            .filter(|&r| self.dates[r] != UNREADABLE_DATE && whole(r))
+            .map(|r| (self.dates[r], r))
             .rev()
             .collect();
         let mut doubts = Vec::new();
@@ -267,7 +295,8 @@ impl Admissible for Bars {
                 ),
             ));
         }
-        let closes: Vec<(NaiveDate, f64)> = rows.into_iter().collect();
+        let closes: Vec<(NaiveDate, f64)> =
+            rows.iter().map(|(d, &r)| (*d, self.close[r])).collect();
         if let Some((a, b)) = repeated_block(&closes) {
             doubts.push(refuse(
                 "repeated_block",
@@ -275,6 +304,25 @@ impl Admissible for Bars {
                     "the {REPEATED_BLOCK} returns after {a} are those after {b}: a market does not repeat itself, so the series looks manufactured"
                 ),
             ));
+        }
+        let rows: Vec<usize> = rows.into_values().collect();
+        let signs = screen::signs(&self.pick(&rows));
+        // One sign may be chance; two that do not follow from each other are not.
+        let severity = if signs.len() >= 2 {
+            Severity::Refuse
+        } else {
+            Severity::Note
+        };
+        for sign in signs {
+            let said = if severity == Severity::Refuse {
+                sign.reason
+            } else {
+                format!("suspected to be manufactured: {}; kept", sign.reason)
+            };
+            doubts.push(Finding {
+                severity,
+                ..refuse(sign.name, said)
+            });
         }
         doubts
     }
@@ -303,32 +351,28 @@ fn repeated_block(closes: &[(NaiveDate, f64)]) -> Option<(NaiveDate, NaiveDate)>
 }
 
 /// The checks on one bar alone; the first fault found sets it aside.
-fn check_bar(book: &mut Book, bars: &Bars, row: usize) {
-    let date = bars.dates[row];
-    if date == UNREADABLE_DATE {
-        let reason = "the date is missing or cannot be read".to_owned();
-        return book.aside("unreadable_date", row, date, reason);
-    }
-    let figures: Vec<(&str, f64)> = bars
-        .columns()
-        .into_iter()
-        .map(|(name, column)| (name, column[row]))
-        .collect();
-    if let Some((name, _)) = figures.iter().find(|(_, x)| !x.is_finite()) {
+fn check_bar(book: &mut Book, columns: &[(&'static str, &[f64])], row: usize, date: NaiveDate) {
+    if let Some((name, _)) = columns.iter().find(|(_, c)| !c[row].is_finite()) {
         let reason = format!("{name} is missing or not a number");
         return book.aside("unreadable_figure", row, date, reason);
     }
-    for (name, x) in &figures {
+    for (name, column) in columns {
+        let x = column[row];
         if *name == "volume" {
-            if *x < 0.0 {
+            if x < 0.0 {
                 return book.aside("negative_volume", row, date, format!("volume is {x}"));
             }
-        } else if *x <= 0.0 {
+        } else if x <= 0.0 {
             let reason = format!("{name} is {x}; a price is above zero");
             return book.aside("price_not_positive", row, date, reason);
         }
     }
-    let of = |wanted: &str| figures.iter().find(|(n, _)| *n == wanted).map(|(_, x)| *x);
+    let of = |wanted: &str| {
+        columns
+            .iter()
+            .find(|(n, _)| *n == wanted)
+            .map(|(_, c)| c[row])
+    };
     let (low, high) = (of("low"), of("high"));
     let inner = [("open", of("open")), ("close", of("close"))];
     let below = |a: f64| low.is_some_and(|l| a < l);
@@ -396,17 +440,17 @@ fn check_days(book: &mut Book, bars: &Bars, kept: &[usize]) {
     }
 }
 
-/// Jumps, stale runs and days without trade: noted and kept.
-fn check_closes(book: &mut Book, bars: &Bars, kept: &[usize]) {
+/// Jumps of the close, noted and kept.
+fn check_jumps(book: &mut Book, close: &[f64], day: impl Fn(usize) -> NaiveDate, kept: &[usize]) {
     for pair in kept.windows(2) {
-        let (was, is) = (bars.close[pair[0]], bars.close[pair[1]]);
+        let (was, is) = (close[pair[0]], close[pair[1]]);
         let change = is / was - 1.0;
         if change.abs() > JUMP {
             let reason = format!(
                 "close went from {was} to {is} ({:+.1} %) and no split is recorded; kept",
                 100.0 * change
             );
-            book.note("jump", pair[1], bars.dates[pair[1]], reason);
+            book.note("jump", pair[1], day(pair[1]), reason);
         }
         let times = (is / was).max(was / is);
         let whole = times.round();
@@ -420,9 +464,13 @@ fn check_closes(book: &mut Book, bars: &Bars, kept: &[usize]) {
                     format!("1-for-{whole}")
                 }
             );
-            book.note("possible_split", pair[1], bars.dates[pair[1]], reason);
+            book.note("possible_split", pair[1], day(pair[1]), reason);
         }
     }
+}
+
+/// Runs of equal closes, noted and kept.
+fn check_stale(book: &mut Book, bars: &Bars, kept: &[usize]) {
     for run in kept.chunk_by(|&a, &b| bars.close[a] == bars.close[b]) {
         if run.len() >= STALE_RUN {
             let (first, last) = (run[0], run[run.len() - 1]);
@@ -436,11 +484,109 @@ fn check_closes(book: &mut Book, bars: &Bars, kept: &[usize]) {
             book.noted.extend(run);
         }
     }
-    if let Some(volume) = &bars.volume {
-        for &row in kept.iter().filter(|&&r| volume[r] == 0.0) {
-            let reason = "nothing was traded, or the volume was not recorded".to_owned();
-            book.note("zero_volume", row, bars.dates[row], reason);
+}
+
+/// Bars without trade, noted and kept.
+fn check_volume(
+    book: &mut Book,
+    volume: Option<&[f64]>,
+    day: impl Fn(usize) -> NaiveDate,
+    kept: &[usize],
+) {
+    let Some(volume) = volume else { return };
+    for &row in kept.iter().filter(|&&r| volume[r] == 0.0) {
+        let reason = "nothing was traded, or the volume was not recorded".to_owned();
+        book.note("zero_volume", row, day(row), reason);
+    }
+}
+
+impl Admissible for Intraday {
+    fn inspect(self) -> Inspection<Self> {
+        let mut book = Book::default();
+        let rows = self.len();
+        let columns = self.columns();
+        if let Some((name, column)) = columns.iter().find(|(_, c)| c.len() != rows) {
+            let reason = format!("{rows} moments, but {} figures in {name}", column.len());
+            book.refuse("shape", reason);
+            return Inspection {
+                usable: self.pick(&[]),
+                report: book.close(rows, 0, MIN_ROWS),
+            };
         }
+        let days = self.days();
+        for (row, day) in days.iter().enumerate() {
+            if self.stamps[row] == UNREADABLE_STAMP {
+                let reason = "the moment is missing, cannot be read, or was skipped or shown twice by the clocks";
+                book.aside("unreadable_date", row, UNREADABLE_DATE, reason.to_owned());
+            } else {
+                check_bar(&mut book, &columns, row, *day);
+            }
+        }
+        let same = |a: usize, b: usize| columns.iter().all(|(_, c)| c[a] == c[b]);
+        let kept = in_order(&mut book, &self.stamps, Self::day, same);
+        let day = |row: usize| days[row];
+        check_jumps(&mut book, &self.close, day, &kept);
+        check_volume(&mut book, self.volume.as_deref(), day, &kept);
+        let usable = self.pick(&kept);
+        check_sessions(&mut book, &usable);
+        let report = book.close(rows, kept.len(), MIN_ROWS);
+        Inspection { usable, report }
+    }
+
+    fn screen(&self) -> Vec<Finding> {
+        // Columns of different length are refused by the checks; there is nothing to screen.
+        if self.columns().iter().any(|(_, c)| c.len() != self.len()) {
+            return Vec::new();
+        }
+        let mut rows: Vec<usize> = (0..self.len())
+            .filter(|&r| self.stamps[r] != UNREADABLE_STAMP)
+            .collect();
+        rows.sort_by_key(|&r| self.stamps[r]);
+        self.pick(&rows).daily().screen()
+    }
+}
+
+/// Completeness of bars of less than a day against the sessions of the exchange.
+fn check_sessions(book: &mut Book, bars: &Intraday) {
+    let coverage = bars.coverage();
+    for day in &coverage.missing {
+        let reason = format!("the exchange was open on {day}, and there is no bar");
+        book.add("missing_day", Severity::Note, None, Some(*day), reason);
+    }
+    for (day, found, expected) in &coverage.partial {
+        let reason = format!("{found} of the {expected} bars of the session of {day}");
+        book.add("partial_session", Severity::Note, None, Some(*day), reason);
+    }
+    if coverage.outside > 0 {
+        let reason = format!(
+            "{} bars are before the opening or after the close; kept",
+            coverage.outside
+        );
+        book.add("outside_session", Severity::Note, None, None, reason);
+    }
+    // A minute in which nothing was traded has no bar; an hour without trade is a gap.
+    let sparse = bars.minutes < SPARSE_MINUTES;
+    let lacking = coverage.expected - coverage.found;
+    let share = if sparse {
+        coverage.missing.len() as f64 / coverage.sessions.max(1) as f64
+    } else {
+        lacking as f64 / coverage.expected.max(1) as f64
+    };
+    if !sparse {
+        book.missing += lacking as u64;
+    }
+    if share > MAX_MISSING_SHARE {
+        let reason = format!(
+            "{:.1} % of the {} between the first and the last bar are missing; at most {:.0} % may lack",
+            100.0 * share,
+            if sparse {
+                "sessions"
+            } else {
+                "bars of all sessions"
+            },
+            100.0 * MAX_MISSING_SHARE
+        );
+        book.refuse("missing_share", reason);
     }
 }
 
@@ -463,8 +609,7 @@ impl Admissible for Series {
         for row in 0..rows {
             let (date, known) = (self.dates[row], self.known_at[row]);
             if date == UNREADABLE_DATE || known == UNREADABLE_DATE {
-                let reason = "the date is missing or cannot be read".to_owned();
-                book.aside("unreadable_date", row, date, reason);
+                book.aside("unreadable_date", row, date, NO_DATE.to_owned());
             } else if !self.values[row].is_finite() {
                 let reason = "the value is missing or not a number".to_owned();
                 book.aside("unreadable_figure", row, date, reason);
@@ -476,7 +621,7 @@ impl Admissible for Series {
         let same = |a: usize, b: usize| {
             self.values[a] == self.values[b] && self.known_at[a] == self.known_at[b]
         };
-        let kept = in_order(&mut book, &self.dates, same);
+        let kept = in_order(&mut book, &self.dates, |date| date, same);
         let report = book.close(rows, kept.len(), MIN_ROWS);
         Inspection {
             usable: self.pick(&kept),

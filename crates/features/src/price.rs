@@ -1,7 +1,7 @@
 //! Price: returns, momentum, gaps, distance to highs, lows and averages.
 
-use crate::Feature;
-use crate::ops::{c, lag, ln, log_return, max, mean, min};
+use crate::ops::{c, lag, ln, max, mean, min, r, sum};
+use crate::{CLOSE_OF_BAR, Feature};
 use polars::prelude::{Expr, lit};
 
 const TEXTBOOK: &str =
@@ -25,6 +25,7 @@ const fn feature(
         formula,
         parameters,
         warm_up,
+        known_at: CLOSE_OF_BAR,
         needs,
         source,
         expr,
@@ -116,6 +117,42 @@ pub(crate) const FEATURES: &[Feature] = &[
         momentum,
     ),
     feature(
+        "momentum_10",
+        "C[t] / C[t-10] - 1",
+        &[("skip", 0), ("n", 10)],
+        10,
+        CLOSE,
+        MOMENTUM,
+        momentum,
+    ),
+    feature(
+        "momentum_252",
+        "C[t] / C[t-252] - 1",
+        &[("skip", 0), ("n", 252)],
+        252,
+        CLOSE,
+        MOMENTUM,
+        momentum,
+    ),
+    feature(
+        "overnight_return_20",
+        "sum of ln(O/C of the bar before) over 20 bars",
+        &[("n", 20)],
+        20,
+        &["open", "close"],
+        "Lou, Polk & Skouras, Journal of Financial Economics 134 (2019) 192-213",
+        |p| sum(ln(c("open") / lag(c("close"), 1)), p[0]),
+    ),
+    feature(
+        "max_return_20",
+        "largest r of 20 bars",
+        &[("n", 20)],
+        20,
+        CLOSE,
+        "Bali, Cakici & Whitelaw, Journal of Financial Economics 99 (2011) 427-446",
+        |p| max(r(), p[0]),
+    ),
+    feature(
         "gap",
         "ln(O[t] / C[t-1])",
         &[],
@@ -161,6 +198,15 @@ pub(crate) const FEATURES: &[Feature] = &[
         low_distance,
     ),
     feature(
+        "close_location",
+        "((C - L) - (H - C)) / (H - L); missing when H = L",
+        &[],
+        0,
+        &["high", "low", "close"],
+        "Chaikin's close location value, in Kaufman, Trading Systems and Methods, 5th ed. (2013)",
+        |_| close_location(),
+    ),
+    feature(
         "sma_gap_20",
         "C[t] / mean(C[t-19..t]) - 1",
         &[("n", 20)],
@@ -178,14 +224,28 @@ pub(crate) const FEATURES: &[Feature] = &[
         AVERAGES,
         sma_gap,
     ),
+    feature(
+        "sma_gap_200",
+        "C[t] / mean(C[t-199..t]) - 1",
+        &[("n", 200)],
+        199,
+        CLOSE,
+        AVERAGES,
+        sma_gap,
+    ),
 ];
+
+/// Where the close lies in the range of its bar, -1 at the low and 1 at the high.
+pub(crate) fn close_location() -> Expr {
+    (c("close") * lit(2.0) - c("high") - c("low")) / (c("high") - c("low"))
+}
 
 fn returns(p: &[usize]) -> Expr {
     ln(c("close") / lag(c("close"), p[0]))
 }
 
 fn lagged(p: &[usize]) -> Expr {
-    lag(log_return(), p[0])
+    lag(r(), p[0])
 }
 
 fn momentum(p: &[usize]) -> Expr {

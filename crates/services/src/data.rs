@@ -1,26 +1,26 @@
 //! Data sets: list, look, import, quality.
 
-use crate::error::from_data;
+use crate::error::{from_data, from_refused};
 use crate::port::Registered;
-use crate::room::{blocking, dataset_entry};
-use crate::{ServiceError, Services, VERSION};
+use crate::room::blocking;
+use crate::{ServiceError, Services};
 use chrono::NaiveDate;
-use mltrainer_compliance::gate::Refused;
-use mltrainer_compliance::{Admitted, Arrival, Gate};
-use mltrainer_data::bars::Bars;
-use mltrainer_data::csv;
-use mltrainer_data::library::Provenance;
-use mltrainer_types::DatasetId;
-use mltrainer_types::audit::AuditEntry;
+use mltrainer_compliance::{Gate, policy};
+use mltrainer_data::actions::Adjustment;
+use mltrainer_data::compare::compare;
+use mltrainer_data::intraday::Intraday;
+use mltrainer_data::{bundled, calendar};
 use mltrainer_types::data::{
-    Bar, DatasetDetail, DatasetKind, DatasetQuality, DatasetSummary, ImportOutcome, QualityReport,
+    Age, Bar, Comparison, DatasetDetail, DatasetKind, DatasetQuality, DatasetSummary,
+    QualityReport, SessionCoverage,
 };
 use mltrainer_types::policy::Refusal;
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 /// The origin of files that a person brings, unless he says that he exported them from a vendor.
-const USER: &str = "user_provided";
+pub(crate) const USER: &str = "user_provided";
+
+/// A last row older than so many sessions is too old to forecast the next day from.
+const ALLOWED_SESSIONS: u64 = 5;
 
 /// What a symbol may look like, for a form's hint.
 #[must_use]
@@ -64,8 +64,7 @@ impl Services {
             let bars = self.inner.room.bars(&set).await?;
             return Ok(bars.get().slice(start, end).to_wire());
         }
-        let name = summary.symbols.first().map_or("", String::as_str);
-        let series = self.inner.room.series(name).await?;
+        let series = self.inner.room.series_of(&set).await?;
         let within = |d: NaiveDate| start.is_none_or(|s| s <= d) && end.is_none_or(|e| d <= e);
         Ok(series
             .iter()
@@ -82,173 +81,116 @@ impl Services {
             .collect())
     }
 
-    /// Score and findings of every data set.
+    /// The bars of a data set as they stood at the end of a day: later ones are cut off, and a
+    /// bundled set is adjusted for the splits known by then, or not at all.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`] with the nearest ids; [`ServiceError::Invalid`] for a series and
+    /// for a set of which the prices as traded are not known.
+    pub async fn bars_as_of(
+        &self,
+        id: &str,
+        day: NaiveDate,
+        adjustment: Adjustment,
+    ) -> Result<Vec<Bar>, ServiceError> {
+        let set = self.inner.room.one(id).await?;
+        let summary = &set.detail.summary;
+        if summary.kind == DatasetKind::Series {
+            return Err(ServiceError::invalid(
+                "as_of",
+                format!("{id} is a series; only bars can be read as of a day"),
+            ));
+        }
+        if set.path.is_some() {
+            if let Some(bars) = self.fetched_as_of(&set, day, adjustment).await? {
+                return Ok(bars);
+            }
+            if adjustment != Adjustment::Splits {
+                return Err(ServiceError::invalid(
+                    "adjust",
+                    format!("{id} is kept as it came; leave adjust out"),
+                ));
+            }
+            let bars = self.inner.room.bars(&set).await?;
+            return Ok(bars.get().slice(None, Some(day)).to_wire());
+        }
+        if adjustment == Adjustment::Total {
+            return Err(ServiceError::invalid(
+                "adjust",
+                format!("the dividends of {id} are not known; there are splits and raw"),
+            ));
+        }
+        let symbol = summary.symbols.first().cloned().unwrap_or_default();
+        blocking(move || {
+            let arrival = bundled::bars_as_of(&symbol, day, adjustment).map_err(from_data)?;
+            let admitted = Gate::admit(arrival).map_err(from_refused)?;
+            Ok(admitted.verified.get().to_wire())
+        })
+        .await
+    }
+
+    /// Score, findings, age and agreement with other sources of every data set.
     ///
     /// # Errors
     /// [`ServiceError`] when the store fails.
     pub async fn data_quality(&self) -> Result<Vec<DatasetQuality>, ServiceError> {
         let all = self.inner.room.all().await?;
-        Ok(all
-            .into_iter()
-            .map(|r| DatasetQuality {
-                id: r.detail.summary.id,
-                checked_at: r.checked_at,
-                quality: r.detail.quality,
-            })
-            .collect())
+        let mut qualities = Vec::with_capacity(all.len());
+        for set in &all {
+            qualities.push(self.quality_among(set, &all).await?);
+        }
+        Ok(qualities)
     }
 
-    /// Takes a user's CSV file through the gate. A refusal by the gate is an outcome, with its
-    /// findings; every attempt leaves an audit record.
+    /// Score, findings, age and agreement with other sources of one data set.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] for a symbol that cannot be one, [`ServiceError::BadData`] when the
-    /// file cannot be read as bars, [`ServiceError::Unavailable`] when it cannot be stored.
-    pub async fn import_csv(
-        &self,
-        actor: &str,
-        symbol: &str,
-        origin: &str,
-        file_name: &str,
-        bytes: Vec<u8>,
-    ) -> Result<ImportOutcome, ServiceError> {
-        let symbol = mltrainer_data::bars::symbol(symbol)
-            .map_err(|e| ServiceError::invalid("symbol", e.to_string()))?;
-        self.inner.room.install().await?;
-        let file_sha256 = hex::encode(Sha256::digest(&bytes));
-        let name = plain_name(file_name);
-        let request = format!("{name}, file SHA-256 {file_sha256}");
-        let refused = |subject: &str, rule: Option<&str>, reason: &str| AuditEntry {
-            decision: "refused".to_owned(),
-            rule: rule.map(str::to_owned),
-            ..dataset_entry(
-                actor,
-                "dataset.import",
-                subject,
-                json!({ "file": name, "file_sha256": file_sha256, "origin": origin, "reason": reason }),
-            )
-        };
-        let subject = format!("file:{symbol}");
-
-        let (arrival_origin, for_reading) = (origin.to_owned(), symbol.clone());
-        let arrival_request = request.clone();
-        let gate = blocking(move || {
-            let content = csv::read_bars(&bytes, &for_reading).map_err(from_data)?;
-            let rows = content.len() as u64;
-            let outcome = Gate::admit(Arrival {
-                origin: arrival_origin,
-                request: arrival_request,
-                promised_sha256: None,
-                content,
-            });
-            Ok((outcome, rows))
-        })
-        .await;
-        let (outcome, rows) = match gate {
-            Ok(gate) => gate,
-            Err(e) => {
-                let entry = refused(&subject, None, &e.to_string());
-                self.inner.audit.append(vec![entry]).await?;
-                return Err(e);
-            }
-        };
-        let admitted = match outcome {
-            Ok(admitted) => admitted,
-            Err(no) => {
-                let Refused { refusal, report } = *no;
-                let entry = refused(&subject, Some(&refusal.rule), &refusal.reason);
-                self.inner.audit.append(vec![entry]).await?;
-                return Ok(ImportOutcome {
-                    dataset: None,
-                    quality: report.unwrap_or_else(|| not_looked_at(rows)),
-                    refusal: Some(refusal),
-                });
-            }
-        };
-        self.keep(actor, origin, &name, file_sha256, request, admitted)
-            .await
+    /// [`ServiceError::NotFound`] with the nearest ids.
+    pub async fn dataset_quality(&self, id: &str) -> Result<DatasetQuality, ServiceError> {
+        let set = self.inner.room.one(id).await?;
+        let all = self.inner.room.all().await?;
+        self.quality_among(&set, &all).await
     }
 
-    /// Writes admitted bars to the library, then registers them with their audit record.
-    async fn keep(
+    async fn quality_among(
         &self,
-        actor: &str,
-        origin: &str,
-        name: &str,
-        file_sha256: String,
-        request: String,
-        admitted: Admitted<Bars>,
-    ) -> Result<ImportOutcome, ServiceError> {
+        set: &Registered,
+        all: &[Registered],
+    ) -> Result<DatasetQuality, ServiceError> {
         let room = &self.inner.room;
+        let summary = &set.detail.summary;
+        let mut comparisons = Vec::new();
+        for other in all.iter().filter(|other| is_other_source(set, other)) {
+            let (here, there) = (room.bars(set).await?, room.bars(other).await?);
+            let result = blocking(move || Ok(compare(here.get(), there.get()))).await?;
+            // Two sets without a common day have nothing to say of each other.
+            if result.compared > 0 {
+                comparisons.push(Comparison {
+                    id: other.detail.summary.id.clone(),
+                    source: other.detail.summary.source.clone(),
+                    result,
+                });
+            }
+        }
+        let coverage = if summary.kind == DatasetKind::Intraday {
+            let bars = room.intraday(set).await?;
+            blocking(move || Ok(coverage(bars.get()))).await?
+        } else {
+            None
+        };
         let now = self.inner.clock.now();
-        let Admitted { verified, report } = admitted;
-        let library = room.library.clone();
-        let provenance = Provenance {
-            origin: origin.to_owned(),
-            request,
-            at: now,
-        };
-        // The Parquet file is whole on the disk before the row that names it exists.
-        let (stored, verified) = blocking(move || {
-            let stored = library
-                .write_bars(verified.get(), &provenance)
-                .map_err(from_data)?;
-            Ok((stored, verified))
-        })
-        .await?;
-        let sha256 = verified.lineage().sha256().to_owned();
-        let manifest = stored.manifest;
-        let id = DatasetId(format!("user:{}", sha256.get(..12).unwrap_or(&sha256)));
-        let summary = DatasetSummary {
-            id: id.clone(),
-            kind: if verified.get().open.is_some() {
-                DatasetKind::Bars
-            } else {
-                DatasetKind::Closes
+        let ended = calendar::sessions(summary.last, now.date_naive());
+        let after = |s: &&calendar::Session| s.date > summary.last && s.close <= now;
+        Ok(DatasetQuality {
+            id: summary.id.clone(),
+            checked_at: set.checked_at,
+            quality: set.detail.quality.clone(),
+            age: Age {
+                sessions: ended.iter().filter(after).count() as u64,
+                allowed: ALLOWED_SESSIONS,
             },
-            title: format!("{} from {name}", manifest.symbol),
-            symbols: vec![manifest.symbol],
-            source: origin.to_owned(),
-            first: manifest.first,
-            last: manifest.last,
-            rows: report.usable,
-            sha256,
-            quality: report.score,
-            quarantined: report.quarantined,
-            licence: "as agreed between the user and the vendor".to_owned(),
-            origin: format!("the user's file {name}"),
-        };
-        let entry = dataset_entry(
-            actor,
-            "dataset.import",
-            id.as_str(),
-            json!({
-                "file": name,
-                "file_sha256": file_sha256,
-                "sha256": summary.sha256,
-                "origin": origin,
-                "symbols": summary.symbols,
-                "rows": summary.rows,
-                "quarantined": summary.quarantined,
-            }),
-        );
-        let set = Registered {
-            detail: DatasetDetail {
-                summary: summary.clone(),
-                quality: report.clone(),
-                lineage: verified.lineage().steps().to_vec(),
-                notes: format!("Imported from {name}. Rows set aside are not stored."),
-            },
-            path: Some(stored.path),
-            file_sha256,
-            checked_at: now,
-            checked_by: VERSION.to_owned(),
-        };
-        room.store.register(vec![set], vec![entry]).await?;
-        Ok(ImportOutcome {
-            dataset: Some(summary),
-            quality: report,
-            refusal: None,
+            comparisons,
+            coverage,
         })
     }
 
@@ -270,7 +212,18 @@ impl Services {
         all.iter()
             .filter(usable)
             .filter(holds)
-            .max_by_key(|r| (r.detail.summary.source != USER, r.checked_at))
+            .max_by_key(|r| {
+                // Days that a source gave come before days made out of hours.
+                let summary = &r.detail.summary;
+                let daily = summary.kind != DatasetKind::Intraday;
+                let origin = summary.source.as_str();
+                (
+                    daily,
+                    origin == policy::BUNDLED,
+                    origin != USER,
+                    r.checked_at,
+                )
+            })
             .map(|r| r.detail.summary.clone())
             .ok_or_else(|| {
                 let names: Vec<&str> = all
@@ -285,6 +238,40 @@ impl Services {
                 }
             })
     }
+}
+
+/// The symbol of the company, whatever a set's name says of adjustment.
+fn plain_symbol(symbol: &str) -> &str {
+    symbol.strip_suffix("_ADJ").unwrap_or(symbol)
+}
+
+/// Whether the other set holds prices of the same symbol from elsewhere.
+fn is_other_source(set: &Registered, other: &Registered) -> bool {
+    let (a, b) = (&set.detail.summary, &other.detail.summary);
+    let prices = |s: &DatasetSummary| s.kind != DatasetKind::Series;
+    let same = |(x, y): (&String, &String)| plain_symbol(x).eq_ignore_ascii_case(plain_symbol(y));
+    let elsewhere = a.source != b.source || a.origin != b.origin;
+    a.id != b.id
+        && prices(a)
+        && prices(b)
+        && elsewhere
+        && a.symbols.first().zip(b.symbols.first()).is_some_and(same)
+}
+
+fn coverage(bars: &Intraday) -> Option<SessionCoverage> {
+    let (first, last) = (*bars.stamps.first()?, *bars.stamps.last()?);
+    let c = bars.coverage();
+    Some(SessionCoverage {
+        minutes: bars.minutes,
+        first,
+        last,
+        sessions: c.sessions as u64,
+        partial: c.partial.len() as u64,
+        missing: c.missing.len() as u64,
+        expected: c.expected as u64,
+        found: c.found as u64,
+        outside: c.outside as u64,
+    })
 }
 
 /// A span must not end before it begins.
@@ -304,7 +291,7 @@ pub(crate) fn check_span(
 }
 
 /// The last part of a client's file name, without control characters: it goes into records.
-fn plain_name(name: &str) -> String {
+pub(crate) fn plain_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
     if plain.trim().is_empty() {
@@ -315,7 +302,7 @@ fn plain_name(name: &str) -> String {
 }
 
 /// The report of a file that was refused before its rows were looked at.
-fn not_looked_at(rows: u64) -> QualityReport {
+pub(crate) fn not_looked_at(rows: u64) -> QualityReport {
     QualityReport {
         score: 0.0,
         rows,

@@ -3,6 +3,7 @@
 use mltrainer_catalogue_core::{FitError, ParamError};
 use mltrainer_compliance::gate::Refused;
 use mltrainer_data::error::DataError;
+use mltrainer_data::sources::collect::CollectError;
 use mltrainer_trials::port::{PortError, TrialError};
 use mltrainer_types::policy::Refusal;
 use mltrainer_types::problem::Problem;
@@ -35,6 +36,12 @@ pub enum ServiceError {
     /// Data that cannot be used: which column, which row, why.
     #[error("{0}")]
     BadData(String),
+    /// A source of data gave nothing: which, for what, why.
+    #[error("{0}")]
+    Source(String),
+    /// A source of data gave nothing now, but may later: too many requests, out of order.
+    #[error("{0}")]
+    SourceLater(String),
     /// The method found no answer on this data.
     #[error("the fit failed: {0}")]
     FitFailed(String),
@@ -88,6 +95,8 @@ impl ServiceError {
             Self::Invalid { .. } => ("invalid-value", "A value cannot be used", 422),
             Self::Refused(_) => ("refused", "Refused by a protection rule", 422),
             Self::BadData(_) => ("bad-data", "The data cannot be used", 422),
+            Self::Source(_) => ("source-refused", "A source gave nothing", 422),
+            Self::SourceLater(_) => ("source-failed", "A source is out of order", 502),
             Self::FitFailed(_) => ("fit-failed", "The fit failed", 422),
             Self::Conflict(_) => ("conflict", "Contradicts what is there", 409),
             Self::Unavailable(_) => ("unavailable", "Not possible now", 503),
@@ -186,6 +195,15 @@ pub(crate) fn from_data(e: DataError) -> ServiceError {
         DataError::DiskFull { .. } => ServiceError::Unavailable(e.to_string()),
         DataError::Io { .. } => ServiceError::Internal(e.to_string()),
         other => ServiceError::BadData(other.to_string()),
+    }
+}
+
+/// What a fetch failed of.
+pub(crate) fn from_collect(e: CollectError) -> ServiceError {
+    match e {
+        CollectError::Data(e) => from_data(e),
+        CollectError::Source(e) if e.cause.is_outage() => ServiceError::SourceLater(e.to_string()),
+        CollectError::Source(e) => ServiceError::Source(e.to_string()),
     }
 }
 

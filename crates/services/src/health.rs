@@ -45,6 +45,16 @@ impl Services {
             true,
             format!("{} threads run steps", inner.threads),
         );
+        let circuits: Vec<String> = self
+            .sources()
+            .into_iter()
+            .filter(|s| s.configured)
+            .map(|s| format!("{} {}", s.id, s.circuit))
+            .collect();
+        if !circuits.is_empty() {
+            // A source that rests takes nothing from what is stored.
+            check("sources", true, circuits.join(", "));
+        }
         let running_trials = inner.trials.running().await.unwrap_or_default();
         let ok = checks.iter().all(|c| c.ok);
         Ok(Health {

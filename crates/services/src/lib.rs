@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
@@ -9,8 +9,10 @@ mod compliance;
 mod data;
 mod error;
 pub mod features;
+mod fetch;
 mod health;
 mod hub;
+mod import;
 mod ledger;
 pub mod port;
 mod room;
@@ -20,6 +22,12 @@ mod trials;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
+pub use import::{Import, UserFile};
+pub use mltrainer_data::actions::Adjustment;
+pub use mltrainer_data::export::Format;
+pub use mltrainer_data::import::Mapping;
+pub use mltrainer_data::sources::stream::MinuteBar;
+pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
 
 use hub::Hub;
 use ledger::Ledger;
@@ -52,8 +60,10 @@ pub struct Parts {
     pub audit: Arc<dyn AuditStore>,
     /// Trials.
     pub trials: Arc<dyn TrialStore>,
-    /// Folder of imported data.
+    /// Folder of imported and fetched data.
     pub library: PathBuf,
+    /// Vendors of data.
+    pub sources: Sources,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Threads that run steps.
@@ -69,6 +79,8 @@ pub struct Services {
 struct Inner {
     registry: Registry,
     room: Arc<Room>,
+    desk: import::Desk,
+    sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
@@ -110,6 +122,8 @@ impl Services {
             inner: Arc::new(Inner {
                 registry,
                 room,
+                desk: import::Desk::default(),
+                sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,

@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use mltrainer_compliance::{Gate, Verified, policy};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::bundled::{self, BundledInfo};
+use mltrainer_data::intraday::Intraday;
 use mltrainer_data::library::Library;
 use mltrainer_data::nearest::nearest;
 use mltrainer_data::series::Series;
+use mltrainer_features::Context;
 use mltrainer_trials::port::{DataPort, TrialError};
 use mltrainer_types::DatasetId;
 use mltrainer_types::audit::AuditEntry;
@@ -142,16 +144,20 @@ impl Room {
         let (library, set) = (self.library.clone(), set.clone());
         let bars = blocking(move || {
             let summary = &set.detail.summary;
+            if summary.kind == DatasetKind::Intraday {
+                return daily(&read_intraday(&library, &set)?);
+            }
             let symbol = summary.symbols.first().map_or("", String::as_str);
             let arrival = match &set.path {
                 None => bundled::bars(symbol),
                 Some(path) => library.read_bars(path, &summary.sha256),
             }
             .map_err(from_data)?;
-            Gate::admit(arrival).map_err(from_refused)
+            Gate::admit(arrival)
+                .map(|a| a.verified)
+                .map_err(from_refused)
         })
-        .await?
-        .verified;
+        .await?;
         let bars = Arc::new(bars);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.push_back((key.0, key.1, bars.clone()));
@@ -159,6 +165,15 @@ impl Room {
             recent.pop_front();
         }
         Ok(bars)
+    }
+
+    /// The bars of less than a day of a registered set, through the gate.
+    pub(crate) async fn intraday(
+        &self,
+        set: &Registered,
+    ) -> Result<Verified<Intraday>, ServiceError> {
+        let (library, set) = (self.library.clone(), set.clone());
+        blocking(move || read_intraday(&library, &set)).await
     }
 
     fn recall(&self, id: &DatasetId, sha256: &str) -> Option<Arc<Verified<Bars>>> {
@@ -172,12 +187,36 @@ impl Room {
         Some(bars)
     }
 
-    /// A bundled series, through the gate; `None` when there is none of that name.
+    /// The series that the features of these groups and ids need, where they are at hand.
+    pub(crate) async fn context(
+        &self,
+        wanted: &[String],
+    ) -> Result<Option<Verified<Context>>, ServiceError> {
+        let mut series = Vec::new();
+        for id in mltrainer_features::series_of(wanted) {
+            series.extend(self.series(id).await?);
+        }
+        Ok(Context::verified(&series))
+    }
+
+    /// A series of that name, through the gate: the bundled one, else the one that was fetched last;
+    /// `None` when there is none.
     pub(crate) async fn series(&self, id: &str) -> Result<Option<Verified<Series>>, ServiceError> {
         let of_series =
             |i: &&BundledInfo| i.kind == DatasetKind::Series && i.id.eq_ignore_ascii_case(id);
         let Some(info) = bundled::list().iter().find(of_series) else {
-            return Ok(None);
+            let name = |r: &Registered| {
+                let summary = &r.detail.summary;
+                summary.kind == DatasetKind::Series
+                    && r.path.is_some()
+                    && summary.symbols.iter().any(|s| s.eq_ignore_ascii_case(id))
+            };
+            let all = self.store.datasets().await?;
+            let fetched = all.iter().filter(|r| name(r)).max_by_key(|r| r.checked_at);
+            return match fetched {
+                Some(set) => self.stored_series(set).await.map(Some),
+                None => Ok(None),
+            };
         };
         blocking(move || {
             let arrival = bundled::series(info.id).map_err(from_data)?;
@@ -187,6 +226,51 @@ impl Room {
         })
         .await
     }
+
+    /// The series of a registered set, through the gate.
+    pub(crate) async fn series_of(
+        &self,
+        set: &Registered,
+    ) -> Result<Option<Verified<Series>>, ServiceError> {
+        if set.path.is_some() {
+            return self.stored_series(set).await.map(Some);
+        }
+        let name = set.detail.summary.symbols.first();
+        self.series(name.map_or("", String::as_str)).await
+    }
+
+    async fn stored_series(&self, set: &Registered) -> Result<Verified<Series>, ServiceError> {
+        let (library, set) = (self.library.clone(), set.clone());
+        blocking(move || {
+            let path = set.path.as_deref().unwrap_or_default();
+            let arrival = library
+                .read_series(path, &set.detail.summary.sha256)
+                .map_err(from_data)?;
+            Gate::admit(arrival)
+                .map(|a| a.verified)
+                .map_err(from_refused)
+        })
+        .await
+    }
+}
+
+fn read_intraday(library: &Library, set: &Registered) -> Result<Verified<Intraday>, ServiceError> {
+    let path = set.path.as_deref().unwrap_or_default();
+    let arrival = library
+        .read_intraday(path, &set.detail.summary.sha256)
+        .map_err(from_data)?;
+    Gate::admit(arrival)
+        .map(|a| a.verified)
+        .map_err(from_refused)
+}
+
+/// Trials and charts take days: those of the sessions that the bars fill.
+fn daily(bars: &Verified<Intraday>) -> Result<Verified<Bars>, ServiceError> {
+    let detail = format!(
+        "sessions out of bars of {} minutes, New York time",
+        bars.get().minutes
+    );
+    bars.derive("daily", detail, |b| Ok(b.daily()))
 }
 
 /// Runs heavy work away from the threads that answer requests.

@@ -19,10 +19,9 @@ use mltrainer_compliance::{Arrival, Gate, Verified, policy};
 use mltrainer_data::bars::Bars as DailyBars;
 use mltrainer_data::csv;
 use mltrainer_data::nearest::nearest;
-use mltrainer_data::series::Series;
 use mltrainer_data::table::{Table, Unseen};
-use mltrainer_features::FeatureTable;
 use mltrainer_features::target;
+use mltrainer_features::{Context, FeatureTable};
 use mltrainer_types::catalogue::Task;
 use mltrainer_types::data::DatasetKind;
 use mltrainer_types::policy::Refusal;
@@ -101,9 +100,9 @@ impl Services {
             ));
         }
         let bars = self.inner.room.bars(&set).await?;
-        let vix = self.inner.room.series(mltrainer_features::VIX).await?;
+        let context = self.inner.room.context(&groups()).await?;
         let clock = self.inner.clock.clone();
-        blocking(move || on_bars(&resolved, &bars, vix.as_ref(), &request, &*clock)).await
+        blocking(move || on_bars(&resolved, &bars, context.as_ref(), &request, &*clock)).await
     }
 
     /// Runs an entry on uploaded files, see [`run_files`].
@@ -460,7 +459,7 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 fn on_bars(
     resolved: &Resolved,
     bars: &Verified<DailyBars>,
-    vix: Option<&Verified<Series>>,
+    context: Option<&Verified<Context>>,
     request: &RunRequest,
     clock: &dyn Clock,
 ) -> Result<RunResult, ServiceError> {
@@ -524,7 +523,7 @@ fn on_bars(
             Ok(run_forecast(resolved, given, &series, horizon, &ms)?)
         }
         Engine::Clustering { .. } => {
-            let table = features(&span, vix)?;
+            let table = features(&span, context)?;
             let usable = usable_rows(&table.get().columns);
             let design = table.derive("rows", format!("{} complete rows", usable.len()), |t| {
                 pick(t, &usable)
@@ -544,14 +543,14 @@ fn on_bars(
                 resolved.id()
             ),
         )),
-        Engine::Supervised { .. } => supervised_on_bars(resolved, &span, vix, request, &ms),
+        Engine::Supervised { .. } => supervised_on_bars(resolved, &span, context, request, &ms),
     }
 }
 
 fn supervised_on_bars(
     resolved: &Resolved,
     span: &Verified<DailyBars>,
-    vix: Option<&Verified<Series>>,
+    context: Option<&Verified<Context>>,
     request: &RunRequest,
     ms: &dyn Fn() -> f64,
 ) -> Result<RunResult, ServiceError> {
@@ -617,7 +616,7 @@ fn supervised_on_bars(
             })
         })?
     } else {
-        features(span, vix)?
+        features(span, context)?
     };
     let y = target::values(span.get(), learned, horizon)
         .map_err(|e| ServiceError::BadData(e.to_string()))?;
@@ -688,17 +687,24 @@ fn as_prices(result: &mut RunResult, close: &[f64], returns: &[f64]) -> Vec<f64>
 
 fn features(
     span: &Verified<DailyBars>,
-    vix: Option<&Verified<Series>>,
+    context: Option<&Verified<Context>>,
 ) -> Result<Verified<FeatureTable>, ServiceError> {
     let fault = |e: mltrainer_features::FeatureError| ServiceError::BadData(e.to_string());
-    match vix {
-        Some(vix) => span.derive_with(vix, "features", "all groups", |b, v| {
-            mltrainer_features::compute(b, Some(v), &[]).map_err(fault)
+    let (groups, none) = (groups(), Context::default());
+    let detail = format!("groups {}", groups.join(", "));
+    match context {
+        Some(context) => span.derive_with(context, "features", detail, |b, c| {
+            mltrainer_features::compute(b, c, &groups).map_err(fault)
         }),
-        None => span.derive("features", "all groups", |b| {
-            mltrainer_features::compute(b, None, &[]).map_err(fault)
+        None => span.derive("features", detail, |b| {
+            mltrainer_features::compute(b, &none, &groups).map_err(fault)
         }),
     }
+}
+
+/// The feature groups of a run.
+fn groups() -> Vec<String> {
+    mltrainer_features::CORE_GROUPS.map(str::to_owned).to_vec()
 }
 
 /// Rows at which every column has a value.

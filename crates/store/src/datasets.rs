@@ -177,6 +177,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_kind_is_taken() {
+        let (_folder, store) = store().await;
+        for kind in [
+            DatasetKind::Bars,
+            DatasetKind::Closes,
+            DatasetKind::Intraday,
+            DatasetKind::Series,
+        ] {
+            let mut one = set("user:a");
+            one.detail.summary.kind = kind;
+            let written = store.register(vec![one.clone()], vec![entry("user:a")]);
+            written.await.unwrap();
+            assert_eq!(store.dataset(&"user:a".into()).await.unwrap(), Some(one));
+        }
+    }
+
+    #[tokio::test]
     async fn a_failing_record_leaves_no_set_behind() {
         let (_folder, store) = store().await;
         let mut bad = entry("user:a");

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 6] = [
+pub(crate) const ALL: [(&str, &str); 7] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -31,6 +31,10 @@ pub(crate) const ALL: [(&str, &str); 6] = [
     (
         "0006_idempotency_keys",
         include_str!("../../../migrations/0006_idempotency_keys.sql"),
+    ),
+    (
+        "0007_dataset_kinds",
+        include_str!("../../../migrations/0007_dataset_kinds.sql"),
     ),
 ];
 

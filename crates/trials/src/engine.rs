@@ -7,7 +7,7 @@
 //! which repeats no finished step.
 
 use crate::evaluate::{self, Outcome, Scored, StepSummary};
-use crate::panel::{self, Panel};
+use crate::panel::{self, Horizon, Panel};
 use crate::pool::Pool;
 use crate::port::{
     Clock, DataPort, EventSink, PortError, Predictions, StateChange, StepRecord, TrialError,
@@ -21,6 +21,8 @@ use mltrainer_catalogue_core::{Inputs, Registry};
 use mltrainer_compliance::{Content, Digest, Verified, policy};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::series::Series;
+use mltrainer_features::Context;
+use mltrainer_features::selection::{MOST_CORRELATION, Reason};
 use mltrainer_types::TrialId;
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::event::{
@@ -564,14 +566,13 @@ impl Task<'_> {
         self.began = self.parts().clock.monotonic();
         let resumed = self.record.progress.total > 0;
         let bars = self.fetch(resumed).await?;
-        let vix = if self.spec.features.iter().any(|g| g == "economic") {
+        let mut series = Vec::new();
+        for id in mltrainer_features::series_of(&self.spec.features) {
             let data = Arc::clone(&self.parts().data);
-            self.wait(async move { data.series(mltrainer_features::VIX).await })
-                .await??
-        } else {
-            None
-        };
-        let panel = Arc::new(self.engineer(bars, vix).await?);
+            let found = self.wait(async move { data.series(id).await }).await??;
+            series.extend(found);
+        }
+        let panel = Arc::new(self.engineer(bars, series).await?);
         let plan = step::plan(&self.spec, panel.get());
         let forecasts = step::forecasts(&self.spec, panel.get());
         if forecasts > step::MAX_FORECASTS {
@@ -644,8 +645,10 @@ impl Task<'_> {
             let data = Arc::clone(&self.parts().data);
             let wanted = dataset.clone();
             let bars = self.wait(async move { data.bars(&wanted).await }).await??;
-            let found = bars.get().sha256();
-            if found != dataset.sha256 {
+            // The set itself, or days made out of it: its hash is then a step of their lineage.
+            let steps = bars.lineage().steps();
+            if !steps.iter().any(|s| s.sha256 == dataset.sha256) {
+                let found = bars.get().sha256();
                 return Err(End::Blocked(policy::LINEAGE_ON_EVERY_VALUE.refusal(&format!(
                     "data set {} has hash {found}, the trial was made on {}; start a new trial on the data of today",
                     dataset.id, dataset.sha256
@@ -678,11 +681,14 @@ impl Task<'_> {
     async fn engineer(
         &mut self,
         bars: Vec<Verified<Bars>>,
-        vix: Option<Verified<Series>>,
+        series: Vec<Verified<Series>>,
     ) -> Result<Verified<Panel>, End> {
         let spec = Arc::clone(&self.spec);
         let built = self
-            .compute(move || panel::build(&spec, &bars, vix.as_ref()))
+            .compute(move || {
+                let context = Context::verified(&series);
+                panel::build(&spec, &bars, context.as_ref())
+            })
             .await?;
         Ok(built?)
     }
@@ -766,25 +772,7 @@ impl Task<'_> {
                     gap,
                 ),
             ));
-            for (i, fold) in h.folds.iter().enumerate() {
-                let constant = step::constant_columns(panel, h, &h.train(fold));
-                if !constant.is_empty() {
-                    let names: Vec<&str> = constant
-                        .iter()
-                        .map(|k| panel.features[*k].as_str())
-                        .collect();
-                    messages.push(warn(
-                        "ModelAgent",
-                        format!(
-                            "Horizon {}, fold {}: {} not vary in the training window and {} left out.",
-                            h.bars,
-                            i + 1,
-                            if names.len() == 1 { format!("{} does", names[0]) } else { format!("{} do", list(&names)) },
-                            if names.len() == 1 { "is" } else { "are" }
-                        ),
-                    ));
-                }
-            }
+            messages.extend(selection_messages(panel, h));
         }
         let scaled = spec.models.iter().any(|m| {
             let found = self.parts().registry.find(&m.model);
@@ -1209,6 +1197,59 @@ fn feature_messages(panel: &Panel) -> Vec<EventBody> {
         messages.push(warn(
             "FeatureAgent",
             format!("Left out: {}, because {reason}.", list(&ids)),
+        ));
+    }
+    messages
+}
+
+/// Which features a training window has no use for.
+fn selection_messages(panel: &Panel, h: &Horizon) -> Vec<EventBody> {
+    let mut messages = Vec::new();
+    let name = |k: usize| panel.features[k].as_str();
+    // Of each feature the windows in which another says the same, and the last such other.
+    let mut same: BTreeMap<usize, (usize, &str)> = BTreeMap::new();
+    for (fold, selection) in h.selections.iter().enumerate() {
+        let mut constant = Vec::new();
+        for (k, reason) in &selection.dropped {
+            match reason {
+                Reason::Constant => constant.push(name(*k)),
+                Reason::SameAs { column, .. } => {
+                    let (windows, other) = same.entry(*k).or_default();
+                    *windows += 1;
+                    *other = name(*column);
+                }
+            }
+        }
+        if !constant.is_empty() {
+            messages.push(warn(
+                "ModelAgent",
+                format!(
+                    "Horizon {}, fold {}: {} not vary in the training window and {} left out.",
+                    h.bars,
+                    fold + 1,
+                    if constant.len() == 1 {
+                        format!("{} does", constant[0])
+                    } else {
+                        format!("{} do", list(&constant))
+                    },
+                    if constant.len() == 1 { "is" } else { "are" }
+                ),
+            ));
+        }
+    }
+    if !same.is_empty() {
+        let said: Vec<String> = same
+            .iter()
+            .map(|(k, (windows, other))| format!("{} ({windows}, like {other})", name(*k)))
+            .collect();
+        messages.push(say(
+            "ModelAgent",
+            format!(
+                "Horizon {}: left out in so many of the {} training windows because they correlate above {MOST_CORRELATION} with a feature that tells more about the target there: {}.",
+                h.bars,
+                h.selections.len(),
+                list(&said)
+            ),
         ));
     }
     messages

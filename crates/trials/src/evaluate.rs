@@ -597,7 +597,7 @@ fn notes(spec: &TrialSpec, leaderboard: &[LeaderboardRow], steps: &[StepSummary]
             100.0 * bootstrap::LEVEL,
             spec.seed
         ),
-        "scaling of features and target is fitted on each training window alone".to_owned(),
+        "scaling and selection of features, and scaling of the target, are fitted on each training window alone".to_owned(),
     ];
     if spec.target.is_tradable() {
         notes.push(format!(

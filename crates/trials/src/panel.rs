@@ -7,8 +7,11 @@ use mltrainer_backtest::metrics::pearson;
 use mltrainer_backtest::splits::{self, Fold};
 use mltrainer_compliance::{Content, Digest, Verified, policy};
 use mltrainer_data::bars::Bars;
-use mltrainer_data::series::Series;
-use mltrainer_features::{FeatureTable, LeftOut, compute_from, longest_warm_up, target};
+use mltrainer_features::selection::Selection;
+use mltrainer_features::{
+    Context, FeatureError, FeatureTable, LeftOut, compute_from, compute_many, longest_warm_up,
+    target,
+};
 use mltrainer_types::trial::{Target, TrialSpec};
 
 /// A feature is left out when it takes more than this share of a symbol's bars to warm up.
@@ -37,6 +40,31 @@ impl Content for Part {
         self.features.digest(d);
         for (target, known) in &self.horizons {
             d.floats(target).floats(known);
+        }
+    }
+}
+
+/// The group that sees each symbol beside the others.
+const ACROSS: &str = "cross_sectional";
+
+/// The ids of the chosen features of that group, and of the others.
+fn chosen(spec: &TrialSpec) -> (Vec<String>, Vec<String>) {
+    let chosen = mltrainer_features::registry().iter();
+    let chosen = chosen.filter(|f| f.is_among(&spec.features));
+    let (across, alone): (Vec<_>, Vec<_>) = chosen.partition(|f| f.group == ACROSS);
+    let ids =
+        |all: Vec<&mltrainer_features::Feature>| all.into_iter().map(|f| f.id.to_owned()).collect();
+    (ids(across), ids(alone))
+}
+
+/// The cross-sectional features of every symbol, in the order of the specification.
+struct Across(Vec<FeatureTable>);
+
+impl Content for Across {
+    fn digest(&self, d: &mut Digest) {
+        d.text("across").int(self.0.len() as i64);
+        for table in &self.0 {
+            table.digest(d);
         }
     }
 }
@@ -74,6 +102,8 @@ pub struct Horizon {
     pub next_return: Vec<f64>,
     /// Training and test windows, as places in [`Horizon::days`].
     pub folds: Vec<Fold>,
+    /// The features used in each fold, chosen by the rows of its training window alone.
+    pub selections: Vec<Selection>,
 }
 
 impl Horizon {
@@ -155,6 +185,11 @@ impl Content for Panel {
                     d.int(place as i64);
                 }
             }
+            for selection in &h.selections {
+                for place in &selection.kept {
+                    d.int(*place as i64);
+                }
+            }
         }
     }
 }
@@ -170,11 +205,31 @@ impl Content for Panel {
 pub fn build(
     spec: &TrialSpec,
     bars: &[Verified<Bars>],
-    vix: Option<&Verified<Series>>,
+    context: Option<&Verified<Context>>,
 ) -> Result<Verified<Panel>, TrialError> {
-    let parts = bars
+    let spans = bars
         .iter()
-        .map(|b| part(spec, b, vix))
+        .map(|b| span(spec, b))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (across, alone) = chosen(spec);
+    let across = if !across.is_empty() {
+        let spans: Vec<Verified<Bars>> = spans.iter().map(|(span, _)| span.clone()).collect();
+        let detail = format!("{} beside each other, day by day", list(&spec.symbols));
+        Some(Verified::combine(&spans, "universe", detail, |bars| {
+            compute_many(bars, &Context::default(), &across, None)
+                .map(Across)
+                .map_err(bad)
+        })?)
+    } else {
+        None
+    };
+    let parts = spans
+        .iter()
+        .enumerate()
+        .map(|(place, (span, first))| {
+            let across = across.as_ref().map(|a| (a, place));
+            part(spec, span, *first, &alone, context, across)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Verified::combine(
         &parts,
@@ -188,16 +243,17 @@ pub fn build(
     )
 }
 
-fn part(
-    spec: &TrialSpec,
-    bars: &Verified<Bars>,
-    vix: Option<&Verified<Series>>,
-) -> Result<Verified<Part>, TrialError> {
+fn bad(e: FeatureError) -> TrialError {
+    TrialError::Data(e.to_string())
+}
+
+/// The bars asked for and those before them that warm up the features; how many those are.
+fn span(spec: &TrialSpec, bars: &Verified<Bars>) -> Result<(Verified<Bars>, usize), TrialError> {
     let all = bars.get();
     let from = spec
         .start
         .map_or(0, |s| all.dates.partition_point(|d| *d < s));
-    let warm_from = from.saturating_sub(longest_warm_up());
+    let warm_from = from.saturating_sub(longest_warm_up(&spec.features));
     let first = from - warm_from;
     let span = bars.derive(
         "span",
@@ -212,29 +268,54 @@ fn part(
         ),
         |b| Ok::<_, TrialError>(b.slice(b.dates.get(warm_from).copied(), spec.end)),
     )?;
-    let start = span.get().dates.get(first).copied();
-    if start.is_none() {
+    if span.get().dates.get(first).is_none() {
         return Err(TrialError::Data(format!(
             "{} has no bar in the span asked for",
             all.symbol
         )));
     }
+    Ok((span, first))
+}
+
+fn part(
+    spec: &TrialSpec,
+    span: &Verified<Bars>,
+    first: usize,
+    alone: &[String],
+    context: Option<&Verified<Context>>,
+    across: Option<(&Verified<Across>, usize)>,
+) -> Result<Verified<Part>, TrialError> {
+    let start = span.get().dates.get(first).copied();
     let detail = format!("groups {}", spec.features.join(", "));
-    let bad = |e: mltrainer_features::FeatureError| TrialError::Data(e.to_string());
-    let features = match vix {
-        Some(vix) => span.derive_with(vix, "features", detail, |b, v| {
-            compute_from(b, Some(v), &spec.features, start).map_err(bad)
-        })?,
-        None => span.derive("features", detail, |b| {
-            compute_from(b, None, &spec.features, start).map_err(bad)
-        })?,
+    let compute = |b: &Bars, c: &Context| match alone {
+        // None named would mean all of them.
+        [] => Ok(FeatureTable {
+            dates: b.dates.clone(),
+            ..FeatureTable::default()
+        }),
+        ids => compute_from(b, c, ids, start).map_err(bad),
     };
+    let mut features = match context {
+        Some(context) => span.derive_with(context, "features", detail, compute)?,
+        None => span.derive("features", detail, |b| compute(b, &Context::default()))?,
+    };
+    if let Some((across, place)) = across {
+        let detail = "joined with the place among the other symbols";
+        features = features.derive_with(across, "features", detail, |own, across| {
+            let mut table = own.clone();
+            let beside = &across.0[place];
+            table.names.extend(beside.names.iter().cloned());
+            table.columns.extend(beside.columns.iter().cloned());
+            table.left_out.extend(beside.left_out.iter().cloned());
+            Ok::<_, TrialError>(table)
+        })?;
+    }
     let detail = format!(
         "{} over {} bars",
         spec.target.as_str(),
         list(&spec.horizons)
     );
-    features.derive_with(&span, "target", detail, |features, bars| {
+    features.derive_with(span, "target", detail, |features, bars| {
         let bad = |e: target::TargetError| TrialError::Data(e.to_string());
         let horizons = spec
             .horizons
@@ -302,7 +383,7 @@ fn pool(spec: &TrialSpec, parts: &[&Part]) -> Result<Panel, TrialError> {
     let mut features: Vec<String> = Vec::new();
     let mut left_out: Vec<LeftOut> = Vec::new();
     for feature in mltrainer_features::registry() {
-        if !spec.features.iter().any(|g| g == feature.group) {
+        if !feature.is_among(&spec.features) {
             continue;
         }
         match why_not(parts, feature.id) {
@@ -359,11 +440,25 @@ fn pool(spec: &TrialSpec, parts: &[&Part]) -> Result<Panel, TrialError> {
         panel.x.extend(columns[s].iter().map(|c| c[bar]));
     }
     for (place, &bars) in spec.horizons.iter().enumerate() {
-        let horizon = horizon(spec, parts, &places, place, bars)?;
+        let mut horizon = horizon(spec, parts, &places, place, bars)?;
         check_leak(spec, &panel, &horizon)?;
+        let select = |fold: &Fold| selection(spec, &panel, &horizon, &horizon.train(fold));
+        horizon.selections = horizon.folds.iter().map(select).collect();
         panel.horizons.push(horizon);
     }
     Ok(panel)
+}
+
+/// The features a model gets to learn from, chosen by the features and targets of these rows alone.
+fn selection(spec: &TrialSpec, panel: &Panel, h: &Horizon, rows: &[usize]) -> Selection {
+    let width = panel.features.len();
+    let column = |k: usize| {
+        let value = |row: &usize| panel.x[h.rows[*row] * width + k];
+        rows.iter().map(value).collect()
+    };
+    let columns: Vec<Vec<f64>> = (0..width).map(column).collect();
+    let target: Vec<f64> = rows.iter().map(|&r| learned(spec.target, h, r)).collect();
+    Selection::fit(&columns, &target)
 }
 
 fn horizon(
@@ -384,6 +479,7 @@ fn horizon(
         close: Vec::new(),
         next_return: Vec::new(),
         folds: Vec::new(),
+        selections: Vec::new(),
     };
     for (row, &(day, s, bar)) in places.iter().enumerate() {
         let part = parts[s];

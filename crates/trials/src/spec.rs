@@ -279,33 +279,42 @@ fn horizons(request: &TrialRequest) -> Result<Vec<u32>, SpecError> {
 
 fn features(request: &TrialRequest) -> Result<Vec<String>, SpecError> {
     let groups = mltrainer_features::groups();
-    for group in &request.features {
-        if !groups.contains(&group.as_str()) {
-            return Err(SpecError {
-                field: "features".into(),
-                detail: format!(
-                    "there is no feature group \"{group}\"; there are {}",
-                    list(&groups)
-                ),
-                suggestions: suggest::nearest(group, groups.iter().copied()),
-            });
-        }
+    if let Some(word) = request
+        .features
+        .iter()
+        .find(|w| !mltrainer_features::is_known(w))
+    {
+        let ids = mltrainer_features::registry().iter().map(|f| f.id);
+        return Err(SpecError {
+            field: "features".into(),
+            detail: format!(
+                "there is no feature group \"{word}\"; there are {}",
+                list(&groups)
+            ),
+            suggestions: suggest::nearest(word, groups.iter().copied().chain(ids)),
+        });
     }
-    let wanted = |group: &str| match (request.features.is_empty(), request.target) {
-        (false, _) => request.features.iter().any(|f| f == group),
+    if request.features.is_empty() {
         // Volatility is forecast from past volatility and activity (Corsi 2009); trends of the
         // price drift for years and would be extrapolated.
-        (true, Some(Target::LogVolatility | Target::Range)) => {
-            matches!(group, "volatility" | "volume" | "economic")
-        }
-        (true, _) => true,
-    };
+        let few = matches!(request.target, Some(Target::LogVolatility | Target::Range));
+        let wanted = |group: &&str| {
+            !few || matches!(*group, "volatility:core" | "volume:core" | "economic:core")
+        };
+        let groups = mltrainer_features::CORE_GROUPS.into_iter();
+        return Ok(groups.filter(wanted).map(str::to_owned).collect());
+    }
     // In the order of the registry, each once, whatever the order of the request.
-    Ok(groups
-        .into_iter()
-        .filter(|group| wanted(group))
-        .map(str::to_owned)
-        .collect())
+    let mut words: Vec<String> = Vec::new();
+    for feature in mltrainer_features::registry() {
+        let core = format!("{}:core", feature.group);
+        for word in [feature.group, core.as_str(), feature.id] {
+            if request.features.iter().any(|w| w == word) && !words.iter().any(|w| w == word) {
+                words.push(word.to_owned());
+            }
+        }
+    }
+    Ok(words)
 }
 
 fn check_validation(validation: &Validation) -> Result<(), SpecError> {

@@ -75,19 +75,6 @@ fn seed(spec: &TrialSpec, step: &Step) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Columns that do not vary among these rows.
-#[must_use]
-pub fn constant_columns(panel: &Panel, h: &Horizon, rows: &[usize]) -> Vec<usize> {
-    let width = panel.features.len();
-    (0..width)
-        .filter(|k| {
-            let value = |row: &usize| panel.x[h.rows[*row] * width + k];
-            let first = rows.first().map(value);
-            rows.iter().all(|row| Some(value(row)) == first)
-        })
-        .collect()
-}
-
 /// Mean and standard deviation of values; the deviation is 1 where they do not vary.
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let n = values.clone().count() as f64;
@@ -108,7 +95,8 @@ struct Preparation {
 }
 
 impl Preparation {
-    fn new(spec: &TrialSpec, panel: &Panel, h: &Horizon, train: &[usize], inputs: Inputs) -> Self {
+    fn new(spec: &TrialSpec, panel: &Panel, step: &Step, train: &[usize], inputs: Inputs) -> Self {
+        let h = &panel.horizons[step.horizon];
         if inputs == Inputs::LastKnown {
             return Self {
                 names: vec!["last_known".to_owned()],
@@ -118,10 +106,10 @@ impl Preparation {
             };
         }
         let width = panel.features.len();
-        let constant = constant_columns(panel, h, train);
-        let columns: Vec<(usize, f64, f64)> = (0..width)
-            .filter(|k| !constant.contains(k))
-            .map(|k| {
+        let columns: Vec<(usize, f64, f64)> = h.selections[step.fold]
+            .kept
+            .iter()
+            .map(|&k| {
                 let (mean, sd) = moments(train.iter().map(|&r| panel.x[h.rows[r] * width + k]));
                 (k, mean, sd)
             })
@@ -200,7 +188,7 @@ pub fn run(
     let h = &rows.horizons[step.horizon];
     let fold = &h.folds[step.fold];
     let (train, test) = (h.train(fold), h.test(fold));
-    let preparation = Preparation::new(spec, rows, h, &train, found.entry.card.inputs);
+    let preparation = Preparation::new(spec, rows, step, &train, found.entry.card.inputs);
     let mut notes = Vec::new();
     let dropped = rows.features.len() - preparation.columns.len();
     if !preparation.last_known && dropped > 0 {
@@ -211,7 +199,7 @@ pub fn run(
             .map(String::as_str)
             .collect();
         notes.push(format!(
-            "left out because they do not vary in the training window: {}",
+            "left out because they do not vary in the training window or say the same as another: {}",
             names.join(", ")
         ));
     }

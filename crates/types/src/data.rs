@@ -13,6 +13,8 @@ pub enum DatasetKind {
     Bars,
     /// Close a day.
     Closes,
+    /// Several bars a day.
+    Intraday,
     /// One value a date with the date on which it was known.
     Series,
 }
@@ -122,6 +124,52 @@ pub struct LineageStep {
     pub sha256: String,
 }
 
+/// What was found in a file before it is imported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileLayout {
+    /// `CSV`, `Parquet` or `Arrow`.
+    pub format: String,
+    /// `comma`, `semicolon`, `tab` or `pipe`; `null` for other formats than CSV.
+    pub delimiter: Option<String>,
+    /// `point` or `comma`; `null` for other formats than CSV.
+    pub decimal: Option<String>,
+    /// Time zone in which times of day are read; `null` for daily bars.
+    pub zone: Option<String>,
+    /// Length of a bar in minutes; `null` for daily bars.
+    pub minutes: Option<u32>,
+    /// Rows that could be read; 0 when there is a problem.
+    pub rows: u64,
+    /// The columns, as in the file.
+    pub columns: Vec<FileColumn>,
+    /// Why the file cannot be read as it stands.
+    pub problem: Option<String>,
+}
+
+/// A column of a file with what it is taken for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FileColumn {
+    /// Its name in the heading.
+    pub name: String,
+    /// `date`, `time`, `open`, `high`, `low`, `close` or `volume`; `null` when it is left out.
+    pub field: Option<String>,
+    /// Its first cells.
+    pub first: Vec<String>,
+}
+
+/// A file that was looked at and waits to be imported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FilePreview {
+    /// SHA-256 of its bytes, hexadecimal: an import may name it instead of sending the file again.
+    pub staged: String,
+    /// Its name.
+    pub name: String,
+    /// What was found in it.
+    pub layout: FileLayout,
+}
+
 /// What `mltrainer data import` and an upload answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -162,4 +210,101 @@ pub struct DatasetQuality {
     pub checked_at: DateTime<Utc>,
     /// Score and findings.
     pub quality: QualityReport,
+    /// How old the last row is.
+    pub age: Age,
+    /// Other sets of the same symbol beside it.
+    pub comparisons: Vec<Comparison>,
+    /// How bars of less than a day fill the sessions; `null` for others.
+    pub coverage: Option<SessionCoverage>,
+}
+
+/// How bars of less than a day fill the sessions of the exchange, half days included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionCoverage {
+    /// Length of a bar in minutes.
+    pub minutes: u32,
+    /// Begin of the first bar.
+    pub first: DateTime<Utc>,
+    /// Begin of the last bar.
+    pub last: DateTime<Utc>,
+    /// Sessions from the first to the last bar.
+    pub sessions: u64,
+    /// Of these, with fewer bars than their hours hold.
+    pub partial: u64,
+    /// Of these, without any bar.
+    pub missing: u64,
+    /// Bars that the sessions should have.
+    pub expected: u64,
+    /// Of these, how many there are.
+    pub found: u64,
+    /// Bars wholly outside the sessions.
+    pub outside: u64,
+}
+
+/// How old the last row of a data set is, at the time of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Age {
+    /// Sessions of the exchange that ended after the last row.
+    pub sessions: u64,
+    /// More than so many are too old to forecast the next day from.
+    pub allowed: u64,
+}
+
+impl Age {
+    /// Whether it is too old to forecast the next day from.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.sessions > self.allowed
+    }
+}
+
+/// Another data set of the same symbol and how the two agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Comparison {
+    /// The other data set.
+    pub id: DatasetId,
+    /// Its approved origin.
+    pub source: String,
+    /// How the two agree.
+    pub result: SourceComparison,
+}
+
+/// Two sources of one symbol on their common days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SourceComparison {
+    /// Whether daily changes were compared, because they disagree on fewer days than closes: the two
+    /// are adjusted differently.
+    pub of_changes: bool,
+    /// A larger relative difference is a disagreement.
+    pub tolerance: f64,
+    /// First common day.
+    pub first: Option<NaiveDate>,
+    /// Last common day.
+    pub last: Option<NaiveDate>,
+    /// Days compared.
+    pub compared: u64,
+    /// Days that disagree.
+    pub differing: u64,
+    /// Their share.
+    pub share: f64,
+    /// The days that disagree, largest difference first; the first ones of very many.
+    pub days: Vec<DayOfTwo>,
+}
+
+/// One day in two sources: closes, or changes as a share of the close before.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DayOfTwo {
+    /// Day.
+    pub date: NaiveDate,
+    /// In this set.
+    pub here: f64,
+    /// In the other set.
+    pub there: f64,
+    /// Relative difference of closes, or difference of changes.
+    pub difference: f64,
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct FeatureSpec {
     /// Column name.
     pub id: String,
-    /// `price`, `volatility`, `volume`, `technical`, `economic`.
+    /// `price`, `volatility`, `volume`, `technical`, `economic`, `cross_sectional`,
+    /// `microstructure`, `regime`, `options`, `calendar`.
     pub group: String,
     /// What it computes.
     pub formula: String,
@@ -16,7 +17,7 @@ pub struct FeatureSpec {
     pub warm_up: u32,
     /// When a row's value is known, in words.
     pub known_at: String,
-    /// Columns it needs: `close`, `high`, `vix`, ...
+    /// Columns it needs: `close`, `high`, `vix`, `rank of log_return_5`, ...
     pub needs: Vec<String>,
     /// Literature.
     pub source: String,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthCheck {
-    /// Name: `database`, `bundled_data`, `audit`, `workers`.
+    /// Name: `database`, `bundled_data`, `audit`, `workers`, `sources`.
     pub name: String,
     /// Whether it is in order.
     pub ok: bool,

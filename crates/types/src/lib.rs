@@ -16,6 +16,7 @@ pub mod id;
 pub mod policy;
 pub mod problem;
 pub mod run;
+pub mod source;
 pub mod trial;
 
 pub use id::{DatasetId, TrialId};

@@ -173,7 +173,9 @@ pub struct TrialRequest {
     /// Bars ahead, each 1 to 250; `[1]` when absent.
     #[serde(default)]
     pub horizons: Vec<u32>,
-    /// Feature groups; absent: all, for `log_volatility` and `range` those of volatility, volume and economy.
+    /// Feature groups (`price`), their core (`price:core`) and features (`credit_spread`); absent: the core of
+    /// price, volatility, volume, technical and economic, for `log_volatility` and `range` that of volatility,
+    /// volume and economic.
     #[serde(default)]
     pub features: Vec<String>,
     /// Models; a sensible few when absent. Baselines are always added.
@@ -244,7 +246,7 @@ pub struct TrialSpec {
     pub target: Target,
     /// Bars ahead.
     pub horizons: Vec<u32>,
-    /// Feature groups.
+    /// Feature groups, their core, and features, in the order of the list of features.
     pub features: Vec<String>,
     /// Models, baselines included.
     pub models: Vec<ModelSpec>,

@@ -1,12 +1,14 @@
 //! `mltrainer data`: data sets.
 
+use super::fetch::{Fetch, export_format, watch, write_whole};
 use super::out::{Table, json, say};
 use super::{Failure, Global, run};
 use clap::Subcommand;
-use mltrainer_services::Services;
+use mltrainer_services::{Call, Format, Import, Mapping, ServiceError, Services, UserFile};
 use mltrainer_types::data::{QualityReport, Severity};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// `mltrainer data`.
 #[derive(Debug, Subcommand)]
@@ -18,19 +20,69 @@ pub(super) enum Data {
         /// Id, as listed
         id: String,
     },
-    /// Takes a CSV file of daily bars through the gate
+    /// Shows score, findings, age and agreement with other sources
     #[command(
-        after_help = "Example:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided"
+        after_help = "Examples:\n  mltrainer data quality\n  mltrainer data quality bundled:AAPL --format json"
+    )]
+    Quality {
+        /// Id, as listed; all data sets when left out
+        id: Option<String>,
+    },
+    /// Takes a file of bars through the gate: CSV, Parquet or Arrow; daily, or several rows a day
+    #[command(
+        after_help = "Examples:\n  mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided\n  mltrainer data import kurse.csv --symbol SAP --look\n  mltrainer data import kurse.csv --symbol SAP --map date=Datum,close=Schluss,decimal=comma"
     )]
     Import {
-        /// CSV file with date, close and, where there are, open, high, low, volume
+        /// File with date, close and, where there are, open, high, low, volume
         file: PathBuf,
         /// Symbol under which trials find it
         #[arg(long)]
         symbol: String,
+        /// Corrections of what is found in the file, KEY=VALUE parted by commas: date, time, open,
+        /// high, low, close, volume (names of columns), delimiter (comma, semicolon, tab, pipe),
+        /// decimal (point, comma), dates (ymd, mdy, dmy), zone (such as America/New_York)
+        #[arg(long, default_value = "")]
+        map: String,
+        /// Shows what is found in the file and imports nothing
+        #[arg(long)]
+        look: bool,
         /// Where the figures come from: user_provided, or the vendor they were exported from
         #[arg(long, default_value = "user_provided")]
         origin: String,
+    },
+    /// Fetches what is missing of a symbol's bars or of an economic series, through the gate
+    #[command(
+        after_help = "Examples:\n  mltrainer data fetch --source polygon --symbol AAPL --start 2020-01-01 --end 2024-12-31\n  mltrainer data fetch --source fred --series UNRATE --as-of 2015-03-01\n  mltrainer data fetch --source polygon --symbol IBM --start 2024-01-01 --failover yahoo\n\nKeys come from the environment: POLYGON_API_KEY, FRED_API_KEY, ALPHA_VANTAGE_API_KEY, FMP_API_KEY; yahoo needs none."
+    )]
+    Fetch(Fetch),
+    /// Shows what a source has besides bars and series: tickers, news, snapshot, options, status, holidays, series, releases
+    #[command(
+        after_help = "Examples:\n  mltrainer data look news --source polygon --symbol AAPL\n  mltrainer data look releases --source fred --symbol UNRATE"
+    )]
+    Look {
+        /// What to look at
+        view: String,
+        /// Source: polygon or fred
+        #[arg(long)]
+        source: String,
+        /// Symbol or series
+        #[arg(long, default_value = "")]
+        symbol: String,
+    },
+    /// Prints minute bars as they happen, one JSON document a line, until Ctrl-C
+    Watch {
+        /// Symbols, with commas between them
+        #[arg(long, value_delimiter = ',', required = true)]
+        symbols: Vec<String>,
+    },
+    /// Writes a data set into a file for other programs
+    #[command(after_help = "Example:\n  mltrainer data export polygon:AAPL --out AAPL.parquet")]
+    Export {
+        /// Id, as listed
+        id: String,
+        /// File to write; its name ends with .csv or .parquet
+        #[arg(long)]
+        out: PathBuf,
     },
 }
 
@@ -42,8 +94,12 @@ impl Data {
             Self::Import { file, .. } => Some(run::read(file)?),
             _ => None,
         };
+        let to = match &self {
+            Self::Export { out, .. } => Some(export_format(out)?),
+            _ => None,
+        };
         let open = global.open().await?;
-        let outcome = self.run(&open.services, as_json, file).await;
+        let outcome = self.run(&open.services, as_json, file, to).await;
         open.close().await;
         outcome
     }
@@ -53,6 +109,7 @@ impl Data {
         services: &Services,
         as_json: bool,
         file: Option<mltrainer_services::run::File>,
+        to: Option<Format>,
     ) -> Result<ExitCode, Failure> {
         match self {
             Self::List => {
@@ -105,14 +162,36 @@ impl Data {
                     say(text.trim_end())?;
                 }
             }
-            Self::Import { symbol, origin, .. } => {
+            Self::Quality { id } => super::quality::run(services, as_json, id.as_deref()).await?,
+            Self::Import {
+                symbol,
+                origin,
+                map,
+                look,
+                ..
+            } => {
                 let file = file.unwrap_or_else(|| mltrainer_services::run::File {
                     name: String::new(),
                     bytes: Vec::new(),
                 });
-                let outcome = services
-                    .import_csv("cli", &symbol, &origin, &file.name, file.bytes)
-                    .await?;
+                let mapping = Mapping::parse(&map)
+                    .map_err(|e| ServiceError::invalid("map", e.to_string()))?;
+                let name = file.name.clone();
+                let file = UserFile {
+                    name: file.name,
+                    bytes: Arc::new(file.bytes),
+                };
+                if look {
+                    let preview = services.look_at_file(file, mapping).await?;
+                    return super::quality::layout(as_json, &preview);
+                }
+                let import = Import {
+                    file,
+                    symbol,
+                    origin,
+                    mapping,
+                };
+                let outcome = services.import_file("cli", import).await?;
                 if as_json {
                     json(&outcome)?;
                 }
@@ -124,7 +203,7 @@ impl Data {
                         3,
                         format!(
                             "{} was refused by rule {}: {}",
-                            file.name, refusal.rule, refusal.reason
+                            name, refusal.rule, refusal.reason
                         ),
                     ));
                 }
@@ -139,12 +218,39 @@ impl Data {
                     ))?;
                 }
             }
+            Self::Fetch(fetch) => fetch.run(services, as_json).await?,
+            Self::Look {
+                view,
+                source,
+                symbol,
+            } => {
+                let found = services
+                    .look(&source, &view, &symbol, &Call::quiet())
+                    .await?;
+                if as_json {
+                    json(&found)?;
+                } else {
+                    let text = serde_json::to_string_pretty(&found);
+                    say(&text.unwrap_or_default())?;
+                }
+            }
+            Self::Watch { symbols } => watch(services, &symbols).await?,
+            Self::Export { id, out } => {
+                let format = to.unwrap_or(Format::Csv);
+                let bytes = services.export(&id, format).await?;
+                write_whole(&out, &bytes)?;
+                if as_json {
+                    json(&serde_json::json!({ "id": id, "file": out, "bytes": bytes.len() }))?;
+                } else {
+                    say(&format!("{} ({} bytes)", out.display(), bytes.len()))?;
+                }
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn quality(q: &QualityReport) -> String {
+pub(super) fn quality(q: &QualityReport) -> String {
     let mut text = format!(
         "Quality {:.1}: {} of {} rows usable, {} set aside",
         q.score, q.usable, q.rows, q.quarantined
@@ -157,7 +263,7 @@ fn quality(q: &QualityReport) -> String {
 }
 
 /// Findings of at least this gravity, ten at most.
-fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
+pub(super) fn findings(q: &QualityReport, least: Severity) -> Vec<String> {
     const SHOWN: usize = 10;
     let all: Vec<_> = q.findings.iter().filter(|f| f.severity >= least).collect();
     let mut lines: Vec<String> = all

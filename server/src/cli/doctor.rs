@@ -6,6 +6,10 @@ use crate::web::site::Site;
 use mltrainer_services::VERSION;
 use mltrainer_types::health::HealthCheck;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long a source may take to answer.
+const PROBE: Duration = Duration::from_secs(3);
 
 pub(super) async fn execute(global: &Global) -> Result<ExitCode, Failure> {
     let as_json = global.is_json()?;
@@ -56,6 +60,12 @@ pub(super) async fn execute(global: &Global) -> Result<ExitCode, Failure> {
                         for found in health.checks.into_iter().filter(|c| c.name == "database") {
                             check("database", found.ok, found.detail);
                         }
+                    }
+                    for probe in open.services.probe_sources(PROBE).await {
+                        // A fault is what was configured and does not answer: without a key, and
+                        // without a network, the bundled data still work.
+                        let ok = probe.reachable != Some(false) || !probe.needs_key;
+                        check(&format!("source {}", probe.id), ok, probe.detail);
                     }
                     open.close().await;
                 }

@@ -8,9 +8,12 @@ mod catalogue;
 mod data;
 mod doctor;
 mod features;
+mod fetch;
 mod out;
+mod quality;
 mod run;
 mod serve;
+mod sources;
 mod trial;
 
 use crate::wiring::Open;
@@ -31,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   mltrainer run sma --data prices.csv --set period=20
   mltrainer catalogue random_forest
   mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided
+  mltrainer data fetch --source polygon --symbol AAPL --start 2020-01-01 --end 2024-12-31
   mltrainer audit verify";
 
 /// Honest trials of forecasting models on real market data.
@@ -87,9 +91,9 @@ enum Command {
     Run(run::Run),
     /// Lists the catalogue, or shows one entry
     Catalogue(catalogue::Catalogue),
-    /// Computes the features of a file of daily bars, or lists them
+    /// Computes the features of a file of daily bars or of data sets, or lists them
     Features(features::Features),
-    /// Data sets: list, show, import
+    /// Data sets: list, show, import, fetch, look, watch, export
     #[command(subcommand)]
     Data(data::Data),
     /// Trials: run, list, show, follow, cancel, pause, resume, export
@@ -128,7 +132,10 @@ impl From<ServiceError> for Failure {
     fn from(e: ServiceError) -> Self {
         let code = match &e {
             ServiceError::NotFound { .. } | ServiceError::Invalid { .. } => 2,
-            ServiceError::Refused(_) | ServiceError::BadData(_) => 3,
+            ServiceError::Refused(_)
+            | ServiceError::BadData(_)
+            | ServiceError::Source(_)
+            | ServiceError::SourceLater(_) => 3,
             ServiceError::FitFailed(_) => 4,
             ServiceError::Conflict(_)
             | ServiceError::Unavailable(_)
@@ -176,7 +183,8 @@ impl Global {
     }
 
     async fn open(&self) -> Result<Open, Failure> {
-        Ok(Open::folder(&self.folder()?, self.threads()).await?)
+        let sources = sources::configured()?;
+        Ok(Open::folder(&self.folder()?, self.threads(), sources).await?)
     }
 
     /// The format, which must be one of those that the command knows.

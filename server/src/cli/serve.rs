@@ -97,7 +97,8 @@ impl Serve {
             None => Site::embedded(),
         };
         let folder = global.folder()?;
-        let open = Open::folder(&folder, global.threads()).await?;
+        let sources = super::sources::configured()?;
+        let open = Open::folder(&folder, global.threads(), sources).await?;
         let stop = CancellationToken::new();
         let access = Access::new(addr, self.host, token, self.behind_tls);
         let app = router(open.services.clone(), site, access, stop.clone());

@@ -130,7 +130,7 @@ pub(super) struct Run {
     /// One hold-out test of this share of the days instead of the walk-forward
     #[arg(long, value_name = "SHARE")]
     test_share: Option<f64>,
-    /// Feature groups, with commas; absent: all, for log_volatility and range those of volatility, volume and economy
+    /// Feature groups and features, with commas; absent: the core (price:core and so on) of price, volatility, volume, technical and economic, for log_volatility and range that of volatility, volume and economic
     #[arg(long, value_delimiter = ',')]
     features: Vec<String>,
     /// Commission and half the spread, in basis points of the traded value

@@ -7,6 +7,7 @@ mod docs;
 mod events;
 mod health;
 mod models;
+mod sources;
 mod trials;
 
 use crate::web::AppState;
@@ -39,6 +40,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(trials::router())
         .merge(events::router())
         .merge(datasets::router())
+        .merge(sources::router())
         .merge(charts::router())
         .merge(compliance::router())
 }
@@ -78,6 +80,8 @@ mod tests {
             "/api/v1/datasets/{id}/bars",
             "/api/compliance/audit",
             "/api/data-quality",
+            "/api/v1/sources",
+            "/api/v1/data/fetch",
             "/api/models/train",
         ] {
             assert!(paths.contains_key(path), "{path}");

@@ -24,7 +24,7 @@ pub(crate) fn page(status: StatusCode, title: &str, body: &str, script: Option<&
         .map(|src| format!("<script nonce=\"{nonce}\" type=\"module\" src=\"{src}\"></script>"))
         .unwrap_or_default();
     let html = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><title>{title} · mlTrainer</title><link rel=\"stylesheet\" href=\"/pkg/mltrainer.css\"><link rel=\"stylesheet\" href=\"/api/docs.css\">{script}</head><body><main id=\"main\" class=\"plain\">{body}</main></body></html>"
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><title>{title} · mlTrainer</title><link rel=\"stylesheet\" href=\"/pkg/mltrainer.css\"><link rel=\"stylesheet\" href=\"/api/docs.css\"><link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">{script}</head><body><main id=\"main\" class=\"plain\">{body}</main></body></html>"
     );
     let mut response = (status, axum::response::Html(html)).into_response();
     if let Ok(value) = HeaderValue::from_str(&pages::policy(&nonce.to_string())) {

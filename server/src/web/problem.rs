@@ -148,7 +148,9 @@ impl Document {
             return Response::from_parts(parts, body);
         };
         error.problem.request_id = Some(id.to_owned());
+        // The document is written anew: neither the length nor the compression of the old one holds.
         parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::CONTENT_ENCODING);
         Response::from_parts(parts, error.body().to_string().into())
     }
 }

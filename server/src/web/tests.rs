@@ -49,7 +49,9 @@ impl Answer {
 }
 
 async fn open(folder: &Path) -> Open {
-    Open::folder(folder, 2).await.unwrap()
+    Open::folder(folder, 2, mltrainer_services::Sources::none())
+        .await
+        .unwrap()
 }
 
 fn serve(services: &Services, token: Option<&str>) -> Router {
@@ -244,6 +246,11 @@ async fn whatever_is_wrong_comes_as_a_problem_document() {
     let unknown = app.get("/api/v1/models/rigde").await.problem(404);
     assert_eq!(unknown.kind, "/problems/unknown-model");
     assert!(unknown.suggestions.contains(&"ridge".to_owned()));
+    // What the answer says of its coding must be true of the document that went out.
+    let request = Request::get("/api/v1/models/rigde").header("accept-encoding", "gzip, br");
+    let answer = app.send(request.body(Body::empty()).unwrap()).await;
+    assert!(answer.headers.get("content-encoding").is_none());
+    answer.problem(404);
     let request = Request::delete("/api/v1/trials")
         .body(Body::empty())
         .unwrap();

@@ -18,7 +18,13 @@ fn a_symbol_is_enough() {
     );
     assert_eq!(
         spec.features,
-        ["price", "volatility", "volume", "technical", "economic"]
+        [
+            "price:core",
+            "volatility:core",
+            "volume:core",
+            "technical:core",
+            "economic:core"
+        ]
     );
     assert_eq!(
         spec.validation,
@@ -88,7 +94,7 @@ fn what_a_request_can_get_wrong() {
                 ..base()
             },
             "features",
-            "there is no feature group \"volatilty\"; there are price, volatility, volume, technical and economic",
+            "there is no feature group \"volatilty\"; there are price, volatility, volume, technical, economic, cross_sectional, microstructure, regime, options and calendar",
         ),
         (
             TrialRequest {

@@ -4,6 +4,8 @@ use crate::support::*;
 use mltrainer_compliance::{Gate, Verified};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::bundled;
+use mltrainer_data::series::Series;
+use mltrainer_features::Context;
 use mltrainer_trials::StepRecord;
 use mltrainer_trials::panel::{self, Panel};
 use mltrainer_types::trial::{
@@ -18,10 +20,12 @@ fn bars(symbol: &str) -> Verified<Bars> {
 
 fn build(spec: &TrialSpec) -> Verified<Panel> {
     let all: Vec<Verified<Bars>> = spec.symbols.iter().map(|s| bars(s)).collect();
-    let vix = Gate::admit(bundled::series("VIXCLS").unwrap())
-        .unwrap()
-        .verified;
-    panel::build(spec, &all, Some(&vix)).unwrap()
+    let series: Vec<Verified<Series>> = mltrainer_features::series_of(&spec.features)
+        .into_iter()
+        .filter_map(|id| bundled::series(id).ok())
+        .map(|arrival| Gate::admit(arrival).unwrap().verified)
+        .collect();
+    panel::build(spec, &all, Context::verified(&series).as_ref()).unwrap()
 }
 
 fn row<'a>(stored: &'a Stored, model: &str) -> &'a LeaderboardRow {
@@ -486,5 +490,119 @@ async fn a_default_trial_says_honestly_what_it_found() {
         "ever on these symbols",
     ] {
         assert!(verdict.text.contains(part), "{}", verdict.text);
+    }
+}
+
+#[test]
+fn new_groups_take_part_and_places_among_several_symbols_too() {
+    let groups = [
+        "cross_sectional",
+        "microstructure",
+        "regime",
+        "calendar",
+        "credit_spread",
+    ];
+    let request = TrialRequest {
+        start: Some(day("2006-01-03")),
+        features: groups.map(str::to_owned).to_vec(),
+        ..TrialRequest::for_symbols(["AAPL", "IBM", "MSFT", "GOOG"])
+    };
+    let spec = spec(&request);
+    assert_eq!(
+        spec.features[0], "credit_spread",
+        "in the order of the registry"
+    );
+    let panel = build(&spec);
+    let p = panel.get();
+    for id in [
+        "rank_return_20",
+        "beta_120",
+        "corwin_schultz_20",
+        "trend_regime",
+        "turn_of_month",
+        "credit_spread",
+    ] {
+        assert!(p.features.iter().any(|f| f == id), "{id}: {:?}", p.left_out);
+    }
+    assert!(!p.features.iter().any(|f| f == "log_return_1"));
+    // The bundled figures of output end in 2009.
+    let left_out: Vec<&str> = p.left_out.iter().map(|l| l.id.as_str()).collect();
+    assert_eq!(left_out, ["recession_regime"]);
+    // Of four symbols, ranks are 1/8, 3/8, 5/8 and 7/8, and their mean over a day is a half.
+    let k = p
+        .features
+        .iter()
+        .position(|f| f == "rank_return_20")
+        .unwrap();
+    let rank = |row: usize| p.x[row * p.features.len() + k];
+    let last = p.rows.len() - 4..p.rows.len();
+    assert!(last.clone().all(|row| p.rows[row].day == day("2013-03-01")));
+    let ranks: Vec<f64> = last.map(rank).collect();
+    near(ranks.iter().sum::<f64>(), 2.0);
+    let lineage: Vec<&str> = panel
+        .lineage()
+        .steps()
+        .iter()
+        .map(|s| s.step.as_str())
+        .collect();
+    assert!(lineage.contains(&"universe") && lineage.contains(&"economic series"));
+}
+
+#[test]
+fn two_symbols_have_no_place_among_others() {
+    let request = TrialRequest {
+        features: vec!["cross_sectional".into(), "price".into()],
+        ..TrialRequest::for_symbols(["AAPL", "IBM"])
+    };
+    let panel = build(&spec(&request));
+    assert!(panel.get().features.iter().all(|f| !f.starts_with("rank_")));
+    let reason = &panel
+        .get()
+        .left_out
+        .iter()
+        .find(|l| l.id == "beta_120")
+        .unwrap()
+        .reason;
+    assert!(reason.contains("needs 3 symbols or more"), "{reason}");
+}
+
+/// What is chosen and how it is scaled comes from the training rows: bars after them may be
+/// anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn selection_knows_nothing_of_the_test_rows() {
+    let real = bars("IBM").get().slice(None, Some(day("2009-12-31")));
+    let request = TrialRequest {
+        features: ["price", "volatility", "technical", "regime"]
+            .map(str::to_owned)
+            .to_vec(),
+        horizons: vec![5],
+        ..TrialRequest::for_symbols(["IBM"])
+    };
+    let lab = Lab::new(1);
+    let spec_of = |name: &str, bars: &Bars| {
+        let known = lab.data.put(name, bars.clone());
+        mltrainer_trials::validate(&request, &registry(), &[known]).unwrap()
+    };
+    let spec = spec_of("ibm", &real);
+    let panel_of = |bars: &Bars| {
+        let bars = Gate::admit(mltrainer_compliance::Arrival {
+            origin: "user_provided".into(),
+            request: "a test".into(),
+            promised_sha256: None,
+            content: bars.clone(),
+        });
+        panel::build(&spec, &[bars.unwrap().verified], None).unwrap()
+    };
+    let whole = panel_of(&real);
+    let h = &whole.get().horizons[0];
+    let dropped: usize = h.selections.iter().map(|s| s.dropped.len()).sum();
+    assert!(dropped > 0, "something must be chosen");
+    for (k, fold) in h.folds.iter().enumerate() {
+        let first_test = h.days[fold.test.start];
+        let before = real.dates[real.dates.partition_point(|d| *d < first_test) - 1];
+        let other = panel_of(&scrambled(&real, before));
+        let other = &other.get().horizons[0];
+        assert_eq!(other.folds[k], *fold);
+        assert_eq!(other.selections[k], h.selections[k], "fold {}", k + 1);
     }
 }
