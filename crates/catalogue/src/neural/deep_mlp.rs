@@ -38,7 +38,7 @@ params! {
         /// Units of each layer.
         width: usize = 16, within(1.0, 1_000.0);
         /// Strength of the penalty on squared weights.
-        alpha: f64 = 1.0, at_least(0.0);
+        alpha: f64 = 10.0, at_least(0.0);
         /// Rows a step sees.
         batch_size: usize = 64, at_least(1.0);
         /// Length of the first steps.
@@ -97,11 +97,18 @@ const CARD: Card = Card {
         ("converged", "whether it ended before max_iter"),
     ],
     stochastic: true,
-    evidence: &[Evidence {
-        against: "the gradient by differences",
-        cases: "unit test the_gradient_is_that_of_the_loss",
-        tolerance: "1e-6",
-    }],
+    evidence: &[
+        Evidence {
+            against: "the gradient by differences",
+            cases: "unit test the_gradient_is_that_of_the_loss",
+            tolerance: "1e-6",
+        },
+        Evidence {
+            against: "its own form with one layer, the same split, 4 seeds",
+            cases: "spx_std: rmse 0.480 with 50 layers and 0.478 with 100, 0.485 with one; aapl_std: 0.437 and 0.440 against 0.436",
+            tolerance: "mean of the seeds; better on spx_std, no better on aapl_std",
+        },
+    ],
     presets: &[
         Preset {
             id: "deep_mlp_50",
