@@ -9,7 +9,7 @@
 //! Not claimed: the best of all factorisations.
 
 use crate::linear::{Plane, Problem};
-use crate::numeric::{Svd, dot, normal};
+use crate::numeric::{Svd, dot, normal, row_products};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
@@ -17,7 +17,7 @@ use mltrainer_catalogue_core::{
     choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -174,22 +174,27 @@ impl Supervised for NmfRegression {
 
 /// One pass of coordinate descent over W (rows x parts) for X ≈ W H; gives how far it was from rest.
 fn pass(x: ArrayView2<'_, f64>, w: &mut Array2<f64>, h: &Array2<f64>, shrink: Shrink) -> f64 {
-    let k = h.nrows();
     let gram = h.dot(&h.t());
-    let pulls = crate::numeric::row_products(x, h.view());
-    let mut violation = 0.0;
-    for (mut row, pull) in w.rows_mut().into_iter().zip(pulls.rows()) {
+    let pulls = x.dot(&h.t());
+    let rows = w.rows_mut().into_iter().zip(pulls.rows());
+    rows.map(|(mut row, pull)| {
         let row = row.as_slice_mut().unwrap_or_default();
-        for t in 0..k {
-            let g = gram.row(t);
-            let slope = dot(g.to_slice().unwrap_or_default(), row) - pull[t]
-                + shrink.l1
-                + shrink.l2 * row[t];
-            violation += if row[t] == 0.0 { slope.min(0.0) } else { slope }.abs();
-            let curve = g[t] + shrink.l2;
-            if curve > 0.0 {
-                row[t] = (row[t] - slope / curve).max(0.0);
-            }
+        pass_row(row, pull.to_slice().unwrap_or_default(), &gram, shrink)
+    })
+    .sum()
+}
+
+/// The same for the amounts of one row, from H x and H Hᵀ.
+fn pass_row(row: &mut [f64], pull: &[f64], gram: &Array2<f64>, shrink: Shrink) -> f64 {
+    let mut violation = 0.0;
+    for t in 0..row.len() {
+        let g = gram.row(t);
+        let slope =
+            dot(g.to_slice().unwrap_or_default(), row) - pull[t] + shrink.l1 + shrink.l2 * row[t];
+        violation += if row[t] == 0.0 { slope.min(0.0) } else { slope }.abs();
+        let curve = g[t] + shrink.l2;
+        if curve > 0.0 {
+            row[t] = (row[t] - slope / curve).max(0.0);
         }
     }
     violation
@@ -261,25 +266,31 @@ fn start(
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let mut values = Vec::with_capacity(x.nrows());
-        let k = self.parts.nrows();
-        // Row by row, so that when one is at rest does not depend on the others.
-        for row in x.axis_chunks_iter(Axis(0), 1) {
-            let mean = row.sum() / row.len() as f64;
-            let mut w = Array2::from_elem((1, k), (mean.max(0.0) / k as f64).sqrt());
+        let gram = self.parts.dot(&self.parts.t());
+        let pulls = row_products(x, self.parts.view());
+        let mut amounts = Array2::zeros(pulls.dim());
+        // Each row until it is at rest, whenever that is for the others.
+        for ((mut row, pull), x) in amounts
+            .rows_mut()
+            .into_iter()
+            .zip(pulls.rows())
+            .zip(x.rows())
+        {
+            let row = row.as_slice_mut().unwrap_or_default();
+            let pull = pull.to_slice().unwrap_or_default();
+            row.fill((x.sum() / (x.len() * row.len()) as f64).max(0.0).sqrt());
             let mut first = 0.0;
-            for pass_no in 0..self.max_iter {
-                let moved = pass(row, &mut w, &self.parts, self.shrink);
-                if pass_no == 0 {
+            for n in 0..self.max_iter {
+                let moved = pass_row(row, pull, &gram, self.shrink);
+                if n == 0 {
                     first = moved;
                 }
                 if first == 0.0 || moved / first <= self.tol {
                     break;
                 }
             }
-            values.extend(self.plane.values(w.view()));
         }
-        Ok(Prediction::values(values))
+        Ok(Prediction::values(self.plane.values(amounts.view())))
     }
 
     fn outputs(&self) -> Outputs {

@@ -13,15 +13,12 @@ use crate::kernels::distances;
 use crate::labels::labels;
 use crate::numeric::{Cholesky, Stop, dot, minimise, row_products, sigmoid, softplus};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
-use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, choices,
     params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
-use rand::{Rng as _, SeedableRng as _};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,14 +64,10 @@ params! {
         alpha: f64 = 1e-10, above(0.0);
         /// How the parameters of the kernel are found; none takes them as they are.
         optimizer: Option<Optimizer> = Some(Optimizer::Lbfgs);
-        /// Further searches from random places between 1e-5 and 1e5.
-        n_restarts_optimizer: usize = 0, within(0.0, 1_000.0);
         /// Regression: whether the target is standardised inside.
         normalize_y: bool = false;
         /// Classification: Newton steps of Laplace's approximation at most.
         max_iter_predict: usize = 100, within(1.0, 100_000.0);
-        /// Seed of the further searches; none is the seed of the run.
-        seed: Option<usize> = None, at_least(0.0);
     }
 }
 
@@ -239,7 +232,7 @@ impl Supervised for GaussianProcess {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
 
-    fn fit(params: &GaussianProcessParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
+    fn fit(params: &GaussianProcessParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
         let x = data.x();
         if x.nrows() > MOST_ROWS {
             return Err(FitError::Data(format!(
@@ -266,9 +259,8 @@ impl Supervised for GaussianProcess {
                 "gaussian_process: the columns are too large to be squared: rescale them".into(),
             ));
         }
-        let seed = effective_seed(params.seed, seed);
         if data.labels().is_some() {
-            return by_labels(params, data, form, &d2, seed);
+            return by_labels(params, data, form, &d2);
         }
         let y = data.y();
         let (mut mean, mut scale) = (0.0, 1.0);
@@ -291,7 +283,7 @@ impl Supervised for GaussianProcess {
             let value = -0.5 * (dot(&y, &dual) + factor.log_det() + n * std::f64::consts::TAU.ln());
             value.is_finite().then_some((dual, value))
         };
-        let form = search(params, form, seed, |form| solve(form).map(|s| s.1));
+        let form = search(params, form, |form| solve(form).map(|s| s.1));
         let (dual, log_likelihood) = solve(&form).ok_or_else(singular)?;
         Ok(Fitted {
             x: x.clone(),
@@ -307,12 +299,10 @@ impl Supervised for GaussianProcess {
     }
 }
 
-/// The kernel whose parameters have the largest likelihood, from where they stand and from further
-/// places at random.
+/// The kernel whose parameters have the largest likelihood, searched from where they stand.
 fn search(
     params: &GaussianProcessParams,
     form: Form,
-    seed: u64,
     likelihood: impl Fn(&Form) -> Option<f64>,
 ) -> Form {
     if params.optimizer.is_none() {
@@ -339,22 +329,13 @@ fn search(
         gradient: 1e-5,
         gain: 1e-10,
     };
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let mut best = (form, cost(&form.theta()));
-    for attempt in 0..=params.n_restarts_optimizer {
-        let mut start = form.theta();
-        for t in &mut start {
-            if attempt > 0 {
-                *t = random.gen_range(low..high);
-            }
-            *t = t.clamp(low, high);
-        }
-        let found = minimise(slope, start, (low, high), &stop);
-        if found.value < best.1 {
-            best = (form.with(&found.at), found.value);
-        }
+    let start: Vec<f64> = form.theta().iter().map(|t| t.clamp(low, high)).collect();
+    let found = minimise(slope, start, (low, high), &stop);
+    if found.value < cost(&form.theta()) {
+        form.with(&found.at)
+    } else {
+        form
     }
-    best.0
 }
 
 /// The mode of the latent values of a binary problem and what prediction needs of it.
@@ -423,7 +404,6 @@ fn by_labels(
     data: &Training,
     form: Form,
     d2: &Array2<f64>,
-    seed: u64,
 ) -> Result<Fitted, FitError> {
     let labels = labels(data, CARD.id)?;
     let k = labels.classes.len();
@@ -432,9 +412,7 @@ fn by_labels(
     for one in ones {
         let y: Vec<bool> = labels.codes.iter().map(|c| *c == one).collect();
         let at = |form: &Form| mode(&d2.mapv(|d| form.of(d)), &y, params.max_iter_predict);
-        let form = search(params, form, seed, |form| {
-            at(form).map(|m| m.log_likelihood)
-        });
+        let form = search(params, form, |form| at(form).map(|m| m.log_likelihood));
         let found = at(&form).ok_or_else(singular)?;
         sum += found.log_likelihood;
         halves.push(Half {

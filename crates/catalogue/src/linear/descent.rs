@@ -318,12 +318,12 @@ impl Descent {
             let tol = self.tol.unwrap_or(f64::NEG_INFINITY);
             let helped = if rows.held_out.is_empty() {
                 let mean = objective / learned;
-                let helped = !(mean > least - tol);
+                let helped = mean <= least - tol;
                 least = least.min(mean);
                 helped || self.tol.is_none()
             } else {
                 let reached = self.validate(line, rows, &row);
-                let helped = !(reached < best + tol);
+                let helped = reached >= best + tol;
                 best = best.max(reached);
                 helped || self.tol.is_none()
             };

@@ -33,7 +33,7 @@ params! {
         /// Passes over the columns after which the fit is given up as not converged.
         max_iter: usize = 100_000, within(1.0, 10_000_000.0);
         /// The fit ends when the duality gap is below this share of the sum of squares of the target.
-        tol: f64 = 1e-9, inside(0.0, 1.0);
+        tol: f64 = 1e-11, inside(0.0, 1.0);
     }
 }
 

@@ -425,6 +425,7 @@ impl Problem {
                     )));
                 }
                 n_iter += 1;
+                let mut at_rest = true;
                 for j in 0..p {
                     if squares[j] == 0.0 {
                         continue;
@@ -440,10 +441,12 @@ impl Problem {
                     if next != weights[j] {
                         add_scaled(&mut rest, weights[j] - next, column);
                         weights[j] = next;
+                        at_rest = false;
                     }
                 }
                 gap = self.gap(&weights, &rest, l1, l2, given.positive);
-                if gap <= given.tol * yy {
+                // At rest to the last bit, rounding is all that is left of the gap.
+                if gap <= given.tol * yy || at_rest {
                     break;
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! What: a linear model that moves just far enough, at each row it misses, to meet that row.
 //! Formula: loss = max(0, |y - p| - epsilon); w += sign(y - p) τ x, b += sign(y - p) τ; PA-I: τ =
-//! min(C, loss/|x|²), PA-II: τ = loss²/(|x|² + 1/(2C)).
+//! min(C, loss/|x|²), PA-II: τ = loss/(|x|² + 1/(2C)).
 //! Data: columns of like scale; rows may arrive one at a time.
 //! Cost: fit O(passes · n p), predict O(rows p).
 //! Fails when: the noise is large beside epsilon and C is not small: it follows the last rows.
@@ -72,7 +72,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
     summary: "Learns one row at a time: passive while the error stays within epsilon, otherwise it moves just far enough to meet the row, C bounding how far.",
-    formula: "loss = max(0, |y - p| - epsilon), p = x·w + b; τ = min(C, loss/|x|²) (PA-I) or τ = loss²/(|x|² + 1/(2C)) (PA-II, with the squared loss, as scikit-learn has it); w += sign(y - p) τ x, b += sign(y - p) τ",
+    formula: "loss = max(0, |y - p| - epsilon), p = x·w + b; τ = min(C, loss/|x|²) (PA-I) or τ = loss/(|x|² + 1/(2C)) (PA-II); w += sign(y - p) τ x, b += sign(y - p) τ",
     data: "Columns of like scale. Rows may arrive one at a time.",
     cost: "fit O(passes · n p), predict O(rows · p)",
     fails_when: "The noise is large beside epsilon and C is not small: it then follows the last rows.",
@@ -100,15 +100,13 @@ const CARD: Card = Card {
 
 impl PassiveAggressiveParams {
     fn descent(&self) -> Descent {
-        let (loss, rate) = match self.loss {
-            LossWord::Insensitive => (Loss::Insensitive(self.epsilon), Rate::Passive),
-            LossWord::SquaredInsensitive => {
-                (Loss::SquaredInsensitive(self.epsilon), Rate::PassiveSquared)
-            }
+        let rate = match self.loss {
+            LossWord::Insensitive => Rate::Passive,
+            LossWord::SquaredInsensitive => Rate::PassiveSquared,
         };
         Descent {
             name: "passive_aggressive_regressor",
-            loss,
+            loss: Loss::Insensitive(self.epsilon),
             penalty: None,
             alpha: 1.0,
             l1_ratio: 0.0,

@@ -281,8 +281,8 @@ impl Losses {
             let miss: Vec<f64> = {
                 // What Xᵀu lacks; rounding only, after the first steps.
                 let mut t = target.clone();
-                for i in 0..n {
-                    add_scaled(&mut t, -u[i], self.row(i));
+                for (i, u) in u.iter().enumerate() {
+                    add_scaled(&mut t, -u, self.row(i));
                 }
                 t
             };

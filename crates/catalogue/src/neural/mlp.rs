@@ -48,7 +48,7 @@ choices! {
     pub enum Schedule {
         /// Not at all.
         Constant = "constant",
-        /// As t^-power_t.
+        /// As one over the root of the rows seen.
         InverseScaling = "invscaling",
         /// By 5 whenever passes stop helping.
         Adaptive = "adaptive",
@@ -66,6 +66,12 @@ choices! {
 params! {
     /// Parameters of a multi-layer perceptron.
     pub struct MlpParams {
+        /// Passes over the rows at most; `converged` says whether they were enough.
+        max_iter: usize = 200, within(1.0, 1_000_000.0);
+        /// It ends when the loss (early_stopping: the score) does not gain this for n_iter_no_change passes.
+        tol: f64 = 1e-4, at_least(0.0);
+        /// Whether it ends by the score on rows held out, with the weights that scored best.
+        early_stopping: bool = false;
         /// Units of each hidden layer, joined with commas.
         hidden_layer_sizes: Sizes = Sizes(vec![100]);
         /// What a hidden unit makes of its sum.
@@ -80,20 +86,12 @@ params! {
         learning_rate: Schedule = Schedule::Constant;
         /// Length of the first steps of adam and sgd.
         learning_rate_init: f64 = 1e-3, above(0.0);
-        /// How fast steps shorten with learning_rate invscaling.
-        power_t: f64 = 0.5, at_least(0.0);
-        /// Passes over the rows at most; `converged` says whether they were enough.
-        max_iter: usize = 200, within(1.0, 1_000_000.0);
         /// Whether rows are shuffled before each pass.
         shuffle: bool = true;
-        /// It ends when the loss (early_stopping: the score) does not gain this for n_iter_no_change passes.
-        tol: f64 = 1e-4, at_least(0.0);
         /// Share of the last step of sgd that is kept.
         momentum: f64 = 0.9, within(0.0, 1.0);
         /// Whether sgd looks ahead along its momentum.
         nesterovs_momentum: bool = true;
-        /// Whether it ends by the score on rows held out, with the weights that scored best.
-        early_stopping: bool = false;
         /// Share of rows held out with early_stopping.
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
         /// Share of the mean of gradients that adam keeps.
@@ -380,7 +378,7 @@ fn in_batches(
             }
         }
         if params.learning_rate == Schedule::InverseScaling {
-            rate = params.learning_rate_init / (seen + 1.0).powf(params.power_t);
+            rate = params.learning_rate_init / (seen + 1.0).sqrt();
         }
         if idle > params.n_iter_no_change {
             if params.solver == Solver::Sgd

@@ -2,5 +2,6 @@
 
 mod network;
 
+pub mod deep_mlp;
 pub mod mlp;
 pub mod rbf_network;
