@@ -33,7 +33,7 @@ params! {
     pub struct StackingParams {
         /// Ids of the members, joined with commas; none is ridge, knn, decision_tree, for labels logistic_regression in place of the first.
         estimators: Option<Vec<String>> = None;
-        /// The final model: linear, ridge, tree, logistic_regression, or any id; none is ridge, for labels logistic_regression.
+        /// The final model: linear, ridge, tree, logistic_regression, or any id; none is ridge. For labels linear, ridge and none are logistic_regression.
         final_estimator: Option<String> = None;
         /// Blocks of rows, each predicted from all others; none: five forward folds, each predicted from the rows before it only.
         cv: Option<usize> = None, within(2.0, 1000.0);
@@ -56,7 +56,7 @@ impl StackingParams {
 
     fn last(&self, task: Task) -> Named {
         let id = match (self.final_estimator.as_deref(), task) {
-            (None, Task::Classification) => "logistic_regression",
+            (None | Some("linear" | "ridge"), Task::Classification) => "logistic_regression",
             (None, _) => "ridge",
             (Some("linear"), _) => "linear_regression",
             (Some("tree"), _) => "decision_tree",
