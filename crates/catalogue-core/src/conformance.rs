@@ -5,9 +5,10 @@
 //! the reason; an exemption that is not needed is a finding too.
 
 use crate::card::Inputs;
-use crate::design::{Bars, Design, Sequence, Training};
-use crate::entry::{Engine, ParamMap};
+use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
+use crate::entry::{Engine, Entry, ParamMap};
 use crate::error::FitError;
+use crate::model::Domain;
 use crate::registry::{Registry, Resolved};
 use crate::run;
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
@@ -46,13 +47,15 @@ const RULES: [(&str, Rule); 3] = [
     ("outputs_as_listed", outputs_as_listed),
     ("same_bits", same_bits),
 ];
-const ENTRY_RULES: [(&str, Rule); 8] = [
+const ENTRY_RULES: [(&str, Rule); 10] = [
     ("card_complete", card_complete),
     ("parameters_refused", parameters_refused),
     ("parameters_matter", parameters_matter),
     ("hostile_data", hostile_data),
     ("hostile_prediction", hostile_prediction),
     ("saved_and_loaded", saved_and_loaded),
+    ("row_weights", row_weights),
+    ("goes_on_learning", goes_on_learning),
     ("no_look_ahead", no_look_ahead),
     ("no_skill_on_shuffled", no_skill_on_shuffled),
 ];
@@ -187,7 +190,7 @@ impl Suite {
         Ok(case)
     }
 
-    fn training(&self, case: &Case, inputs: Inputs, task: Task, rows: Rows) -> Fallible<Training> {
+    fn training(&self, case: &Case, entry: &Entry, task: Task, rows: Rows) -> Fallible<Training> {
         let rows = match rows {
             Rows::Train => 0..case.train,
             Rows::Test => case.train..case.target.len(),
@@ -199,12 +202,25 @@ impl Suite {
             } else {
                 (&case.target, &case.last_value)
             };
-            let y = y[rows.clone()].to_vec();
-            let x = if inputs == Inputs::LastKnown {
+            let mut y = y[rows.clone()].to_vec();
+            if matches!(
+                entry.domain,
+                Domain::NonNegativeTarget | Domain::PositiveTarget
+            ) {
+                y.iter_mut().for_each(|y| *y = y.exp());
+            }
+            let x = if entry.card.inputs == Inputs::LastKnown {
                 Array2::from_shape_fn((rows.len(), 1), |(r, _)| last[rows.start + r])
             } else {
                 let picked: Vec<usize> = rows.collect();
-                case.x.select(ndarray::Axis(0), &picked)
+                let mut x = case.x.select(ndarray::Axis(0), &picked);
+                if entry.domain == Domain::NonNegativeColumns {
+                    for (mut column, all) in x.columns_mut().into_iter().zip(case.x.columns()) {
+                        let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+                        column.mapv_inplace(|v| v - least);
+                    }
+                }
+                x
             };
             let design = named(x)?;
             if classification {
@@ -212,6 +228,28 @@ impl Suite {
             } else {
                 Training::regression(design, y)
             }
+        })
+    }
+
+    /// Two targets over one table: the target and its last known value.
+    fn multi_training(&self, case: &Case, task: Task, rows: Rows) -> Fallible<MultiTraining> {
+        let rows: Vec<usize> = match rows {
+            Rows::Train => (0..case.train).collect(),
+            Rows::Test => (case.train..case.target.len()).collect(),
+        };
+        self.table.derive("case", "conformance", |_| {
+            let (first, second) = if task == Task::Classification {
+                (&case.label, &case.last_label)
+            } else {
+                (&case.target, &case.last_value)
+            };
+            let pick = |v: &[f64]| rows.iter().map(|r| v[*r]).collect();
+            let targets = vec![
+                ("first".to_owned(), pick(first)),
+                ("second".to_owned(), pick(second)),
+            ];
+            let design = named(case.x.select(ndarray::Axis(0), &rows))?;
+            MultiTraining::new(&design, targets, task)
         })
     }
 
@@ -228,11 +266,20 @@ impl Suite {
         match r.entry.engine {
             Engine::Supervised { .. } => {
                 for task in supervised_tasks(r) {
-                    let inputs = r.entry.card.inputs;
                     let run = || {
-                        let train = self.training(case, inputs, task, Rows::Train)?;
-                        let test = self.training(case, inputs, task, Rows::Test)?;
+                        let train = self.training(case, r.entry, task, Rows::Train)?;
+                        let test = self.training(case, r.entry, task, Rows::Test)?;
                         run::run_supervised(r, given, &train, &test, seed, &still)
+                    };
+                    all.push((task.as_str(), run()));
+                }
+            }
+            Engine::Multi { .. } => {
+                for task in supervised_tasks(r) {
+                    let run = || {
+                        let train = self.multi_training(case, task, Rows::Train)?;
+                        let test = self.multi_training(case, task, Rows::Test)?;
+                        run::run_multi(r, given, &train, &test, seed, &still)
                     };
                     all.push((task.as_str(), run()));
                 }
@@ -466,10 +513,17 @@ fn outputs_as_listed(suite: &Suite, r: &Resolved) -> Result<(), String> {
 
 /// What may not be accepted for a parameter.
 fn bad_values(spec: &ParamSpec) -> Vec<Value> {
-    let mut bad = vec![json!([1]), json!("no such word")];
+    let mut bad = vec![json!([[1]]), json!({"a": 1})];
     if !spec.optional {
         bad.push(Value::Null);
     }
+    if spec.kind == ParamKind::Text {
+        // A list, a formula, or a word or else a number: bounds are those of the number.
+        bad.extend(spec.min.map(|min| json!(min - 1.0)));
+        bad.extend(spec.max.map(|max| json!(max + 1.0)));
+        return bad;
+    }
+    bad.extend([json!([1]), json!("no such word")]);
     if !matches!(spec.kind, ParamKind::Float | ParamKind::Integer) {
         bad.push(json!(0.5));
         return bad;
@@ -512,11 +566,32 @@ fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
     }
 }
 
+/// Texts and lists to try: numbers of columns, signs, counts, ids of entries.
+const TEXTS: [&str; 12] = [
+    "0.5",
+    "3",
+    "4,2",
+    "0",
+    "1",
+    "1,0",
+    "2,1,1",
+    "1,1,1,1,1",
+    "-1,-1,-1,-1,-1",
+    "10",
+    "knn",
+    "ridge,knn",
+];
+
 /// Values to try in place of the default.
 fn other_values(spec: &ParamSpec) -> Vec<Value> {
     let mut all: Vec<Value> = match spec.kind {
         ParamKind::Boolean => vec![json!(true), json!(false)],
-        ParamKind::Choice | ParamKind::Text => spec.choices.iter().map(|c| json!(c)).collect(),
+        ParamKind::Choice => spec.choices.iter().map(|c| json!(c)).collect(),
+        // Words if there are any, then what reads as a number, as a list, or as ids of entries.
+        ParamKind::Text => {
+            let words = spec.choices.iter().map(|c| json!(c));
+            words.chain(TEXTS.iter().map(|t| json!(t))).collect()
+        }
         ParamKind::Integer | ParamKind::Float => {
             let d = spec.default.as_f64().unwrap_or(1.0);
             let mut numbers = vec![d * 2.0, d / 2.0, d + 1.0, d - 1.0, d * 10.0, d / 10.0];
@@ -524,6 +599,7 @@ fn other_values(spec: &ParamSpec) -> Vec<Value> {
                 0.5, 0.1, 0.01, 0.9, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 50.0,
             ]);
             numbers.extend(spec.min.iter().chain(&spec.max));
+            numbers.extend(spec.min.iter().chain(&spec.max).map(|b| (d + b) / 2.0));
             if spec.kind == ParamKind::Integer {
                 numbers.iter_mut().for_each(|n| *n = n.round());
             }
@@ -535,31 +611,58 @@ fn other_values(spec: &ParamSpec) -> Vec<Value> {
     if spec.optional {
         all.push(Value::Null);
     }
-    all.retain(|v| *v != spec.default);
-    all
+    // 1 and 1.0 are one value.
+    let same = |a: &Value, b: &Value| a == b || (a.is_number() && a.as_f64() == b.as_f64());
+    let mut kept: Vec<Value> = Vec::new();
+    for value in all {
+        if !same(&value, &spec.default) && !kept.iter().any(|k| same(k, &value)) {
+            kept.push(value);
+        }
+    }
+    kept
 }
 
 fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let case = suite.case()?;
     let specs = (r.entry.params)();
-    // A parameter may matter beside a value of another one only.
+    // A parameter may matter beside a value of another one only: most often beside one that is off
+    // by default, or a word of a choice, so these come first.
     let mut contexts = vec![ParamMap::new()];
-    for spec in &specs {
-        for value in other_values(spec).into_iter().take(2) {
+    let switch = |s: &&ParamSpec| s.optional || s.kind == ParamKind::Choice;
+    let (switches, others): (Vec<&ParamSpec>, Vec<&ParamSpec>) = specs.iter().partition(switch);
+    for spec in switches.into_iter().chain(others) {
+        let words = spec.kind == ParamKind::Choice;
+        let many = if words { usize::MAX } else { 2 };
+        // A penalty that is weak, say, lets through what a strong one hides.
+        let weak = (spec.kind == ParamKind::Float && in_range(spec, 0.01)).then(|| json!(0.01));
+        for value in other_values(spec).into_iter().take(many).chain(weak) {
             contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
         }
     }
+    // Some losses take targets above 0 only: the same rows with e to the power of the target.
+    let mut positive = case.clone();
+    positive.target = case.target.iter().map(|v| v.exp()).collect();
+    let mut beside: Vec<(&ParamMap, &Case, Vec<_>)> = Vec::new();
+    for context in &contexts {
+        let before = suite.answers(r, context, &case, 0);
+        let refused = |e: &FitError| matches!(e, FitError::Param(_) | FitError::Data(_));
+        if before.iter().any(|(_, b)| !b.as_ref().is_err_and(refused)) {
+            beside.push((context, &case, before));
+        } else {
+            beside.push((context, &positive, suite.answers(r, context, &positive, 0)));
+        }
+    }
     'each: for spec in &specs {
-        for context in contexts.iter().filter(|c| !c.contains_key(&spec.name)) {
-            let before = suite.answers(r, context, &case, 0);
-            for value in other_values(spec) {
-                let mut given = context.clone();
-                given.insert(spec.name.clone(), value);
-                let after = suite.answers(r, &given, &case, 0);
-                let changed = before
-                    .iter()
-                    .zip(&after)
-                    .any(|((_, a), (_, b))| match (a, b) {
+        // A few values everywhere first, then all of them.
+        for many in [4, usize::MAX] {
+            let without = |c: &&ParamMap| !c.contains_key(&spec.name);
+            for (context, case, before) in beside.iter().filter(|(c, _, _)| without(c)) {
+                for value in other_values(spec).into_iter().take(many) {
+                    let mut given = (*context).clone();
+                    given.insert(spec.name.clone(), value);
+                    let after = suite.answers(r, &given, case, 0);
+                    let mut pairs = before.iter().zip(&after);
+                    let changed = pairs.any(|((_, a), (_, b))| match (a, b) {
                         (Ok(a), Ok(b)) => a.outputs != b.outputs,
                         // Given up sooner, say. A refusal of the value itself is no effect.
                         (Ok(_), Err(FitError::Failed(_))) | (Err(FitError::Failed(_)), Ok(_)) => {
@@ -567,8 +670,9 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
                         }
                         _ => false,
                     });
-                if changed {
-                    continue 'each;
+                    if changed {
+                        continue 'each;
+                    }
                 }
             }
         }
@@ -603,15 +707,30 @@ fn same_bits(suite: &Suite, r: &Resolved) -> Result<(), String> {
 }
 
 fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    if let Engine::Multi { fit, load } = r.entry.engine {
+        for task in supervised_tasks(r) {
+            let steps = || -> Result<bool, FitError> {
+                let train = suite.multi_training(&case, task, Rows::Train)?;
+                let model = fit(&ParamMap::new(), &train, 3)?;
+                let bytes = model.save()?;
+                let loaded = load(&bytes)?;
+                let x = train.get().design().x().view();
+                Ok(loaded.save()? == bytes && model.predict(x)? == loaded.predict(x)?)
+            };
+            if !steps().map_err(|e| e.to_string())? {
+                return Err(format!("{}: the loaded model differs", task.as_str()));
+            }
+        }
+    }
     let Engine::Supervised { fit, load } = r.entry.engine else {
         return Ok(());
     };
-    let case = suite.case()?;
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
-            let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
-            let test = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
+            let test = suite.training(&case, r.entry, task, Rows::Test)?;
             let model = fit(&ParamMap::new(), &train, 3)?;
             let bytes = model.save()?;
             let loaded = load(&bytes)?;
@@ -635,6 +754,84 @@ fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 if load(bad).is_ok() {
                     return Err(wrong("a damaged or foreign file is loaded"));
                 }
+            }
+            Ok(())
+        };
+        steps().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Weights of 1 change nothing; other weights do.
+fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Supervised { fit, .. } = r.entry.engine else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let steps = || -> Result<(), FitError> {
+            let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
+            let weighted = |of: fn(usize) -> f64| {
+                let rows = train.get().y().len();
+                let weights: Vec<f64> = (0..rows).map(of).collect();
+                train.derive("weights", "conformance", |t| {
+                    t.clone().with_weights(weights.clone())
+                })
+            };
+            let ones = weighted(|_| 1.0)?;
+            let uneven = weighted(|i| [0.25, 3.0, 1.0][i / 40 % 3])?;
+            // Not the training rows: a tree that is grown out knows these by heart, whatever they weigh.
+            let test = suite.training(&case, r.entry, task, Rows::Test)?;
+            let x = test.get().x().view();
+            if !r.entry.weights {
+                return match fit(&ParamMap::new(), &ones, 0) {
+                    Ok(_) => Err(wrong("weights are taken and ignored")),
+                    Err(_) => Ok(()),
+                };
+            }
+            let answer = |data| fit(&ParamMap::new(), data, 0)?.predict(x);
+            let (plain, same, other) = (answer(&train)?, answer(&ones)?, answer(&uneven)?);
+            let size = plain.values.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
+            let mut pairs = plain.values.iter().zip(&same.values);
+            if pairs.any(|(a, b)| (a - b).abs() > 1e-6 * size) {
+                return Err(wrong("weights of 1 change the predictions"));
+            }
+            if other == plain {
+                return Err(wrong("weights change nothing"));
+            }
+            Ok(())
+        };
+        steps().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// A saved model goes on with rows of its columns, changes by it, and refuses others.
+fn goes_on_learning(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let (Engine::Supervised { fit, .. }, Some(update)) = (r.entry.engine, r.entry.update) else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let steps = || -> Result<(), FitError> {
+            let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
+            let more = suite.training(&case, r.entry, task, Rows::Test)?;
+            let saved = fit(&ParamMap::new(), &train, 1)?.save()?;
+            let later = update(&saved, &ParamMap::new(), &more, 1)?;
+            if later.save()? == saved {
+                return Err(wrong("more rows change nothing"));
+            }
+            if later.save()? != update(&saved, &ParamMap::new(), &more, 1)?.save()? {
+                return Err(wrong("one seed gave two answers"));
+            }
+            later.predict(more.get().x().view())?;
+            let mut narrow = case.clone();
+            narrow.x.remove_index(ndarray::Axis(1), 0);
+            let narrow = suite.training(&narrow, r.entry, task, Rows::Test)?;
+            if update(&saved, &ParamMap::new(), &narrow, 1).is_ok() {
+                return Err(wrong("a table of another width is learned from"));
             }
             Ok(())
         };
@@ -726,7 +923,10 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
         survives(suite, r, &format!("{what} bars"), &case)?;
     }
     // The supervised tables are built from the target, which is not empty here.
-    if !matches!(r.entry.engine, Engine::Supervised { .. }) {
+    if !matches!(
+        r.entry.engine,
+        Engine::Supervised { .. } | Engine::Multi { .. }
+    ) {
         for (task, answer) in suite.answers(r, &ParamMap::new(), &empty, 0) {
             if task != "forecasting" && answer.is_ok() {
                 return Err(format!("{task}: no row at all was accepted"));
@@ -744,7 +944,7 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for task in supervised_tasks(r) {
         let name = task.as_str();
         let train = suite
-            .training(&case, r.entry.card.inputs, task, Rows::Train)
+            .training(&case, r.entry, task, Rows::Train)
             .map_err(|e| e.to_string())?;
         let model = fit(&ParamMap::new(), &train, 0).map_err(|e| format!("{name}: {e}"))?;
         let x = train.get().x();
@@ -755,8 +955,10 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
         }
         let mut holes = x.clone();
         holes[[1, 0]] = f64::NAN;
-        if model.predict(holes.view()).is_ok() {
-            return Err(format!("{name}: a NaN is predicted from"));
+        if model.predict(holes.view()).is_ok() != r.entry.missing {
+            return Err(format!(
+                "{name}: a NaN is predicted from, or refused by an entry that takes missing values"
+            ));
         }
         let none = Array2::zeros((0, x.ncols()));
         match model.predict(none.view()) {
@@ -771,6 +973,32 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let case = suite.case()?;
     match r.entry.engine {
         Engine::Clustering { .. } => Ok(()),
+        Engine::Multi { fit, .. } => {
+            for task in supervised_tasks(r) {
+                let steps = || -> Result<bool, FitError> {
+                    let train = suite.multi_training(&case, task, Rows::Train)?;
+                    let test = suite.multi_training(&case, task, Rows::Test)?;
+                    let model = fit(&ParamMap::new(), &train, 0)?;
+                    let x = test.get().design().x();
+                    let whole = model.predict(x.view())?;
+                    for (i, row) in x.axis_chunks_iter(ndarray::Axis(0), 1).enumerate() {
+                        let one = model.predict(row)?;
+                        let pairs = one.iter().zip(&whole);
+                        if pairs.into_iter().any(|(a, b)| a.values[0] != b.values[i]) {
+                            return Ok(false);
+                        }
+                    }
+                    Ok(true)
+                };
+                if !steps().map_err(|e| e.to_string())? {
+                    return Err(format!(
+                        "{}: a row is predicted differently beside others",
+                        task.as_str()
+                    ));
+                }
+            }
+            Ok(())
+        }
         Engine::Indicator { .. } => {
             let whole = suite.answers(r, &ParamMap::new(), &case, 0);
             let (_, Ok(whole)) = &whole[0] else {
@@ -793,8 +1021,8 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
         Engine::Supervised { fit, .. } => {
             for task in supervised_tasks(r) {
                 let steps = || -> Result<bool, FitError> {
-                    let train = suite.training(&case, r.entry.card.inputs, task, Rows::Train)?;
-                    let test = suite.training(&case, r.entry.card.inputs, task, Rows::Test)?;
+                    let train = suite.training(&case, r.entry, task, Rows::Train)?;
+                    let test = suite.training(&case, r.entry, task, Rows::Test)?;
                     let model = fit(&ParamMap::new(), &train, 0)?;
                     let x = test.get().x();
                     let whole = model.predict(x.view())?;

@@ -35,6 +35,23 @@ impl Design {
         Ok(Self { x, names })
     }
 
+    /// A table in which NaN stands for a missing value, for an entry that takes such.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] naming the first cell that is infinite, or the number of names.
+    pub fn with_missing(x: Array2<f64>, names: Vec<String>) -> Result<Self, FitError> {
+        let filled = x.mapv(|v| if v.is_nan() { 0.0 } else { v });
+        let checked = Self::new(filled, names)?;
+        Ok(Self { x, ..checked })
+    }
+
+    /// The first cell without a value: column and row, counted from 0.
+    #[must_use]
+    pub fn missing(&self) -> Option<(usize, usize)> {
+        let at = self.x.indexed_iter().find(|(_, v)| v.is_nan());
+        at.map(|((row, col), _)| (col, row))
+    }
+
     /// The matrix, rows x columns.
     #[must_use]
     pub fn x(&self) -> &Array2<f64> {
@@ -102,6 +119,7 @@ pub struct Training {
     design: Design,
     y: Vec<f64>,
     labels: Option<Labels>,
+    weights: Option<Vec<f64>>,
 }
 
 impl Training {
@@ -115,6 +133,7 @@ impl Training {
             design,
             y,
             labels: None,
+            weights: None,
         })
     }
 
@@ -138,7 +157,38 @@ impl Training {
             design,
             y,
             labels: Some(Labels::new(&whole)),
+            weights: None,
         })
+    }
+
+    /// The same rows with a weight each: a row of weight 2 counts as if it were there twice, one of
+    /// weight 0 as if it were not there.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when there is not one weight a row, when one is negative or not finite,
+    /// naming its row, or when all are 0.
+    pub fn with_weights(mut self, weights: Vec<f64>) -> Result<Self, FitError> {
+        if weights.len() != self.y.len() {
+            return Err(FitError::Data(format!(
+                "{} weights for {} rows: there must be one a row",
+                weights.len(),
+                self.y.len()
+            )));
+        }
+        if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
+            return Err(FitError::Data(format!(
+                "weight row {}: {} is not a finite number of at least 0",
+                row + 1,
+                weights[row]
+            )));
+        }
+        if weights.iter().all(|w| *w == 0.0) {
+            return Err(FitError::Data(
+                "every row has weight 0: at least one must count".into(),
+            ));
+        }
+        self.weights = Some(weights);
+        Ok(self)
     }
 
     /// The table.
@@ -165,6 +215,12 @@ impl Training {
         self.labels.as_ref()
     }
 
+    /// Weights of the rows, where they do not all count the same.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
     /// Regression or classification.
     #[must_use]
     pub fn task(&self) -> Task {
@@ -180,6 +236,81 @@ impl Content for Training {
     fn digest(&self, d: &mut Digest) {
         self.design.digest(d);
         d.floats(&self.y).int(i64::from(self.labels.is_some()));
+        if let Some(weights) = &self.weights {
+            d.floats(weights);
+        }
+    }
+}
+
+/// A table with several targets, all of one task; rows agree and every value is finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MultiTraining {
+    names: Vec<String>,
+    problems: Vec<Training>,
+}
+
+impl MultiTraining {
+    /// Problems over one table, one a target, with the names of the targets.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] without a target, with a name twice, or when a target does not fit the table
+    /// or the task.
+    pub fn new(
+        design: &Design,
+        targets: Vec<(String, Vec<f64>)>,
+        task: Task,
+    ) -> Result<Self, FitError> {
+        if targets.is_empty() {
+            return Err(FitError::Data("there is no target column".into()));
+        }
+        let (mut names, mut problems) = (Vec::new(), Vec::new());
+        for (name, y) in targets {
+            if names.contains(&name) {
+                return Err(FitError::Data(format!(
+                    "target \"{name}\" is named twice; name each target once"
+                )));
+            }
+            problems.push(if task == Task::Classification {
+                Training::classification(design.clone(), y)?
+            } else {
+                Training::regression(design.clone(), y)?
+            });
+            names.push(name);
+        }
+        Ok(Self { names, problems })
+    }
+
+    /// Names of the targets, in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// One problem a target, all over the same table.
+    #[must_use]
+    pub fn problems(&self) -> &[Training] {
+        &self.problems
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn design(&self) -> &Design {
+        self.problems[0].design()
+    }
+
+    /// Regression or classification.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.problems[0].task()
+    }
+}
+
+impl Content for MultiTraining {
+    fn digest(&self, d: &mut Digest) {
+        self.design().digest(d);
+        for (name, problem) in self.names.iter().zip(&self.problems) {
+            d.text(name).floats(problem.y());
+        }
     }
 }
 

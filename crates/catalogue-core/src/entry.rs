@@ -1,15 +1,17 @@
 //! An entry with its types erased: what the registry holds and what trials and runs call.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Forecaster, Indicator, Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
+    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
 };
 use crate::params::Params;
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::{ParamSpec, Task};
 use ndarray::ArrayView2;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -31,6 +33,15 @@ pub trait Fitted: Predictor {
     fn save(&self) -> Result<Vec<u8>, FitError>;
 }
 
+/// A fitted model of several targets that can be saved; checks as [`Fitted`] does.
+pub trait FittedMulti: MultiPredictor {
+    /// The form of [`Fitted::save`].
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when the state cannot be written.
+    fn save(&self) -> Result<Vec<u8>, FitError>;
+}
+
 /// Version of the saved form; a change that old readers would misread raises it.
 const SAVED_FORMAT: u32 = 1;
 
@@ -45,11 +56,14 @@ struct SavedHeader {
 struct Held<F> {
     entry: &'static str,
     columns: usize,
+    missing: bool,
+    domain: Domain,
     model: F,
 }
 
-impl<F: Predictor> Predictor for Held<F> {
-    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+impl<F> Held<F> {
+    /// Checks what comes in.
+    fn admit(&self, x: ArrayView2<'_, f64>) -> Result<(), FitError> {
         if x.ncols() != self.columns {
             return Err(FitError::Data(format!(
                 "{} was fitted on {} columns and cannot predict from {}",
@@ -58,14 +72,25 @@ impl<F: Predictor> Predictor for Held<F> {
                 x.ncols()
             )));
         }
-        if let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        let bad = |v: f64| !(v.is_finite() || (self.missing && v.is_nan()));
+        if let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| bad(**v)) {
             return Err(FitError::Data(format!(
                 "column {} row {}: {value} is not a finite number",
                 col + 1,
                 row + 1
             )));
         }
-        let prediction = self.model.predict(x)?;
+        if self.domain == Domain::NonNegativeColumns
+            && let Some(((row, col), value)) = x.indexed_iter().find(|(_, v)| **v < 0.0)
+        {
+            let column = (col + 1).to_string();
+            return Err(below_zero(self.entry, &column, row, *value));
+        }
+        Ok(())
+    }
+
+    /// Checks what goes out.
+    fn release(&self, prediction: Prediction) -> Result<Prediction, FitError> {
         // An entry that states positions gives no forecast: its values are NaN on purpose.
         if prediction.positions.is_none()
             && let Some(row) = prediction.values.iter().position(|v| !v.is_finite())
@@ -76,7 +101,39 @@ impl<F: Predictor> Predictor for Held<F> {
                 row + 1
             )));
         }
+        let further = [&prediction.probabilities, &prediction.decision];
+        let further = further.into_iter().flatten().flatten();
+        if further
+            .chain(prediction.std.iter().flatten())
+            .any(|v| !v.is_finite())
+        {
+            return Err(FitError::Failed(format!(
+                "{}: a probability, decision value or standard deviation is not a finite number; rescale the columns",
+                self.entry
+            )));
+        }
         Ok(prediction)
+    }
+}
+
+impl<F: Predictor> Predictor for Held<F> {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        self.admit(x)?;
+        self.release(self.model.predict(x)?)
+    }
+    fn outputs(&self) -> Outputs {
+        self.model.outputs()
+    }
+    fn figures(&self, y: &[f64], prediction: &Prediction) -> Vec<(&'static str, f64)> {
+        self.model.figures(y, prediction)
+    }
+}
+
+impl<F: MultiPredictor> MultiPredictor for Held<F> {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Vec<Prediction>, FitError> {
+        self.admit(x)?;
+        let all = self.model.predict(x)?;
+        all.into_iter().map(|p| self.release(p)).collect()
     }
     fn outputs(&self) -> Outputs {
         self.model.outputs()
@@ -88,6 +145,18 @@ impl<F: Predictor + Serialize> Fitted for Held<F> {
         self.columns
     }
     fn save(&self) -> Result<Vec<u8>, FitError> {
+        self.bytes()
+    }
+}
+
+impl<F: MultiPredictor + Serialize> FittedMulti for Held<F> {
+    fn save(&self) -> Result<Vec<u8>, FitError> {
+        self.bytes()
+    }
+}
+
+impl<F: Serialize> Held<F> {
+    fn bytes(&self) -> Result<Vec<u8>, FitError> {
         let failed = |e: serde_json::Error| FitError::Failed(format!("saving the model: {e}"));
         let state = serde_json::to_vec(&self.model).map_err(failed)?;
         let mut bytes = serde_json::to_vec(&SavedHeader {
@@ -103,34 +172,147 @@ impl<F: Predictor + Serialize> Fitted for Held<F> {
     }
 }
 
-fn fit<M: Supervised>(
+fn fit<M: Learner>(
     params: &ParamMap,
     data: &Verified<Training>,
     seed: u64,
 ) -> Result<Box<dyn Fitted>, FitError> {
-    let (card, data) = (M::CARD, data.get());
+    learnable::<M>(data.get())?;
+    Ok(Box::new(Held {
+        entry: M::CARD.id,
+        columns: data.get().design().columns(),
+        missing: M::MISSING,
+        domain: M::DOMAIN,
+        model: M::learn_from(&M::Params::from_map(params)?, data, seed)?,
+    }))
+}
+
+fn fit_multi<M: MultiLearner>(
+    params: &ParamMap,
+    data: &Verified<MultiTraining>,
+    seed: u64,
+) -> Result<Box<dyn FittedMulti>, FitError> {
+    let card = M::CARD;
+    does(card, data.get().task())?;
+    usable(data.get().design(), false)?;
+    Ok(Box::new(Held {
+        entry: card.id,
+        columns: data.get().design().columns(),
+        missing: false,
+        domain: Domain::Real,
+        model: M::learn_from(&M::Params::from_map(params)?, data, seed)?,
+    }))
+}
+
+/// Refuses a task, row weights or a table that the model cannot learn from.
+fn learnable<M: Learner>(data: &Training) -> Result<(), FitError> {
+    does(M::CARD, data.task())?;
+    usable(data.design(), M::MISSING)?;
+    if data.weights().is_some() && !M::WEIGHTS {
+        return Err(FitError::Data(format!(
+            "{} does not weigh rows: leave the weights out",
+            M::CARD.id
+        )));
+    }
+    let target =
+        |allowed: fn(f64) -> bool, words: &str| match data.y().iter().position(|y| !allowed(*y)) {
+            Some(row) => Err(FitError::Data(format!(
+                "target row {}: {} learns from a target {words}, not from {}",
+                row + 1,
+                M::CARD.id,
+                data.y()[row]
+            ))),
+            None => Ok(()),
+        };
+    match M::DOMAIN {
+        Domain::Real => Ok(()),
+        Domain::NonNegativeColumns => {
+            let negative = data.x().indexed_iter().find(|(_, v)| **v < 0.0);
+            negative.map_or(Ok(()), |((row, col), v)| {
+                let column = format!("\"{}\"", data.design().names()[col]);
+                Err(below_zero(M::CARD.id, &column, row, *v))
+            })
+        }
+        Domain::NonNegativeTarget => target(|y| y >= 0.0, "of at least 0"),
+        Domain::PositiveTarget => target(|y| y > 0.0, "above 0"),
+    }
+}
+
+fn below_zero(id: &str, column: &str, row: usize, value: f64) -> FitError {
+    FitError::Data(format!(
+        "column {column} row {}: {value} is below 0, and {id} takes counts or shares only",
+        row + 1
+    ))
+}
+
+fn does(card: &Card, task: Task) -> Result<(), FitError> {
     let learns = |t: &Task| matches!(t, Task::Regression | Task::Classification);
-    if card.tasks.iter().any(learns) && !card.tasks.contains(&data.task()) {
+    if card.tasks.iter().any(learns) && !card.tasks.contains(&task) {
         return Err(FitError::Data(format!(
             "{} does not do {}",
             card.id,
-            data.task().as_str()
+            task.as_str()
         )));
     }
-    if data.design().columns() == 0 {
+    Ok(())
+}
+
+fn usable(design: &Design, missing: bool) -> Result<(), FitError> {
+    if design.columns() == 0 {
         return Err(FitError::Data(
             "there is no column to learn from: the table needs one besides date and target".into(),
         ));
     }
+    match design.missing().filter(|_| !missing) {
+        Some((column, row)) => Err(FitError::Data(format!(
+            "column \"{}\" row {}: the value is missing, and this model takes no missing values",
+            design.names()[column],
+            row + 1
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn update<M: Incremental>(
+    saved: &[u8],
+    params: &ParamMap,
+    data: &Verified<Training>,
+    seed: u64,
+) -> Result<Box<dyn Fitted>, FitError> {
+    let held = opened::<M::Fitted>(
+        <M as Supervised>::CARD,
+        saved,
+        <M as Supervised>::MISSING,
+        <M as Supervised>::DOMAIN,
+    )?;
+    let data = data.get();
+    learnable::<M>(data)?;
+    if data.design().columns() != held.columns {
+        return Err(FitError::Data(format!(
+            "{} was fitted on {} columns and cannot go on with {}",
+            held.entry,
+            held.columns,
+            data.design().columns()
+        )));
+    }
+    let params = <<M as Supervised>::Params as Params>::from_map(params)?;
     Ok(Box::new(Held {
-        entry: card.id,
-        columns: data.design().columns(),
-        model: M::fit(&M::Params::from_map(params)?, data, seed)?,
+        model: <M as Incremental>::learn(held.model, &params, data, seed)?,
+        entry: held.entry,
+        columns: held.columns,
+        missing: held.missing,
+        domain: held.domain,
     }))
 }
 
-fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
-    let refused = |why: String| FitError::Failed(format!("loading a saved {}: {why}", M::CARD.id));
+/// Header checked, the state.
+fn opened<F: DeserializeOwned>(
+    card: &'static Card,
+    bytes: &[u8],
+    missing: bool,
+    domain: Domain,
+) -> Result<Held<F>, FitError> {
+    let refused = |why: String| FitError::Failed(format!("loading a saved {}: {why}", card.id));
     let cut = bytes.iter().position(|b| *b == b'\n').unwrap_or_default();
     let (head, state) = bytes.split_at(cut);
     let state = state.strip_prefix(b"\n").unwrap_or(state);
@@ -142,7 +324,7 @@ fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
             head.format
         )));
     }
-    if head.entry != M::CARD.id {
+    if head.entry != card.id {
         return Err(refused(format!("it is a {}", head.entry)));
     }
     if head.sha256 != hex::encode(Sha256::digest(state)) {
@@ -150,11 +332,31 @@ fn load<M: Supervised>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
             "its content does not have the hash it states".into(),
         ));
     }
-    Ok(Box::new(Held {
-        entry: M::CARD.id,
+    Ok(Held {
+        entry: card.id,
         columns: head.columns,
-        model: serde_json::from_slice::<M::Fitted>(state).map_err(|e| refused(e.to_string()))?,
-    }))
+        missing,
+        domain,
+        model: serde_json::from_slice(state).map_err(|e| refused(e.to_string()))?,
+    })
+}
+
+fn load<M: Learner>(bytes: &[u8]) -> Result<Box<dyn Fitted>, FitError> {
+    Ok(Box::new(opened::<M::Fitted>(
+        M::CARD,
+        bytes,
+        M::MISSING,
+        M::DOMAIN,
+    )?))
+}
+
+fn load_multi<M: MultiLearner>(bytes: &[u8]) -> Result<Box<dyn FittedMulti>, FitError> {
+    Ok(Box::new(opened::<M::Fitted>(
+        M::CARD,
+        bytes,
+        false,
+        Domain::Real,
+    )?))
 }
 
 fn cluster<M: Clusterer>(
@@ -185,7 +387,14 @@ pub enum Engine {
         /// Reads a saved state.
         load: LoadFn,
     },
-    /// Clustering.
+    /// Regression or classification of several targets.
+    Multi {
+        /// Learns.
+        fit: FitMultiFn,
+        /// Reads a saved state.
+        load: LoadMultiFn,
+    },
+    /// Clustering or a search for outliers.
     Clustering {
         /// Groups the rows.
         run: fn(&ParamMap, &Verified<Design>, u64) -> Result<Outputs, FitError>,
@@ -210,6 +419,18 @@ pub struct Entry {
     pub engine: Engine,
     /// Values after the last row of one series, for an entry that can.
     pub forecast: Option<ForecastFn>,
+    /// Whether a table may hold NaN for a missing value.
+    pub missing: bool,
+    /// Moves fitted models to and from a file of another program.
+    pub foreign: Option<ForeignFile>,
+    /// Goes on learning from more rows, for an entry that can.
+    pub update: Option<UpdateFn>,
+    /// Whether it takes row weights.
+    pub weights: bool,
+    /// Whether it gives probabilities when it classifies.
+    pub probabilities: bool,
+    /// What numbers it can learn from.
+    pub domain: Domain,
 }
 
 /// Learns with parameters, rows and a seed.
@@ -218,6 +439,50 @@ pub type FitFn = fn(&ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitte
 /// Reads what [`Fitted::save`] wrote, or says why it cannot: another format or entry, a wrong hash.
 pub type LoadFn = fn(&[u8]) -> Result<Box<dyn Fitted>, FitError>;
 
+/// A file of another program that an entry writes and reads.
+#[derive(Clone, Copy)]
+pub struct ForeignFile {
+    /// What it is called.
+    pub format: &'static str,
+    /// From what [`Fitted::save`] wrote to the file.
+    pub write: fn(&[u8]) -> Result<String, FitError>,
+    /// From the file to a model.
+    pub read: fn(&str) -> Result<Box<dyn Fitted>, FitError>,
+}
+
+fn to_foreign<M: Foreign>(saved: &[u8]) -> Result<String, FitError> {
+    let card = <M as Supervised>::CARD;
+    let held = opened::<<M as Supervised>::Fitted>(
+        card,
+        saved,
+        <M as Supervised>::MISSING,
+        <M as Supervised>::DOMAIN,
+    )?;
+    M::write_foreign(&held.model, held.columns)
+}
+
+fn from_foreign<M: Foreign>(text: &str) -> Result<Box<dyn Fitted>, FitError> {
+    let (model, columns) = M::read_foreign(text)?;
+    Ok(Box::new(Held {
+        entry: <M as Supervised>::CARD.id,
+        columns,
+        missing: <M as Supervised>::MISSING,
+        domain: <M as Supervised>::DOMAIN,
+        model,
+    }))
+}
+
+/// Learns several targets with parameters, rows and a seed.
+pub type FitMultiFn =
+    fn(&ParamMap, &Verified<MultiTraining>, u64) -> Result<Box<dyn FittedMulti>, FitError>;
+
+/// Reads what [`FittedMulti::save`] wrote, or says why it cannot.
+pub type LoadMultiFn = fn(&[u8]) -> Result<Box<dyn FittedMulti>, FitError>;
+
+/// Goes on from what [`Fitted::save`] wrote, once over more rows, with parameters and a seed.
+pub type UpdateFn =
+    fn(&[u8], &ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitted>, FitError>;
+
 /// Forecasts `horizon` values after the last one of a sequence: `forecast` and what else the card
 /// names.
 pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Outputs, FitError>;
@@ -225,7 +490,7 @@ pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Output
 impl Entry {
     /// The entry of a supervised model.
     #[must_use]
-    pub const fn supervised<M: Supervised>() -> Self {
+    pub const fn supervised<M: Learner>() -> Self {
         Self {
             card: M::CARD,
             params: M::Params::specs,
@@ -235,7 +500,52 @@ impl Entry {
                 load: load::<M>,
             },
             forecast: None,
+            update: None,
+            weights: M::WEIGHTS,
+            probabilities: M::PROBABILITIES,
+            missing: M::MISSING,
+            foreign: None,
+            domain: M::DOMAIN,
         }
+    }
+
+    /// The entry of a model of several targets.
+    #[must_use]
+    pub const fn multi<M: MultiLearner>() -> Self {
+        Self {
+            card: M::CARD,
+            params: M::Params::specs,
+            resolve: resolve::<M::Params>,
+            engine: Engine::Multi {
+                fit: fit_multi::<M>,
+                load: load_multi::<M>,
+            },
+            forecast: None,
+            update: None,
+            weights: false,
+            probabilities: true,
+            missing: false,
+            foreign: None,
+            domain: Domain::Real,
+        }
+    }
+
+    /// The same entry, that also goes on learning.
+    #[must_use]
+    pub const fn with_updates<M: Incremental>(mut self) -> Self {
+        self.update = Some(update::<M>);
+        self
+    }
+
+    /// The same entry, whose models move to and from a file of another program.
+    #[must_use]
+    pub const fn with_foreign<M: Foreign>(mut self) -> Self {
+        self.foreign = Some(ForeignFile {
+            format: M::FORMAT,
+            write: to_foreign::<M>,
+            read: from_foreign::<M>,
+        });
+        self
     }
 
     /// The same entry, that also forecasts one series.
@@ -260,6 +570,12 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
+            missing: false,
+            foreign: None,
+            update: None,
+            weights: false,
+            probabilities: false,
+            domain: Domain::Real,
         }
     }
 
@@ -272,6 +588,12 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
+            missing: false,
+            foreign: None,
+            update: None,
+            weights: false,
+            probabilities: false,
+            domain: Domain::Real,
         }
     }
 }

@@ -20,11 +20,12 @@ pub mod suggest;
 pub mod conformance;
 
 pub use card::{Card, Inputs, Preset};
-pub use design::{Bars, Design, Labels, Sequence, Training};
-pub use entry::{Engine, Entry, Fitted, ParamMap};
+pub use design::{Bars, Design, Labels, MultiTraining, Sequence, Training};
+pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Forecaster, Indicator, Outputs, Prediction, Predictor, Supervised,
+    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
+    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

@@ -1,10 +1,11 @@
 //! The typed traits an author implements.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, Training};
+use crate::design::{Bars, Design, MultiTraining, Training};
 use crate::error::FitError;
 use crate::params::Params;
-use ndarray::{Array2, ArrayView2};
+use mltrainer_compliance::Verified;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -23,6 +24,9 @@ pub struct Prediction {
     pub probabilities: Option<Array2<f64>>,
     /// Labels of the columns of `probabilities`.
     pub classes: Vec<i64>,
+    /// Decision values, where the model has them: rows x 1 for two classes (above 0 is the larger
+    /// label), rows x classes for more.
+    pub decision: Option<Array2<f64>>,
     /// Standard deviation of the value, one a row, where the model has one.
     pub std: Option<Vec<f64>>,
     /// A position in [-1, 1] a row, for an entry that states one without a forecast.
@@ -39,21 +43,37 @@ impl Prediction {
         }
     }
 
+    /// Labels by decision values: rows x 1 for two classes (above 0 is the larger label), rows x
+    /// classes for more (the largest one, the first of equal ones).
+    #[must_use]
+    pub fn decided(decision: Array2<f64>, classes: Vec<i64>) -> Self {
+        let values = decision
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let best = if row.len() == 1 {
+                    usize::from(row[0] > 0.0)
+                } else {
+                    largest(row)
+                };
+                classes[best] as f64
+            })
+            .collect();
+        Self {
+            values,
+            decision: Some(decision),
+            classes,
+            ..Self::default()
+        }
+    }
+
     /// Probabilities, rows x classes; the value is the most probable label, the smallest in a tie.
     #[must_use]
     pub fn probabilities(probabilities: Array2<f64>, classes: Vec<i64>) -> Self {
         let values = probabilities
             .rows()
             .into_iter()
-            .map(|row| {
-                let mut best = 0;
-                for (k, p) in row.iter().enumerate() {
-                    if *p > row[best] {
-                        best = k;
-                    }
-                }
-                classes[best] as f64
-            })
+            .map(|row| classes[largest(row)] as f64)
             .collect();
         Self {
             values,
@@ -62,6 +82,17 @@ impl Prediction {
             ..Self::default()
         }
     }
+}
+
+/// Index of the largest entry, the first of equal ones.
+fn largest(row: ArrayView1<'_, f64>) -> usize {
+    let mut best = 0;
+    for (k, v) in row.iter().enumerate() {
+        if *v > row[best] {
+            best = k;
+        }
+    }
+    best
 }
 
 /// A fitted supervised model.
@@ -74,6 +105,25 @@ pub trait Predictor: Send + Sync {
 
     /// What the fit found: coefficients, importances, ...; names as in the card.
     fn outputs(&self) -> Outputs;
+
+    /// Figures of its own beside those of the task: of the targets `y` and of what it predicted for
+    /// their rows. A generalised linear model states its deviance here.
+    fn figures(&self, _y: &[f64], _prediction: &Prediction) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+}
+
+/// The numbers that a model is defined for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// Every finite number.
+    Real,
+    /// Columns of at least 0: counts or shares. This holds for prediction too.
+    NonNegativeColumns,
+    /// A target of at least 0.
+    NonNegativeTarget,
+    /// A target above 0.
+    PositiveTarget,
 }
 
 /// A regression or classification model.
@@ -84,6 +134,14 @@ pub trait Supervised: 'static {
     type Fitted: Predictor + Serialize + DeserializeOwned + 'static;
     /// The card.
     const CARD: &'static Card;
+    /// Whether columns may hold NaN for a missing value.
+    const MISSING: bool = false;
+    /// Whether it takes [`Training::weights`]; data with weights is refused otherwise.
+    const WEIGHTS: bool = false;
+    /// Whether it gives probabilities when it classifies.
+    const PROBABILITIES: bool = true;
+    /// What numbers it can learn from; others are refused before `fit` sees them.
+    const DOMAIN: Domain = Domain::Real;
 
     /// Learns from rows that are finite and of matching shape.
     ///
@@ -92,7 +150,118 @@ pub trait Supervised: 'static {
     fn fit(params: &Self::Params, data: &Training, seed: u64) -> Result<Self::Fitted, FitError>;
 }
 
-/// A clustering.
+/// A supervised model that can go on learning.
+pub trait Incremental: Supervised {
+    /// Goes once over more rows, of the same columns and with labels it knows, from a fitted state.
+    ///
+    /// # Errors
+    /// [`FitError`] when a label is new or the state leaves the finite numbers; never a panic.
+    fn learn(
+        fitted: Self::Fitted,
+        params: &Self::Params,
+        data: &Training,
+        seed: u64,
+    ) -> Result<Self::Fitted, FitError>;
+}
+
+/// What the registry calls. Every [`Supervised`] model is one; an ensemble implements it itself, since it
+/// hands parts of its verified rows to other entries.
+pub trait Learner: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// Fitted state.
+    type Fitted: Predictor + Serialize + DeserializeOwned + 'static;
+    /// The card.
+    const CARD: &'static Card;
+    /// Whether columns may hold NaN for a missing value.
+    const MISSING: bool;
+    /// As [`Supervised::WEIGHTS`].
+    const WEIGHTS: bool;
+    /// As [`Supervised::PROBABILITIES`].
+    const PROBABILITIES: bool;
+    /// As [`Supervised::DOMAIN`].
+    const DOMAIN: Domain = Domain::Real;
+
+    /// Learns from verified rows.
+    ///
+    /// # Errors
+    /// As [`Supervised::fit`].
+    fn learn_from(
+        params: &Self::Params,
+        data: &Verified<Training>,
+        seed: u64,
+    ) -> Result<Self::Fitted, FitError>;
+}
+
+impl<M: Supervised> Learner for M {
+    type Params = M::Params;
+    type Fitted = M::Fitted;
+    const CARD: &'static Card = M::CARD;
+    const MISSING: bool = M::MISSING;
+    const WEIGHTS: bool = M::WEIGHTS;
+    const PROBABILITIES: bool = M::PROBABILITIES;
+    const DOMAIN: Domain = M::DOMAIN;
+
+    fn learn_from(
+        params: &M::Params,
+        data: &Verified<Training>,
+        seed: u64,
+    ) -> Result<M::Fitted, FitError> {
+        M::fit(params, data.get(), seed)
+    }
+}
+
+/// A supervised model whose fitted state moves to and from a file of another program.
+pub trait Foreign: Supervised {
+    /// What the file is called, for people.
+    const FORMAT: &'static str;
+
+    /// The file of a model fitted on so many columns.
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when the format cannot hold it.
+    fn write_foreign(fitted: &Self::Fitted, columns: usize) -> Result<String, FitError>;
+
+    /// The model of a file, and its number of columns.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] saying what the file lacks or holds that is not understood.
+    fn read_foreign(text: &str) -> Result<(Self::Fitted, usize), FitError>;
+}
+
+/// A fitted model of several targets.
+pub trait MultiPredictor: Send + Sync {
+    /// One prediction a target, in the order of training; every value of `x` is finite.
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] when no finite answer exists.
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Vec<Prediction>, FitError>;
+
+    /// What the fit found; names as in the card.
+    fn outputs(&self) -> Outputs;
+}
+
+/// A model of several targets at once.
+pub trait MultiLearner: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// Fitted state.
+    type Fitted: MultiPredictor + Serialize + DeserializeOwned + 'static;
+    /// The card.
+    const CARD: &'static Card;
+
+    /// Learns from verified rows.
+    ///
+    /// # Errors
+    /// As [`Supervised::fit`].
+    fn learn_from(
+        params: &Self::Params,
+        data: &Verified<MultiTraining>,
+        seed: u64,
+    ) -> Result<Self::Fitted, FitError>;
+}
+
+/// A clustering, or a search for outliers.
 pub trait Clusterer: 'static {
     /// Parameters.
     type Params: Params;

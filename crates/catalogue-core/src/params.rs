@@ -149,8 +149,8 @@ impl Range {
     }
 }
 
-/// A type that a parameter may have: `f64`, `i64`, `usize`, `bool`, an enum made by [`choices!`],
-/// or `Option` of one of them, whose `None` is written `none`.
+/// A type that a parameter may have: `f64`, `i64`, `usize`, `bool`, `String`, an enum made by
+/// [`choices!`], a `Vec` of one of them, or `Option` of any, whose `None` is written `none`.
 ///
 /// [`choices!`]: crate::choices
 pub trait ParamType: Sized {
@@ -262,6 +262,95 @@ impl ParamType for bool {
     }
     fn write(&self) -> Value {
         Value::from(*self)
+    }
+}
+
+impl ParamType for String {
+    const KIND: ParamKind = ParamKind::Text;
+    fn read(value: &Value, _: &Range) -> Result<Self, String> {
+        let text = value.as_str().map(str::trim).filter(|t| !t.is_empty());
+        text.map(str::to_owned)
+            .ok_or_else(|| format!("{} is not a text", show(value)))
+    }
+    fn write(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+/// A list: a JSON array, or words joined with commas; the range holds for each item.
+impl<T: ParamType> ParamType for Vec<T> {
+    const KIND: ParamKind = ParamKind::Text;
+    fn read(value: &Value, range: &Range) -> Result<Self, String> {
+        let item = |v: &Value| T::read(v, range);
+        match value {
+            Value::Array(all) => all.iter().map(item).collect(),
+            Value::String(text) => text
+                .split(',')
+                .map(|word| item(&Value::from(word.trim())))
+                .collect(),
+            Value::Number(_) => Ok(vec![item(value)?]),
+            _ => Err(format!("{} is not a list", show(value))),
+        }
+    }
+    fn write(&self) -> Value {
+        self.iter().map(T::write).collect()
+    }
+}
+
+/// Whole numbers of at least 1 in an order that matters, such as the sizes of layers: on the command
+/// line joined with commas, in JSON an array; one number alone is a list of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sizes(pub Vec<usize>);
+
+impl ParamType for Sizes {
+    const KIND: ParamKind = ParamKind::Text;
+    fn read(value: &Value, _: &Range) -> Result<Self, String> {
+        let one = Range::at_least(1.0);
+        let each = |v: &Value| usize::read(v, &one);
+        let sizes = match value {
+            Value::Array(all) => all.iter().map(each).collect(),
+            Value::String(text) => text.split(',').map(|t| each(&Value::from(t))).collect(),
+            other => each(other).map(|n| vec![n]),
+        };
+        match sizes {
+            Ok(sizes) if !sizes.is_empty() => Ok(Self(sizes)),
+            Ok(_) => Err("it must name at least one whole number".to_owned()),
+            Err(reason) => Err(format!("{reason}; write whole numbers joined with commas")),
+        }
+    }
+    fn write(&self) -> Value {
+        let words: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        Value::from(words.join(","))
+    }
+}
+
+/// One of the words of a choice, or else a number in the range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WordOr<W> {
+    /// A word.
+    Word(W),
+    /// A number.
+    Number(f64),
+}
+
+impl<W: ParamType> ParamType for WordOr<W> {
+    const KIND: ParamKind = ParamKind::Text;
+    fn choices() -> &'static [&'static str] {
+        W::choices()
+    }
+    fn read(value: &Value, range: &Range) -> Result<Self, String> {
+        if let Ok(word) = W::read(value, range) {
+            return Ok(Self::Word(word));
+        }
+        let words = W::choices().join(", ");
+        let what = format!("one of {words} or a number");
+        number(value, range, &what).map(Self::Number)
+    }
+    fn write(&self) -> Value {
+        match self {
+            Self::Word(word) => word.write(),
+            Self::Number(x) => Value::from(*x),
+        }
     }
 }
 
@@ -488,6 +577,10 @@ mod tests {
             flag: bool = true;
             /// Choice.
             weights: Weights = Weights::Uniform;
+            /// Sizes.
+            layers: Sizes = Sizes(vec![100]);
+            /// Word or number.
+            gamma: WordOr<Weights> = WordOr::Word(Weights::Uniform), above(0.0);
         }
     }
 
@@ -521,6 +614,10 @@ mod tests {
             ("max_depth", "3", json!(3)),
             ("flag", "false", json!(false)),
             ("weights", "distance", json!("distance")),
+            ("layers", "10,5", json!([10, 5])),
+            ("layers", "10", json!(10)),
+            ("gamma", "distance", json!("distance")),
+            ("gamma", "0.1", json!(0.1)),
         ] {
             assert_eq!(
                 read_one(name, json!(text)).unwrap(),
@@ -563,6 +660,22 @@ mod tests {
                 "weights",
                 json!("distanc"),
                 "\"distanc\" is not one of uniform, distance; did you mean distance?",
+            ),
+            (
+                "layers",
+                json!("10,0"),
+                "0 is out of range, it must be at least 1; write whole numbers joined with commas",
+            ),
+            (
+                "layers",
+                json!([]),
+                "it must name at least one whole number",
+            ),
+            ("gamma", json!(0), "0 is out of range, it must be above 0"),
+            (
+                "gamma",
+                json!("wide"),
+                "\"wide\" is not one of uniform, distance or a number",
             ),
         ] {
             let refused = read_one(name, value).unwrap_err();

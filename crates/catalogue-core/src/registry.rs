@@ -199,12 +199,21 @@ impl Resolved {
 /// Outputs that every entry of a kind has, then those of the card.
 fn outputs(entry: &Entry) -> Vec<OutputSpec> {
     let mut all: Vec<(&str, &str)> = Vec::new();
+    if matches!(entry.engine, Engine::Multi { .. }) {
+        all.push(("predictions", "by target: one a test row"));
+        if entry.card.tasks.contains(&Task::Classification) {
+            all.push((
+                "probabilities",
+                "classification: by target and label, one probability a test row",
+            ));
+        }
+    }
     if matches!(entry.engine, Engine::Supervised { .. }) {
         all.push((
             "predictions",
             "one a test row: the value, or the most probable label (the smallest in a tie); null for an entry that states positions only",
         ));
-        if entry.card.tasks.contains(&Task::Classification) {
+        if entry.probabilities && entry.card.tasks.contains(&Task::Classification) {
             all.push((
                 "probabilities",
                 "classification: by label, one probability a test row",

@@ -6,7 +6,7 @@
 //!
 //! **Time.** No clock is read here: `clock` gives milliseconds from any fixed moment.
 
-use crate::design::{Bars, Design, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
 use crate::entry::{Engine, Fitted, ParamMap};
 use crate::error::FitError;
 use crate::model::{Outputs, Prediction};
@@ -26,8 +26,8 @@ pub fn effective_seed(given: Option<usize>, handed_in: u64) -> u64 {
 
 /// Fits on the training rows and predicts the test rows.
 ///
-/// Outputs: `predictions` (null where the entry gives none), `probabilities` by label, `positions`,
-/// `predictions_std`, and those of the fit. Figures: `rmse mae r2` or `accuracy log_loss roc_auc`
+/// Outputs: `predictions` (null where the entry gives none), `probabilities` by label, `decision` (an
+/// array for two labels, by label for more), `positions`, `predictions_std`, and those of the fit. Figures: `rmse mae r2` or `accuracy log_loss roc_auc`
 /// of the test rows, and of the training rows with the prefix `train_`.
 ///
 /// # Errors
@@ -65,8 +65,8 @@ pub fn run_supervised(
     let fitted = model.predict(train_y.x().view())?;
 
     let mut metrics = Metrics::new();
-    figures(&mut metrics, "", test_y, &prediction);
-    figures(&mut metrics, "train_", train_y, &fitted);
+    figures(&mut metrics, "", model.as_ref(), test_y, &prediction);
+    figures(&mut metrics, "train_", model.as_ref(), train_y, &fitted);
     Ok(RunResult {
         model: resolved.id().to_owned(),
         params: with_seed(params, seed),
@@ -77,18 +77,90 @@ pub fn run_supervised(
     })
 }
 
-fn figures(into: &mut Metrics, prefix: &str, data: &Training, p: &Prediction) {
+/// Fits several targets on the training rows and predicts the test rows.
+///
+/// Outputs: `predictions` and, for labels, `probabilities`, both by target, and those of the fit.
+/// Figures: those of [`run_supervised`], each after the name of its target and a dot.
+///
+/// # Errors
+/// As [`run_supervised`].
+pub fn run_multi(
+    resolved: &Resolved,
+    given: &ParamMap,
+    train: &Verified<MultiTraining>,
+    test: &Verified<MultiTraining>,
+    seed: u64,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Multi { fit, .. } = resolved.entry.engine else {
+        return Err(wrong_kind(resolved, "takes one target"));
+    };
+    let params = resolved.params(given)?;
+    let (a, b) = (train.get(), test.get());
+    if a.design().names() != b.design().names() || a.names() != b.names() {
+        return Err(FitError::Data(format!(
+            "the test table has columns {} where the training table has {}",
+            b.design().names().join(", "),
+            a.design().names().join(", ")
+        )));
+    }
+    let t0 = clock();
+    let model = fit(&params, train, seed)?;
+    let t1 = clock();
+    let predicted = model.predict(b.design().x().view())?;
+    let t2 = clock();
+    let fitted = model.predict(a.design().x().view())?;
+
+    let mut metrics = Metrics::new();
+    let mut outputs = model.outputs();
+    let (mut predictions, mut probabilities) = (Map::new(), Map::new());
+    for (k, name) in a.names().iter().enumerate() {
+        let (test, train) = (&b.problems()[k], &a.problems()[k]);
+        usual(&mut metrics, &format!("{name}."), test, &predicted[k]);
+        usual(&mut metrics, &format!("{name}.train_"), train, &fitted[k]);
+        predictions.insert(name.clone(), stated(&predicted[k], a.task()));
+        if let Some(p) = by_label(&predicted[k]) {
+            probabilities.insert(name.clone(), p);
+        }
+    }
+    outputs.insert("predictions".into(), Value::Object(predictions));
+    if !probabilities.is_empty() {
+        outputs.insert("probabilities".into(), Value::Object(probabilities));
+    }
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params: with_seed(params, seed),
+        outputs,
+        metrics,
+        timing: timing(t0, t1, t2),
+        lineage: steps(&[train.lineage(), test.lineage()]),
+    })
+}
+
+fn figures(into: &mut Metrics, prefix: &str, model: &dyn Fitted, data: &Training, p: &Prediction) {
+    for (name, value) in model.figures(data.y(), p) {
+        into.insert(format!("{prefix}{name}"), finite(value));
+    }
+    usual(into, prefix, data, p);
+}
+
+/// The figures that every model of the task has.
+fn usual(into: &mut Metrics, prefix: &str, data: &Training, p: &Prediction) {
     if data.task() == Task::Classification {
         let probabilities = p.probabilities.as_ref();
         score::classification(into, prefix, data.y(), &p.values, probabilities, &p.classes);
+        if let (None, Some(decision), 2) = (probabilities, &p.decision, p.classes.len()) {
+            let auc = score::roc_auc(data.y(), &decision.column(0).to_vec());
+            into.insert(format!("{prefix}roc_auc"), auc);
+        }
     } else {
         score::regression(into, prefix, data.y(), &p.values);
     }
 }
 
-fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs {
-    let mut outputs = model.outputs();
-    let predictions = if task == Task::Classification {
+/// The values, whole numbers for labels.
+fn stated(p: &Prediction, task: Task) -> Value {
+    if task == Task::Classification {
         p.values
             .iter()
             .map(|v| finite(*v).map(|v| v as i64))
@@ -96,16 +168,31 @@ fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs
             .collect()
     } else {
         numbers(&p.values)
-    };
-    outputs.insert("predictions".into(), predictions);
-    if let Some(probabilities) = &p.probabilities {
-        let by_label: Map<String, Value> = p
-            .classes
-            .iter()
-            .zip(probabilities.columns())
-            .map(|(label, column)| (label.to_string(), numbers(&column.to_vec())))
-            .collect();
-        outputs.insert("probabilities".into(), Value::Object(by_label));
+    }
+}
+
+fn by_label(p: &Prediction) -> Option<Value> {
+    let probabilities = p.probabilities.as_ref()?;
+    let labels = p.classes.iter().zip(probabilities.columns());
+    let each = labels.map(|(label, column)| (label.to_string(), numbers(&column.to_vec())));
+    Some(Value::Object(each.collect()))
+}
+
+fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs {
+    let mut outputs = model.outputs();
+    outputs.insert("predictions".into(), stated(p, task));
+    if let Some(probabilities) = by_label(p) {
+        outputs.insert("probabilities".into(), probabilities);
+    }
+    if let Some(decision) = &p.decision {
+        let columns = decision.columns().into_iter().map(|c| numbers(&c.to_vec()));
+        let value = if decision.ncols() == 1 {
+            columns.collect::<Vec<_>>().pop().unwrap_or_default()
+        } else {
+            let labels = p.classes.iter().map(ToString::to_string);
+            Value::Object(labels.zip(columns).collect())
+        };
+        outputs.insert("decision".into(), value);
     }
     if let Some(std) = &p.std {
         outputs.insert("predictions_std".into(), numbers(std));
@@ -116,7 +203,8 @@ fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs
     outputs
 }
 
-/// Groups the rows of a table. Figure: `silhouette` of the `labels`.
+/// Groups the rows of a table, or finds the strange ones. Figure of a grouping: `silhouette` of the
+/// `labels`.
 ///
 /// # Errors
 /// [`FitError`] when the entry is of another kind, a parameter is refused, or the method fails.
@@ -139,12 +227,16 @@ pub fn run_clustering(
         .and_then(Value::as_array)
         .map(|a| a.iter().filter_map(Value::as_i64).collect())
         .unwrap_or_default();
-    let silhouette = score::silhouette(data.get().x().view(), &labels);
+    let mut metrics = Metrics::new();
+    if resolved.entry.card.tasks.contains(&Task::Clustering) {
+        let silhouette = score::silhouette(data.get().x().view(), &labels);
+        metrics.insert("silhouette".into(), silhouette);
+    }
     Ok(RunResult {
         model: resolved.id().to_owned(),
         params: with_seed(params, seed),
         outputs,
-        metrics: Metrics::from([("silhouette".into(), silhouette)]),
+        metrics,
         timing: timing(t0, t1, t1),
         lineage: steps(&[data.lineage()]),
     })

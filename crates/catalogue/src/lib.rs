@@ -6,10 +6,23 @@
 
 pub mod baseline;
 pub mod clustering;
+pub mod decomposition;
+pub mod discriminant;
+pub mod ensemble;
+pub mod gaussian_process;
 pub mod indicator;
+pub mod kernel_ridge;
 pub mod linear;
+pub mod naive_bayes;
 pub mod neighbors;
+pub mod neural;
+pub mod outlier;
+pub mod svm;
 pub mod tree;
+
+mod kernels;
+mod labels;
+mod numeric;
 
 #[cfg(test)]
 mod listing;

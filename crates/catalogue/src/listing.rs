@@ -2,7 +2,7 @@
 //! the static registry, a test looks for files that nothing names.
 //!
 //! A line `pub mod x;` in `src/<family>/mod.rs` registers `x` as an entry; shared code of a family
-//! is `mod x;`.
+//! is `mod x;` or `pub(crate) mod x;`.
 
 use std::io;
 use std::path::Path;
@@ -60,10 +60,11 @@ fn families(src: &Path) -> io::Result<Vec<String>> {
     Ok(all)
 }
 
-/// Modules declared with one of the two prefixes.
+/// Modules declared with one of the three prefixes.
 fn names(text: &str) -> Vec<String> {
     let mut all = declared(text, "pub mod ");
     all.extend(declared(text, "mod "));
+    all.extend(declared(text, "pub(crate) mod "));
     all
 }
 

@@ -9,10 +9,11 @@ use crate::port::Clock;
 use crate::room::blocking;
 use crate::{ServiceError, Services};
 use mltrainer_catalogue_core::run::{
-    numbers, run_clustering, run_forecast, run_indicator, run_supervised,
+    numbers, run_clustering, run_forecast, run_indicator, run_multi, run_supervised,
 };
 use mltrainer_catalogue_core::{
-    Bars, Design, Engine, FitError, Inputs, Registry, Resolved, Sequence, Training, score,
+    Bars, Design, Engine, FitError, Inputs, MultiTraining, Registry, Resolved, Sequence, Training,
+    score,
 };
 use mltrainer_compliance::{Arrival, Gate, Verified, policy};
 use mltrainer_data::bars::Bars as DailyBars;
@@ -173,9 +174,37 @@ pub fn run_files(
             })?;
             Ok(run_supervised(&resolved, given, &fit, &tested, SEED, &ms)?)
         }
+        Engine::Multi { .. } => {
+            let (train, test) = (
+                need("train", request.train.as_ref())?,
+                need("test", request.test.as_ref())?,
+            );
+            if request.target.is_empty() {
+                return Err(ServiceError::invalid(
+                    "target",
+                    "missing: give --target COLUMN,COLUMN",
+                ));
+            }
+            let task = task(&resolved, request.task.as_deref())?;
+            let names = request.target.join(", ");
+            let admitted = admit(train, csv::read_table)?;
+            let fit = admitted.derive("targets", format!("columns {names}"), |t| {
+                several(t, &train.name, &request.target, &request.column, task)
+            })?;
+            for (problem, target) in fit.get().problems().iter().zip(&request.target) {
+                refuse_leak(problem, target)?;
+            }
+            let unseen = admit(test, |bytes| csv::read_table(bytes).map(Unseen))?;
+            refuse_later(admitted.get(), &unseen.get().0)?;
+            let tested = unseen.derive("targets", format!("columns {names}"), |t| {
+                let columns = fit.get().design().names();
+                several(&t.0, &test.name, &request.target, columns, task)
+            })?;
+            Ok(run_multi(&resolved, given, &fit, &tested, SEED, &ms)?)
+        }
         Engine::Clustering { .. } => {
             let data = admit(need("data", request.data.as_ref())?, csv::read_table)?;
-            let columns = chosen(data.get(), &request.column, None)?;
+            let columns = chosen(data.get(), &request.column, &[])?;
             let design = data.derive("table", columns.join(", "), |t| design(t, &columns))?;
             Ok(run_clustering(&resolved, given, &design, SEED, &ms)?)
         }
@@ -243,9 +272,9 @@ fn admit<T: mltrainer_compliance::Admissible>(
 fn chosen(
     table: &Table,
     asked: &[String],
-    target: Option<&str>,
+    targets: &[String],
 ) -> Result<Vec<String>, ServiceError> {
-    for name in asked.iter().map(String::as_str).chain(target) {
+    for name in asked.iter().chain(targets) {
         known_column(table, name)?;
     }
     if !asked.is_empty() {
@@ -254,7 +283,7 @@ fn chosen(
     let columns: Vec<String> = table
         .names
         .iter()
-        .filter(|n| Some(n.as_str()) != target)
+        .filter(|n| !targets.contains(n))
         .cloned()
         .collect();
     if columns.is_empty() {
@@ -310,13 +339,36 @@ fn supervised(
     asked: &[String],
     task: Task,
 ) -> Result<Training, ServiceError> {
-    let columns = chosen(table, asked, Some(target)).map_err(|e| match e {
-        ServiceError::BadData(text) => ServiceError::BadData(format!("{file}: {text}")),
-        other => other,
-    })?;
+    let columns = besides(table, file, asked, &[target.to_owned()])?;
     let design = design(table, &columns)?;
     let y = table.column(target).unwrap_or_default().to_vec();
     training(design, y, task)
+}
+
+fn several(
+    table: &Table,
+    file: &str,
+    targets: &[String],
+    asked: &[String],
+    task: Task,
+) -> Result<MultiTraining, ServiceError> {
+    let columns = besides(table, file, asked, targets)?;
+    let values = |name: &String| table.column(name).unwrap_or_default().to_vec();
+    let named = targets.iter().map(|t| (t.clone(), values(t))).collect();
+    Ok(MultiTraining::new(&design(table, &columns)?, named, task)?)
+}
+
+/// The feature columns of a file, named in its errors.
+fn besides(
+    table: &Table,
+    file: &str,
+    asked: &[String],
+    targets: &[String],
+) -> Result<Vec<String>, ServiceError> {
+    chosen(table, asked, targets).map_err(|e| match e {
+        ServiceError::BadData(text) => ServiceError::BadData(format!("{file}: {text}")),
+        other => other,
+    })
 }
 
 fn training(design: Design, y: Vec<f64>, task: Task) -> Result<Training, ServiceError> {
@@ -484,6 +536,13 @@ fn on_bars(
             result.outputs.insert("dates".into(), Value::from(dates));
             Ok(result)
         }
+        Engine::Multi { .. } => Err(ServiceError::invalid(
+            "dataset",
+            format!(
+                "{} takes several targets: run it on files, with train, test and target",
+                resolved.id()
+            ),
+        )),
         Engine::Supervised { .. } => supervised_on_bars(resolved, &span, context, request, &ms),
     }
 }

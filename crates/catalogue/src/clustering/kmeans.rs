@@ -105,8 +105,8 @@ const CARD: Card = Card {
 };
 
 /// One start, brought to its end.
-struct Grouping {
-    labels: Vec<usize>,
+pub(crate) struct Grouping {
+    pub(crate) labels: Vec<usize>,
     centers: Array2<f64>,
     inertia: f64,
     n_iter: usize,
@@ -232,7 +232,7 @@ fn rows(x: &Array2<f64>) -> std::slice::ChunksExact<'_, f64> {
 
 /// Greedy k-means++: each next centre is a row drawn by its squared distance to the centres so far,
 /// the draw of 2 + ln k that lowers the sum of these most.
-fn plus_plus(x: &Array2<f64>, k: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f64> {
+pub(crate) fn plus_plus(x: &Array2<f64>, k: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f64> {
     let n = x.nrows();
     let draws = 2 + (k as f64).ln() as usize;
     let first = random.gen_range(0..n);
@@ -300,7 +300,12 @@ fn distances(x: &Array2<f64>, centers: &Array2<f64>, labels: &[usize]) -> Vec<f6
     pairs.map(|(row, c)| squared(row, centers[*c])).collect()
 }
 
-fn lloyd(x: &Array2<f64>, mut centers: Array2<f64>, max_iter: usize, tol: f64) -> Grouping {
+pub(crate) fn lloyd(
+    x: &Array2<f64>,
+    mut centers: Array2<f64>,
+    max_iter: usize,
+    tol: f64,
+) -> Grouping {
     let k = centers.nrows();
     let mut labels = assign(x, &centers);
     let (mut n_iter, mut converged) = (0, false);

@@ -8,7 +8,7 @@
 //! Source: Zou & Hastie, JRSS B 67 (2005).
 //! Not claimed: that the columns it keeps are the true ones.
 
-use super::engine::{Plane, Problem};
+use super::engine::{Penalty, Plane, Problem};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Card, Entry, FitError, Inputs, Supervised, Training, params};
 use mltrainer_types::catalogue::Task;
@@ -28,10 +28,12 @@ params! {
         l1_ratio: f64 = 0.5, within(0.0, 1.0);
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
+        /// Whether weights must be at least 0.
+        positive: bool = false;
         /// Passes over the columns after which the fit is given up as not converged.
         max_iter: usize = 100_000, within(1.0, 10_000_000.0);
         /// The fit ends when the duality gap is below this share of the sum of squares of the target.
-        tol: f64 = 1e-9, inside(0.0, 1.0);
+        tol: f64 = 1e-11, inside(0.0, 1.0);
     }
 }
 
@@ -48,7 +50,7 @@ const CARD: Card = Card {
     fails_when: "Columns have very different units. A fit that does not converge is an error, not an answer.",
     not_claimed: "That the columns it keeps are the ones that cause the target.",
     source: "H. Zou, T. Hastie, Regularization and variable selection via the elastic net, J. R. Stat. Soc. B 67 (2005) 301-320",
-    reference: "scikit-learn 1.9.1, ElasticNet (here with a tighter tol and more passes by default); solver linfa-elasticnet 0.8.1",
+    reference: "scikit-learn 1.9.1, ElasticNet (here with a tighter tol and more passes by default)",
     outputs: &[
         (
             "coefficients",
@@ -80,11 +82,17 @@ impl Supervised for ElasticNet {
     type Params = ElasticNetParams;
     type Fitted = Plane;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &ElasticNetParams, data: &Training, _: u64) -> Result<Plane, FitError> {
         let problem = Problem::new(data, params.fit_intercept)?;
-        let (weights, extra) =
-            problem.elastic_net(params.alpha, params.l1_ratio, params.max_iter, params.tol)?;
+        let (weights, extra) = problem.elastic_net(&Penalty {
+            alpha: params.alpha,
+            l1_ratio: params.l1_ratio,
+            positive: params.positive,
+            max_iter: params.max_iter,
+            tol: params.tol,
+        })?;
         Plane::new(weights, &problem, extra)
     }
 }

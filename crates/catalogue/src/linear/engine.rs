@@ -3,13 +3,12 @@
 //!
 //! Every one of them depends on the rows only through XᵀX, Xᵀy and yᵀy. One QR decomposition of the
 //! centred [X y] (linfa-linalg) therefore replaces n rows by p + 1 of the same geometry, without
-//! squaring the condition number as XᵀX would.
+//! squaring the condition number as XᵀX would. A row of weight w enters as √w times itself.
 
-use linfa::traits::Fit as _;
-use linfa_elasticnet::ElasticNet;
+use crate::numeric::{self, Svd, add_scaled};
 use linfa_linalg::qr::QRInto as _;
 use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run};
-use ndarray::{Array1, Array2, ArrayView2, Axis, ShapeBuilder as _};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, ShapeBuilder as _};
 use serde::{Deserialize, Serialize};
 
 /// A fitted plane and what the fit says of itself.
@@ -28,6 +27,11 @@ impl Plane {
         extra: Outputs,
     ) -> Result<Self, FitError> {
         let intercept = problem.y_mean - dot(&weights, &problem.means);
+        Self::at(weights, intercept, extra)
+    }
+
+    /// A plane with an intercept, with outputs of its own.
+    pub(crate) fn at(weights: Vec<f64>, intercept: f64, extra: Outputs) -> Result<Self, FitError> {
         if !intercept.is_finite() || weights.iter().any(|w| !w.is_finite()) {
             return Err(too_large());
         }
@@ -37,16 +41,19 @@ impl Plane {
             extra,
         })
     }
+
+    /// Values of the plane, one a row.
+    pub(crate) fn values(&self, x: ArrayView2<'_, f64>) -> Vec<f64> {
+        x.rows()
+            .into_iter()
+            .map(|row| self.intercept + dot(row, &self.weights))
+            .collect()
+    }
 }
 
 impl Predictor for Plane {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let values = x
-            .rows()
-            .into_iter()
-            .map(|row| self.intercept + dot(row, &self.weights))
-            .collect();
-        Ok(Prediction::values(values))
+        Ok(Prediction::values(self.values(x)))
     }
 
     fn outputs(&self) -> Outputs {
@@ -69,20 +76,13 @@ fn too_large() -> FitError {
     FitError::Failed("the columns are too large to be squared: rescale them".into())
 }
 
-/// A least squares problem on few rows with the geometry of the whole.
-pub(crate) struct Problem {
-    /// Rows x columns, column-major.
-    a: Array2<f64>,
-    b: Array1<f64>,
-    means: Vec<f64>,
-    y_mean: f64,
-    n: f64,
-}
-
 /// Mean and centred values. What is left of a constant column is rounding; it becomes zero, so that
 /// nothing is fitted to it.
-pub(crate) fn centred(column: &[f64]) -> (f64, Vec<f64>) {
-    let mean = column.iter().sum::<f64>() / column.len() as f64;
+pub(crate) fn centred(column: &[f64], weights: Option<&[f64]>) -> (f64, Vec<f64>) {
+    let mean = match weights {
+        None => column.iter().sum::<f64>() / column.len() as f64,
+        Some(w) => dot(column, w) / w.iter().sum::<f64>(),
+    };
     let rest: Vec<f64> = column.iter().map(|v| v - mean).collect();
     let largest = rest.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     if largest <= 8.0 * f64::EPSILON * mean.abs() {
@@ -91,17 +91,98 @@ pub(crate) fn centred(column: &[f64]) -> (f64, Vec<f64>) {
     (mean, rest)
 }
 
+/// Columns in units of their standard deviations around their means, for methods whose steps and
+/// tolerances must not depend on units.
+pub(crate) struct Standardised {
+    /// Rows x columns, with a last column of ones when there is an intercept.
+    pub(crate) x: Array2<f64>,
+    /// What was subtracted: 0 without an intercept.
+    pub(crate) means: Vec<f64>,
+    /// What was divided by: 1 for a constant column.
+    pub(crate) scales: Vec<f64>,
+}
+
+impl Standardised {
+    /// The columns of a training table.
+    pub(crate) fn new(data: &Training, intercept: bool) -> Result<Self, FitError> {
+        let (n, p) = data.x().dim();
+        let mut x = Array2::ones((n, p + usize::from(intercept)));
+        let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
+        for (j, from) in data.x().columns().into_iter().enumerate() {
+            let column = from.to_vec();
+            let (mean, column) = if intercept {
+                centred(&column, data.weights())
+            } else {
+                (0.0, column)
+            };
+            let scale = (numeric::dot(&column, &column) / n as f64).sqrt();
+            if !scale.is_finite() {
+                return Err(FitError::Failed(format!(
+                    "column \"{}\" is too large to be squared: rescale it",
+                    data.design().names()[j]
+                )));
+            }
+            means[j] = mean;
+            if scale > 0.0 {
+                scales[j] = scale;
+            }
+            for (to, from) in x.column_mut(j).iter_mut().zip(column) {
+                *to = from / scales[j];
+            }
+        }
+        Ok(Self { x, means, scales })
+    }
+
+    /// Weights and intercept for the columns as they came, of those for [`Standardised::x`].
+    pub(crate) fn undo(&self, theta: &[f64]) -> (Vec<f64>, f64) {
+        let weights: Vec<f64> = theta
+            .iter()
+            .zip(&self.scales)
+            .map(|(t, s)| t / s + 0.0)
+            .collect();
+        let own = theta.get(self.scales.len()).copied().unwrap_or_default();
+        let intercept = own - dot(&weights, &self.means);
+        (weights, intercept)
+    }
+}
+
+/// A least squares problem on few rows with the geometry of the whole.
+pub(crate) struct Problem {
+    /// Rows x columns, column-major.
+    pub(crate) a: Array2<f64>,
+    pub(crate) b: Array1<f64>,
+    pub(crate) means: Vec<f64>,
+    pub(crate) y_mean: f64,
+    /// Number of rows, or the sum of their weights.
+    pub(crate) n: f64,
+    /// Rows of the table.
+    pub(crate) rows: usize,
+}
+
 impl Problem {
     /// The problem of these rows; with an intercept, columns and target are centred first.
     pub(crate) fn new(data: &Training, fit_intercept: bool) -> Result<Self, FitError> {
-        let x = data.x();
+        Self::of(data.x().view(), data.y(), data.weights(), fit_intercept)
+    }
+
+    /// The problem of columns and a target.
+    pub(crate) fn of(
+        x: ArrayView2<'_, f64>,
+        y: &[f64],
+        row_weights: Option<&[f64]>,
+        fit_intercept: bool,
+    ) -> Result<Self, FitError> {
         let (n, p) = x.dim();
         let prepare = |column: Vec<f64>| {
-            if fit_intercept {
-                centred(&column)
+            let (mean, mut column) = if fit_intercept {
+                centred(&column, row_weights)
             } else {
                 (0.0, column)
+            };
+            for (v, w) in column.iter_mut().zip(row_weights.unwrap_or_default()) {
+                *v *= w.sqrt();
             }
+            (mean, column)
         };
         let mut means = Vec::with_capacity(p);
         let mut flat = Vec::with_capacity(n * (p + 1));
@@ -110,17 +191,14 @@ impl Problem {
             means.push(mean);
             flat.extend(rest);
         }
-        let (y_mean, rest) = prepare(data.y().to_vec());
+        let (y_mean, rest) = prepare(y.to_vec());
         flat.extend(rest);
-        let squared: f64 = flat.iter().map(|v| v * v).sum();
-        if !squared.is_finite() {
+        if !numeric::dot(&flat, &flat).is_finite() {
             return Err(too_large());
         }
-        let failed = |e: &dyn std::fmt::Display| FitError::Failed(format!("least squares: {e}"));
-        let mut both = Array2::from_shape_vec((n, p + 1).f(), flat).map_err(|e| failed(&e))?;
-        if n > p + 1 {
-            both = both.qr_into().map_err(|e| failed(&e))?.into_r();
-        }
+        let both = Array2::from_shape_vec((n, p + 1).f(), flat)
+            .map_err(|e| FitError::Failed(format!("least squares: {e}")))?;
+        let both = triangle(both)?;
         let b = both.column(p).to_owned();
         let mut a = Array2::zeros((both.nrows(), p).f());
         a.assign(&both.slice_axis(Axis(1), (..p).into()));
@@ -129,29 +207,112 @@ impl Problem {
             b,
             means,
             y_mean,
-            n: n as f64,
+            n: row_weights.map_or(n as f64, |w| w.iter().sum()),
+            rows: n,
         })
     }
 
+    /// Some of the columns, in this order.
+    pub(crate) fn part(&self, columns: &[usize]) -> Self {
+        let mut a = Array2::zeros((self.a.nrows(), columns.len()).f());
+        a.assign(&self.a.select(Axis(1), columns));
+        Self {
+            a,
+            b: self.b.clone(),
+            means: Vec::new(),
+            y_mean: self.y_mean,
+            n: self.n,
+            rows: self.rows,
+        }
+    }
+
+    /// A column of the reduced table.
+    pub(crate) fn column(&self, j: usize) -> &[f64] {
+        let m = self.a.nrows();
+        &self.a.as_slice_memory_order().unwrap_or_default()[j * m..][..m]
+    }
+
+    /// The target of the reduced table.
+    pub(crate) fn target(&self) -> &[f64] {
+        self.b.as_slice().unwrap_or_default()
+    }
+
     /// Minimises |y - Xw|² + alpha |w|². With `alpha` 0 and dependent columns the answer is the
-    /// shortest one, lengths measured in standard deviations of the columns; also gives the rank.
-    pub(crate) fn ridge(&self, alpha: f64) -> (Vec<f64>, usize) {
+    /// shortest one; also gives the rank.
+    pub(crate) fn ridge(&self, alpha: f64) -> Result<(Vec<f64>, usize), FitError> {
         let p = self.a.ncols();
-        let mut columns: Vec<Vec<f64>> = self.a.columns().into_iter().map(|c| c.to_vec()).collect();
+        if alpha > 0.0 && p > 32 && self.a.nrows() >= p {
+            // √alpha times the identity below the columns: independent whatever they are.
+            let mut tall = Array2::zeros((self.a.nrows() + p, p + 1));
+            for ((i, j), v) in self.a.indexed_iter() {
+                tall[[i, j]] = *v;
+            }
+            for (i, v) in self.b.iter().enumerate() {
+                tall[[i, p]] = *v;
+            }
+            for j in 0..p {
+                tall[[self.a.nrows() + j, j]] = alpha.sqrt();
+            }
+            return Ok((substitute(&triangle(tall)?), p));
+        }
+        let columns: Vec<Vec<f64>> = (0..p).map(|j| self.column(j).to_vec()).collect();
+        if alpha > 0.0 {
+            return Ok(self.shortest(columns, alpha));
+        }
         // Without a penalty the scale of a column must not decide whether it counts.
+        let mut scaled = columns.clone();
         let mut scale = vec![1.0; p];
-        if alpha == 0.0 {
-            for (column, scale) in columns.iter_mut().zip(&mut scale) {
-                let norm = dot(&*column, &*column).sqrt();
-                if norm > 0.0 {
-                    *scale = norm;
-                    column.iter_mut().for_each(|v| *v /= norm);
-                }
+        for (column, scale) in scaled.iter_mut().zip(&mut scale) {
+            let norm = numeric::dot(column, column).sqrt();
+            if norm > 0.0 {
+                *scale = norm;
+                column.iter_mut().for_each(|v| *v /= norm);
             }
         }
+        let (mut weights, rank) = match self.independent(&scaled)? {
+            Some(weights) => (weights, p),
+            None => self.shortest(scaled, 0.0),
+        };
+        if rank < p {
+            return Ok((self.shortest(columns, 0.0).0, rank));
+        }
+        for (w, s) in weights.iter_mut().zip(scale) {
+            *w /= s;
+        }
+        Ok((weights, rank))
+    }
+
+    /// The solution by back substitution, when the columns (of length 1) are far from dependent.
+    fn independent(&self, columns: &[Vec<f64>]) -> Result<Option<Vec<f64>>, FitError> {
+        let p = columns.len();
+        if self.a.nrows() < p {
+            return Ok(None);
+        }
+        let flat: Vec<f64> = columns.iter().flatten().chain(&self.b).copied().collect();
+        let both = Array2::from_shape_vec((self.a.nrows(), p + 1).f(), flat)
+            .map_err(|e| FitError::Failed(format!("least squares: {e}")))?;
+        let r = triangle(both)?;
+        // |R| is √p; a bound on |R⁻¹| from its columns, each a back substitution.
+        let mut inverse = 0.0;
+        for j in 0..p {
+            let mut column = vec![0.0; j + 1];
+            column[j] = 1.0;
+            for i in (0..=j).rev() {
+                let done: f64 = (i + 1..=j).map(|k| r[[i, k]] * column[k]).sum();
+                column[i] = (column[i] - done) / r[[i, i]];
+            }
+            inverse += numeric::dot(&column, &column);
+        }
+        let condition = inverse.sqrt() * (p as f64).sqrt();
+        Ok((condition < 1e7).then(|| substitute(&r)))
+    }
+
+    /// Minimises |y - Xw|² + alpha |w|² by singular values; those that are rounding are left out.
+    fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
+        let p = columns.len();
         let svd = Svd::new(columns);
         let largest = svd.values.iter().copied().fold(0.0, f64::max);
-        let cut = largest * f64::EPSILON * self.n.max(p as f64);
+        let cut = largest * f64::EPSILON * self.rows.max(p) as f64;
         let mut weights = vec![0.0; p];
         let mut rank = 0;
         for (k, &s) in svd.values.iter().enumerate() {
@@ -159,60 +320,142 @@ impl Problem {
                 continue;
             }
             rank += 1;
-            let share = dot(&svd.left[k], &self.b) * s / (s * s + alpha);
-            for (w, v) in weights.iter_mut().zip(&svd.right[k]) {
-                *w += share * v;
-            }
-        }
-        for (w, s) in weights.iter_mut().zip(scale) {
-            *w /= s;
+            let share = numeric::dot(&svd.left[k], self.target()) * s / (s * s + alpha);
+            add_scaled(&mut weights, share, &svd.right[k]);
         }
         (weights, rank)
     }
 
-    /// Minimises |y - Xw|²/(2n) + alpha l1_ratio |w|₁ + alpha (1 - l1_ratio)/2 |w|² by coordinate
-    /// descent (linfa-elasticnet) until the duality gap is under `tol` |y|².
-    pub(crate) fn elastic_net(
-        &self,
-        alpha: f64,
-        l1_ratio: f64,
-        max_iter: usize,
-        tol: f64,
-    ) -> Result<(Vec<f64>, Outputs), FitError> {
-        let (m, p) = self.a.dim();
-        let yy = dot(&self.b, &self.b);
-        let (mut weights, mut n_iter, mut gap) = (vec![0.0; p], 0, 0.0);
-        if l1_ratio == 0.0 {
-            // No corner to descend into, and no duality gap that could close: the closed form.
-            weights = self.ridge(alpha * self.n).0;
-        } else if yy > 0.0 {
-            let rows = m as f64;
-            // linfa divides the squares by the number of rows it is given, m instead of n.
-            let fitted = ElasticNet::params()
-                .penalty(alpha * self.n / rows)
-                .l1_ratio(l1_ratio)
-                .with_intercept(false)
-                .tolerance(tol)
-                // One more than asked: whoever needs it has not converged.
-                .max_iterations(u32::try_from(max_iter + 1).unwrap_or(u32::MAX))
-                .fit(&linfa::Dataset::new(self.a.clone(), self.b.clone()))
-                .map_err(|e| FitError::Failed(format!("elastic net: {e}")))?;
-            n_iter = fitted.n_steps() as usize;
-            gap = fitted.duality_gap() / self.n;
-            if n_iter > max_iter {
-                return Err(FitError::Failed(format!(
-                    "coordinate descent did not converge in max_iter = {max_iter} passes (duality gap {gap:.3e}, wanted {:.3e}): raise max_iter, tol or alpha, or rescale the columns",
-                    tol * yy / self.n
-                )));
+    /// Minimises |y - Xw|² + alpha |w|² over weights that are not negative: columns enter one at a
+    /// time where that lowers the sum most, and leave when they would turn negative (Lawson &
+    /// Hanson, Solving Least Squares Problems, 1974, chapter 23).
+    pub(crate) fn nonnegative(&self, alpha: f64) -> Result<Vec<f64>, FitError> {
+        let p = self.a.ncols();
+        let norms: Vec<f64> = (0..p)
+            .map(|j| numeric::dot(self.column(j), self.column(j)).sqrt())
+            .collect();
+        let size = numeric::dot(self.target(), self.target()).sqrt();
+        let mut weights = vec![0.0; p];
+        let mut active: Vec<usize> = Vec::new();
+        let mut refused = vec![false; p];
+        for _ in 0..10 * p + 10 {
+            let mut rest = self.target().to_vec();
+            for &j in &active {
+                add_scaled(&mut rest, -weights[j], self.column(j));
             }
-            // + 0.0 turns -0 into 0.
-            weights = fitted.hyperplane().iter().map(|w| w + 0.0).collect();
+            let gain = |j: usize| numeric::dot(self.column(j), &rest) - alpha * weights[j];
+            let best = (0..p)
+                .filter(|j| !active.contains(j) && !refused[*j])
+                .map(|j| (j, gain(j)))
+                .filter(|(j, g)| *g > 1e-13 * norms[*j] * size)
+                .max_by(|a, b| a.1.total_cmp(&b.1));
+            let Some((enters, _)) = best else {
+                return Ok(weights);
+            };
+            active.push(enters);
+            loop {
+                let free = self.part(&active).ridge(alpha)?.0;
+                if free.iter().all(|w| *w > 0.0) {
+                    for (j, w) in active.iter().zip(free) {
+                        weights[*j] = w;
+                    }
+                    refused.fill(false);
+                    break;
+                }
+                if free.last().is_some_and(|w| *w <= 0.0) && weights[enters] == 0.0 {
+                    // Rounding let it in.
+                    active.pop();
+                    refused[enters] = true;
+                    break;
+                }
+                // As far towards the free solution as all stay at least 0.
+                let far = active
+                    .iter()
+                    .zip(&free)
+                    .filter(|(_, f)| **f <= 0.0)
+                    .map(|(j, f)| weights[*j] / (weights[*j] - f))
+                    .fold(1.0, f64::min);
+                for (j, f) in active.iter().zip(&free) {
+                    weights[*j] += far * (f - weights[*j]);
+                }
+                let out = 1e-15 * weights.iter().fold(0.0, |m: f64, w| m.max(*w));
+                active.retain(|j| weights[*j] > out);
+                for (j, w) in weights.iter_mut().enumerate() {
+                    if !active.contains(&j) {
+                        *w = 0.0;
+                    }
+                }
+            }
         }
-        let residual = &self.b - &self.a.dot(&Array1::from(weights.clone()));
-        let l1: f64 = weights.iter().map(|w| w.abs()).sum();
+        Err(FitError::Failed(
+            "non-negative least squares did not converge: leave out columns that depend on others"
+                .into(),
+        ))
+    }
+
+    /// Minimises |y - Xw|²/(2n) + alpha l1_ratio |w|₁ + alpha (1 - l1_ratio)/2 |w|² by coordinate
+    /// descent (Friedman, Hastie & Tibshirani, J. Stat. Softw. 33, 2010) until the duality gap is
+    /// under `tol` |y|².
+    pub(crate) fn elastic_net(&self, given: &Penalty) -> Result<(Vec<f64>, Outputs), FitError> {
+        let p = self.a.ncols();
+        let y = self.target();
+        let yy = numeric::dot(y, y);
+        let l1 = given.alpha * given.l1_ratio * self.n;
+        let l2 = given.alpha * (1.0 - given.l1_ratio) * self.n;
+        let (mut weights, mut n_iter, mut gap) = (vec![0.0; p], 0, 0.0);
+        if given.l1_ratio == 0.0 {
+            // No corner to descend into, and no duality gap that could close: the closed form.
+            weights = if given.positive {
+                self.nonnegative(l2)?
+            } else {
+                self.ridge(l2)?.0
+            };
+        } else if yy > 0.0 {
+            let squares: Vec<f64> = (0..p)
+                .map(|j| numeric::dot(self.column(j), self.column(j)))
+                .collect();
+            let mut rest = y.to_vec();
+            loop {
+                if n_iter == given.max_iter {
+                    return Err(FitError::Failed(format!(
+                        "coordinate descent did not converge in max_iter = {} passes (duality gap {:.3e}, wanted {:.3e}): raise max_iter, tol or alpha, or rescale the columns",
+                        given.max_iter,
+                        gap / self.n,
+                        given.tol * yy / self.n
+                    )));
+                }
+                n_iter += 1;
+                let mut at_rest = true;
+                for j in 0..p {
+                    if squares[j] == 0.0 {
+                        continue;
+                    }
+                    let column = self.column(j);
+                    let pull = numeric::dot(column, &rest) + squares[j] * weights[j];
+                    let shrunk = if given.positive {
+                        (pull - l1).max(0.0)
+                    } else {
+                        pull.signum() * (pull.abs() - l1).max(0.0)
+                    };
+                    let next = shrunk / (squares[j] + l2) + 0.0;
+                    if next != weights[j] {
+                        add_scaled(&mut rest, weights[j] - next, column);
+                        weights[j] = next;
+                        at_rest = false;
+                    }
+                }
+                gap = self.gap(&weights, &rest, l1, l2, given.positive);
+                // At rest to the last bit, rounding is all that is left of the gap.
+                if gap <= given.tol * yy || at_rest {
+                    break;
+                }
+            }
+        }
+        let residual = &self.b - &self.a.dot(&ArrayView1::from(&weights));
+        let absolute: f64 = weights.iter().map(|w| w.abs()).sum();
         let objective = dot(&residual, &residual) / (2.0 * self.n)
-            + alpha * l1_ratio * l1
-            + alpha * (1.0 - l1_ratio) / 2.0 * dot(&weights, &weights);
+            + given.alpha * given.l1_ratio * absolute
+            + given.alpha * (1.0 - given.l1_ratio) / 2.0 * dot(&weights, &weights);
         let outputs = Outputs::from_iter([
             ("objective".to_owned(), objective.into()),
             (
@@ -220,105 +463,72 @@ impl Problem {
                 weights.iter().filter(|w| **w != 0.0).count().into(),
             ),
             ("n_iter".to_owned(), n_iter.into()),
-            ("dual_gap".to_owned(), gap.into()),
+            ("dual_gap".to_owned(), (gap / self.n).into()),
         ]);
         Ok((weights, outputs))
     }
-}
 
-/// A = Σ left[k] values[k] right[k]ᵀ, by one-sided Jacobi rotations (Hestenes, 1958): slower than
-/// bidiagonalisation, but every singular value comes out to high relative accuracy (Demmel &
-/// Veselić, 1992).
-struct Svd {
-    left: Vec<Vec<f64>>,
-    values: Vec<f64>,
-    right: Vec<Vec<f64>>,
-}
-
-impl Svd {
-    /// Of a matrix given by its columns.
-    fn new(columns: Vec<Vec<f64>>) -> Self {
-        let rows = columns.first().map_or(0, Vec::len);
-        if rows < columns.len() {
-            // More columns than rows: rotate the rows instead.
-            let transposed = (0..rows)
-                .map(|i| columns.iter().map(|c| c[i]).collect())
-                .collect();
-            let Self {
-                left,
-                values,
-                right,
-            } = Self::new(transposed);
-            return Self {
-                left: right,
-                values,
-                right: left,
-            };
+    /// How far |y - Xw|²/2 + l1 |w|₁ + l2/2 |w|² is from its minimum at most.
+    fn gap(&self, weights: &[f64], rest: &[f64], l1: f64, l2: f64, positive: bool) -> f64 {
+        let mut dual: f64 = 0.0;
+        for (j, w) in weights.iter().enumerate() {
+            let slope = numeric::dot(self.column(j), rest) - l2 * w;
+            dual = dual.max(if positive { slope } else { slope.abs() });
         }
-        let mut u = columns;
-        let p = u.len();
-        let mut v: Vec<Vec<f64>> = (0..p)
-            .map(|j| (0..p).map(|i| f64::from(u8::from(i == j))).collect())
-            .collect();
-        // Quadratic convergence: a handful of sweeps; 60 is out of reach for finite numbers.
-        for _ in 0..60 {
-            let mut rotated = false;
-            for i in 0..p {
-                for j in i + 1..p {
-                    let (aa, bb) = (dot(&u[i], &u[i]), dot(&u[j], &u[j]));
-                    let ab = dot(&u[i], &u[j]);
-                    if ab == 0.0 || ab.abs() <= f64::EPSILON * (aa * bb).sqrt() {
-                        continue;
-                    }
-                    rotated = true;
-                    let zeta = (bb - aa) / (2.0 * ab);
-                    let t = zeta.signum() / (zeta.abs() + zeta.hypot(1.0));
-                    let c = 1.0 / t.hypot(1.0);
-                    rotate(&mut u, i, j, c, c * t);
-                    rotate(&mut v, i, j, c, c * t);
-                }
-            }
-            if !rotated {
-                break;
-            }
-        }
-        let values: Vec<f64> = u.iter().map(|c| dot(c, c).sqrt()).collect();
-        for (column, &s) in u.iter_mut().zip(&values) {
-            if s > 0.0 {
-                column.iter_mut().for_each(|x| *x /= s);
-            }
-        }
-        Self {
-            left: u,
-            values,
-            right: v,
-        }
+        let shrink = if dual > l1 { l1 / dual } else { 1.0 };
+        let (rr, ww) = (numeric::dot(rest, rest), numeric::dot(weights, weights));
+        let absolute: f64 = weights.iter().map(|w| w.abs()).sum();
+        0.5 * rr * (1.0 + shrink * shrink) + l1 * absolute
+            - shrink * numeric::dot(rest, self.target())
+            + 0.5 * l2 * (1.0 + shrink * shrink) * ww
     }
 }
 
-fn rotate(columns: &mut [Vec<f64>], i: usize, j: usize, c: f64, s: f64) {
-    let (head, tail) = columns.split_at_mut(j);
-    for (a, b) in head[i].iter_mut().zip(&mut tail[0]) {
-        (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
+/// What [`Problem::elastic_net`] is asked for.
+pub(crate) struct Penalty {
+    pub(crate) alpha: f64,
+    pub(crate) l1_ratio: f64,
+    pub(crate) positive: bool,
+    pub(crate) max_iter: usize,
+    pub(crate) tol: f64,
+}
+
+/// Columns of fewer rows with the same geometry.
+pub(crate) fn reduced(columns: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>, FitError> {
+    let shape = (columns.first().map_or(0, Vec::len), columns.len());
+    let flat = columns.into_iter().flatten().collect();
+    let table = Array2::from_shape_vec(shape.f(), flat)
+        .map_err(|e| FitError::Failed(format!("least squares: {e}")))?;
+    let table = triangle(table)?;
+    Ok(table.columns().into_iter().map(|c| c.to_vec()).collect())
+}
+
+/// Of a table with more rows than columns the triangle R of its QR decomposition, else itself.
+fn triangle(both: Array2<f64>) -> Result<Array2<f64>, FitError> {
+    if both.nrows() <= both.ncols() {
+        return Ok(both);
     }
+    let qr = both
+        .qr_into()
+        .map_err(|e| FitError::Failed(format!("least squares: {e}")))?;
+    Ok(qr.into_r())
+}
+
+/// Solves R w = z by back substitution for [R z].
+fn substitute(both: &Array2<f64>) -> Vec<f64> {
+    let p = both.ncols() - 1;
+    let mut w = vec![0.0; p];
+    for i in (0..p).rev() {
+        let done: f64 = (i + 1..p).map(|k| both[[i, k]] * w[k]).sum();
+        w[i] = (both[[i, p]] - done) / both[[i, i]];
+    }
+    w
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{assert_near, table};
-
-    #[test]
-    fn singular_values_by_hand() {
-        // AᵀA = [[10, 8], [8, 10]] has eigenvalues 18 and 2.
-        let svd = Svd::new(vec![vec![1.0, 3.0], vec![3.0, 1.0]]);
-        let mut values = svd.values.clone();
-        values.sort_by(f64::total_cmp);
-        assert_near(&values, &[2.0, 4.0], 1e-14);
-        let wide = Svd::new(vec![vec![3.0], vec![4.0]]);
-        assert_near(&wide.values, &[5.0], 1e-14);
-        assert_near(&wide.right[0], &[0.6, 0.8], 1e-14);
-    }
 
     #[test]
     fn the_reduced_problem_has_the_same_geometry() {
@@ -331,7 +541,7 @@ mod tests {
         let problem = Problem::new(&data, true).unwrap();
         assert_eq!(problem.a.dim(), (4, 3));
         let (x0, y0) = (data.x().column(0).to_vec(), data.y().to_vec());
-        let (x0, y0) = (centred(&x0).1, centred(&y0).1);
+        let (x0, y0) = (centred(&x0, None).1, centred(&y0, None).1);
         assert_near(
             &[
                 dot(problem.a.column(0), problem.a.column(0)),

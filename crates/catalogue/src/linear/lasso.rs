@@ -8,7 +8,7 @@
 //! Source: Tibshirani, JRSS B 58 (1996); Friedman, Hastie, Tibshirani, JSS 33 (2010).
 //! Not claimed: that the columns it keeps are the true ones.
 
-use super::engine::{Plane, Problem};
+use super::engine::{Penalty, Plane, Problem};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Card, Entry, FitError, Inputs, Supervised, Training, params};
 use mltrainer_types::catalogue::Task;
@@ -26,10 +26,12 @@ params! {
         alpha: f64 = 1.0, above(0.0);
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
+        /// Whether weights must be at least 0.
+        positive: bool = false;
         /// Passes over the columns after which the fit is given up as not converged.
         max_iter: usize = 100_000, within(1.0, 10_000_000.0);
         /// The fit ends when the duality gap is below this share of the sum of squares of the target.
-        tol: f64 = 1e-9, inside(0.0, 1.0);
+        tol: f64 = 1e-11, inside(0.0, 1.0);
     }
 }
 
@@ -46,7 +48,7 @@ const CARD: Card = Card {
     fails_when: "Columns move together: it keeps one of them, and another sample may keep another. A fit that does not converge is an error, not an answer.",
     not_claimed: "That the columns it keeps are the ones that cause the target.",
     source: "R. Tibshirani, Regression shrinkage and selection via the lasso, J. R. Stat. Soc. B 58 (1996) 267-288; J. Friedman, T. Hastie, R. Tibshirani, J. Stat. Software 33 (2010)",
-    reference: "scikit-learn 1.9.1, Lasso (here with a tighter tol and more passes by default); solver linfa-elasticnet 0.8.1",
+    reference: "scikit-learn 1.9.1, Lasso (here with a tighter tol and more passes by default)",
     outputs: &[
         (
             "coefficients",
@@ -75,11 +77,17 @@ impl Supervised for Lasso {
     type Params = LassoParams;
     type Fitted = Plane;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &LassoParams, data: &Training, _: u64) -> Result<Plane, FitError> {
         let problem = Problem::new(data, params.fit_intercept)?;
-        let (weights, extra) =
-            problem.elastic_net(params.alpha, 1.0, params.max_iter, params.tol)?;
+        let (weights, extra) = problem.elastic_net(&Penalty {
+            alpha: params.alpha,
+            l1_ratio: 1.0,
+            positive: params.positive,
+            max_iter: params.max_iter,
+            tol: params.tol,
+        })?;
         Plane::new(weights, &problem, extra)
     }
 }

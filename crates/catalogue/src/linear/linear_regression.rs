@@ -26,6 +26,8 @@ params! {
     pub struct LinearRegressionParams {
         /// Whether an intercept is fitted; without one the plane goes through the origin.
         fit_intercept: bool = true;
+        /// Whether weights must be at least 0.
+        positive: bool = false;
     }
 }
 
@@ -35,7 +37,7 @@ const CARD: Card = Card {
     title: "Ordinary least squares",
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
-    summary: "The plane with the least sum of squared errors. With dependent columns, or more columns than rows, the shortest such plane, lengths measured in standard deviations of the columns.",
+    summary: "The plane with the least sum of squared errors. With dependent columns, or more columns than rows, the shortest such plane.",
     formula: "min over w, b of Σᵢ (yᵢ - xᵢ·w - b)²; ŷ = x·w + b",
     data: "Any table of numbers. The scale of a column does not matter; a constant column gets weight 0.",
     cost: "fit O(n p²), predict O(rows · p)",
@@ -65,10 +67,14 @@ impl Supervised for LinearRegression {
     type Params = LinearRegressionParams;
     type Fitted = Plane;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &LinearRegressionParams, data: &Training, _: u64) -> Result<Plane, FitError> {
         let problem = Problem::new(data, params.fit_intercept)?;
-        let (weights, rank) = problem.ridge(0.0);
+        let (mut weights, rank) = problem.ridge(0.0)?;
+        if params.positive && weights.iter().any(|w| *w < 0.0) {
+            weights = problem.nonnegative(0.0)?;
+        }
         let extra = Outputs::from_iter([("rank".to_owned(), rank.into())]);
         Plane::new(weights, &problem, extra)
     }
@@ -82,7 +88,10 @@ mod tests {
 
     fn fit(rows: &[&[f64]], y: &[f64], fit_intercept: bool) -> Outputs {
         LinearRegression::fit(
-            &LinearRegressionParams { fit_intercept },
+            &LinearRegressionParams {
+                fit_intercept,
+                positive: false,
+            },
             &table(rows, y),
             0,
         )
@@ -124,6 +133,7 @@ mod tests {
         let data = table(&[&rows[0], &rows[1]], &y);
         let params = LinearRegressionParams {
             fit_intercept: true,
+            positive: false,
         };
         let fitted = LinearRegression::fit(&params, &data, 0).unwrap();
         assert_near(&fitted.predict(data.x().view()).unwrap().values, &y, 1e-13);
@@ -140,5 +150,38 @@ mod tests {
         let outputs = fit(&rows, &y, true);
         assert_near(&weights(&outputs), &[3e-6, 2e9], 1e-12);
         assert_eq!(outputs["rank"], 2);
+    }
+
+    #[test]
+    fn weights_of_at_least_zero_and_weights_of_rows() {
+        // Orthogonal columns (-1, 1, -1, 1) and (-1, -1, 1, 1), y = 2a - b: b must stay out.
+        let rows: [&[f64]; 4] = [&[-1.0, -1.0], &[1.0, -1.0], &[-1.0, 1.0], &[1.0, 1.0]];
+        let y = [-1.0, 3.0, -3.0, 1.0];
+        let params = LinearRegressionParams {
+            fit_intercept: true,
+            positive: true,
+        };
+        let fitted = LinearRegression::fit(&params, &table(&rows, &y), 0).unwrap();
+        assert_near(&weights(&fitted.outputs()), &[2.0, 0.0], 1e-14);
+        // A row of weight 2 counts as if it were there twice, one of weight 0 not at all.
+        let line: [&[f64]; 4] = [&[0.0], &[1.0], &[3.0], &[9.0]];
+        let twice: [&[f64]; 4] = [&[0.0], &[1.0], &[1.0], &[3.0]];
+        let weighted = table(&line, &[1.0, 0.0, 2.0, 50.0])
+            .with_weights(vec![1.0, 2.0, 1.0, 0.0])
+            .unwrap();
+        let free = LinearRegressionParams {
+            fit_intercept: true,
+            positive: false,
+        };
+        let a = LinearRegression::fit(&free, &weighted, 0)
+            .unwrap()
+            .outputs();
+        let b = fit(&twice, &[1.0, 0.0, 0.0, 2.0], true);
+        assert_near(&weights(&a), &weights(&b), 1e-13);
+        assert_near(
+            &[a["intercept"].as_f64().unwrap()],
+            &[b["intercept"].as_f64().unwrap()],
+            1e-13,
+        );
     }
 }

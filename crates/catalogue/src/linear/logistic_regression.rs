@@ -8,11 +8,12 @@
 //! Source: Cox (1958); Lee, Sun, Saunders, SIAM J. Optim. 24 (2014) for the proximal Newton steps.
 //! Not claimed: calibrated probabilities with class_weight = balanced.
 
-use super::engine::{centred, dot};
+use super::engine::{Standardised, dot};
+use crate::numeric::{lifted, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, choices,
-    params, run,
+    Card, Entry, FitError, Inputs, Labels, Outputs, Prediction, Predictor, Supervised, Training,
+    choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -84,6 +85,10 @@ const CARD: Card = Card {
             "intercept",
             "two labels: b of the larger one; more: one a label",
         ),
+        (
+            "decision",
+            "linear score of each test row: for two labels that of the larger one, else by label",
+        ),
         ("objective", "the minimum found"),
         ("n_iter", "Newton steps taken"),
     ],
@@ -104,6 +109,7 @@ impl Supervised for LogisticRegression {
     type Params = LogisticParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &LogisticParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
         let labels = data.labels().ok_or_else(|| {
@@ -127,47 +133,18 @@ impl Supervised for LogisticRegression {
 
         // Columns are centred and scaled, and the penalties with them, so that steps and tolerance
         // do not depend on units; the optimum is that of the columns as they came.
-        let (n, width) = (data.y().len(), p + usize::from(params.fit_intercept));
-        let mut x = Array2::ones((n, width));
-        let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
-        for j in 0..p {
-            let column = data.x().column(j).to_vec();
-            let (mean, column) = if params.fit_intercept {
-                centred(&column)
-            } else {
-                (0.0, column)
-            };
-            let scale = (dot(&column, &column) / n as f64).sqrt();
-            if !scale.is_finite() {
-                return Err(FitError::Failed(format!(
-                    "column \"{}\" is too large to be squared: rescale it",
-                    data.design().names()[j]
-                )));
-            }
-            means[j] = mean;
-            if scale > 0.0 {
-                scales[j] = scale;
-            }
-            for (to, from) in x.column_mut(j).iter_mut().zip(column) {
-                *to = from / scales[j];
-            }
-        }
+        let table = Standardised::new(data, params.fit_intercept)?;
+        let width = table.x.ncols();
 
-        let mut row_weights = vec![1.0 / n as f64; n];
-        if params.class_weight.is_some() {
-            let mut counts = vec![0.0; k];
-            for &code in &labels.codes {
-                counts[code] += 1.0;
-            }
-            for (w, &code) in row_weights.iter_mut().zip(&labels.codes) {
-                *w = 1.0 / (k as f64 * counts[code]);
-            }
-        }
-        let strength = 1.0 / (params.c * n as f64);
+        let mut row_weights = row_weights(data, labels, params.class_weight);
+        let total: f64 = row_weights.iter().sum();
+        row_weights.iter_mut().for_each(|w| *w /= total);
+        let strength = 1.0 / (params.c * total);
         let per_weight = |power: i32, share: f64| -> Vec<f64> {
             let one: Vec<f64> = (0..width)
                 .map(|j| {
-                    scales
+                    table
+                        .scales
                         .get(j)
                         .map_or(0.0, |s| strength * share / s.powi(power))
                 })
@@ -175,7 +152,7 @@ impl Supervised for LogisticRegression {
             one.repeat(scores)
         };
         let problem = Problem {
-            x,
+            x: &table.x,
             codes: &labels.codes,
             row_weights,
             scores,
@@ -188,13 +165,8 @@ impl Supervised for LogisticRegression {
         let mut weights = Vec::with_capacity(scores);
         let mut intercepts = Vec::with_capacity(scores);
         for block in theta.chunks(width) {
-            let w: Vec<f64> = block
-                .iter()
-                .zip(&scales)
-                .map(|(t, s)| t / s + 0.0)
-                .collect();
-            let own = if params.fit_intercept { block[p] } else { 0.0 };
-            intercepts.push(own - dot(&w, &means));
+            let (w, b) = table.undo(block);
+            intercepts.push(b);
             weights.push(w);
         }
         if k > 2 {
@@ -216,20 +188,26 @@ impl Supervised for LogisticRegression {
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let scores = self.weights.len();
         let mut p = Array2::zeros((x.nrows(), self.classes.len()));
-        for (row, mut out) in x.rows().into_iter().zip(p.rows_mut()) {
-            let score = |k: usize| self.intercepts[k] + dot(row, &self.weights[k]);
-            if self.weights.len() == 1 {
-                let one = sigmoid(score(0));
+        let mut decision = Array2::zeros((x.nrows(), scores));
+        for (i, row) in x.rows().into_iter().enumerate() {
+            for k in 0..scores {
+                decision[[i, k]] = self.intercepts[k] + dot(row, &self.weights[k]);
+            }
+            let mut out = p.row_mut(i);
+            if scores == 1 {
+                let one = sigmoid(decision[[i, 0]]);
                 (out[0], out[1]) = (1.0 - one, one);
-                continue;
+            } else {
+                out.assign(&decision.row(i));
+                softmax(out.as_slice_mut().unwrap_or_default());
             }
-            for k in 0..self.weights.len() {
-                out[k] = score(k);
-            }
-            softmax(out.as_slice_mut().unwrap_or_default());
         }
-        Ok(Prediction::probabilities(p, self.classes.clone()))
+        Ok(Prediction {
+            decision: Some(decision),
+            ..Prediction::probabilities(p, self.classes.clone())
+        })
     }
 
     fn outputs(&self) -> Outputs {
@@ -250,32 +228,10 @@ impl Predictor for Fitted {
     }
 }
 
-fn sigmoid(t: f64) -> f64 {
-    // Of the two equal forms the one whose exponential cannot overflow.
-    if t >= 0.0 {
-        1.0 / (1.0 + (-t).exp())
-    } else {
-        let e = t.exp();
-        e / (1.0 + e)
-    }
-}
-
-/// Scores to probabilities, in place; gives the logarithm of the sum of exponentials.
-fn softmax(scores: &mut [f64]) -> f64 {
-    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for s in scores.iter_mut() {
-        *s = (*s - top).exp();
-        sum += *s;
-    }
-    scores.iter_mut().for_each(|s| *s /= sum);
-    top + sum.ln()
-}
-
 /// Mean loss plus penalties over `scores` blocks of `x.ncols()` weights, the last of a block being
 /// the intercept where there is one.
 struct Problem<'a> {
-    x: Array2<f64>,
+    x: &'a Array2<f64>,
     codes: &'a [usize],
     row_weights: Vec<f64>,
     scores: usize,
@@ -296,9 +252,8 @@ impl Problem<'_> {
             let loss = if self.scores == 1 {
                 let t = out[0];
                 out[0] = sigmoid(t);
-                // -ln of the probability of the label: ln(1 + exp(∓t)), without overflow.
-                let t = if code == 1 { -t } else { t };
-                t.max(0.0) + (-t.abs()).exp().ln_1p()
+                // -ln of the probability of the label.
+                softplus(if code == 1 { -t } else { t })
             } else {
                 let own = out[code];
                 softmax(out.as_slice_mut().unwrap_or_default()) - own
@@ -320,7 +275,7 @@ impl Problem<'_> {
             let hit = if self.scores == 1 { 1 } else { k };
             (p[[i, k]] - f64::from(u8::from(self.codes[i] == hit))) * self.row_weights[i]
         });
-        let loss = errors.t().dot(&self.x);
+        let loss = errors.t().dot(self.x);
         let penalty = theta.iter().zip(&self.l2).map(|(t, l2)| t * l2);
         loss.iter().zip(penalty).map(|(a, b)| a + b).collect()
     }
@@ -337,7 +292,7 @@ impl Problem<'_> {
                     let same = f64::from(u8::from(a == b));
                     row *= self.row_weights[i] * p[[i, a]] * (same - p[[i, b]]);
                 }
-                let block = weighted.t().dot(&self.x);
+                let block = weighted.t().dot(self.x);
                 for ((i, j), v) in block.indexed_iter() {
                     h[[a * width + i, b * width + j]] = *v;
                     h[[b * width + j, a * width + i]] = *v;
@@ -393,7 +348,7 @@ impl Problem<'_> {
             let direction = if self.l1.iter().any(|l1| *l1 > 0.0) {
                 self.descend(&theta, &g, &h)
             } else {
-                newton(h, &g)?
+                newton(&h, &g)?
             };
             // What the step promises to first order; negative unless the point is optimal.
             let moved: Vec<f64> = theta.iter().zip(&direction).map(|(t, d)| t + d).collect();
@@ -465,50 +420,32 @@ impl Problem<'_> {
     }
 }
 
-/// Solves H d = -g by Cholesky; the diagonal is raised until H is positive definite.
-fn newton(mut h: Array2<f64>, g: &[f64]) -> Result<Vec<f64>, FitError> {
-    let d = g.len();
-    let largest = h.diag().iter().copied().fold(0.0, f64::max);
-    for attempt in 0..8 {
-        if let Some(l) = cholesky(&h) {
-            let mut z: Vec<f64> = g.iter().map(|g| -g).collect();
-            for i in 0..d {
-                let done = dot(l.row(i), &z[..i]);
-                z[i] = (z[i] - done) / l[[i, i]];
-            }
-            for i in (0..d).rev() {
-                let done = dot(l.column(i).into_iter().skip(i + 1), &z[i + 1..]);
-                z[i] = (z[i] - done) / l[[i, i]];
-            }
-            return Ok(z);
-        }
-        let lift = largest * 1e-12 * 100_f64.powi(attempt);
-        h.diag_mut().iter_mut().for_each(|v| *v += lift);
-    }
-    Err(FitError::Failed(
-        "logistic regression: the second derivatives are not finite: rescale the columns".into(),
-    ))
+/// Solves H d = -g.
+fn newton(h: &Array2<f64>, g: &[f64]) -> Result<Vec<f64>, FitError> {
+    let mut d: Vec<f64> = g.iter().map(|g| -g).collect();
+    lifted(h, "logistic regression")?.solve(&mut d);
+    Ok(d)
 }
 
-/// Lower triangle L with H = LLᵀ, or nothing when H is not positive definite.
-fn cholesky(h: &Array2<f64>) -> Option<Array2<f64>> {
-    let d = h.nrows();
-    let mut l = Array2::zeros((d, d));
-    for i in 0..d {
-        for j in 0..=i {
-            let done = dot(l.row(i).into_iter().take(j), l.row(j));
-            let rest: f64 = h[[i, j]] - done;
-            if i == j {
-                if rest.is_nan() || rest <= 0.0 {
-                    return None;
-                }
-                l[[i, i]] = rest.sqrt();
-            } else {
-                l[[i, j]] = rest / l[[j, j]];
-            }
+/// Weight of each row: its own times that of its label.
+pub(crate) fn row_weights(
+    data: &Training,
+    labels: &Labels,
+    class_weight: Option<ClassWeight>,
+) -> Vec<f64> {
+    let n = labels.codes.len();
+    let mut weights = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
+    if class_weight.is_some() {
+        let k = labels.classes.len();
+        let mut counts = vec![0.0; k];
+        for &code in &labels.codes {
+            counts[code] += 1.0;
+        }
+        for (w, &code) in weights.iter_mut().zip(&labels.codes) {
+            *w *= n as f64 / (k as f64 * counts[code]);
         }
     }
-    Some(l)
+    weights
 }
 
 #[cfg(test)]

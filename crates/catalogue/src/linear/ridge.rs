@@ -28,6 +28,8 @@ params! {
         alpha: f64 = 1.0, at_least(0.0);
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
+        /// Whether weights must be at least 0.
+        positive: bool = false;
     }
 }
 
@@ -66,10 +68,16 @@ impl Supervised for Ridge {
     type Params = RidgeParams;
     type Fitted = Plane;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &RidgeParams, data: &Training, _: u64) -> Result<Plane, FitError> {
         let problem = Problem::new(data, params.fit_intercept)?;
-        Plane::new(problem.ridge(params.alpha).0, &problem, Outputs::new())
+        let weights = if params.positive {
+            problem.nonnegative(params.alpha)?
+        } else {
+            problem.ridge(params.alpha)?.0
+        };
+        Plane::new(weights, &problem, Outputs::new())
     }
 }
 
@@ -86,6 +94,7 @@ mod tests {
         let params = RidgeParams {
             alpha: 2.0,
             fit_intercept: true,
+            positive: false,
         };
         let outputs = Ridge::fit(&params, &data, 0).unwrap().outputs();
         assert_near(

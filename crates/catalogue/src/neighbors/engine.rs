@@ -117,6 +117,60 @@ pub(crate) fn nearest(
     Ok(())
 }
 
+/// Calls `found` for each row of `queries` with all rows of `rows` at most `radius` away, in order.
+///
+/// # Errors
+/// Those of `found`.
+pub(crate) fn within(
+    rows: &Array2<f64>,
+    queries: ArrayView2<'_, f64>,
+    radius: f64,
+    metric: Minkowski,
+    mut found: impl FnMut(usize, &[usize]) -> Result<(), FitError>,
+) -> Result<(), FitError> {
+    let n = rows.nrows();
+    let square = |m: &ArrayView2<'_, f64>| -> Vec<f64> {
+        m.rows()
+            .into_iter()
+            .map(|r| r.iter().map(|v| v * v).sum())
+            .collect()
+    };
+    let near = |query: ndarray::ArrayView1<'_, f64>, t: usize| {
+        metric.distance(query, rows.row(t)) <= radius
+    };
+    let mut hits: Vec<usize> = Vec::new();
+    if metric.p != 2.0 {
+        for (i, query) in queries.rows().into_iter().enumerate() {
+            hits.clear();
+            hits.extend((0..n).filter(|t| near(query, *t)));
+            found(i, &hits)?;
+        }
+        return Ok(());
+    }
+    let lengths = square(&rows.view());
+    let longest = lengths.iter().copied().fold(0.0, f64::max);
+    let block = (BLOCK / n).clamp(1, 256);
+    for (b, part) in queries.axis_chunks_iter(Axis(0), block).enumerate() {
+        let products = part.dot(&rows.t());
+        for (i, own) in square(&part).into_iter().enumerate() {
+            // As in `nearest`: the products only choose whom to measure.
+            let margin = 8.0 * (queries.ncols() as f64 + 8.0) * f64::EPSILON * (own + longest);
+            let limit = radius * radius + margin;
+            let pairs = products.row(i).into_iter().zip(&lengths);
+            hits.clear();
+            for (t, (product, length)) in pairs.enumerate() {
+                let about = own + length - 2.0 * product;
+                // Sums that overflow say nothing: such rows are measured too.
+                if (about.is_nan() || about <= limit) && near(part.row(i), t) {
+                    hits.push(t);
+                }
+            }
+            found(b * block + i, &hits)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

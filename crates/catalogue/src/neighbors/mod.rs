@@ -1,5 +1,5 @@
 //! Models that answer from the nearest training rows.
 
-mod engine;
+pub(crate) mod engine;
 
 pub mod knn;

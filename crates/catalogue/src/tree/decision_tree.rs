@@ -9,11 +9,13 @@
 //! Source: Breiman, Friedman, Olshen, Stone, Classification and Regression Trees (1984).
 //! Not claimed: smooth forecasts, or values outside those of training.
 
-use super::engine::{self, Criterion, Rules, Sorted, Tree};
+use super::engine::{
+    self, ClassWeight, Criterion, Learned, MaxFeatures, Rules, Sorted, Splitter, Tree,
+};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
-    run,
+    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -32,16 +34,28 @@ params! {
     pub struct TreeParams {
         /// Measure of impurity; none is squared_error for regression and gini for classification.
         criterion: Option<Criterion> = None;
+        /// best: the threshold that gains most; random: one drawn for each column, the best column wins.
+        splitter: Splitter = Splitter::Best;
         /// Levels below the root; none is no limit.
         max_depth: Option<usize> = None, within(1.0, 1_000_000.0);
         /// Rows a node must have to be split.
         min_samples_split: usize = 2, at_least(2.0);
         /// Rows each side of a split must have.
         min_samples_leaf: usize = 1, at_least(1.0);
+        /// Weight each side of a split must have, as a share of all.
+        min_weight_fraction_leaf: f64 = 0.0, within(0.0, 0.5);
+        /// Columns a split looks at, drawn anew each time: sqrt, log2, third, all, a number of columns, or a share of them; none is all.
+        max_features: Option<MaxFeatures> = None;
         /// Leaves at most, the splits that gain most made first; none is no limit.
         max_leaf_nodes: Option<usize> = None, within(2.0, 10_000.0);
         /// A split must lower impurity, weighted with the node's share of all rows, by this much.
         min_impurity_decrease: f64 = 0.0, at_least(0.0);
+        /// Price of a leaf: after growing, subtrees that lower impurity by less a leaf are cut off, the weakest first.
+        ccp_alpha: f64 = 0.0, at_least(0.0);
+        /// balanced: each label counts the same in all; none: each row does. Classification.
+        class_weight: Option<ClassWeight> = None;
+        /// Seed of the draws of splitter random or max_features; none is the seed of the run.
+        seed: Option<usize> = None, at_least(0.0);
     }
 }
 
@@ -59,7 +73,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "A tree of yes-or-no questions on single columns; a leaf answers with the mean, or the shares of the labels, of the training rows that end in it.",
-    formula: "a node with rows R is split at the (column, threshold) that maximises |R| I(R) - |L| I(L) - |Rᶜ| I(Rᶜ), L = rows with value ≤ threshold, thresholds halfway between neighbouring values; I = variance, gini 1 - Σ pₖ² or entropy -Σ pₖ log₂ pₖ. Of equal gains the leftmost column, then the lowest threshold wins",
+    formula: "a node with rows R is split at the (column, threshold) that maximises |R| I(R) - |L| I(L) - |Rᶜ| I(Rᶜ), L = rows with value ≤ threshold, thresholds halfway between neighbouring values; I = variance, mean distance from the median, half Poisson deviance, gini 1 - Σ pₖ² or entropy -Σ pₖ log₂ pₖ. Of equal gains the leftmost column, then the lowest threshold wins",
     data: "Any table of numbers; scale and monotone changes of a column do not matter.",
     cost: "fit O(p n log n + p n depth), predict O(rows · depth)",
     fails_when: "It is grown without limits on noisy data, which it learns by heart; small changes of the data change the whole tree.",
@@ -117,26 +131,45 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl TreeParams {
+    /// What the engine grows by.
+    ///
+    /// # Errors
+    /// [`ParamError`] for a criterion of the other task.
+    pub(crate) fn rules(&self, data: &Training) -> Result<Rules, ParamError> {
+        Ok(Rules {
+            criterion: engine::criterion(self.criterion, data.task())?,
+            splitter: self.splitter,
+            max_depth: self.max_depth.unwrap_or(usize::MAX),
+            min_samples_split: self.min_samples_split,
+            min_samples_leaf: self.min_samples_leaf,
+            min_weight_fraction_leaf: self.min_weight_fraction_leaf,
+            max_leaf_nodes: self.max_leaf_nodes,
+            min_impurity_decrease: self.min_impurity_decrease,
+            ccp_alpha: self.ccp_alpha,
+            max_features: self
+                .max_features
+                .map_or(usize::MAX, |m| m.of(data.design().columns())),
+        })
+    }
+}
+
 impl Supervised for DecisionTree {
     type Params = TreeParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
-    fn fit(params: &TreeParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
-        let rules = Rules {
-            criterion: engine::criterion(params.criterion, data.task())?,
-            max_depth: params.max_depth.unwrap_or(usize::MAX),
-            min_samples_split: params.min_samples_split,
-            min_samples_leaf: params.min_samples_leaf,
-            max_leaf_nodes: params.max_leaf_nodes,
-            min_impurity_decrease: params.min_impurity_decrease,
-            max_features: usize::MAX,
-        };
-        let sorted = Sorted::new(data)?;
-        // Every column is looked at, so nothing is drawn from this.
-        let mut unused = Xoshiro256PlusPlus::seed_from_u64(0);
+    fn fit(params: &TreeParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
+        let rules = params.rules(data)?;
+        let learned = Learned::new(data, rules.criterion)?;
+        let sorted = Sorted::new(data.x(), rules.splitter)?;
+        let weights = learned.weights(data, params.class_weight);
+        let seed = run::effective_seed(params.seed, seed);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let grown = engine::grow(&sorted, learned.target(), &weights, &rules, &mut random);
         Ok(Fitted {
-            tree: engine::grow(&sorted, &vec![1; sorted.rows()], &rules, &mut unused),
+            tree: grown.tree,
             classes: data.labels().map(|l| l.classes.clone()).unwrap_or_default(),
         })
     }
@@ -159,7 +192,7 @@ impl Predictor for Fitted {
             ("depth".to_owned(), self.tree.depth().into()),
             (
                 "feature_importances".to_owned(),
-                run::numbers(self.tree.importances()),
+                run::numbers(&self.tree.importances()),
             ),
         ])
     }
@@ -178,7 +211,7 @@ mod tests {
         let refused = DecisionTree::fit(&params, &table(&[&[1.0]], &[1.0]), 0).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "parameter criterion: does not fit regression: squared_error is for regression, gini and entropy for classification"
+            "parameter criterion: does not fit regression: squared_error, absolute_error and poisson are for regression, gini and entropy for classification"
         );
     }
 }

@@ -1,13 +1,16 @@
 //! One engine for every entry that grows classification and regression trees (CART).
 //!
-//! Columns are sorted once for all trees of a forest. A node owns the same stretch of every sorted
+//! Columns are sorted once for all trees of an ensemble. A node owns the same stretch of every sorted
 //! column; a split scans the stretches and then parts each of them, keeping its order, so a level of
-//! a tree costs O(rows · columns) without sorting again. Fitted trees are flat arrays.
+//! a tree costs O(rows · columns) without sorting again. Cuts drawn at random need no order: then
+//! there is one stretch, and a column costs one pass. Fitted trees are flat arrays.
 //!
 //! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at), and
 //! in it the lowest threshold.
 
-use mltrainer_catalogue_core::{FitError, Labels, ParamError, Training, choices};
+use mltrainer_catalogue_core::params::{ParamType, Range};
+use mltrainer_catalogue_core::reexport::{ParamKind, Value};
+use mltrainer_catalogue_core::{FitError, ParamError, Training, choices};
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
 use rand::Rng as _;
@@ -19,10 +22,111 @@ choices! {
     pub enum Criterion {
         /// Variance; regression only.
         SquaredError = "squared_error",
+        /// The same as squared_error, under its older name; regression only.
+        FriedmanMse = "friedman_mse",
+        /// Mean absolute distance from the median; regression only.
+        AbsoluteError = "absolute_error",
+        /// Half the Poisson deviance, targets at least 0; regression only.
+        Poisson = "poisson",
         /// 1 - Σ share²; classification only.
         Gini = "gini",
         /// -Σ share · log2 share; classification only.
         Entropy = "entropy",
+        /// The same as entropy; classification only.
+        LogLoss = "log_loss",
+    }
+}
+
+choices! {
+    /// How a column is cut.
+    pub enum Splitter {
+        /// At the threshold that gains most.
+        Best = "best",
+        /// At a threshold drawn between the least and the largest value of the node.
+        Random = "random",
+    }
+}
+
+choices! {
+    /// How labels are weighted.
+    pub enum ClassWeight {
+        /// By n / (classes · rows of the label): each label counts the same in all.
+        Balanced = "balanced",
+    }
+}
+
+/// How many columns a split looks at: `sqrt`, `log2`, `third`, `all`, a whole number of columns, or
+/// a share of them in (0, 1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFeatures {
+    /// √p.
+    Sqrt,
+    /// log₂ p.
+    Log2,
+    /// p/3.
+    Third,
+    /// All.
+    All,
+    /// So many.
+    Count(usize),
+    /// A share.
+    Share(f64),
+}
+
+impl MaxFeatures {
+    /// The number of columns of `p`, rounded down, at least 1.
+    pub(crate) fn of(self, p: usize) -> usize {
+        let many = match self {
+            Self::Sqrt => p.isqrt(),
+            Self::Log2 => p.checked_ilog2().unwrap_or_default() as usize,
+            Self::Third => p / 3,
+            Self::All => p,
+            Self::Count(k) => k.min(p),
+            Self::Share(s) => (s * p as f64) as usize,
+        };
+        many.max(1)
+    }
+}
+
+impl ParamType for MaxFeatures {
+    const KIND: ParamKind = ParamKind::Text;
+    fn read(value: &Value, _: &Range) -> Result<Self, String> {
+        let words =
+            "sqrt, log2, third, all, a whole number from 1, or a share above 0 and at most 1";
+        let refused = || format!("{value} is not one of {words}");
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(n) => n.to_string(),
+            _ => return Err(refused()),
+        };
+        match text.as_str() {
+            "sqrt" => return Ok(Self::Sqrt),
+            "log2" => return Ok(Self::Log2),
+            "third" => return Ok(Self::Third),
+            "all" => return Ok(Self::All),
+            _ => {}
+        }
+        if let Ok(k) = text.parse::<usize>() {
+            return if k == 0 {
+                Err(refused())
+            } else {
+                Ok(Self::Count(k))
+            };
+        }
+        match text.parse::<f64>() {
+            Ok(s) if s > 0.0 && s <= 1.0 => Ok(Self::Share(s)),
+            _ => Err(refused()),
+        }
+    }
+    fn write(&self) -> Value {
+        match self {
+            Self::Sqrt => "sqrt".into(),
+            Self::Log2 => "log2".into(),
+            Self::Third => "third".into(),
+            Self::All => "all".into(),
+            Self::Count(k) => (*k).into(),
+            Self::Share(s) => (*s).into(),
+        }
     }
 }
 
@@ -38,11 +142,15 @@ pub(crate) fn criterion(given: Option<Criterion>, task: Task) -> Result<Criterio
         Criterion::Gini
     };
     let criterion = given.unwrap_or(default);
-    if (criterion == Criterion::SquaredError) != regression {
+    let labels = matches!(
+        criterion,
+        Criterion::Gini | Criterion::Entropy | Criterion::LogLoss
+    );
+    if labels == regression {
         return Err(ParamError {
             field: "criterion".into(),
             reason: format!(
-                "does not fit {}: squared_error is for regression, gini and entropy for classification",
+                "does not fit {}: squared_error, absolute_error and poisson are for regression, gini and entropy for classification",
                 task.as_str()
             ),
             suggestions: Vec::new(),
@@ -56,74 +164,73 @@ pub(crate) fn criterion(given: Option<Criterion>, task: Task) -> Result<Criterio
 pub(crate) struct Rules {
     /// What a split has to lower.
     pub(crate) criterion: Criterion,
+    /// Whether thresholds are drawn.
+    pub(crate) splitter: Splitter,
     /// Levels below the root.
     pub(crate) max_depth: usize,
     /// Rows a node must have to be split.
     pub(crate) min_samples_split: usize,
     /// Rows each side of a split must have.
     pub(crate) min_samples_leaf: usize,
+    /// Weight each side of a split must have, as a share of all.
+    pub(crate) min_weight_fraction_leaf: f64,
     /// Leaves at most; with a limit the split that gains most is made first.
     pub(crate) max_leaf_nodes: Option<usize>,
     /// Gain that a split must have, as a share of all rows.
     pub(crate) min_impurity_decrease: f64,
+    /// Price of a leaf: subtrees that gain less a leaf are cut off.
+    pub(crate) ccp_alpha: f64,
     /// Columns looked at, drawn anew at each node; all of them without a draw.
     pub(crate) max_features: usize,
 }
 
-/// The rows of a problem with every column sorted once.
+/// The columns of a problem, each sorted once where cuts are not drawn.
 pub(crate) struct Sorted {
     n: usize,
+    p: usize,
     /// Column after column.
     values: Vec<f64>,
-    /// Column after column: row numbers by ascending value, equal values by row.
+    /// Column after column: row numbers by ascending value, equal values by row. Empty for cuts
+    /// that are drawn.
     order: Vec<u32>,
-    target: Target,
 }
 
-enum Target {
-    Numbers(Vec<f64>),
-    Codes { codes: Vec<u32>, classes: usize },
+/// What is learned.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// Numbers, one a row.
+    Numbers(&'a [f64]),
+    /// Indices of labels, one a row, and the number of labels.
+    Codes(&'a [u32], usize),
 }
 
 impl Sorted {
-    /// Sorts the columns.
+    /// Columns row by row, sorted unless cuts are drawn.
     ///
     /// # Errors
-    /// With more rows than a tree can number, or a target whose squares overflow.
-    pub(crate) fn new(data: &Training) -> Result<Self, FitError> {
-        let (n, p) = data.x().dim();
+    /// With more rows than a tree can number.
+    pub(crate) fn new(x: &Array2<f64>, splitter: Splitter) -> Result<Self, FitError> {
+        let (n, p) = x.dim();
         let Ok(rows) = u32::try_from(n) else {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
         };
         let mut values: Vec<f64> = Vec::with_capacity(n * p);
-        let mut order = Vec::with_capacity(n * p);
-        for column in data.x().columns() {
-            let start = values.len();
+        let mut order = Vec::new();
+        let mut pairs: Vec<(f64, u32)> = Vec::with_capacity(n);
+        for column in x.columns() {
             values.extend(column);
-            let column = &values[start..];
-            let mut rows: Vec<u32> = (0..rows).collect();
-            rows.sort_by(|a, b| column[*a as usize].total_cmp(&column[*b as usize]));
-            order.extend(rows);
-        }
-        let target = match data.labels() {
-            Some(Labels { classes, codes }) => Target::Codes {
-                codes: codes.iter().map(|c| *c as u32).collect(),
-                classes: classes.len(),
-            },
-            None => {
-                if !data.y().iter().map(|y| y * y).sum::<f64>().is_finite() {
-                    return Err(FitError::Failed(
-                        "the target is too large to be squared: rescale it".into(),
-                    ));
-                }
-                Target::Numbers(data.y().to_vec())
+            if splitter == Splitter::Best {
+                pairs.clear();
+                pairs.extend(column.iter().copied().zip(0..rows));
+                pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                order.extend(pairs.iter().map(|(_, r)| *r));
             }
-        };
+        }
         Ok(Self {
             n,
+            p,
             values,
             order,
-            target,
         })
     }
 
@@ -134,7 +241,86 @@ impl Sorted {
 
     /// Number of columns.
     pub(crate) fn columns(&self) -> usize {
-        self.values.len().checked_div(self.n).unwrap_or_default()
+        self.p
+    }
+
+    fn column(&self, feature: usize) -> &[f64] {
+        &self.values[feature * self.n..(feature + 1) * self.n]
+    }
+}
+
+/// The target of a problem as the engine takes it.
+pub(crate) struct Learned {
+    numbers: Vec<f64>,
+    codes: Vec<u32>,
+    classes: usize,
+}
+
+impl Learned {
+    /// Labels as codes, numbers as they are.
+    ///
+    /// # Errors
+    /// With a target whose squares overflow, or that the criterion does not take.
+    pub(crate) fn new(data: &Training, criterion: Criterion) -> Result<Self, FitError> {
+        if let Some(labels) = data.labels() {
+            return Ok(Self {
+                numbers: Vec::new(),
+                codes: labels.codes.iter().map(|c| *c as u32).collect(),
+                classes: labels.classes.len(),
+            });
+        }
+        if !data.y().iter().map(|y| y * y).sum::<f64>().is_finite() {
+            return Err(FitError::Failed(
+                "the target is too large to be squared: rescale it".into(),
+            ));
+        }
+        if criterion == Criterion::Poisson {
+            if let Some(row) = data.y().iter().position(|y| *y < 0.0) {
+                return Err(FitError::Data(format!(
+                    "target row {}: {} is below 0, which the criterion poisson does not take",
+                    row + 1,
+                    data.y()[row]
+                )));
+            }
+            if data.y().iter().all(|y| *y == 0.0) {
+                return Err(FitError::Data(
+                    "every target is 0, which the criterion poisson does not take".into(),
+                ));
+            }
+        }
+        Ok(Self {
+            numbers: data.y().to_vec(),
+            codes: Vec::new(),
+            classes: 0,
+        })
+    }
+
+    pub(crate) fn target(&self) -> Target<'_> {
+        if self.classes > 0 {
+            Target::Codes(&self.codes, self.classes)
+        } else {
+            Target::Numbers(&self.numbers)
+        }
+    }
+
+    /// Weights of the rows: those of the data times those of the labels; all 1 without either.
+    pub(crate) fn weights(&self, data: &Training, given: Option<ClassWeight>) -> Vec<f64> {
+        let n = data.y().len();
+        let mut weights = match given {
+            Some(ClassWeight::Balanced) if self.classes > 0 => {
+                let mut counts = vec![0.0_f64; self.classes];
+                for c in &self.codes {
+                    counts[*c as usize] += 1.0;
+                }
+                let each = |c: &u32| n as f64 / (self.classes as f64 * counts[*c as usize]);
+                self.codes.iter().map(each).collect()
+            }
+            _ => vec![1.0; n],
+        };
+        for (w, own) in weights.iter_mut().zip(data.weights().unwrap_or_default()) {
+            *w *= own;
+        }
+        weights
     }
 }
 
@@ -146,13 +332,15 @@ pub(crate) struct Tree {
     /// Column of the split (`LEAF` for a leaf); the left child (for a leaf, its place among the
     /// leaves); the value up to which rows go left.
     nodes: Vec<(u32, u32, f64)>,
+    /// Weight of the training rows of each node.
+    cover: Vec<f64>,
     /// The mean, or one share a class, leaf after leaf.
     values: Vec<f64>,
     /// Values a leaf: 1, or the number of classes.
     width: usize,
     depth: usize,
-    /// Gain by column, sum 1 (all 0 for a tree of one leaf).
-    importances: Vec<f64>,
+    /// Decrease of impurity by column, as a share of all rows.
+    gains: Vec<f64>,
 }
 
 impl Tree {
@@ -166,25 +354,60 @@ impl Tree {
         self.depth
     }
 
-    /// Gain by column, sum 1.
-    pub(crate) fn importances(&self) -> &[f64] {
-        &self.importances
+    /// Decrease of impurity by column, as a share of all rows.
+    pub(crate) fn gains(&self) -> &[f64] {
+        &self.gains
+    }
+
+    /// Gain by column, sum 1 (all 0 for a tree of one leaf).
+    pub(crate) fn importances(&self) -> Vec<f64> {
+        shares(self.gains.clone())
+    }
+
+    /// The value of each leaf, to be replaced by an entry that finds better ones.
+    pub(crate) fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
+    }
+
+    /// The leaf of a row, by its place among the leaves.
+    pub(crate) fn leaf(&self, row: ndarray::ArrayView1<'_, f64>) -> usize {
+        let (mut feature, mut left, mut threshold) = self.nodes[0];
+        while feature != LEAF {
+            let right = row[feature as usize] > threshold;
+            (feature, left, threshold) = self.nodes[left as usize + usize::from(right)];
+        }
+        left as usize
+    }
+
+    /// The values of a row's leaf.
+    pub(crate) fn of(&self, row: ndarray::ArrayView1<'_, f64>) -> &[f64] {
+        let at = self.leaf(row) * self.width;
+        &self.values[at..at + self.width]
     }
 
     /// Adds the values of each row's leaf, rows x width.
     pub(crate) fn add_to(&self, x: ArrayView2<'_, f64>, out: &mut Array2<f64>) {
         for (row, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
-            let (mut feature, mut left, mut threshold) = self.nodes[0];
-            while feature != LEAF {
-                let right = row[feature as usize] > threshold;
-                (feature, left, threshold) = self.nodes[left as usize + usize::from(right)];
-            }
-            let at = left as usize * self.width;
-            for (o, v) in out.iter_mut().zip(&self.values[at..at + self.width]) {
+            for (o, v) in out.iter_mut().zip(self.of(row)) {
                 *o += v;
             }
         }
     }
+}
+
+/// Divided by their sum, unless that is 0.
+pub(crate) fn shares(mut gains: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = gains.iter().sum();
+    if sum > 0.0 {
+        gains.iter_mut().for_each(|g| *g /= sum);
+    }
+    gains
+}
+
+/// A tree with the leaf of every row it was grown on (`u32::MAX` for the others).
+pub(crate) struct Grown {
+    pub(crate) tree: Tree,
+    pub(crate) leaf: Vec<u32>,
 }
 
 /// A stretch of the sorted columns that is a leaf until it is split.
@@ -205,58 +428,162 @@ struct Split {
     gain: f64,
 }
 
-/// Grows a tree on the rows with a weight above 0; a weight counts how often a row was drawn.
+/// Grows a tree on the rows with a weight above 0.
 pub(crate) fn grow(
     data: &Sorted,
-    weights: &[u32],
+    target: Target<'_>,
+    weights: &[f64],
     rules: &Rules,
     random: &mut Xoshiro256PlusPlus,
-) -> Tree {
-    let width = match data.target {
+) -> Grown {
+    let width = match target {
         Target::Numbers(_) => 1,
-        Target::Codes { classes, .. } => classes,
+        Target::Codes(_, classes) => classes,
     };
     let p = data.columns();
-    let rows: Vec<u32> = data
-        .order
-        .iter()
-        .copied()
-        .filter(|r| weights[*r as usize] > 0)
-        .collect();
-    let m = rows.len().checked_div(p).unwrap_or_default();
-    let total: u64 = weights.iter().map(|w| u64::from(*w)).sum();
+    let rows: Vec<u32> = if rules.splitter == Splitter::Random {
+        (0..data.n as u32)
+            .filter(|r| weights[*r as usize] > 0.0)
+            .collect()
+    } else {
+        data.order
+            .iter()
+            .copied()
+            .filter(|r| weights[*r as usize] > 0.0)
+            .collect()
+    };
+    let stretches = if rules.splitter == Splitter::Random {
+        1
+    } else {
+        p
+    };
+    let m = rows.len().checked_div(stretches).unwrap_or_default();
+    let total: f64 = weights.iter().sum();
+    let entropy = matches!(rules.criterion, Criterion::Entropy | Criterion::LogLoss);
+    let whole = weights.iter().all(|w| w.fract() == 0.0) && total < 1e7;
     let mut grower = Grower {
         data,
+        target,
         weights,
         rules,
         random,
         m,
-        total: total as f64,
+        stretches,
+        total,
+        least_weight: rules.min_weight_fraction_leaf * total,
         rows,
         goes_left: vec![false; data.n],
         scratch: Vec::with_capacity(m),
         columns: (0..p).collect(),
-        // Entropy needs c · ln c for whole c up to the number of draws.
-        xlogx: if rules.criterion == Criterion::Entropy {
-            (0..=total).map(|c| xlogx(c as f64)).collect()
+        // Entropy needs c · ln c; for whole weights, of whole c up to their sum.
+        xlogx: if entropy && whole {
+            (0..=total as usize).map(|c| xlogx(c as f64)).collect()
         } else {
             Vec::new()
         },
+        risk: Vec::new(),
+        means: Vec::new(),
+        leaf: vec![LEAF; data.n],
         tree: Tree {
             nodes: Vec::new(),
+            cover: Vec::new(),
             values: Vec::new(),
             width,
             depth: 0,
-            importances: vec![0.0; p],
+            gains: vec![0.0; p],
         },
     };
     grower.run();
-    let mut tree = grower.tree;
-    let gain: f64 = tree.importances.iter().sum();
-    if gain > 0.0 {
-        tree.importances.iter_mut().for_each(|g| *g /= gain);
+    let Grower {
+        tree,
+        mut leaf,
+        risk,
+        means,
+        ..
+    } = grower;
+    let mut tree = tree;
+    if rules.ccp_alpha > 0.0 {
+        let names = prune(&mut tree, &risk, &means, rules.ccp_alpha);
+        for l in leaf.iter_mut().filter(|l| **l != LEAF) {
+            *l = names[*l as usize];
+        }
     }
-    tree
+    Grown { tree, leaf }
+}
+
+/// Cuts off, weakest first, every subtree whose decrease of impurity a leaf is at most `alpha`;
+/// returns the new place of each old leaf.
+fn prune(tree: &mut Tree, risk: &[f64], means: &[Vec<f64>], alpha: f64) -> Vec<u32> {
+    let n = tree.nodes.len();
+    let mut cut = vec![false; n];
+    let is_leaf = |id: usize, cut: &[bool]| tree.nodes[id].0 == LEAF || cut[id];
+    loop {
+        // Children come after their parent, so one backward pass sums up the subtrees.
+        let (mut sums, mut leaves) = (vec![0.0; n], vec![0_usize; n]);
+        let mut alive = vec![false; n];
+        alive[0] = true;
+        for id in 0..n {
+            if alive[id] && !is_leaf(id, &cut) {
+                let left = tree.nodes[id].1 as usize;
+                (alive[left], alive[left + 1]) = (true, true);
+            }
+        }
+        let mut weakest: Option<(f64, usize)> = None;
+        for id in (0..n).rev().filter(|id| alive[*id]) {
+            if is_leaf(id, &cut) {
+                (sums[id], leaves[id]) = (risk[id], 1);
+                continue;
+            }
+            let left = tree.nodes[id].1 as usize;
+            sums[id] = sums[left] + sums[left + 1];
+            leaves[id] = leaves[left] + leaves[left + 1];
+            let price = (risk[id] - sums[id]) / (leaves[id] - 1) as f64;
+            if weakest.is_none_or(|(w, _)| price < w) {
+                weakest = Some((price, id));
+            }
+        }
+        match weakest {
+            Some((price, id)) if price <= alpha => cut[id] = true,
+            _ => break,
+        }
+    }
+    // Written again without what is cut off.
+    let mut nodes = vec![tree.nodes[0]];
+    let (mut cover, mut values, mut gains) =
+        (vec![tree.cover[0]], Vec::new(), vec![0.0; tree.gains.len()]);
+    let mut names = vec![0_u32; tree.n_leaves()];
+    let mut queue = vec![(0_usize, 0_usize, 0_usize)];
+    let mut depth = 0;
+    while let Some((old, new, level)) = queue.pop() {
+        depth = depth.max(level);
+        let (feature, left, threshold) = tree.nodes[old];
+        if feature == LEAF || cut[old] {
+            let place = (values.len() / tree.width) as u32;
+            nodes[new] = (LEAF, place, 0.0);
+            values.extend(&means[old]);
+            let mut below = vec![old];
+            while let Some(id) = below.pop() {
+                let (feature, left, _) = tree.nodes[id];
+                if feature == LEAF {
+                    names[left as usize] = place;
+                } else {
+                    below.extend([left as usize, left as usize + 1]);
+                }
+            }
+            continue;
+        }
+        let left = left as usize;
+        gains[feature as usize] += risk[old] - risk[left] - risk[left + 1];
+        nodes[new] = (feature, nodes.len() as u32, threshold);
+        let at = nodes.len();
+        nodes.extend([tree.nodes[left], tree.nodes[left + 1]]);
+        cover.extend([tree.cover[left], tree.cover[left + 1]]);
+        queue.push((left + 1, at + 1, level + 1));
+        queue.push((left, at, level + 1));
+    }
+    (tree.nodes, tree.cover, tree.values) = (nodes, cover, values);
+    (tree.gains, tree.depth) = (gains, depth);
+    names
 }
 
 fn xlogx(c: f64) -> f64 {
@@ -265,19 +592,28 @@ fn xlogx(c: f64) -> f64 {
 
 struct Grower<'a> {
     data: &'a Sorted,
-    weights: &'a [u32],
+    target: Target<'a>,
+    weights: &'a [f64],
     rules: &'a Rules,
     random: &'a mut Xoshiro256PlusPlus,
     /// Rows in the tree.
     m: usize,
+    /// One a column, or one in all where cuts are drawn.
+    stretches: usize,
     /// Sum of their weights.
     total: f64,
-    /// Column after column: row numbers by ascending value, stretches by node.
+    least_weight: f64,
+    /// Stretch after stretch: row numbers by ascending value, parted by node.
     rows: Vec<u32>,
     goes_left: Vec<bool>,
     scratch: Vec<u32>,
     columns: Vec<usize>,
     xlogx: Vec<f64>,
+    /// Impurity times weight, as a share of all rows, node after node; kept for pruning.
+    risk: Vec<f64>,
+    /// What each node would answer as a leaf; kept for pruning.
+    means: Vec<Vec<f64>>,
+    leaf: Vec<u32>,
     tree: Tree,
 }
 
@@ -299,7 +635,7 @@ impl Grower<'_> {
             let left = self.node(node.start, middle, node.depth + 1);
             let right = self.node(middle, node.end, node.depth + 1);
             self.tree.nodes[node.id] = (split.feature as u32, left.id as u32, split.threshold);
-            self.tree.importances[split.feature] += split.gain;
+            self.tree.gains[split.feature] += split.gain / self.total;
             self.tree.depth = self.tree.depth.max(node.depth + 1);
             open.push(right);
             open.push(left);
@@ -328,15 +664,22 @@ impl Grower<'_> {
         let id = self.tree.nodes.len();
         self.tree.nodes.push((LEAF, 0, 0.0));
         let count = end - start;
+        let parent = Parent::new(self, start, end);
+        self.tree.cover.push(parent.weight);
         let may_split = depth < self.rules.max_depth
             && count >= self.rules.min_samples_split
             && count >= 2 * self.rules.min_samples_leaf
-            && !self.pure(start, end);
+            && parent.weight >= 2.0 * self.least_weight
+            && !parent.pure;
         let split = if may_split {
-            self.best_split(start, end)
+            self.best_split(&parent, start, end)
         } else {
             None
         };
+        if self.rules.ccp_alpha > 0.0 {
+            self.risk.push(parent.risk / self.total);
+        }
+        self.means.push(parent.answer());
         Node {
             id,
             start,
@@ -351,37 +694,34 @@ impl Grower<'_> {
         &self.rows[feature * self.m + start..feature * self.m + end]
     }
 
-    fn pure(&self, start: usize, end: usize) -> bool {
-        let rows = self.stretch(0, start, end);
-        match &self.data.target {
-            Target::Numbers(y) => rows
-                .windows(2)
-                .all(|w| y[w[0] as usize] == y[w[1] as usize]),
-            Target::Codes { codes, .. } => rows
-                .windows(2)
-                .all(|w| codes[w[0] as usize] == codes[w[1] as usize]),
-        }
-    }
-
     /// The split with the largest gain among the columns looked at.
-    fn best_split(&mut self, start: usize, end: usize) -> Option<Split> {
+    fn best_split(&mut self, parent: &Parent, start: usize, end: usize) -> Option<Split> {
         let p = self.columns.len();
         let look = self.rules.max_features.min(p);
-        let parent = Parent::new(self, start, end);
+        let drawn = self.rules.splitter == Splitter::Random;
         let mut best: Option<Split> = None;
         for k in 0..p {
             // Past the columns asked for, go on only while none of them could be split at all.
             if k >= look && best.is_some() {
                 break;
             }
-            if look < p {
+            if look < p || drawn {
                 let other = self.random.gen_range(k..p);
                 self.columns.swap(k, other);
             }
             let feature = self.columns[k];
-            let found = match &self.data.target {
-                Target::Numbers(y) => self.scan_numbers(y, &parent, feature, start, end),
-                Target::Codes { codes, .. } => self.scan_codes(codes, &parent, feature, start, end),
+            let found = if drawn {
+                self.draw(parent, feature, start, end)
+            } else {
+                match (self.target, self.rules.criterion) {
+                    (Target::Numbers(y), Criterion::AbsoluteError) => {
+                        self.scan_absolute(y, parent, feature, start, end)
+                    }
+                    (Target::Numbers(y), _) => self.scan_numbers(y, parent, feature, start, end),
+                    (Target::Codes(codes, _), _) => {
+                        self.scan_codes(codes, parent, feature, start, end)
+                    }
+                }
             };
             if let Some(split) = found
                 && best.is_none_or(|b| split.gain > b.gain)
@@ -394,7 +734,7 @@ impl Grower<'_> {
     }
 
     /// Squared error: with y measured from the mean of the node, the gain is S²/W of the left rows
-    /// plus S²/W of the right ones.
+    /// plus S²/W of the right ones. Poisson: S log(S/W) of both sides less that of the node.
     fn scan_numbers(
         &self,
         y: &[f64],
@@ -404,20 +744,57 @@ impl Grower<'_> {
         end: usize,
     ) -> Option<Split> {
         let mut cut = Cut::new(self, feature, start, end)?;
+        let poisson = self.rules.criterion == Criterion::Poisson;
         let (mut sum, mut weight) = (0.0, 0.0);
         while let Some(row) = cut.next() {
-            let w = f64::from(self.weights[row]);
+            let w = self.weights[row];
             sum += w * (y[row] - parent.mean);
             weight += w;
-            if cut.allowed() {
-                let rest = parent.sum - sum;
-                cut.offer(sum * sum / weight + rest * rest / (parent.weight - weight));
+            if cut.allowed(weight, parent.weight - weight) {
+                let (rest, other) = (parent.sum - sum, parent.weight - weight);
+                if poisson {
+                    let gain = poisson_gain(parent, sum, weight, rest, other);
+                    if gain.is_finite() {
+                        cut.offer(gain);
+                    }
+                } else {
+                    cut.offer(sum * sum / weight + rest * rest / other);
+                }
             }
         }
         cut.best
     }
 
-    /// Gini and entropy: whole counts, updated one row at a time.
+    /// Absolute error: Σ w |y - median| of the node less those of both sides.
+    fn scan_absolute(
+        &self,
+        y: &[f64],
+        parent: &Parent,
+        feature: usize,
+        start: usize,
+        end: usize,
+    ) -> Option<Split> {
+        let mut cut = Cut::new(self, feature, start, end)?;
+        let rows = self.stretch(feature, start, end);
+        let pairs: Vec<(f64, f64)> = rows
+            .iter()
+            .map(|r| (y[*r as usize], self.weights[*r as usize]))
+            .collect();
+        let left = absolute_prefixes(&pairs);
+        let back: Vec<(f64, f64)> = pairs.iter().rev().copied().collect();
+        let right = absolute_prefixes(&back);
+        let (mut weight, mut k) = (0.0, 0);
+        while let Some(row) = cut.next() {
+            weight += self.weights[row];
+            k += 1;
+            if cut.allowed(weight, parent.weight - weight) {
+                cut.offer(parent.risk - left[k - 1] - right[rows.len() - k - 1]);
+            }
+        }
+        cut.best
+    }
+
+    /// Gini and entropy: counts, updated one row at a time.
     fn scan_codes(
         &self,
         codes: &[u32],
@@ -429,28 +806,20 @@ impl Grower<'_> {
         let mut cut = Cut::new(self, feature, start, end)?;
         let mut left = vec![0.0; parent.counts.len()];
         let mut right = parent.counts.clone();
-        let entropy = self.rules.criterion == Criterion::Entropy;
-        // Σ f(count) on either side, f being the square or x ln x.
-        let f = |c: f64| {
-            if entropy {
-                self.xlogx[c as usize]
-            } else {
-                c * c
-            }
-        };
-        let (mut on_left, mut on_right): (f64, f64) = (0.0, right.iter().map(|c| f(*c)).sum());
+        let entropy = self.entropy();
+        let (mut on_left, mut on_right): (f64, f64) = (0.0, right.iter().map(|c| self.f(*c)).sum());
         let mut weight = 0.0;
         while let Some(row) = cut.next() {
-            let (w, k) = (f64::from(self.weights[row]), codes[row] as usize);
-            on_left += f(left[k] + w) - f(left[k]);
-            on_right += f(right[k] - w) - f(right[k]);
+            let (w, k) = (self.weights[row], codes[row] as usize);
+            on_left += self.f(left[k] + w) - self.f(left[k]);
+            on_right += self.f(right[k] - w) - self.f(right[k]);
             left[k] += w;
             right[k] -= w;
             weight += w;
-            if cut.allowed() {
-                let rest = parent.weight - weight;
+            let rest = parent.weight - weight;
+            if cut.allowed(weight, rest) {
                 cut.offer(if entropy {
-                    (on_left - f(weight) + on_right - f(rest) - parent.base)
+                    (on_left - self.f(weight) + on_right - self.f(rest) - parent.base)
                         / std::f64::consts::LN_2
                 } else {
                     on_left / weight + on_right / rest - parent.base
@@ -460,14 +829,132 @@ impl Grower<'_> {
         cut.best
     }
 
-    /// Parts every column's stretch into the rows of the left child and those of the right one.
-    fn part(&mut self, node: &Node, split: &Split) {
-        let column = split.feature * self.m;
-        for i in node.start..node.end {
-            let row = self.rows[column + i] as usize;
-            self.goes_left[row] = i < node.start + split.count;
+    fn entropy(&self) -> bool {
+        matches!(
+            self.rules.criterion,
+            Criterion::Entropy | Criterion::LogLoss
+        )
+    }
+
+    /// What is summed over the counts of labels: the square, or x ln x.
+    fn f(&self, c: f64) -> f64 {
+        if !self.entropy() {
+            c * c
+        } else if self.xlogx.is_empty() {
+            xlogx(c)
+        } else {
+            self.xlogx[c as usize]
         }
-        for feature in 0..self.columns.len() {
+    }
+
+    /// A cut at a value drawn between the least and the largest.
+    fn draw(&mut self, parent: &Parent, feature: usize, start: usize, end: usize) -> Option<Split> {
+        let values = self.data.column(feature);
+        let rows = &self.rows[start..end];
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for r in rows {
+            let v = values[*r as usize];
+            (low, high) = (low.min(v), high.max(v));
+        }
+        if low >= high {
+            return None;
+        }
+        let share: f64 = self.random.r#gen();
+        let drawn = low * (1.0 - share) + high * share;
+        let threshold = if drawn >= low && drawn < high {
+            drawn
+        } else {
+            low
+        };
+        let rows = &self.rows[start..end];
+        let (mut count, mut weight) = (0, 0.0);
+        let gain = match (self.target, self.rules.criterion) {
+            (Target::Numbers(y), Criterion::AbsoluteError) => {
+                let (mut left, mut right) = (Vec::new(), Vec::new());
+                for r in rows {
+                    let r = *r as usize;
+                    if values[r] <= threshold {
+                        count += 1;
+                        weight += self.weights[r];
+                        left.push((y[r], self.weights[r]));
+                    } else {
+                        right.push((y[r], self.weights[r]));
+                    }
+                }
+                parent.risk - absolute(&mut left).1 - absolute(&mut right).1
+            }
+            (Target::Numbers(y), criterion) => {
+                let mut sum = 0.0;
+                for r in rows {
+                    let r = *r as usize;
+                    let w = if values[r] <= threshold {
+                        self.weights[r]
+                    } else {
+                        0.0
+                    };
+                    count += usize::from(values[r] <= threshold);
+                    weight += w;
+                    sum += w * (y[r] - parent.mean);
+                }
+                let (rest, other) = (parent.sum - sum, parent.weight - weight);
+                if criterion == Criterion::Poisson {
+                    poisson_gain(parent, sum, weight, rest, other)
+                } else {
+                    sum * sum / weight + rest * rest / other
+                }
+            }
+            (Target::Codes(codes, classes), _) => {
+                let mut left = vec![0.0; classes];
+                for r in rows {
+                    let r = *r as usize;
+                    if values[r] <= threshold {
+                        count += 1;
+                        weight += self.weights[r];
+                        left[codes[r] as usize] += self.weights[r];
+                    }
+                }
+                let rest = parent.weight - weight;
+                let pairs = || left.iter().zip(&parent.counts);
+                let on_left: f64 = left.iter().map(|c| self.f(*c)).sum();
+                let on_right: f64 = pairs().map(|(l, all)| self.f((all - l).max(0.0))).sum();
+                if self.entropy() {
+                    (on_left - self.f(weight) + on_right - self.f(rest) - parent.base)
+                        / std::f64::consts::LN_2
+                } else {
+                    on_left / weight + on_right / rest - parent.base
+                }
+            }
+        };
+        let least = self.rules.min_samples_leaf;
+        let fits = count >= least
+            && rows.len() - count >= least
+            && weight >= self.least_weight
+            && parent.weight - weight >= self.least_weight;
+        (fits && gain.is_finite()).then_some(Split {
+            feature,
+            threshold,
+            count,
+            gain,
+        })
+    }
+
+    /// Parts every stretch into the rows of the left child and those of the right one.
+    fn part(&mut self, node: &Node, split: &Split) {
+        if self.rules.splitter == Splitter::Random {
+            let values = self.data.column(split.feature);
+            for r in &self.rows[node.start..node.end] {
+                self.goes_left[*r as usize] = values[*r as usize] <= split.threshold;
+            }
+        } else {
+            let column = split.feature * self.m;
+            for i in node.start..node.end {
+                let row = self.rows[column + i] as usize;
+                self.goes_left[row] = i < node.start + split.count;
+            }
+        }
+        // Children that cannot be split again need only the rows, in any one order.
+        let last = node.depth + 1 >= self.rules.max_depth;
+        for feature in 0..if last { 1 } else { self.stretches } {
             let at = feature * self.m;
             let rows = &mut self.rows[at + node.start..at + node.end];
             self.scratch.clear();
@@ -487,28 +974,103 @@ impl Grower<'_> {
 
     /// Makes a leaf of a node.
     fn close(&mut self, node: &Node) {
-        let parent = Parent::new(self, node.start, node.end);
-        self.tree.nodes[node.id].1 = self.tree.n_leaves() as u32;
-        if parent.counts.is_empty() {
-            self.tree.values.push(parent.mean);
+        let place = self.tree.n_leaves() as u32;
+        self.tree.nodes[node.id].1 = place;
+        for r in &self.rows[node.start..node.end] {
+            self.leaf[*r as usize] = place;
+        }
+        self.tree.values.extend(&self.means[node.id]);
+    }
+}
+
+/// Gain of a Poisson split from sums measured from the parent's mean; NaN when a side sums to 0.
+fn poisson_gain(parent: &Parent, sum: f64, weight: f64, rest: f64, other: f64) -> f64 {
+    let side = |s: f64, w: f64| {
+        let all = s + w * parent.mean;
+        if all > 0.0 {
+            all * (all / w).ln()
         } else {
-            let shares = parent.counts.iter().map(|c| c / parent.weight);
-            self.tree.values.extend(shares);
+            f64::NAN
+        }
+    };
+    side(sum, weight) + side(rest, other) - side(parent.sum, parent.weight)
+}
+
+/// The weighted median (the middle of two where the weight halves between them) and Σ w |y - median|.
+pub(crate) fn absolute(pairs: &mut [(f64, f64)]) -> (f64, f64) {
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = pairs.iter().map(|p| p.1).sum();
+    let (mut done, mut median) = (0.0, pairs.last().map_or(0.0, |p| p.0));
+    for (i, (y, w)) in pairs.iter().enumerate() {
+        done += w;
+        if done > total / 2.0 {
+            median = *y;
+            break;
+        }
+        if done == total / 2.0 && i + 1 < pairs.len() {
+            median = f64::midpoint(*y, pairs[i + 1].0);
+            break;
         }
     }
+    let off = pairs.iter().map(|(y, w)| w * (y - median).abs()).sum();
+    (median, off)
+}
+
+/// Σ w |y - median| of each prefix: weights and weighted values by rank in two Fenwick trees.
+fn absolute_prefixes(pairs: &[(f64, f64)]) -> Vec<f64> {
+    let n = pairs.len();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_unstable_by(|a, b| pairs[*a].0.total_cmp(&pairs[*b].0).then(a.cmp(b)));
+    let mut rank = vec![0; n];
+    for (r, i) in order.iter().enumerate() {
+        rank[*i] = r + 1;
+    }
+    let (mut weights, mut sums) = (vec![0.0; n + 1], vec![0.0; n + 1]);
+    let (mut all_w, mut all_s) = (0.0, 0.0);
+    let top = n.next_power_of_two();
+    let mut out = Vec::with_capacity(n);
+    for (i, (y, w)) in pairs.iter().enumerate() {
+        let mut at = rank[i];
+        while at <= n {
+            weights[at] += w;
+            sums[at] += w * y;
+            at += at & at.wrapping_neg();
+        }
+        all_w += w;
+        all_s += w * y;
+        // The largest rank below which less than half of the weight lies: the median is the next.
+        let (mut at, mut step, mut below_w, mut below_s) = (0, top, 0.0, 0.0);
+        while step > 0 {
+            if at + step <= n && below_w + weights[at + step] < all_w / 2.0 {
+                at += step;
+                below_w += weights[at];
+                below_s += sums[at];
+            }
+            step /= 2;
+        }
+        let median = pairs[order[at.min(n - 1)]].0;
+        out.push(median * below_w - below_s + (all_s - below_s) - median * (all_w - below_w));
+    }
+    out
 }
 
 /// Sums over the rows of a node.
 struct Parent {
     weight: f64,
+    /// Whether all rows are alike.
+    pure: bool,
     /// Mean of the numbers.
     mean: f64,
+    /// What a leaf answers: the mean or the median.
+    level: f64,
     /// Sum of what is left after the mean is taken off: rounding only.
     sum: f64,
     /// Weight by class.
     counts: Vec<f64>,
     /// What the gain is measured from.
     base: f64,
+    /// Impurity times weight; only what pruning and absolute error need.
+    risk: f64,
 }
 
 impl Parent {
@@ -516,15 +1078,21 @@ impl Parent {
         let rows = grower.stretch(0, start, end);
         let mut parent = Self {
             weight: 0.0,
+            pure: true,
             mean: 0.0,
+            level: 0.0,
             sum: 0.0,
             counts: Vec::new(),
             base: 0.0,
+            risk: 0.0,
         };
-        let weight = |row: u32| f64::from(grower.weights[row as usize]);
+        let weight = |row: u32| grower.weights[row as usize];
         parent.weight = rows.iter().map(|r| weight(*r)).sum();
-        match &grower.data.target {
+        let prunes = grower.rules.ccp_alpha > 0.0;
+        match grower.target {
             Target::Numbers(y) => {
+                let first = rows.first().map_or(0.0, |r| y[*r as usize]);
+                parent.pure = rows.iter().all(|r| y[*r as usize] == first);
                 let sum: f64 = rows.iter().map(|r| weight(*r) * y[*r as usize]).sum();
                 let mean = sum / parent.weight;
                 // The rounding of the first mean is taken back by the second pass.
@@ -537,21 +1105,52 @@ impl Parent {
                     .iter()
                     .map(|r| weight(*r) * (y[*r as usize] - parent.mean))
                     .sum();
+                parent.level = parent.mean;
+                match grower.rules.criterion {
+                    Criterion::AbsoluteError => {
+                        let each = rows.iter().map(|r| (y[*r as usize], weight(*r)));
+                        (parent.level, parent.risk) = absolute(&mut each.collect::<Vec<_>>());
+                    }
+                    Criterion::Poisson if prunes => {
+                        let each = rows.iter().map(|r| (y[*r as usize], weight(*r)));
+                        parent.risk = each
+                            .map(|(y, w)| {
+                                w * (xlogx(y) - y * parent.mean.max(f64::MIN_POSITIVE).ln())
+                            })
+                            .sum();
+                    }
+                    _ if prunes => {
+                        let each = rows.iter().map(|r| (y[*r as usize], weight(*r)));
+                        parent.risk = each.map(|(y, w)| w * (y - parent.mean).powi(2)).sum();
+                    }
+                    _ => {}
+                }
             }
-            Target::Codes { codes, classes } => {
-                parent.counts = vec![0.0; *classes];
+            Target::Codes(codes, classes) => {
+                parent.counts = vec![0.0; classes];
                 for r in rows {
                     parent.counts[codes[*r as usize] as usize] += weight(*r);
                 }
+                parent.pure = parent.counts.iter().filter(|c| **c > 0.0).count() <= 1;
                 let counts = parent.counts.iter();
-                parent.base = if grower.rules.criterion == Criterion::Entropy {
-                    counts.map(|c| xlogx(*c)).sum::<f64>() - xlogx(parent.weight)
+                if grower.entropy() {
+                    parent.base = counts.map(|c| xlogx(*c)).sum::<f64>() - xlogx(parent.weight);
+                    parent.risk = -parent.base / std::f64::consts::LN_2;
                 } else {
-                    counts.map(|c| c * c).sum::<f64>() / parent.weight
-                };
+                    parent.base = counts.map(|c| c * c).sum::<f64>() / parent.weight;
+                    parent.risk = parent.weight - parent.base;
+                }
             }
         }
         parent
+    }
+
+    fn answer(&self) -> Vec<f64> {
+        if self.counts.is_empty() {
+            vec![self.level]
+        } else {
+            self.counts.iter().map(|c| c / self.weight).collect()
+        }
     }
 }
 
@@ -561,6 +1160,7 @@ struct Cut<'a> {
     rows: &'a [u32],
     feature: usize,
     least: usize,
+    least_weight: f64,
     /// Rows walked past.
     done: usize,
     best: Option<Split>,
@@ -570,14 +1170,14 @@ impl<'a> Cut<'a> {
     /// None when the column is constant on the node.
     fn new(grower: &'a Grower<'_>, feature: usize, start: usize, end: usize) -> Option<Self> {
         let rows = grower.stretch(feature, start, end);
-        let n = grower.data.n;
-        let values = &grower.data.values[feature * n..(feature + 1) * n];
+        let values = grower.data.column(feature);
         let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
         (values[first] < values[last]).then_some(Self {
             values,
             rows,
             feature,
             least: grower.rules.min_samples_leaf,
+            least_weight: grower.least_weight,
             done: 0,
             best: None,
         })
@@ -597,10 +1197,12 @@ impl<'a> Cut<'a> {
     }
 
     /// Whether a cut may lie between the row just given and the one after it.
-    fn allowed(&self) -> bool {
+    fn allowed(&self, left: f64, right: f64) -> bool {
         self.value(self.done - 1) < self.value(self.done)
             && self.done >= self.least
             && self.rows.len() - self.done >= self.least
+            && left >= self.least_weight
+            && right >= self.least_weight
     }
 
     fn offer(&mut self, gain: f64) {
@@ -627,19 +1229,24 @@ mod tests {
     fn rules(criterion: Criterion) -> Rules {
         Rules {
             criterion,
+            splitter: Splitter::Best,
             max_depth: usize::MAX,
             min_samples_split: 2,
             min_samples_leaf: 1,
+            min_weight_fraction_leaf: 0.0,
             max_leaf_nodes: None,
             min_impurity_decrease: 0.0,
+            ccp_alpha: 0.0,
             max_features: usize::MAX,
         }
     }
 
     fn tree(data: &Training, rules: &Rules) -> Tree {
-        let sorted = Sorted::new(data).unwrap();
+        let sorted = Sorted::new(data.x(), rules.splitter).unwrap();
+        let learned = Learned::new(data, rules.criterion).unwrap();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
-        grow(&sorted, &vec![1; data.y().len()], rules, &mut random)
+        let weights = vec![1.0; data.y().len()];
+        grow(&sorted, learned.target(), &weights, rules, &mut random).tree
     }
 
     fn predict(tree: &Tree, data: &Training) -> Array2<f64> {
@@ -735,9 +1342,11 @@ mod tests {
             max_depth: 1,
             ..rules(Criterion::SquaredError)
         };
-        let sorted = Sorted::new(&once).unwrap();
+        let sorted = Sorted::new(once.x(), Splitter::Best).unwrap();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
-        let weighted = grow(&sorted, &[3, 0, 1, 2], &rules, &mut random);
+        let weights = [3.0, 0.0, 1.0, 2.0];
+        let target = Target::Numbers(once.y());
+        let weighted = grow(&sorted, target, &weights, &rules, &mut random).tree;
         let repeated = tree(&twice, &rules);
         assert_eq!(weighted.nodes, repeated.nodes);
         assert_near(&weighted.values, &repeated.values, 1e-14);

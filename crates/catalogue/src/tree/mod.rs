@@ -1,6 +1,19 @@
-//! Trees and forests.
+//! Trees, forests and boosting.
 
-mod engine;
+pub(crate) mod boost;
+pub(crate) mod engine;
+pub(crate) mod forest;
+pub(crate) mod histogram;
+mod lightgbm_text;
+pub(crate) mod objective;
+mod xgboost_json;
 
+pub mod ada_boost;
+pub mod catboost;
 pub mod decision_tree;
+pub mod extra_trees;
+pub mod gradient_boosting;
+pub mod hist_gradient_boosting;
+pub mod lightgbm;
 pub mod random_forest;
+pub mod xgboost;

@@ -9,16 +9,15 @@
 //! Source: Breiman, Machine Learning 45 (2001).
 //! Not claimed: importances as causes.
 
-use super::engine::{self, Criterion, Rules, Sorted, Tree};
+use super::engine::{self, ClassWeight, Criterion, Learned, MaxFeatures, Rules, Splitter};
+use super::forest::{self, Forest, Plan};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2};
-use rand::{Rng as _, SeedableRng as _};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 /// The handle.
@@ -26,20 +25,6 @@ pub struct RandomForest;
 
 /// The registration.
 pub const ENTRY: Entry = Entry::supervised::<RandomForest>();
-
-choices! {
-    /// How many columns a split looks at.
-    pub enum MaxFeatures {
-        /// √p.
-        Sqrt = "sqrt",
-        /// log₂ p.
-        Log2 = "log2",
-        /// p/3.
-        Third = "third",
-        /// All.
-        All = "all",
-    }
-}
 
 params! {
     /// Parameters of a forest.
@@ -54,12 +39,18 @@ params! {
         min_samples_split: usize = 2, at_least(2.0);
         /// Rows each side of a split must have.
         min_samples_leaf: usize = 1, at_least(1.0);
-        /// Columns a split looks at, rounded down; none is all for regression and sqrt for classification.
+        /// Weight each side of a split must have, as a share of all.
+        min_weight_fraction_leaf: f64 = 0.0, within(0.0, 0.5);
+        /// Columns a split looks at, drawn anew each time: sqrt, log2, third, all, a number of columns, or a share of them; none is all for regression and sqrt for classification.
         max_features: Option<MaxFeatures> = None;
         /// Leaves at most, the splits that gain most made first; none is no limit.
         max_leaf_nodes: Option<usize> = None, within(2.0, 10_000.0);
         /// A split must lower impurity, weighted with the node's share of all rows, by this much.
         min_impurity_decrease: f64 = 0.0, at_least(0.0);
+        /// Price of a leaf: after growing, subtrees that lower impurity by less a leaf are cut off, the weakest first.
+        ccp_alpha: f64 = 0.0, at_least(0.0);
+        /// balanced: each label counts the same in all; none: each row does. Classification.
+        class_weight: Option<ClassWeight> = None;
         /// Whether each tree sees rows drawn with replacement; otherwise all rows.
         bootstrap: bool = true;
         /// Rows drawn for a tree, as a share of all; none is as many as there are. Needs bootstrap.
@@ -72,9 +63,7 @@ params! {
 /// Fitted state.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Fitted {
-    trees: Vec<Tree>,
-    classes: Vec<i64>,
-    importances: Vec<f64>,
+    forest: Forest,
 }
 
 const CARD: Card = Card {
@@ -91,10 +80,20 @@ const CARD: Card = Card {
     not_claimed: "Importances as causes, or probabilities that are calibrated.",
     source: "L. Breiman, Random forests, Machine Learning 45 (2001) 5-32",
     reference: "scikit-learn 1.9.1, RandomForestRegressor and RandomForestClassifier",
-    outputs: &[(
-        "feature_importances",
-        "mean over the trees of the share of the decrease of impurity, one a column, sum 1",
-    )],
+    outputs: &[
+        (
+            "feature_importances",
+            "mean over the trees of the share of the decrease of impurity, one a column, sum 1",
+        ),
+        (
+            "oob_score",
+            "with bootstrap: R² or accuracy of the answers of the trees that did not see a row, over all rows that some tree did not see",
+        ),
+        (
+            "predictions_std",
+            "regression: standard deviation over the trees, one a test row",
+        ),
+    ],
     stochastic: true,
     evidence: &[Evidence {
         against: "scikit-learn 1.9.1, 20 seeds",
@@ -125,6 +124,7 @@ impl Supervised for RandomForest {
     type Params = ForestParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &ForestParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         if params.max_samples.is_some() && !params.bootstrap {
@@ -134,75 +134,45 @@ impl Supervised for RandomForest {
                 suggestions: vec!["bootstrap".into()],
             }));
         }
-        let sorted = Sorted::new(data)?;
-        let (n, p) = (sorted.rows(), sorted.columns());
-        let max_features = match (params.max_features, data.task()) {
-            (Some(MaxFeatures::All), _) | (None, Task::Regression) => p,
-            (Some(MaxFeatures::Sqrt) | None, _) => p.isqrt(),
-            (Some(MaxFeatures::Log2), _) => p.checked_ilog2().unwrap_or_default() as usize,
-            (Some(MaxFeatures::Third), _) => p / 3,
+        let (n, p) = data.x().dim();
+        let default = match data.task() {
+            Task::Classification => MaxFeatures::Sqrt,
+            _ => MaxFeatures::All,
         };
         let rules = Rules {
             criterion: engine::criterion(params.criterion, data.task())?,
+            splitter: Splitter::Best,
             max_depth: params.max_depth.unwrap_or(usize::MAX),
             min_samples_split: params.min_samples_split,
             min_samples_leaf: params.min_samples_leaf,
+            min_weight_fraction_leaf: params.min_weight_fraction_leaf,
             max_leaf_nodes: params.max_leaf_nodes,
             min_impurity_decrease: params.min_impurity_decrease,
-            max_features: max_features.max(1),
+            ccp_alpha: params.ccp_alpha,
+            max_features: params.max_features.unwrap_or(default).of(p),
         };
-        let draws = ((n as f64 * params.max_samples.unwrap_or(1.0)).round() as usize).max(1);
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let mut importances = vec![0.0; p];
-        let mut trees = Vec::with_capacity(params.n_estimators);
-        for _ in 0..params.n_estimators {
-            let mut weights = vec![u32::from(!params.bootstrap); n];
-            if params.bootstrap {
-                for _ in 0..draws {
-                    weights[random.gen_range(0..n)] += 1;
-                }
-            }
-            // Each tree has a stream of its own: how one grows does not move the draws of the next.
-            let mut own = random.clone();
-            own.jump();
-            random.long_jump();
-            let tree = engine::grow(&sorted, &weights, &rules, &mut own);
-            for (sum, i) in importances.iter_mut().zip(tree.importances()) {
-                *sum += i;
-            }
-            trees.push(tree);
-        }
-        let all: f64 = importances.iter().sum();
-        if all > 0.0 {
-            importances.iter_mut().for_each(|i| *i /= all);
-        }
+        let plan = Plan {
+            trees: params.n_estimators,
+            bootstrap: params.bootstrap,
+            draw: false,
+            draws: ((n as f64 * params.max_samples.unwrap_or(1.0)).round() as usize).max(1),
+            seed: run::effective_seed(params.seed, seed),
+        };
+        let learned = Learned::new(data, rules.criterion)?;
+        let weights = learned.weights(data, params.class_weight);
         Ok(Fitted {
-            trees,
-            classes: data.labels().map(|l| l.classes.clone()).unwrap_or_default(),
-            importances,
+            forest: forest::grow(data, &learned, &weights, &rules, &plan)?,
         })
     }
 }
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let mut out = Array2::zeros((x.nrows(), self.classes.len().max(1)));
-        for tree in &self.trees {
-            tree.add_to(x, &mut out);
-        }
-        out /= self.trees.len() as f64;
-        Ok(if self.classes.is_empty() {
-            Prediction::values(out.into_raw_vec_and_offset().0)
-        } else {
-            Prediction::probabilities(out, self.classes.clone())
-        })
+        Ok(self.forest.predict(x))
     }
 
     fn outputs(&self) -> Outputs {
-        Outputs::from_iter([(
-            "feature_importances".to_owned(),
-            run::numbers(&self.importances),
-        )])
+        self.forest.outputs()
     }
 }
 

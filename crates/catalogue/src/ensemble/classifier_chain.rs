@@ -1,0 +1,99 @@
+//! Classifier chain.
+//!
+//! What: one classifier a target; each also learns from the labels before it.
+//! Formula: P_t = model_t(x, labels of the earlier targets).
+//! Data: two targets or more.
+//! Cost: that of the model, once a target.
+//! Fails when: an early label is predicted badly: its error goes down the chain.
+//! Source: Read et al., Machine Learning 85 (2011).
+//! Not claimed: that the order given is the best.
+
+use super::engine::{Named, Names, With};
+use super::several::{self, Chain, Several};
+use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::{
+    Card, Entry, FitError, Inputs, MultiLearner, MultiTraining, choices, params,
+};
+use mltrainer_compliance::Verified;
+use mltrainer_types::catalogue::Task;
+
+/// The handle.
+pub struct ClassifierChain;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::multi::<ClassifierChain>();
+
+choices! {
+    /// What later members see of an earlier one.
+    pub enum ChainMethod {
+        /// Its label.
+        Predict = "predict",
+        /// Its probability of the largest label.
+        PredictProba = "predict_proba",
+    }
+}
+
+params! {
+    /// Parameters; those of the model carry its id: `logistic_regression.C`.
+    pub struct ClassifierChainParams {
+        /// Id of the model.
+        estimator: String = "logistic_regression".to_owned();
+        /// Targets in the order of the chain, counted from 0 and joined with commas; none is as named.
+        order: Option<Vec<usize>> = None, at_least(0.0);
+        /// Blocks of rows whose out-of-fold predictions stand for the earlier targets in training; none takes the true values.
+        cv: Option<usize> = None, within(2.0, 1000.0);
+        /// What later members see of an earlier one in prediction: its label, or the probability of its largest label.
+        chain_method: ChainMethod = ChainMethod::Predict;
+    }
+}
+
+impl Names for ClassifierChainParams {
+    fn members(&self) -> Vec<Named> {
+        Named::of("estimator", std::slice::from_ref(&self.estimator))
+    }
+}
+
+const CARD: Card = Card {
+    id: "classifier_chain",
+    family: "ensemble",
+    title: "Classifier chain",
+    tasks: &[Task::Classification],
+    inputs: Inputs::Features,
+    summary: "One classifier a target, in an order; each sees the columns and the earlier labels: the true ones (or out-of-fold predictions) in training, the predicted ones in prediction.",
+    formula: "P_t = model_t(x, ŷ_s for s before t); trained on (x, y_s)",
+    data: "Two targets or more: name them with commas. Otherwise what the model takes.",
+    cost: "fit and predict: those of the model, once a target",
+    fails_when: "An early label is predicted badly: its error goes down the chain.",
+    not_claimed: "Joint probabilities of the targets.",
+    source: "J. Read, B. Pfahringer, G. Holmes, E. Frank, Classifier chains for multi-label classification, Machine Learning 85 (2011)",
+    reference: "scikit-learn 1.9.1, ClassifierChain",
+    outputs: &[("order", "targets in the order of the chain, counted from 0")],
+    stochastic: false,
+    evidence: &[Evidence {
+        against: "scikit-learn 1.9.1",
+        cases: "classifier-chain-1-spx-multicls, classifier-chain-0.1-spx-multicls",
+        tolerance: "99% equal labels",
+    }],
+    presets: &[],
+    exemptions: &[],
+};
+
+impl MultiLearner for ClassifierChain {
+    type Params = With<ClassifierChainParams>;
+    type Fitted = Several;
+    const CARD: &'static Card = &CARD;
+
+    fn learn_from(
+        params: &With<ClassifierChainParams>,
+        data: &Verified<MultiTraining>,
+        seed: u64,
+    ) -> Result<Several, FitError> {
+        let own = &params.own;
+        let chain = Chain {
+            order: several::order(own.order.as_deref(), data.get().names().len())?,
+            cv: own.cv,
+            probabilities: own.chain_method == ChainMethod::PredictProba,
+        };
+        several::fit(params, &own.members()[0], data, Some(&chain), seed)
+    }
+}

@@ -1,0 +1,246 @@
+//! Stacking.
+//!
+//! What: a final model that learns from the out-of-fold predictions of others.
+//! Formula: ŷ = final(ŷ₁(x), ..., ŷₘ(x)).
+//! Data: what every member takes.
+//! Cost: folds + 1 times that of the members, and that of the final model.
+//! Fails when: rows are few, or blocks as folds let members look ahead in time.
+//! Source: Wolpert, Neural Networks 5 (1992).
+//! Not claimed: better than the best member.
+
+use super::engine::{self, Fold, Member, Named, Names, With, label_shares};
+use mltrainer_catalogue_core::card::{Evidence, Preset};
+use mltrainer_catalogue_core::{
+    Card, Design, Entry, FitError, Inputs, Learner, Outputs, Prediction, Predictor, Training,
+    params,
+};
+use mltrainer_compliance::Verified;
+use mltrainer_types::catalogue::Task;
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// The handle.
+pub struct Stacking;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::supervised::<Stacking>();
+
+/// Forward folds when none are asked for.
+const FORWARD: usize = 5;
+
+params! {
+    /// Parameters of stacking; those of a member carry its id: `ridge.alpha`, those of the final model `final_estimator`.
+    pub struct StackingParams {
+        /// Ids of the members, joined with commas; none is ridge, knn, decision_tree, for labels logistic_regression in place of the first.
+        estimators: Option<Vec<String>> = None;
+        /// The final model: linear, ridge, tree, logistic_regression, or any id; none is ridge. For labels linear, ridge and none are logistic_regression.
+        final_estimator: Option<String> = None;
+        /// Blocks of rows, each predicted from all others; none: five forward folds, each predicted from the rows before it only.
+        cv: Option<usize> = None, within(2.0, 1000.0);
+        /// Whether the final model sees the columns too.
+        passthrough: bool = false;
+    }
+}
+
+impl StackingParams {
+    fn ids(&self, task: Task) -> Vec<String> {
+        self.estimators.clone().unwrap_or_else(|| {
+            let first = if task == Task::Classification {
+                "logistic_regression"
+            } else {
+                "ridge"
+            };
+            [first, "knn", "decision_tree"].map(str::to_owned).to_vec()
+        })
+    }
+
+    fn last(&self, task: Task) -> Named {
+        let id = match (self.final_estimator.as_deref(), task) {
+            (None | Some("linear" | "ridge"), Task::Classification) => "logistic_regression",
+            (None, _) => "ridge",
+            (Some("linear"), _) => "linear_regression",
+            (Some("tree"), _) => "decision_tree",
+            (Some(id), _) => id,
+        };
+        Named {
+            field: "final_estimator",
+            prefix: "final_estimator".into(),
+            id: id.into(),
+        }
+    }
+}
+
+impl Names for StackingParams {
+    fn members(&self) -> Vec<Named> {
+        let mut ids = self.ids(Task::Regression);
+        ids.extend(self.ids(Task::Classification));
+        ids.sort();
+        ids.dedup();
+        let mut named = Named::of("estimators", &ids);
+        // Parameters of the final model are checked when its task is known, unless it is named.
+        named.push(self.last(Task::Regression));
+        named
+    }
+}
+
+/// Fitted state.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fitted {
+    members: Vec<Member>,
+    last: Member,
+    passthrough: bool,
+    classes: Vec<i64>,
+}
+
+const CARD: Card = Card {
+    id: "stacking",
+    family: "ensemble",
+    title: "Stacking",
+    tasks: &[Task::Regression, Task::Classification],
+    inputs: Inputs::Features,
+    summary: "Members predict rows that they were not fitted on; a final model learns the target from these predictions. The members are then fitted again on all rows.",
+    formula: "z_i = (ŷ₁, ..., ŷₘ)(xᵢ) from fits without row i (labels: P of the larger of two labels, or of each); final model fitted to (zᵢ, yᵢ); ŷ(x) = final(z(x)). Folds: five forward ones (each block from the rows before it; the first block is not learned from), or cv blocks in the order of the rows",
+    data: "What every member takes.",
+    cost: "fit folds + 1 times the members and once the final model, predict all of them",
+    fails_when: "Rows are few. With cv blocks, members see rows after those that they predict: on time series use forward folds (cv none).",
+    not_claimed: "That it is better than the best member.",
+    source: "D. H. Wolpert, Stacked generalization, Neural Networks 5 (1992)",
+    reference: "scikit-learn 1.9.1, StackingRegressor and StackingClassifier",
+    outputs: &[
+        ("estimators", "ids of the members, in order"),
+        ("final_estimator", "id of the final model"),
+    ],
+    stochastic: false,
+    evidence: &[Evidence {
+        against: "scikit-learn 1.9.1, cv 5",
+        cases: "stacking-linear-spx-std, stacking-ridge-spx-std, stacking-linear-aapl-std, stacking-tree-spx-std, stacking-logistic-spx-cls",
+        tolerance: "predictions 1e-6; probabilities within 0.02 (root mean square)",
+    }],
+    presets: &[
+        Preset {
+            id: "stacking_linear",
+            title: "Stacking under least squares",
+            set: &[("final_estimator", "linear")],
+        },
+        Preset {
+            id: "stacking_tree",
+            title: "Stacking under a decision tree",
+            set: &[("final_estimator", "tree")],
+        },
+        Preset {
+            id: "stacking_ridge",
+            title: "Stacking under ridge regression",
+            set: &[("final_estimator", "ridge")],
+        },
+    ],
+    exemptions: &[],
+};
+
+/// What the final model sees of a member: the value, P of the larger of two labels, or of each label.
+fn seen(p: &Prediction, classes: &[i64]) -> Array2<f64> {
+    if classes.is_empty() {
+        return Array2::from_shape_fn((p.values.len(), 1), |(i, _)| p.values[i]);
+    }
+    let shares = label_shares(p, classes);
+    if classes.len() == 2 {
+        shares.select(ndarray::Axis(1), &[1])
+    } else {
+        shares
+    }
+}
+
+/// Predictions of members side by side.
+fn all_seen(
+    members: &[Member],
+    x: ArrayView2<'_, f64>,
+    classes: &[i64],
+) -> Result<Array2<f64>, FitError> {
+    let mut out = Array2::zeros((x.nrows(), 0));
+    for member in members {
+        let own = seen(&member.fitted.predict(x)?, classes);
+        out = engine::beside(out.view(), own.view());
+    }
+    Ok(out)
+}
+
+impl Learner for Stacking {
+    type Params = With<StackingParams>;
+    type Fitted = Fitted;
+    const CARD: &'static Card = &CARD;
+    const MISSING: bool = false;
+    const WEIGHTS: bool = false;
+    const PROBABILITIES: bool = true;
+
+    fn learn_from(
+        params: &With<StackingParams>,
+        data: &Verified<Training>,
+        seed: u64,
+    ) -> Result<Fitted, FitError> {
+        let task = data.get().task();
+        let classes = data
+            .get()
+            .labels()
+            .map(|l| l.classes.clone())
+            .unwrap_or_default();
+        let named = Named::of("estimators", &params.own.ids(task));
+        let last = params.own.last(task);
+        params.resolved(&last)?;
+        let folds: Vec<Fold> = match params.own.cv {
+            Some(k) => engine::blocks(data.get(), k)?,
+            None => engine::forward(data.get().y().len(), FORWARD)?,
+        };
+        let fit_all = |data: &Verified<Training>| -> Result<Vec<Member>, FitError> {
+            named.iter().map(|m| params.fit(m, data, seed)).collect()
+        };
+        let width = named.len() * if classes.len() > 2 { classes.len() } else { 1 };
+        let mut z = Array2::zeros((data.get().y().len(), width));
+        let mut used = Vec::new();
+        for (learn, predict) in &folds {
+            let part = engine::rows_of(data, learn, "fold")?;
+            let members = fit_all(&part)?;
+            let x = data.get().x().select(ndarray::Axis(0), predict);
+            let own = all_seen(&members, x.view(), &classes)?;
+            for (row, i) in own.rows().into_iter().zip(predict) {
+                z.row_mut(*i).assign(&row);
+            }
+            used.extend_from_slice(predict);
+        }
+        used.sort_unstable();
+        let learned = data.derive("out_of_fold", format!("{} folds", folds.len()), |t| {
+            let mut z = z.select(ndarray::Axis(0), &used);
+            if params.own.passthrough {
+                z = engine::beside(z.view(), t.x().select(ndarray::Axis(0), &used).view());
+            }
+            let names = (0..z.ncols()).map(|k| format!("z{k}")).collect();
+            let y = used.iter().map(|i| t.y()[*i]).collect();
+            engine::problem(Design::new(z, names)?, y, task)
+        })?;
+        Ok(Fitted {
+            last: params.fit(&last, &learned, seed)?,
+            members: fit_all(data)?,
+            passthrough: params.own.passthrough,
+            classes,
+        })
+    }
+}
+
+impl Predictor for Fitted {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let mut z = all_seen(&self.members, x, &self.classes)?;
+        if self.passthrough {
+            z = engine::beside(z.view(), x);
+        }
+        // A decision value of the final model is about its own columns; the probabilities say it all.
+        Ok(Prediction {
+            decision: None,
+            ..self.last.fitted.predict(z.view())?
+        })
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::from_iter([
+            ("estimators".to_owned(), engine::ids(&self.members)),
+            ("final_estimator".to_owned(), self.last.id.as_str().into()),
+        ])
+    }
+}

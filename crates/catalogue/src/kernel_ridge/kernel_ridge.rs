@@ -1,0 +1,197 @@
+//! Kernel ridge regression.
+//!
+//! What: ridge regression after a map of the rows that the kernel stands for.
+//! Formula: ŷ(x) = Σ aᵢ k(x, xᵢ), a = (K + alpha I)⁻¹ y.
+//! Data: columns of like scale; at most some thousands of rows.
+//! Cost: fit O(n² p + n³), predict O(rows n p).
+//! Fails when: rows are many: the kernel matrix holds n² numbers.
+//! Source: Saunders, Gammerman & Vovk (1998); Murphy, Machine Learning (2012), 14.4.3.
+//! Not claimed: an intercept: the target is taken as it is.
+
+use crate::kernels::{Form, Kernel};
+use crate::numeric::{Cholesky, dot};
+use mltrainer_catalogue_core::card::{Evidence, Preset};
+use mltrainer_catalogue_core::{
+    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
+    run,
+};
+use mltrainer_types::catalogue::Task;
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+/// The handle.
+pub struct KernelRidge;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::supervised::<KernelRidge>();
+
+params! {
+    /// Parameters of kernel ridge regression.
+    pub struct KernelRidgeParams {
+        /// Strength of the penalty.
+        alpha: f64 = 1.0, at_least(0.0);
+        /// The kernel.
+        kernel: Kernel = Kernel::Linear;
+        /// Factor of the inner product or distance in the kernel; none is 1 / columns.
+        gamma: Option<f64> = None, at_least(0.0);
+        /// Degree of the kernel poly.
+        degree: f64 = 3.0, at_least(0.0);
+        /// Constant of the kernels poly and sigmoid.
+        coef0: f64 = 1.0;
+    }
+}
+
+/// Fitted state.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fitted {
+    form: Form,
+    rows: Array2<f64>,
+    dual: Vec<f64>,
+}
+
+const CARD: Card = Card {
+    id: "kernel_ridge",
+    family: "kernel_ridge",
+    title: "Kernel ridge",
+    tasks: &[Task::Regression],
+    inputs: Inputs::Features,
+    summary: "Ridge regression after a map of the rows that a kernel stands for: curved surfaces by solving one linear system.",
+    formula: "ŷ(x) = Σᵢ aᵢ k(x, xᵢ), a = (K + alpha I)⁻¹ y; with row weights s: a = √s (√s K √s + alpha I)⁻¹ √s y; kernels linear, rbf, poly, sigmoid, cosine, laplacian",
+    data: "Columns of like scale, nothing is centred or rescaled inside; at most 20,000 rows.",
+    cost: "fit O(n² p + n³), predict O(rows · n p)",
+    fails_when: "Rows are many (the kernel matrix holds n² numbers), or the target is far from 0: there is no intercept.",
+    not_claimed: "An intercept, or an interval.",
+    source: "C. Saunders, A. Gammerman, V. Vovk, Ridge regression learning algorithm in dual variables (1998); K. P. Murphy, Machine Learning (2012), section 14.4.3",
+    reference: "scikit-learn 1.9.1, KernelRidge",
+    outputs: &[("dual_coefficients", "a, one a training row")],
+    stochastic: false,
+    evidence: &[Evidence {
+        against: "scikit-learn 1.9.1",
+        cases: "kernel-ridge-rbf-aapl-small, kernel-ridge-poly-aapl-small, kernel-ridge-sigmoid-aapl-small, kernel-ridge-cosine-aapl-small",
+        tolerance: "predictions 1e-7",
+    }],
+    presets: &[
+        Preset {
+            id: "kernel_ridge_polynomial",
+            title: "Kernel ridge, kernel poly",
+            set: &[("kernel", "poly")],
+        },
+        Preset {
+            id: "kernel_ridge_sigmoid",
+            title: "Kernel ridge, kernel sigmoid",
+            set: &[("kernel", "sigmoid")],
+        },
+        Preset {
+            id: "kernel_ridge_cosine",
+            title: "Kernel ridge, kernel cosine",
+            set: &[("kernel", "cosine")],
+        },
+    ],
+    exemptions: &[],
+};
+
+/// A kernel matrix beyond this does not fit a workstation: 3.2 GB.
+pub(crate) const MOST_ROWS: usize = 20_000;
+
+impl Supervised for KernelRidge {
+    type Params = KernelRidgeParams;
+    type Fitted = Fitted;
+    const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
+
+    fn fit(params: &KernelRidgeParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
+        let (n, p) = data.x().dim();
+        if n > MOST_ROWS {
+            return Err(FitError::Data(format!(
+                "{n} rows: kernel_ridge takes at most {MOST_ROWS}, since its kernel matrix holds the square of that"
+            )));
+        }
+        let form = Form {
+            kernel: params.kernel,
+            gamma: params.gamma.unwrap_or(1.0 / p as f64),
+            degree: params.degree,
+            coef0: params.coef0,
+        };
+        let mut k = form.pairs(data.x().view(), data.x().view());
+        if k.iter().any(|v| !v.is_finite()) {
+            return Err(FitError::Failed(
+                "kernel_ridge: a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
+            ));
+        }
+        let roots: Vec<f64> = data
+            .weights()
+            .map_or_else(|| vec![1.0; n], |w| w.iter().map(|w| w.sqrt()).collect());
+        for ((i, j), v) in k.indexed_iter_mut() {
+            *v *= roots[i] * roots[j];
+        }
+        k.diag_mut().mapv_inplace(|v| v + params.alpha);
+        let mut dual: Vec<f64> = data.y().iter().zip(&roots).map(|(y, s)| y * s).collect();
+        // A kernel need not be positive definite (sigmoid), and may be singular (alpha 0).
+        match Cholesky::new(k.clone()) {
+            Some(factor) => factor.solve(&mut dual),
+            None => dual = indefinite(k, dual)?,
+        }
+        for (a, s) in dual.iter_mut().zip(&roots) {
+            *a *= s;
+        }
+        Ok(Fitted {
+            form,
+            rows: data.x().clone(),
+            dual,
+        })
+    }
+}
+
+/// Solves K a = b for a symmetric K by elimination with row pivots.
+fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Result<Vec<f64>, FitError> {
+    let n = b.len();
+    let size = k.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    for c in 0..n {
+        let top = (c..n)
+            .max_by(|i, j| k[[*i, c]].abs().total_cmp(&k[[*j, c]].abs()))
+            .unwrap_or(c);
+        if k[[top, c]].abs() <= f64::EPSILON * size {
+            return Err(FitError::Failed(
+                "kernel_ridge: the kernel matrix is singular: raise alpha".into(),
+            ));
+        }
+        if top != c {
+            for j in 0..n {
+                k.swap([c, j], [top, j]);
+            }
+            b.swap(c, top);
+        }
+        let (head, mut tail) = k.view_mut().split_at(Axis(0), c + 1);
+        let pivot_row = head.row(c);
+        let pivot_row = &pivot_row.to_slice().unwrap_or_default()[c..];
+        let own = b[c];
+        for (i, mut row) in tail.rows_mut().into_iter().enumerate() {
+            let row = &mut row.as_slice_mut().unwrap_or_default()[c..];
+            let by = row[0] / pivot_row[0];
+            crate::numeric::add_scaled(row, -by, pivot_row);
+            b[c + 1 + i] -= by * own;
+        }
+    }
+    for i in (0..n).rev() {
+        let row = k.row(i);
+        let row = row.to_slice().unwrap_or_default();
+        b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
+    }
+    Ok(b)
+}
+
+impl Predictor for Fitted {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let mut values = Vec::with_capacity(x.nrows());
+        for rows in x.axis_chunks_iter(Axis(0), 1_024) {
+            let k = self.form.pairs(rows, self.rows.view());
+            let rows = k.rows().into_iter();
+            values.extend(rows.map(|r| dot(r.to_slice().unwrap_or_default(), &self.dual)));
+        }
+        Ok(Prediction::values(values))
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::from_iter([("dual_coefficients".to_owned(), run::numbers(&self.dual))])
+    }
+}

@@ -1,0 +1,139 @@
+//! Kernels: inner products of rows after a map that is never computed.
+
+use crate::numeric::{dot, row_products};
+use mltrainer_catalogue_core::choices;
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+choices! {
+    /// The kernel of two rows x and z.
+    #[derive(Serialize, Deserialize)]
+    pub enum Kernel {
+        /// x·z.
+        Linear = "linear",
+        /// exp(-gamma |x - z|²).
+        Rbf = "rbf",
+        /// (gamma x·z + coef0)^degree.
+        Poly = "poly",
+        /// tanh(gamma x·z + coef0).
+        Sigmoid = "sigmoid",
+        /// x·z/(|x| |z|).
+        Cosine = "cosine",
+        /// exp(-gamma |x - z|₁).
+        Laplacian = "laplacian",
+    }
+}
+
+/// A kernel with its parameters.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Form {
+    pub(crate) kernel: Kernel,
+    pub(crate) gamma: f64,
+    pub(crate) degree: f64,
+    pub(crate) coef0: f64,
+}
+
+impl Form {
+    /// Of all pairs: rows of x by rows of z. A row of x gives the same bits whatever its neighbours.
+    pub(crate) fn pairs(&self, x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>) -> Array2<f64> {
+        let squares = |t: ArrayView2<'_, f64>| -> Vec<f64> {
+            let rows = t.rows().into_iter();
+            rows.map(|r| {
+                let r = r.to_vec();
+                dot(&r, &r)
+            })
+            .collect()
+        };
+        if self.kernel == Kernel::Laplacian {
+            return Array2::from_shape_fn((x.nrows(), z.nrows()), |(i, j)| {
+                let gaps = x.row(i);
+                let gaps = gaps.iter().zip(z.row(j));
+                let sum: f64 = gaps.map(|(a, b)| (a - b).abs()).sum();
+                (-self.gamma * sum).exp()
+            });
+        }
+        let mut k = row_products(x, z);
+        match self.kernel {
+            Kernel::Linear | Kernel::Laplacian => {}
+            Kernel::Rbf => {
+                distances(x, z, &mut k);
+                k.mapv_inplace(|d| (-self.gamma * d).exp());
+            }
+            Kernel::Poly if self.degree.fract() == 0.0 && self.degree.abs() < 1e6 => {
+                let degree = self.degree as i32;
+                k.mapv_inplace(|v| (self.gamma * v + self.coef0).powi(degree));
+            }
+            Kernel::Poly => {
+                k.mapv_inplace(|v| (self.gamma * v + self.coef0).powf(self.degree));
+            }
+            Kernel::Sigmoid => k.mapv_inplace(|v| (self.gamma * v + self.coef0).tanh()),
+            Kernel::Cosine => {
+                let sizes = |s: Vec<f64>| -> Vec<f64> {
+                    let roots = s.into_iter().map(f64::sqrt);
+                    roots.map(|s| if s > 0.0 { s } else { 1.0 }).collect()
+                };
+                let (a, b) = (sizes(squares(x)), sizes(squares(z)));
+                for ((i, j), v) in k.indexed_iter_mut() {
+                    *v /= a[i] * b[j];
+                }
+            }
+        }
+        k
+    }
+}
+
+/// Turns inner products of rows of x and of z into squared distances. Where rows are so near that
+/// digits would cancel, the distance is computed from the differences.
+pub(crate) fn distances(x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>, k: &mut Array2<f64>) {
+    let square = |row: ndarray::ArrayView1<'_, f64>| {
+        let row = row.to_vec();
+        dot(&row, &row)
+    };
+    let own: Vec<f64> = z.rows().into_iter().map(square).collect();
+    for (i, mut row) in k.rows_mut().into_iter().enumerate() {
+        let x = x.row(i);
+        let size = square(x);
+        for (j, v) in row.iter_mut().enumerate() {
+            let both = size + own[j];
+            let d = both - 2.0 * *v;
+            *v = if d > 1e-5 * both {
+                d
+            } else {
+                let gaps = x.iter().zip(z.row(j));
+                gaps.map(|(a, b)| (a - b).powi(2)).sum()
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+
+    #[test]
+    fn kernels_by_hand() {
+        let (x, z) = (ndarray::array![[1.0, 2.0]], ndarray::array![[3.0, -1.0]]);
+        // x·z = 1, |x - z|² = 13, |x - z|₁ = 5, |x|² = 5, |z|² = 10.
+        for (kernel, want) in [
+            (Kernel::Linear, 1.0),
+            (Kernel::Rbf, (-1.3_f64).exp()),
+            (Kernel::Poly, 2.1_f64.powi(3)),
+            (Kernel::Sigmoid, 2.1_f64.tanh()),
+            (Kernel::Cosine, 1.0 / 50.0_f64.sqrt()),
+            (Kernel::Laplacian, (-0.5_f64).exp()),
+        ] {
+            let form = Form {
+                kernel,
+                gamma: 0.1,
+                degree: 3.0,
+                coef0: 2.0,
+            };
+            let k = form.pairs(x.view(), z.view());
+            assert_near(&[k[[0, 0]]], &[want], 1e-14);
+        }
+        let mut k = row_products(x.view(), x.view());
+        distances(x.view(), x.view(), &mut k);
+        assert_eq!(k[[0, 0]], 0.0);
+    }
+}

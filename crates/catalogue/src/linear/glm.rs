@@ -1,0 +1,308 @@
+//! Generalised linear models of the Tweedie family, fitted by Newton steps (McCullagh & Nelder,
+//! Generalized Linear Models, 2nd ed., 1989).
+
+use super::engine::{Plane, Standardised};
+use crate::numeric::{add_scaled, dot, lifted};
+use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training};
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// Power of the variance and link: mean μ = exp(η) or η, variance ∝ μ^power.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Family {
+    /// 0 normal, 1 Poisson, between 1 and 2 compound Poisson-gamma, 2 gamma, 3 inverse Gaussian.
+    pub(crate) power: f64,
+    /// Whether the link is the logarithm; the identity otherwise.
+    pub(crate) log: bool,
+}
+
+impl Family {
+    fn mean(self, eta: f64) -> f64 {
+        if self.log { eta.exp() } else { eta }
+    }
+
+    /// Half the unit deviance; infinite where the mean is not allowed.
+    fn half_deviance(self, y: f64, mu: f64) -> f64 {
+        let p = self.power;
+        if p == 0.0 {
+            return 0.5 * (y - mu).powi(2);
+        }
+        if mu <= 0.0 || mu.is_nan() {
+            return f64::INFINITY;
+        }
+        if p == 1.0 {
+            let own = if y > 0.0 { y * (y / mu).ln() } else { 0.0 };
+            own - y + mu
+        } else if p == 2.0 {
+            (mu / y).ln() + y / mu - 1.0
+        } else {
+            y.max(0.0).powf(2.0 - p) / ((1.0 - p) * (2.0 - p)) - y * mu.powf(1.0 - p) / (1.0 - p)
+                + mu.powf(2.0 - p) / (2.0 - p)
+        }
+    }
+
+    /// First and second derivative of half the deviance by η, and the expectation of the second.
+    fn slopes(self, y: f64, eta: f64) -> (f64, f64, f64) {
+        let (p, mu) = (self.power, self.mean(eta));
+        if self.log {
+            let unit = mu.powf(1.0 - p);
+            (
+                (mu - y) * unit,
+                unit * ((2.0 - p) * mu + (p - 1.0) * y),
+                unit * mu,
+            )
+        } else {
+            let unit = mu.powf(-p);
+            ((mu - y) * unit, unit / mu * ((1.0 - p) * mu + p * y), unit)
+        }
+    }
+}
+
+/// What the three entries are asked for.
+pub(crate) struct Request {
+    pub(crate) name: &'static str,
+    pub(crate) family: Family,
+    pub(crate) alpha: f64,
+    pub(crate) fit_intercept: bool,
+    pub(crate) max_iter: usize,
+    pub(crate) tol: f64,
+}
+
+/// Fitted state.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fitted {
+    plane: Plane,
+    family: Family,
+}
+
+impl Predictor for Fitted {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let eta = self.plane.values(x);
+        let values = eta.into_iter().map(|e| self.family.mean(e)).collect();
+        Ok(Prediction::values(values))
+    }
+
+    fn outputs(&self) -> Outputs {
+        self.plane.outputs()
+    }
+
+    fn figures(&self, y: &[f64], prediction: &Prediction) -> Vec<(&'static str, f64)> {
+        let pairs = y.iter().zip(&prediction.values);
+        let sum: f64 = pairs
+            .map(|(y, mu)| self.family.half_deviance(*y, *mu))
+            .sum();
+        vec![("deviance", 2.0 * sum / y.len() as f64)]
+    }
+}
+
+/// Minimises the weighted mean of half the deviance plus alpha/2 |w|².
+pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError> {
+    let table = Standardised::new(data, request.fit_intercept)?;
+    let (n, width) = table.x.dim();
+    let mut rows = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
+    let total: f64 = rows.iter().sum();
+    rows.iter_mut().for_each(|w| *w /= total);
+    let problem = Problem {
+        x: &table.x,
+        y: data.y(),
+        rows,
+        family: request.family,
+        // The penalty falls on the weights of the columns as they came.
+        penalties: table
+            .scales
+            .iter()
+            .map(|s| request.alpha / (s * s))
+            .collect(),
+    };
+    let mean = dot(data.y(), &problem.rows);
+    let mut theta = vec![0.0; width];
+    if request.fit_intercept {
+        theta[width - 1] = if request.family.log { mean.ln() } else { mean };
+        if !theta[width - 1].is_finite() {
+            return Err(FitError::Failed(format!(
+                "{}: the mean of the target is {mean}, which has no logarithm",
+                request.name
+            )));
+        }
+    }
+    let mut value = problem.value(&theta);
+    if !value.is_finite() {
+        return Err(FitError::Failed(format!(
+            "{}: the fit has no start with a finite deviance: rescale the columns, or fit an intercept",
+            request.name
+        )));
+    }
+    // η is a logarithm, or a value in units of the target.
+    let unit = if request.family.log {
+        1.0
+    } else {
+        mean.abs().max(f64::MIN_POSITIVE)
+    };
+    let mut n_iter = 0;
+    loop {
+        let (gradient, hessian) = problem.derivatives(&theta);
+        let mut step: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        lifted(&hessian, request.name)?.solve(&mut step);
+        let longest = step.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
+        if longest <= request.tol * unit {
+            break;
+        }
+        if n_iter == request.max_iter {
+            return Err(FitError::Failed(format!(
+                "{} did not converge in max_iter = {} steps (last step {longest:.3e}, tol {:e}): raise max_iter, tol or alpha",
+                request.name, request.max_iter, request.tol
+            )));
+        }
+        n_iter += 1;
+        let promise = dot(&gradient, &step);
+        let mut length = 1.0;
+        let taken = loop {
+            let mut next = theta.clone();
+            add_scaled(&mut next, length, &step);
+            let at = problem.value(&next);
+            if at <= value + 1e-4 * length * promise + 4.0 * f64::EPSILON * value.abs() {
+                break Some((next, at));
+            }
+            length *= 0.5;
+            if length < 1e-12 {
+                break None;
+            }
+        };
+        let Some((next, at)) = taken else {
+            return Err(FitError::Failed(format!(
+                "{} stopped at a step of {longest:.3e} (tol {:e}), as near as double precision goes here: raise tol or alpha, or rescale the columns",
+                request.name, request.tol
+            )));
+        };
+        (theta, value) = (next, at);
+    }
+    let (weights, intercept) = table.undo(&theta);
+    let extra = Outputs::from_iter([
+        ("objective".to_owned(), value.into()),
+        ("n_iter".to_owned(), n_iter.into()),
+    ]);
+    Ok(Fitted {
+        plane: Plane::at(weights, intercept, extra)?,
+        family: request.family,
+    })
+}
+
+struct Problem<'a> {
+    x: &'a Array2<f64>,
+    y: &'a [f64],
+    /// Weights of the rows, sum 1.
+    rows: Vec<f64>,
+    family: Family,
+    penalties: Vec<f64>,
+}
+
+impl Problem<'_> {
+    fn etas<'a>(&'a self, theta: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        let rows = self.x.rows().into_iter();
+        rows.map(|x| dot(x.to_slice().unwrap_or_default(), theta))
+    }
+
+    fn value(&self, theta: &[f64]) -> f64 {
+        let terms = self.etas(theta).zip(self.y).zip(&self.rows);
+        let loss: f64 = terms
+            .filter(|(_, w)| **w > 0.0)
+            .map(|((eta, y), w)| w * self.family.half_deviance(*y, self.family.mean(eta)))
+            .sum();
+        let penalty: f64 = self
+            .penalties
+            .iter()
+            .zip(theta)
+            .map(|(a, t)| a * t * t)
+            .sum();
+        let value = loss + 0.5 * penalty;
+        if value.is_nan() { f64::INFINITY } else { value }
+    }
+
+    /// Gradient, and second derivatives where they are positive for all rows, else their expectation.
+    fn derivatives(&self, theta: &[f64]) -> (Vec<f64>, Array2<f64>) {
+        let slopes: Vec<(f64, f64, f64)> = self
+            .etas(theta)
+            .zip(self.y)
+            .map(|(eta, y)| self.family.slopes(*y, eta))
+            .collect();
+        let convex = slopes.iter().all(|s| s.1 > 0.0);
+        let mut gradient = vec![0.0; theta.len()];
+        let mut scaled = self.x.clone();
+        for (((mut to, x), s), w) in scaled
+            .rows_mut()
+            .into_iter()
+            .zip(self.x.rows())
+            .zip(&slopes)
+            .zip(&self.rows)
+        {
+            add_scaled(&mut gradient, w * s.0, x.to_slice().unwrap_or_default());
+            to *= w * if convex { s.1 } else { s.2 };
+        }
+        let mut hessian = scaled.t().dot(self.x);
+        for (j, a) in self.penalties.iter().enumerate() {
+            gradient[j] += a * theta[j];
+            hessian[[j, j]] += a;
+        }
+        (gradient, hessian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+
+    #[test]
+    fn the_mean_comes_out_of_a_constant_column() {
+        let rows: [&[f64]; 4] = [&[3.0]; 4];
+        for (power, log) in [
+            (0.0, true),
+            (0.0, false),
+            (1.0, true),
+            (1.5, true),
+            (2.0, true),
+            (3.0, true),
+        ] {
+            let request = Request {
+                name: "test",
+                family: Family { power, log },
+                alpha: 1.0,
+                fit_intercept: true,
+                max_iter: 100,
+                tol: 1e-10,
+            };
+            let data = table(&rows, &[1.0, 2.0, 4.0, 5.0]);
+            let p = fit(&request, &data)
+                .unwrap()
+                .predict(data.x().view())
+                .unwrap();
+            assert_near(&p.values, &[3.0; 4], 1e-9);
+        }
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_deviance() {
+        let h = 1e-5;
+        for (power, log) in [
+            (0.0, true),
+            (1.0, true),
+            (1.3, true),
+            (2.0, true),
+            (3.0, true),
+            (1.5, false),
+            (-1.0, false),
+        ] {
+            let f = Family { power, log };
+            let (y, eta) = (1.7, 0.9);
+            let d = |e: f64| f.half_deviance(y, f.mean(e));
+            let (first, second, _) = f.slopes(y, eta);
+            let numeric = (d(eta + h) - d(eta - h)) / (2.0 * h);
+            assert!((first - numeric).abs() < 1e-8, "{power} {first} {numeric}");
+            let numeric = (d(eta + h) - 2.0 * d(eta) + d(eta - h)) / (h * h);
+            assert!(
+                (second - numeric).abs() < 1e-4,
+                "{power} {second} {numeric}"
+            );
+        }
+    }
+}

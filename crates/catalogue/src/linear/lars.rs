@@ -1,0 +1,118 @@
+//! Least angle regression.
+//!
+//! What: walks from zero towards least squares, always along the columns that explain most of what
+//! is left, in equal angles to all of them.
+//! Formula: the least angle path; the answer is where it stands after n_nonzero_coefs steps.
+//! Data: columns of like scale, since inner products see their units.
+//! Cost: fit O(n p² + k (p² + k³)), predict O(rows p).
+//! Fails when: columns depend on each other: small changes of the data turn the path.
+//! Source: Efron, Hastie, Johnstone & Tibshirani, Annals of Statistics 32 (2004).
+//! Not claimed: that the columns it takes are the true ones.
+
+use super::engine::{Plane, Problem};
+use super::path::{Walk, walk};
+use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::{
+    Card, Entry, FitError, Inputs, Outputs, Supervised, Training, params,
+};
+use mltrainer_types::catalogue::Task;
+
+/// The handle.
+pub struct Lars;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::supervised::<Lars>();
+
+params! {
+    /// Parameters of least angle regression.
+    pub struct LarsParams {
+        /// Steps along the path, each of which takes one more column.
+        n_nonzero_coefs: usize = 500, at_least(1.0);
+        /// Whether an intercept is fitted.
+        fit_intercept: bool = true;
+    }
+}
+
+const CARD: Card = Card {
+    id: "lars",
+    family: "linear",
+    title: "Least angle regression",
+    tasks: &[Task::Regression],
+    inputs: Inputs::Features,
+    summary: "Walks from zero towards least squares: always in equal angles to the columns that explain most of what is left, taking in one more column when it explains as much.",
+    formula: "with A the columns taken and s the signs of their inner products with the residual: w moves along (X_AᵀX_A)⁻¹ s until another column has as large an inner product; n_nonzero_coefs such steps, or to least squares",
+    data: "Columns of like scale: inner products see their units, nothing is rescaled inside.",
+    cost: "fit O(n p² + k (p² + k³)) for k steps, predict O(rows · p)",
+    fails_when: "Columns depend on each other: small changes of the data turn the path.",
+    not_claimed: "That the columns it takes are the ones that cause the target.",
+    source: "B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, Ann. Stat. 32 (2004) 407-499",
+    reference: "scikit-learn 1.9.1, Lars",
+    outputs: &[
+        (
+            "coefficients",
+            "weights, one a column, target units per column unit",
+        ),
+        ("intercept", "b, target units; 0 without an intercept"),
+        ("active", "the columns in the order taken, counted from 0"),
+        ("alpha", "largest inner product left, divided by the rows"),
+        ("n_iter", "steps walked"),
+    ],
+    stochastic: false,
+    evidence: &[Evidence {
+        against: "scikit-learn 1.9.1",
+        cases: "lars-4-spx-std, lars-8-aapl-std, lars-500-aapl-small",
+        tolerance: "predictions and coefficients 1e-5",
+    }],
+    presets: &[],
+    exemptions: &[],
+};
+
+impl Supervised for Lars {
+    type Params = LarsParams;
+    type Fitted = Plane;
+    const CARD: &'static Card = &CARD;
+
+    fn fit(params: &LarsParams, data: &Training, _: u64) -> Result<Plane, FitError> {
+        let problem = Problem::new(data, params.fit_intercept)?;
+        let end = walk(
+            &problem,
+            &Walk {
+                lasso: false,
+                positive: false,
+                alpha_min: 0.0,
+                max_iter: params.n_nonzero_coefs,
+            },
+        );
+        let extra = Outputs::from_iter([
+            ("active".to_owned(), end.active.into()),
+            ("alpha".to_owned(), end.alpha.into()),
+            ("n_iter".to_owned(), end.n_iter.into()),
+        ]);
+        Plane::new(end.weights, &problem, extra)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+    use mltrainer_catalogue_core::Predictor as _;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // Orthogonal columns of length 2, y = 3a + b: inner products 12 and 4. The first step moves
+        // a until both are 4: w = (2, 0); the second goes to least squares.
+        let rows: [&[f64]; 4] = [&[-1.0, -1.0], &[1.0, -1.0], &[-1.0, 1.0], &[1.0, 1.0]];
+        let y = [-4.0, 2.0, -2.0, 4.0];
+        for (steps, want) in [(1, [2.0, 0.0]), (2, [3.0, 1.0])] {
+            let params = LarsParams {
+                n_nonzero_coefs: steps,
+                fit_intercept: true,
+            };
+            let outputs = Lars::fit(&params, &table(&rows, &y), 0).unwrap().outputs();
+            let weights: Vec<f64> =
+                serde_json::from_value(outputs["coefficients"].clone()).unwrap();
+            assert_near(&weights, &want, 1e-13);
+        }
+    }
+}

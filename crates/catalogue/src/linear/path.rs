@@ -1,0 +1,229 @@
+//! The least angle path (Efron, Hastie, Johnstone & Tibshirani, Annals of Statistics 32, 2004), step
+//! by step as scikit-learn walks it.
+
+use super::engine::Problem;
+use crate::numeric::{Cholesky, dot};
+use ndarray::Array2;
+
+/// How far the path is walked, and whether weights may leave it again.
+pub(crate) struct Walk {
+    /// Lasso: a weight that reaches 0 leaves.
+    pub(crate) lasso: bool,
+    /// Weights stay at least 0.
+    pub(crate) positive: bool,
+    /// The walk ends at this penalty (per row).
+    pub(crate) alpha_min: f64,
+    /// Steps at most.
+    pub(crate) max_iter: usize,
+}
+
+/// Where the walk ended.
+pub(crate) struct End {
+    pub(crate) weights: Vec<f64>,
+    /// Penalty there.
+    pub(crate) alpha: f64,
+    pub(crate) active: Vec<usize>,
+    pub(crate) n_iter: usize,
+}
+
+/// Penalties nearer to each other than this are the same.
+const SAME: f64 = f32::EPSILON as f64;
+/// Keeps quotients finite.
+const TINY: f64 = f32::MIN_POSITIVE as f64;
+
+/// Walks the path of a centred problem.
+pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
+    let p = problem.a.ncols();
+    let gram = |i: usize, j: usize| dot(problem.column(i), problem.column(j));
+    let against: Vec<f64> = (0..p)
+        .map(|j| dot(problem.column(j), problem.target()))
+        .collect();
+    // Inner products of the columns outside with what is left.
+    let mut pull = against.clone();
+    let mut outside: Vec<usize> = (0..p).collect();
+    let (mut active, mut signs): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
+    // Inner products of each active column with all columns.
+    let mut rows: Vec<Vec<f64>> = Vec::new();
+    let (mut weights, mut before) = (vec![0.0; p], vec![0.0; p]);
+    let (mut alpha_before, mut n_iter, mut dropped) = (0.0, 0, false);
+    loop {
+        let size = |j: &usize| {
+            if how.positive {
+                pull[*j]
+            } else {
+                pull[*j].abs()
+            }
+        };
+        let mut top: Option<(usize, f64)> = None;
+        for j in &outside {
+            if top.is_none_or(|(_, most)| size(j) > most) {
+                top = Some((*j, size(j)));
+            }
+        }
+        let largest = top.map_or(0.0, |(_, most)| most);
+        let mut alpha = largest / problem.n;
+        if alpha <= how.alpha_min + SAME {
+            if (alpha - how.alpha_min).abs() > SAME {
+                if n_iter > 0 {
+                    // Between the last two points.
+                    let share = (alpha_before - how.alpha_min) / (alpha_before - alpha);
+                    for (w, b) in weights.iter_mut().zip(&before) {
+                        *w = b + share * (*w - b);
+                    }
+                }
+                alpha = how.alpha_min;
+            }
+            return End {
+                weights,
+                alpha,
+                active,
+                n_iter,
+            };
+        }
+        if n_iter >= how.max_iter || active.len() >= p {
+            return End {
+                weights,
+                alpha,
+                active,
+                n_iter,
+            };
+        }
+        if !dropped && let Some((enters, _)) = top {
+            let sign = if how.positive {
+                1.0
+            } else {
+                pull[enters].signum()
+            };
+            let row: Vec<f64> = (0..p).map(|j| gram(enters, j)).collect();
+            // How much of it is at right angles to the active columns.
+            let mut half: Vec<f64> = active.iter().map(|j| row[*j]).collect();
+            if let Some(l) = factor(&rows, &active) {
+                l.forward(&mut half);
+            }
+            let left = (row[enters] - dot(&half, &half)).abs().sqrt();
+            if left < 1e-7 {
+                // It depends on them: left out for good.
+                pull[enters] = 0.0;
+                outside.retain(|j| *j != enters);
+                continue;
+            }
+            outside.retain(|j| *j != enters);
+            active.push(enters);
+            signs.push(sign);
+            rows.push(row);
+        }
+        if how.lasso && n_iter > 0 && alpha_before < alpha {
+            // The residue is so small that the penalty is no longer well determined.
+            return End {
+                weights,
+                alpha,
+                active,
+                n_iter,
+            };
+        }
+        let Some(l) = factor(&rows, &active) else {
+            return End {
+                weights,
+                alpha,
+                active,
+                n_iter,
+            };
+        };
+        let mut direction = signs.clone();
+        l.solve(&mut direction);
+        let speed = 1.0 / dot(&direction, &signs).sqrt();
+        if !speed.is_finite() {
+            return End {
+                weights,
+                alpha,
+                active,
+                n_iter,
+            };
+        }
+        direction.iter_mut().for_each(|v| *v *= speed);
+        let turn: Vec<f64> = (0..p)
+            .map(|j| {
+                let t: f64 = rows.iter().zip(&direction).map(|(r, d)| r[j] * d).sum();
+                // Rounded to 15 decimals, so that equal rates are equal.
+                if t.abs() < 9.0 {
+                    (t * 1e15).round() / 1e15
+                } else {
+                    t
+                }
+            })
+            .collect();
+        let mut far = largest / speed;
+        for &j in &outside {
+            let mut steps = [
+                (largest - pull[j]) / (speed - turn[j] + TINY),
+                f64::INFINITY,
+            ];
+            if !how.positive {
+                steps[1] = (largest + pull[j]) / (speed + turn[j] + TINY);
+            }
+            for s in steps {
+                if s > 0.0 && s < far {
+                    far = s;
+                }
+            }
+        }
+        // A weight that would pass through 0 on the way.
+        let mut zero = f64::INFINITY;
+        let crossings: Vec<f64> = active
+            .iter()
+            .zip(&direction)
+            .map(|(j, d)| -weights[*j] / (d + TINY))
+            .collect();
+        for &z in &crossings {
+            if z > 0.0 && z < zero {
+                zero = z;
+            }
+        }
+        dropped = zero < far;
+        let mut leaving: Vec<usize> = Vec::new();
+        if dropped {
+            leaving = (0..active.len())
+                .filter(|i| crossings[*i] == zero)
+                .collect();
+            for &i in &leaving {
+                signs[i] = -signs[i];
+            }
+            if how.lasso {
+                far = zero;
+            }
+        }
+        n_iter += 1;
+        alpha_before = alpha;
+        before.clone_from(&weights);
+        weights.fill(0.0);
+        for (j, d) in active.iter().zip(&direction) {
+            weights[*j] = before[*j] + far * d;
+        }
+        for &j in &outside {
+            pull[j] -= far * turn[j];
+        }
+        if dropped && how.lasso {
+            for &i in leaving.iter().rev() {
+                let j = active.remove(i);
+                signs.remove(i);
+                rows.remove(i);
+                let explained: f64 = active
+                    .iter()
+                    .zip(&rows)
+                    .map(|(k, r)| r[j] * weights[*k])
+                    .sum();
+                pull[j] = against[j] - explained;
+                weights[j] = 0.0;
+                outside.push(j);
+            }
+            // In the order of the table, so that ties do not depend on the past.
+            outside.sort_unstable();
+        }
+    }
+}
+
+/// Factor of the inner products of the active columns.
+fn factor(rows: &[Vec<f64>], active: &[usize]) -> Option<Cholesky> {
+    let k = active.len();
+    Cholesky::new(Array2::from_shape_fn((k, k), |(i, j)| rows[i][active[j]]))
+}

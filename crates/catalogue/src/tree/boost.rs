@@ -1,0 +1,524 @@
+//! The rounds of boosting that histogram gradient boosting, XGBoost and LightGBM share.
+
+use super::histogram::{self, Binned, Config, Tree};
+use super::objective::{Objective, quantile_below, quantile_between, softmax};
+use mltrainer_catalogue_core::{FitError, ParamError, Prediction, Training};
+use ndarray::{Array2, ArrayView2, Axis};
+use rand::Rng as _;
+use rand::seq::SliceRandom as _;
+use rand::seq::index::sample;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
+
+/// Which rows a round sees.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sampling {
+    /// All.
+    All,
+    /// Each with that probability.
+    Each(f64),
+    /// A share of them, drawn anew every so many rounds.
+    Share(f64, usize),
+    /// The share with the largest gradients, and a share of the others that then count for all of
+    /// them; from round 1 / learning rate on (GOSS).
+    Largest(f64, f64),
+}
+
+/// When to stop before the last round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Early {
+    /// Rounds without a gain of `tol` in the loss on the rows kept aside.
+    pub(crate) patience: usize,
+    pub(crate) tol: f64,
+    /// Whether only the rounds up to the best are kept.
+    pub(crate) keep_best: bool,
+}
+
+/// How to boost.
+pub(crate) struct Spec {
+    pub(crate) objective: Objective,
+    /// Labels, for a classification.
+    pub(crate) classes: Vec<i64>,
+    /// Sums of trees: one, or one a label beyond two.
+    pub(crate) width: usize,
+    pub(crate) start: Vec<f64>,
+    pub(crate) rounds: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) config: Config,
+    /// Whether sums and leaves are kept to single precision.
+    pub(crate) single: bool,
+    pub(crate) sampling: Sampling,
+    pub(crate) early: Option<Early>,
+}
+
+/// Rows to learn from or kept aside: columns, targets (codes of labels) and weights.
+pub(crate) struct Rows {
+    pub(crate) x: Array2<f64>,
+    pub(crate) y: Vec<f64>,
+    pub(crate) w: Vec<f64>,
+}
+
+impl Rows {
+    /// These rows of a problem.
+    pub(crate) fn of(data: &Training, rows: &[usize]) -> Self {
+        let y = |i: &usize| {
+            data.labels()
+                .map_or_else(|| data.y()[*i], |l| l.codes[*i] as f64)
+        };
+        Self {
+            x: data.x().select(Axis(0), rows),
+            y: rows.iter().map(y).collect(),
+            w: rows
+                .iter()
+                .map(|i| data.weights().map_or(1.0, |w| w[*i]))
+                .collect(),
+        }
+    }
+
+    /// Weighted mean of the targets.
+    pub(crate) fn mean(&self) -> f64 {
+        let all: f64 = self.w.iter().sum();
+        self.y.iter().zip(&self.w).map(|(y, w)| y * w).sum::<f64>() / all
+    }
+
+    /// Weighted shares of `k` labels.
+    pub(crate) fn shares(&self, k: usize) -> Vec<f64> {
+        let mut shares = vec![0.0; k];
+        for (y, w) in self.y.iter().zip(&self.w) {
+            shares[*y as usize] += w;
+        }
+        super::engine::shares(shares)
+    }
+
+    /// A quantile: between neighbours, or with weights the value that reaches the share.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        quantile(&self.y, &self.w, share)
+    }
+}
+
+fn quantile(values: &[f64], w: &[f64], share: f64) -> f64 {
+    if w.iter().all(|w| *w == 1.0) {
+        return quantile_between(values, share);
+    }
+    let pairs = values.iter().copied().zip(w.iter().copied());
+    quantile_below(&mut pairs.collect::<Vec<_>>(), share)
+}
+
+/// The trees that were found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Boosted {
+    /// Round after round, in a round one a sum.
+    pub(crate) trees: Vec<Tree>,
+    pub(crate) start: Vec<f64>,
+    pub(crate) objective: Objective,
+    /// Labels, for a classification.
+    pub(crate) classes: Vec<i64>,
+    /// Whether sums are kept to single precision.
+    pub(crate) single: bool,
+}
+
+/// Labels of a classification, an error when there is one label only.
+///
+/// # Errors
+/// [`FitError::Data`] naming the label.
+pub(crate) fn classes(data: &Training) -> Result<Vec<i64>, FitError> {
+    let classes = data.labels().map(|l| l.classes.clone()).unwrap_or_default();
+    if classes.len() == 1 {
+        return Err(FitError::Data(format!(
+            "every row has label {}; two labels are needed",
+            classes[0]
+        )));
+    }
+    Ok(classes)
+}
+
+/// Rows kept aside and the others, both ascending: drawn at random, of each label as many, or else
+/// the last ones.
+///
+/// # Errors
+/// [`FitError::Data`] when one side would be empty.
+pub(crate) fn keep_aside(
+    data: &Training,
+    share: f64,
+    random: Option<&mut Xoshiro256PlusPlus>,
+) -> Result<(Vec<usize>, Vec<usize>), FitError> {
+    let n = data.y().len();
+    let refused = |n: usize| {
+        FitError::Data(format!(
+            "{n} rows are too few to keep a share of {share} of them aside for early stopping: lower validation_fraction"
+        ))
+    };
+    let Some(random) = random else {
+        let many = (share * n as f64).ceil() as usize;
+        if many >= n {
+            return Err(refused(n));
+        }
+        return Ok(((0..n - many).collect(), (n - many..n).collect()));
+    };
+    let groups: Vec<Vec<usize>> = match data.labels() {
+        Some(labels) => (0..labels.classes.len())
+            .map(|k| (0..n).filter(|i| labels.codes[*i] == k).collect())
+            .collect(),
+        None => vec![(0..n).collect()],
+    };
+    let (mut kept, mut aside) = (Vec::new(), Vec::new());
+    for mut group in groups {
+        group.shuffle(random);
+        let many = (share * group.len() as f64).ceil() as usize;
+        if many >= group.len() {
+            return Err(refused(group.len()));
+        }
+        aside.extend_from_slice(&group[..many]);
+        kept.extend_from_slice(&group[many..]);
+    }
+    kept.sort_unstable();
+    aside.sort_unstable();
+    Ok((kept, aside))
+}
+
+/// Columns by number or name.
+///
+/// # Errors
+/// [`ParamError`] naming the word that is neither.
+pub(crate) fn columns(
+    field: &str,
+    words: Option<&[String]>,
+    names: &[String],
+) -> Result<Vec<usize>, ParamError> {
+    let find = |word: &String| {
+        let number = word.parse().ok().filter(|k: &usize| *k < names.len());
+        names
+            .iter()
+            .position(|n| n == word)
+            .or(number)
+            .ok_or_else(|| ParamError {
+                field: field.into(),
+                reason: format!(
+                    "\"{word}\" is no column: there are {}, or their numbers from 0",
+                    names.join(", ")
+                ),
+                suggestions: Vec::new(),
+            })
+    };
+    words.unwrap_or_default().iter().map(find).collect()
+}
+
+/// Signs of monotone columns, one a column.
+///
+/// # Errors
+/// [`ParamError`] when there is not one a column.
+pub(crate) fn signs(
+    field: &str,
+    given: Option<&[i64]>,
+    columns: usize,
+) -> Result<Vec<i64>, ParamError> {
+    match given {
+        None => Ok(Vec::new()),
+        Some(signs) if signs.len() == columns => Ok(signs.to_vec()),
+        Some(signs) => Err(ParamError {
+            field: field.into(),
+            reason: format!(
+                "{} signs for {columns} columns: give one a column",
+                signs.len()
+            ),
+            suggestions: Vec::new(),
+        }),
+    }
+}
+
+/// Sums of trees of the rows kept aside, and the loss they have had.
+struct Watch<'a> {
+    rows: &'a Rows,
+    f: Vec<Vec<f64>>,
+    losses: Vec<f64>,
+}
+
+impl Watch<'_> {
+    fn look(&mut self, objective: Objective) {
+        let all: f64 = self.rows.w.iter().sum();
+        let each = (0..self.rows.y.len()).map(|i| {
+            let y = self.rows.y[i];
+            let f = if self.f.len() == 1 {
+                self.f[0][i]
+            } else {
+                softmax(self.f.iter().map(|f| f[i]))[y as usize]
+                    .max(f64::MIN_POSITIVE)
+                    .ln()
+            };
+            self.rows.w[i] * objective.loss(y, f)
+        });
+        self.losses.push(each.sum::<f64>() / all);
+    }
+
+    fn stops(&self, early: Early) -> bool {
+        let n = self.losses.len();
+        if n <= early.patience {
+            return false;
+        }
+        let reference = self.losses[..n - early.patience]
+            .iter()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        let reference = if early.keep_best {
+            reference
+        } else {
+            self.losses[n - early.patience - 1]
+        };
+        self.losses[n - early.patience..]
+            .iter()
+            .all(|l| *l >= reference - early.tol)
+    }
+}
+
+/// Boosts; `aside` is watched for early stopping.
+///
+/// # Errors
+/// [`FitError::Failed`] when sums leave the finite numbers.
+pub(crate) fn boost(
+    spec: &Spec,
+    binned: &Binned,
+    rows: &Rows,
+    aside: Option<&Rows>,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Boosted, FitError> {
+    let n = binned.rows();
+    let width = spec.width;
+    let round = |v: f64| if spec.single { f64::from(v as f32) } else { v };
+    let mut f: Vec<Vec<f64>> = spec.start.iter().map(|s| vec![*s; n]).collect();
+    let mut watch = aside.map(|rows| Watch {
+        f: spec.start.iter().map(|s| vec![*s; rows.y.len()]).collect(),
+        rows,
+        losses: Vec::new(),
+    });
+    if let Some(watch) = &mut watch {
+        watch.look(spec.objective);
+    }
+    let mut trees: Vec<Tree> = Vec::new();
+    let mut slopes: Vec<Vec<(f32, f32)>> = vec![vec![(0.0, 0.0); n]; width];
+    let counted: Vec<u32> = (0..n as u32)
+        .filter(|i| rows.w[*i as usize] > 0.0)
+        .collect();
+    let mut seen = counted.clone();
+    for t in 0..spec.rounds {
+        find_slopes(spec, rows, &f, &mut slopes);
+        match spec.sampling {
+            Sampling::All => {}
+            Sampling::Each(share) => {
+                seen = counted
+                    .iter()
+                    .copied()
+                    .filter(|_| random.r#gen::<f64>() < share)
+                    .collect();
+            }
+            Sampling::Share(share, every) if t % every == 0 => {
+                let many = ((counted.len() as f64 * share) as usize).max(1);
+                let drawn = sample(random, counted.len(), many);
+                seen = drawn.into_iter().map(|i| counted[i]).collect();
+                seen.sort_unstable();
+            }
+            Sampling::Share(..) => {}
+            Sampling::Largest(top, other) => {
+                if t as f64 >= 1.0 / spec.learning_rate {
+                    seen = largest(&counted, &mut slopes, top, other, random);
+                }
+            }
+        }
+        if seen.is_empty() {
+            seen.clone_from(&counted);
+        }
+        let mut member = vec![seen.len() == n; n];
+        if seen.len() < n {
+            seen.iter().for_each(|i| member[*i as usize] = true);
+        }
+        let mut any = false;
+        for k in 0..width {
+            let mut grown = histogram::grow(binned, &slopes[k], seen.clone(), &spec.config, random);
+            any |= grown.tree.nodes.len() > 1;
+            for (id, start, end) in &grown.leaves {
+                let own = &grown.rows[*start..*end];
+                if let Some(share) = spec.objective.renewed() {
+                    let off = own.iter().map(|i| rows.y[*i as usize] - f[k][*i as usize]);
+                    let w: Vec<f64> = own
+                        .iter()
+                        .map(|i| weight(spec.objective, rows, *i))
+                        .collect();
+                    grown.tree.nodes[*id].value = quantile(&off.collect::<Vec<_>>(), &w, share);
+                }
+            }
+            for node in &mut grown.tree.nodes {
+                node.value = round(node.value * spec.learning_rate);
+            }
+            for (id, start, end) in &grown.leaves {
+                let value = grown.tree.nodes[*id].value;
+                for i in &grown.rows[*start..*end] {
+                    let sum = &mut f[k][*i as usize];
+                    *sum = round(*sum + value);
+                }
+            }
+            if seen.len() < n {
+                for i in (0..n).filter(|i| !member[*i]) {
+                    f[k][i] = round(f[k][i] + grown.tree.of(rows.x.row(i)));
+                }
+            }
+            if let Some(watch) = &mut watch {
+                for (sum, row) in watch.f[k].iter_mut().zip(watch.rows.x.rows()) {
+                    *sum = round(*sum + grown.tree.of(row));
+                }
+            }
+            trees.push(grown.tree);
+        }
+        if f.iter().flatten().any(|v| !v.is_finite()) {
+            return Err(FitError::Failed(format!(
+                "the sums are not finite numbers after round {}: lower learning_rate or rescale the target",
+                t + 1
+            )));
+        }
+        if let (Some(watch), Some(early)) = (&mut watch, spec.early) {
+            watch.look(spec.objective);
+            if watch.stops(early) {
+                break;
+            }
+        }
+        // Nothing is drawn and no tree was split: no later one would be.
+        if !any && matches!(spec.sampling, Sampling::All) && still(&spec.config) {
+            break;
+        }
+    }
+    if let (Some(watch), Some(early)) = (&watch, spec.early)
+        && early.keep_best
+    {
+        let mut best = 0;
+        for (i, l) in watch.losses.iter().enumerate() {
+            if *l < watch.losses[best] {
+                best = i;
+            }
+        }
+        trees.truncate(best.max(1) * width);
+    }
+    Ok(Boosted {
+        trees,
+        start: spec.start.clone(),
+        objective: spec.objective,
+        classes: spec.classes.clone(),
+        single: spec.single,
+    })
+}
+
+fn still(config: &Config) -> bool {
+    config.by_tree >= 1.0 && config.by_level >= 1.0 && config.by_node >= 1.0
+}
+
+fn weight(objective: Objective, rows: &Rows, i: u32) -> f64 {
+    let i = i as usize;
+    match objective {
+        Objective::Mape => rows.w[i] / rows.y[i].abs().max(1.0),
+        _ => rows.w[i],
+    }
+}
+
+fn find_slopes(spec: &Spec, rows: &Rows, f: &[Vec<f64>], slopes: &mut [Vec<(f32, f32)>]) {
+    if let Objective::Softmax(factor) = spec.objective {
+        for i in 0..rows.y.len() {
+            let p = softmax(f.iter().map(|f| f[i]));
+            for (k, p) in p.into_iter().enumerate() {
+                let g = p - f64::from(u8::from(rows.y[i] == k as f64));
+                let h = (factor * p * (1.0 - p)).max(1e-16);
+                slopes[k][i] = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
+            }
+        }
+        return;
+    }
+    for (i, slope) in slopes[0].iter_mut().enumerate() {
+        let (g, h) = spec.objective.slope(rows.y[i], f[0][i]);
+        *slope = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
+    }
+}
+
+/// Rows of GOSS; the slopes of those drawn are raised.
+fn largest(
+    counted: &[u32],
+    slopes: &mut [Vec<(f32, f32)>],
+    top: f64,
+    other: f64,
+    random: &mut Xoshiro256PlusPlus,
+) -> Vec<u32> {
+    let n = counted.len();
+    let size = |i: u32| -> f32 {
+        slopes
+            .iter()
+            .map(|s| (s[i as usize].0 * s[i as usize].1).abs())
+            .sum()
+    };
+    let mut order: Vec<(f32, u32)> = counted.iter().map(|i| (size(*i), *i)).collect();
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let many = ((n as f64 * top) as usize).clamp(1, n);
+    let drawn = ((n as f64 * other) as usize).min(n - many);
+    let mut rows: Vec<u32> = order[..many].iter().map(|(_, i)| *i).collect();
+    if drawn > 0 {
+        let factor = (n - many) as f32 / drawn as f32;
+        for at in sample(random, n - many, drawn) {
+            let i = order[many + at].1;
+            for s in slopes.iter_mut() {
+                s[i as usize].0 *= factor;
+                s[i as usize].1 *= factor;
+            }
+            rows.push(i);
+        }
+    }
+    rows.sort_unstable();
+    rows
+}
+
+impl Boosted {
+    /// Sums of trees, one list a sum.
+    pub(crate) fn sums(&self, x: ArrayView2<'_, f64>) -> Vec<Vec<f64>> {
+        let width = self.start.len();
+        let mut sums: Vec<Vec<f64>> = self.start.iter().map(|s| vec![*s; x.nrows()]).collect();
+        for (t, tree) in self.trees.iter().enumerate() {
+            for (sum, row) in sums[t % width].iter_mut().zip(x.rows()) {
+                *sum += tree.of(row);
+                if self.single {
+                    *sum = f64::from(*sum as f32);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Answers, or shares of the labels.
+    pub(crate) fn predict(&self, x: ArrayView2<'_, f64>) -> Prediction {
+        let (objective, classes) = (self.objective, &self.classes);
+        let mut sums = self.sums(x);
+        if classes.is_empty() {
+            let answers = sums.swap_remove(0).into_iter().map(|f| objective.answer(f));
+            return Prediction::values(answers.collect());
+        }
+        let mut p = Array2::zeros((x.nrows(), classes.len()));
+        for (i, mut row) in p.rows_mut().into_iter().enumerate() {
+            if sums.len() == 1 {
+                row[1] = objective.answer(sums[0][i]);
+                row[0] = 1.0 - row[1];
+            } else {
+                let each = softmax(sums.iter().map(|s| s[i]));
+                row.iter_mut().zip(each).for_each(|(r, p)| *r = p);
+            }
+        }
+        Prediction::probabilities(p, classes.clone())
+    }
+
+    /// Rounds that were made.
+    pub(crate) fn rounds(&self) -> usize {
+        self.trees.len() / self.start.len()
+    }
+
+    /// Gain and number of splits by column.
+    pub(crate) fn use_of(&self, columns: usize) -> (Vec<f64>, Vec<f64>) {
+        let (mut gains, mut splits) = (vec![0.0; columns], vec![0.0; columns]);
+        let nodes = self.trees.iter().flat_map(|t| &t.nodes);
+        for node in nodes.filter(|n| !n.is_leaf()) {
+            gains[node.feature as usize] += node.gain;
+            splits[node.feature as usize] += 1.0;
+        }
+        (gains, splits)
+    }
+}

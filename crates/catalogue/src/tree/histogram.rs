@@ -1,0 +1,1177 @@
+//! One engine for every boosted tree: columns cut into bins once, sums of gradients by bin.
+//!
+//! A node holds, for each column and bin, the sums of gradients and hessians of its rows and their
+//! number. The smaller child is summed over its rows, the larger one is the parent less the smaller.
+//! With one bin a distinct value (`Bins::Exact`) this is exact split finding: thresholds are then
+//! placed halfway between the neighbouring values of the node itself.
+//!
+//! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
+//! categories is cut between categories ordered by gradient over hessian.
+
+use mltrainer_catalogue_core::FitError;
+use ndarray::{Array2, ArrayView1};
+use rand::seq::index::sample;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
+
+/// How a column of numbers is cut into bins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Bins {
+    /// One a distinct value.
+    Exact,
+    /// At most so many: one a distinct value, or equal shares of the rows (scikit-learn).
+    Quantiles(usize),
+    /// At most so many, each with so many rows, zero apart (LightGBM).
+    Greedy(usize, usize),
+    /// At most so many: one a distinct value, or equal shares of the rows; a cut is the least value
+    /// above it (XGBoost).
+    Sketch(usize),
+    /// At most so many: bins are halved as long as that raises Σ ln(rows) most (CatBoost).
+    LogSum(usize),
+}
+
+enum Codes {
+    Small(Vec<u8>),
+    Large(Vec<u16>),
+}
+
+struct Column {
+    codes: Codes,
+    /// Bins of values; the bin after them holds the missing ones.
+    bins: usize,
+    missing: bool,
+    /// A value up to the b-th of them is in bin b or before.
+    bounds: Vec<f64>,
+    /// Least value of each bin and largest value of each bin, for exact cuts.
+    ends: Vec<(f64, f64)>,
+    /// Categories by bin, for a column of categories.
+    categories: Option<Vec<f64>>,
+    /// Where its cells start among all.
+    at: usize,
+}
+
+/// The columns of a problem as bins.
+pub(crate) struct Binned {
+    n: usize,
+    columns: Vec<Column>,
+    cells: usize,
+}
+
+/// LightGBM's and our zero.
+const ZERO: f64 = 1e-35;
+
+/// Greedy bins of sorted distinct values (LightGBM's GreedyFindBin): upper bounds, the last infinite.
+fn greedy(values: &[f64], counts: &[usize], max_bin: usize, least: usize) -> Vec<f64> {
+    let n = values.len();
+    let total: usize = counts.iter().sum();
+    let mut bounds: Vec<f64> = Vec::new();
+    let mut push = |low: f64, high: f64| {
+        let bound = f64::midpoint(low, high).next_up();
+        if bounds.last().is_none_or(|b| bound > b.next_up()) {
+            bounds.push(bound);
+            true
+        } else {
+            false
+        }
+    };
+    if n <= max_bin {
+        let mut inside = 0;
+        for i in 0..n - 1 {
+            inside += counts[i];
+            if inside >= least && push(values[i], values[i + 1]) {
+                inside = 0;
+            }
+        }
+        bounds.push(f64::INFINITY);
+        return bounds;
+    }
+    let max_bin = max_bin.min(total / least.max(1)).max(1);
+    let mut mean = total as f64 / max_bin as f64;
+    let big: Vec<bool> = counts.iter().map(|c| *c as f64 >= mean).collect();
+    let mut bins_left = max_bin as f64 - big.iter().filter(|b| **b).count() as f64;
+    let pairs = counts.iter().zip(&big);
+    let mut rows_left: usize = pairs.filter(|(_, b)| !**b).map(|(c, _)| c).sum();
+    mean = rows_left as f64 / bins_left;
+    let (mut uppers, mut lowers) = (Vec::new(), vec![values[0]]);
+    let mut inside = 0;
+    for i in 0..n - 1 {
+        if !big[i] {
+            rows_left -= counts[i];
+        }
+        inside += counts[i];
+        let full = inside as f64 >= mean;
+        if big[i] || full || (big[i + 1] && inside as f64 >= (mean * 0.5).max(1.0)) {
+            uppers.push(values[i]);
+            lowers.push(values[i + 1]);
+            if lowers.len() >= max_bin {
+                break;
+            }
+            inside = 0;
+            if !big[i] {
+                bins_left -= 1.0;
+                mean = rows_left as f64 / bins_left;
+            }
+        }
+    }
+    for (upper, lower) in uppers.iter().zip(&lowers[1..]) {
+        push(*upper, *lower);
+    }
+    bounds.push(f64::INFINITY);
+    bounds
+}
+
+/// Bounds of greedy bins, with zero in a bin of its own (LightGBM's FindBinWithZeroAsOneBin), the
+/// last one left out.
+fn greedy_around_zero(values: &[f64], counts: &[usize], max_bin: usize, least: usize) -> Vec<f64> {
+    let left = values.partition_point(|v| *v <= -ZERO);
+    let right = values.partition_point(|v| *v <= ZERO);
+    let sum = |range: std::ops::Range<usize>| counts[range].iter().sum::<usize>();
+    let (below, zero) = (sum(0..left), sum(left..right));
+    let total = sum(0..values.len());
+    let mut bounds = Vec::new();
+    if left > 0 && max_bin > 1 {
+        let share = below as f64 / (total - zero) as f64 * (max_bin - 1) as f64;
+        bounds = greedy(
+            &values[..left],
+            &counts[..left],
+            (share as usize).max(1),
+            least,
+        );
+        if let Some(last) = bounds.last_mut() {
+            *last = -ZERO;
+        }
+    }
+    let room = (max_bin - 1).saturating_sub(bounds.len());
+    if right < values.len() && room > 0 {
+        bounds.push(ZERO);
+        bounds.extend(greedy(&values[right..], &counts[right..], room, least));
+    } else {
+        bounds.push(f64::INFINITY);
+    }
+    bounds.pop();
+    bounds
+}
+
+/// Bins halved greedily near their middle row, the one that raises Σ ln(rows) most first (CatBoost's
+/// GreedyLogSum); bounds lie halfway between values.
+fn log_sum(values: &[f64], counts: &[usize], max: usize) -> Vec<f64> {
+    // Rows before each distinct value.
+    let mut before = vec![0_usize];
+    for c in counts {
+        before.push(before[before.len() - 1] + c);
+    }
+    // Best cut of the values from a to b: what it gains and where.
+    let cut = |a: usize, b: usize| -> Option<(f64, usize)> {
+        let rows = |a: usize, b: usize| (before[b] - before[a]) as f64;
+        let half = before[a] + (before[b] - before[a]) / 2;
+        // The value of the middle row; the cut lies before or after it.
+        let at = before.partition_point(|k| *k <= half) - 1;
+        [at, at + 1]
+            .into_iter()
+            .filter(|k| *k > a && *k < b)
+            .map(|k| (rows(a, k).ln() + rows(k, b).ln() - rows(a, b).ln(), k))
+            .reduce(|x, y| if y.0 > x.0 { y } else { x })
+    };
+    let mut bins = vec![(0, values.len(), cut(0, values.len()))];
+    while bins.len() < max {
+        let gain = |i: usize| bins[i].2.map_or(f64::NEG_INFINITY, |c| c.0);
+        let Some(best) = (0..bins.len()).reduce(|x, y| if gain(y) > gain(x) { y } else { x })
+        else {
+            break;
+        };
+        let (a, b, Some((_, k))) = bins[best] else {
+            break;
+        };
+        bins[best] = (a, k, cut(a, k));
+        bins.push((k, b, cut(k, b)));
+    }
+    let mut starts: Vec<usize> = bins.iter().map(|b| b.0).filter(|a| *a > 0).collect();
+    starts.sort_unstable();
+    let middle = |k: usize| {
+        let m = f64::midpoint(values[k - 1], values[k]);
+        if m < values[k] { m } else { values[k - 1] }
+    };
+    starts.into_iter().map(middle).collect()
+}
+
+/// Bounds between distinct values with their counts.
+fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
+    let middle = |i: usize| {
+        let m = f64::midpoint(values[i], values[i + 1]);
+        if m < values[i + 1] { m } else { values[i] }
+    };
+    let n = values.len();
+    let total: usize = counts.iter().sum();
+    // Rows before each distinct value.
+    let mut before = vec![0_usize];
+    for c in counts {
+        before.push(before[before.len() - 1] + c);
+    }
+    match bins {
+        Bins::Greedy(max, least) => greedy_around_zero(values, counts, max, least),
+        Bins::Exact => (0..n - 1).map(middle).collect(),
+        Bins::LogSum(max) => log_sum(values, counts, max),
+        Bins::Quantiles(max) | Bins::Sketch(max) if n <= max => {
+            if matches!(bins, Bins::Sketch(_)) {
+                // A cut is the next value itself: rows below it go left.
+                values[1..].iter().map(|v| v.next_down()).collect()
+            } else {
+                (0..n - 1).map(middle).collect()
+            }
+        }
+        Bins::Quantiles(max) => {
+            // numpy's percentiles with the method averaged_inverted_cdf, rounding and all: halfway
+            // when the share falls between two rows.
+            let at_row = |row: usize| values[before.partition_point(|k| *k <= row) - 1];
+            let mut bounds: Vec<f64> = (1..max)
+                .map(|k| {
+                    let share = k as f64 * (100.0 / max as f64) / 100.0;
+                    let row = total as f64 * share - 1.0;
+                    let low = row.floor().max(0.0) as usize;
+                    let next = at_row((low + 1).min(total - 1));
+                    if row.fract() == 0.0 {
+                        f64::midpoint(at_row(low), next)
+                    } else {
+                        next
+                    }
+                })
+                .collect();
+            bounds.dedup();
+            bounds.retain(|b| *b < values[n - 1]);
+            bounds
+        }
+        Bins::Sketch(max) => sketch(values, &before, max),
+    }
+}
+
+/// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
+/// summary of all values, pruned to `max` + 1 entries, the first and last left out.
+fn sketch(values: &[f64], before: &[usize], max: usize) -> Vec<f64> {
+    let n = values.len();
+    // Rows up to and with a value, and before it.
+    let (until, from) = (|i: usize| before[i + 1] as f64, |i: usize| before[i] as f64);
+    let (begin, range) = (until(0), from(n - 1) - until(0));
+    let mut chosen: Vec<usize> = Vec::new();
+    let (mut at, mut last) = (1, 0);
+    for k in 1..max {
+        let twice = 2.0 * ((k as f64 * range) / max as f64 + begin);
+        while at < n - 1 && twice >= until(at) + from(at) {
+            at += 1;
+        }
+        if at == n - 1 {
+            break;
+        }
+        let pick = if twice < until(at - 1) + from(at) {
+            at - 1
+        } else {
+            at
+        };
+        if pick != last {
+            chosen.push(pick);
+            last = pick;
+        }
+    }
+    chosen.into_iter().map(|i| values[i].next_down()).collect()
+}
+
+impl Binned {
+    /// Cuts the columns. Columns of `categories` hold categories, one a distinct value.
+    ///
+    /// # Errors
+    /// With more rows than can be numbered, more distinct values than bins can be, or a column of
+    /// categories with too many.
+    pub(crate) fn new(
+        x: &Array2<f64>,
+        bins: Bins,
+        categories: &[usize],
+        names: &[String],
+    ) -> Result<Self, FitError> {
+        let n = x.nrows();
+        if u32::try_from(n).is_err() {
+            return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
+        }
+        let mut columns = Vec::new();
+        let mut cells = 0;
+        for (j, column) in x.columns().into_iter().enumerate() {
+            let mut sorted: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
+            let missing = sorted.len() < n;
+            sorted.sort_unstable_by(f64::total_cmp);
+            let (mut values, mut counts): (Vec<f64>, Vec<usize>) = (Vec::new(), Vec::new());
+            for v in sorted {
+                match (values.last(), counts.last_mut()) {
+                    (Some(last), Some(count)) if *last == v => *count += 1,
+                    _ => {
+                        values.push(v);
+                        counts.push(1);
+                    }
+                }
+            }
+            let categorical = categories.contains(&j);
+            let most = usize::from(u16::MAX) - 1;
+            let bounds = match bins {
+                _ if values.is_empty() => Vec::new(),
+                _ if categorical => values[..values.len() - 1].to_vec(),
+                Bins::Greedy(max, least) => cuts(
+                    &values,
+                    &counts,
+                    Bins::Greedy(max - usize::from(missing), least),
+                ),
+                other => cuts(&values, &counts, other),
+            };
+            if bounds.len() > most || (categorical && values.len() > 255) {
+                return Err(FitError::Data(format!(
+                    "column \"{}\" has {} distinct values: {}",
+                    names[j],
+                    values.len(),
+                    if categorical {
+                        "a column of categories takes 255"
+                    } else {
+                        "exact cuts take 65,000; use histograms"
+                    }
+                )));
+            }
+            let count = bounds.len() + 1;
+            let code = |v: f64| {
+                if v.is_nan() {
+                    count
+                } else {
+                    bounds.partition_point(|b| *b < v)
+                }
+            };
+            let small = count + usize::from(missing) <= 256;
+            let codes = if small {
+                Codes::Small(column.iter().map(|v| code(*v) as u8).collect())
+            } else {
+                Codes::Large(column.iter().map(|v| code(*v) as u16).collect())
+            };
+            let ends = if bins == Bins::Exact && !categorical {
+                values.iter().map(|v| (*v, *v)).collect()
+            } else {
+                Vec::new()
+            };
+            let width = if small {
+                256
+            } else {
+                count + usize::from(missing)
+            };
+            columns.push(Column {
+                codes,
+                bins: count,
+                missing,
+                bounds,
+                ends,
+                categories: categorical.then_some(values),
+                at: cells,
+            });
+            cells += width;
+        }
+        Ok(Self { n, columns, cells })
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.n
+    }
+
+    /// Number of columns.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Cuts of a column: one less than bins.
+    pub(crate) fn cuts(&self, column: usize) -> usize {
+        self.columns[column].bins - 1
+    }
+
+    /// Values up to it are in that bin or before.
+    pub(crate) fn bound(&self, column: usize, bin: usize) -> f64 {
+        self.columns[column].bounds[bin]
+    }
+
+    /// The bin of a row.
+    pub(crate) fn code(&self, column: usize, row: usize) -> usize {
+        match &self.columns[column].codes {
+            Codes::Small(codes) => usize::from(codes[row]),
+            Codes::Large(codes) => usize::from(codes[row]),
+        }
+    }
+}
+
+/// What the rows of a bin, a node or a side add up to.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Sums {
+    pub(crate) g: f64,
+    pub(crate) h: f64,
+    pub(crate) n: f64,
+}
+
+impl Sums {
+    fn plus(self, o: Self) -> Self {
+        Self {
+            g: self.g + o.g,
+            h: self.h + o.h,
+            n: self.n + o.n,
+        }
+    }
+    fn less(self, o: Self) -> Self {
+        Self {
+            g: self.g - o.g,
+            h: self.h - o.h,
+            n: self.n - o.n,
+        }
+    }
+}
+
+/// How columns of categories are cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Categories {
+    /// Added to the hessian in the order of categories.
+    pub(crate) smooth: f64,
+    /// Added to the L2 penalty of such a cut.
+    pub(crate) l2: f64,
+    /// Rows (or hessians) a category must have to be moved.
+    pub(crate) least: f64,
+    /// Categories on the smaller side at most.
+    pub(crate) most: usize,
+}
+
+/// When a node is not split, and what a leaf is worth.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) lambda: f64,
+    pub(crate) alpha: f64,
+    /// A split must gain more than this ...
+    pub(crate) above: f64,
+    /// ... and at least this.
+    pub(crate) gamma: f64,
+    /// Whether gamma cuts off finished trees from below, instead of stopping their growth.
+    pub(crate) prune: bool,
+    pub(crate) min_hessian: f64,
+    pub(crate) min_rows: f64,
+    /// Whether the rows of a side are counted, or estimated from its share of the hessian (LightGBM).
+    pub(crate) count_by_hessian: bool,
+    pub(crate) max_depth: usize,
+    pub(crate) max_leaves: usize,
+    /// The node that gains most is split first, instead of level by level.
+    pub(crate) best_first: bool,
+    /// Largest value of a leaf before the learning rate; 0 is no limit.
+    pub(crate) max_delta_step: f64,
+    /// A leaf moves towards its parent as if it had so many rows more; 0 does not.
+    pub(crate) path_smooth: f64,
+    /// Of equal gains in one column the highest cut wins, instead of the lowest, and a column that
+    /// could not be split in a node is not looked at below it (LightGBM).
+    pub(crate) last_wins: bool,
+    /// -1, 0 or 1 a column: falling, free or rising; empty is all free.
+    pub(crate) monotone: Vec<i64>,
+    pub(crate) categories: Categories,
+    /// Shares of the columns that a tree, a level and a node look at.
+    pub(crate) by_tree: f64,
+    pub(crate) by_level: f64,
+    pub(crate) by_node: f64,
+    /// Where missing values go when a column had none: the larger side, or else right.
+    pub(crate) missing_to_larger: bool,
+    /// Whether the loss of a side is G times its value, as if that were free (scikit-learn).
+    pub(crate) first_order: bool,
+    /// A tree that is not split at all adds nothing below this sum of hessians.
+    pub(crate) lone_hessian: f64,
+}
+
+const LEAF: u32 = u32::MAX;
+const NUMBER: u32 = u32::MAX;
+
+/// A node of a fitted tree.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Node {
+    /// Column of the split; `LEAF` for a leaf.
+    pub(crate) feature: u32,
+    /// The left child, the right one follows it; for a leaf, its place among the leaves.
+    pub(crate) left: u32,
+    /// Values up to it go left.
+    pub(crate) threshold: f64,
+    /// Whether a missing value goes left.
+    pub(crate) missing_left: bool,
+    /// Place of the categories that go left, or `NUMBER`.
+    pub(crate) set: u32,
+    /// What a leaf, or the node if it were one, adds.
+    pub(crate) value: f64,
+    /// Gain of the split.
+    pub(crate) gain: f64,
+    /// Sum of the hessians and number of the rows of training.
+    pub(crate) cover: f64,
+    pub(crate) rows: f64,
+}
+
+impl Node {
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.feature == LEAF
+    }
+}
+
+/// A fitted tree; node 0 is the root.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Tree {
+    pub(crate) nodes: Vec<Node>,
+    /// Sets of categories, ascending.
+    pub(crate) sets: Vec<Vec<f64>>,
+}
+
+impl Tree {
+    /// The node in which a row ends.
+    pub(crate) fn end(&self, row: ArrayView1<'_, f64>) -> usize {
+        let mut at = 0;
+        loop {
+            let node = &self.nodes[at];
+            if node.feature == LEAF {
+                return at;
+            }
+            let v = row[node.feature as usize];
+            let left = if v.is_nan() {
+                node.missing_left
+            } else if node.set != NUMBER {
+                let set = &self.sets[node.set as usize];
+                set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
+            } else {
+                v <= node.threshold
+            };
+            at = node.left as usize + usize::from(!left);
+        }
+    }
+
+    /// What a row's leaf adds.
+    pub(crate) fn of(&self, row: ArrayView1<'_, f64>) -> f64 {
+        self.nodes[self.end(row)].value
+    }
+}
+
+/// A tree with the rows of its leaves.
+pub(crate) struct Grown {
+    pub(crate) tree: Tree,
+    /// Node, and where its rows lie in `rows`.
+    pub(crate) leaves: Vec<(usize, usize, usize)>,
+    pub(crate) rows: Vec<u32>,
+}
+
+#[derive(Clone)]
+struct Split {
+    feature: usize,
+    /// Last bin on the left; for categories, none.
+    bin: usize,
+    /// Bins of the categories on the left.
+    set: Vec<usize>,
+    missing_left: bool,
+    gain: f64,
+    left: Sums,
+    right: Sums,
+    values: (f64, f64),
+}
+
+struct Open {
+    id: usize,
+    depth: usize,
+    start: usize,
+    end: usize,
+    sums: Sums,
+    bounds: (f64, f64),
+    value: f64,
+    hist: Vec<Sums>,
+    /// Columns that could not be split in a node above: LightGBM looks at them no more.
+    barren: Vec<bool>,
+    split: Option<Split>,
+}
+
+/// Grows a tree on `rows`, with gradient and hessian a row.
+pub(crate) fn grow(
+    data: &Binned,
+    gradients: &[(f32, f32)],
+    rows: Vec<u32>,
+    config: &Config,
+    random: &mut Xoshiro256PlusPlus,
+) -> Grown {
+    let p = data.columns();
+    let mut all: Vec<usize> = (0..p).collect();
+    if config.by_tree < 1.0 {
+        all = part(&all, config.by_tree, random);
+    }
+    let m = rows.len();
+    let mut grower = Grower {
+        data,
+        gradients,
+        config,
+        random,
+        rows,
+        scratch: Vec::with_capacity(m),
+        pairs: Vec::with_capacity(m),
+        level: (0, all.clone()),
+        used: all,
+        pool: Vec::new(),
+        tree: Tree {
+            nodes: Vec::new(),
+            sets: Vec::new(),
+        },
+        leaves: Vec::new(),
+    };
+    grower.run();
+    let Grower {
+        mut tree,
+        mut leaves,
+        rows,
+        ..
+    } = grower;
+    if config.prune && config.gamma > 0.0 {
+        (tree, leaves) = cut_back(&tree, &leaves, config.gamma);
+    }
+    leaves.sort_unstable();
+    Grown { tree, leaves, rows }
+}
+
+/// So many of them as the share says, at least one, ascending.
+fn part(of: &[usize], share: f64, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
+    let many = ((of.len() as f64 * share) as usize).clamp(1, of.len());
+    if many == of.len() {
+        return of.to_vec();
+    }
+    let mut chosen: Vec<usize> = sample(random, of.len(), many).into_iter().collect();
+    chosen.sort_unstable();
+    chosen.into_iter().map(|i| of[i]).collect()
+}
+
+/// Takes back splits that gain less than gamma and have two leaves under them, from below.
+fn cut_back(
+    tree: &Tree,
+    leaves: &[(usize, usize, usize)],
+    gamma: f64,
+) -> (Tree, Vec<(usize, usize, usize)>) {
+    let n = tree.nodes.len();
+    let mut leaf: Vec<bool> = tree.nodes.iter().map(Node::is_leaf).collect();
+    let mut spans: Vec<Option<(usize, usize)>> = vec![None; n];
+    for (id, start, end) in leaves {
+        spans[*id] = Some((*start, *end));
+    }
+    for id in (0..n).rev() {
+        let node = &tree.nodes[id];
+        if node.is_leaf() {
+            continue;
+        }
+        let left = node.left as usize;
+        if let (Some(a), Some(b)) = (spans[left], spans[left + 1]) {
+            spans[id] = Some((a.0.min(b.0), a.1.max(b.1)));
+        }
+        if leaf[left] && leaf[left + 1] && node.gain < gamma {
+            leaf[id] = true;
+        }
+    }
+    let mut out = Tree {
+        nodes: vec![tree.nodes[0]],
+        sets: tree.sets.clone(),
+    };
+    let mut ends = Vec::new();
+    let mut queue = std::collections::VecDeque::from([(0, 0)]);
+    while let Some((old, new)) = queue.pop_front() {
+        if leaf[old] {
+            let place = ends.len() as u32;
+            let node = &mut out.nodes[new];
+            (node.feature, node.left, node.set, node.gain) = (LEAF, place, NUMBER, 0.0);
+            let (start, end) = spans[old].unwrap_or_default();
+            ends.push((new, start, end));
+            continue;
+        }
+        let left = tree.nodes[old].left as usize;
+        let at = out.nodes.len();
+        out.nodes[new].left = at as u32;
+        out.nodes.extend([tree.nodes[left], tree.nodes[left + 1]]);
+        queue.extend([(left, at), (left + 1, at + 1)]);
+    }
+    (out, ends)
+}
+
+struct Grower<'a> {
+    data: &'a Binned,
+    gradients: &'a [(f32, f32)],
+    config: &'a Config,
+    random: &'a mut Xoshiro256PlusPlus,
+    rows: Vec<u32>,
+    scratch: Vec<u32>,
+    pairs: Vec<(f32, f32)>,
+    /// Columns of this tree.
+    used: Vec<usize>,
+    /// Columns of the level drawn last.
+    level: (usize, Vec<usize>),
+    pool: Vec<Vec<Sums>>,
+    tree: Tree,
+    leaves: Vec<(usize, usize, usize)>,
+}
+
+impl Grower<'_> {
+    fn run(&mut self) {
+        let free = (f64::NEG_INFINITY, f64::INFINITY);
+        let m = self.rows.len();
+        let hist = self.sum(0, m);
+        let mut sums = Sums::default();
+        for row in &self.rows {
+            let (g, h) = self.gradients[*row as usize];
+            sums.g += f64::from(g);
+            sums.h += f64::from(h);
+        }
+        sums.n = m as f64;
+        let value = self.value(sums, free, 0.0, self.config.lambda);
+        let barren = if self.config.last_wins {
+            vec![false; self.data.columns()]
+        } else {
+            Vec::new()
+        };
+        let root = self.open(Open {
+            id: 0,
+            depth: 0,
+            start: 0,
+            end: m,
+            sums,
+            bounds: free,
+            value,
+            hist,
+            barren,
+            split: None,
+        });
+        let mut open = std::collections::VecDeque::from([root]);
+        let mut leaves = 1;
+        while let Some(mut node) = self.next(&mut open) {
+            let Some(split) = node
+                .split
+                .take()
+                .filter(|_| leaves < self.config.max_leaves)
+            else {
+                self.close(node);
+                continue;
+            };
+            leaves += 1;
+            let middle = self.part(&node, &split);
+            let (left, right) = self.children(node, &split, middle);
+            open.push_back(left);
+            open.push_back(right);
+        }
+        if self.tree.nodes.len() == 1 && sums.h < self.config.lone_hessian {
+            self.tree.nodes[0].value = 0.0;
+        }
+    }
+
+    /// Level by level, or the node that gains most, the older in a tie.
+    fn next(&self, open: &mut std::collections::VecDeque<Open>) -> Option<Open> {
+        if !self.config.best_first {
+            return open.pop_front();
+        }
+        let gain = |n: &Open| n.split.as_ref().map_or(f64::NEG_INFINITY, |s| s.gain);
+        let best = (0..open.len()).reduce(|best, i| {
+            let (a, b) = (&open[best], &open[i]);
+            if gain(b) > gain(a) || (gain(b) == gain(a) && b.id < a.id) {
+                i
+            } else {
+                best
+            }
+        })?;
+        open.remove(best)
+    }
+
+    /// Numbers a node and finds its best split.
+    fn open(&mut self, mut node: Open) -> Open {
+        node.id = self.tree.nodes.len();
+        self.tree.nodes.push(Node {
+            feature: LEAF,
+            left: 0,
+            threshold: 0.0,
+            missing_left: false,
+            set: NUMBER,
+            value: node.value,
+            gain: 0.0,
+            cover: node.sums.h,
+            rows: (node.end - node.start) as f64,
+        });
+        if node.depth < self.config.max_depth && node.end - node.start >= 2 {
+            node.split = self.best(&mut node);
+        }
+        node
+    }
+
+    /// Makes a leaf.
+    fn close(&mut self, node: Open) {
+        self.tree.nodes[node.id].left = self.leaves.len() as u32;
+        self.leaves.push((node.id, node.start, node.end));
+        self.pool.push(node.hist);
+    }
+
+    /// Sums by column and bin over rows.
+    fn sum(&mut self, start: usize, end: usize) -> Vec<Sums> {
+        let mut hist = self.pool.pop().unwrap_or_default();
+        hist.clear();
+        hist.resize(self.data.cells, Sums::default());
+        let rows = &self.rows[start..end];
+        self.pairs.clear();
+        self.pairs
+            .extend(rows.iter().map(|r| self.gradients[*r as usize]));
+        for c in &self.used {
+            let column = &self.data.columns[*c];
+            let pairs = rows.iter().zip(&self.pairs);
+            match &column.codes {
+                Codes::Small(codes) => {
+                    let cells: Option<&mut [Sums; 256]> = hist
+                        .get_mut(column.at..column.at + 256)
+                        .and_then(|c| c.try_into().ok());
+                    if let Some(cells) = cells {
+                        for (row, (g, h)) in pairs {
+                            let cell = &mut cells[usize::from(codes[*row as usize])];
+                            cell.g += f64::from(*g);
+                            cell.h += f64::from(*h);
+                            cell.n += 1.0;
+                        }
+                    }
+                }
+                Codes::Large(codes) => {
+                    let cells =
+                        &mut hist[column.at..column.at + column.bins + usize::from(column.missing)];
+                    for (row, (g, h)) in pairs {
+                        let cell = &mut cells[usize::from(codes[*row as usize])];
+                        cell.g += f64::from(*g);
+                        cell.h += f64::from(*h);
+                        cell.n += 1.0;
+                    }
+                }
+            }
+        }
+        hist
+    }
+
+    /// The value of a leaf.
+    fn value(&self, s: Sums, bounds: (f64, f64), parent: f64, lambda: f64) -> f64 {
+        let c = self.config;
+        let soft = (s.g.abs() - c.alpha).max(0.0).copysign(s.g);
+        let down = s.h + lambda;
+        let mut value = if down > 0.0 { -soft / down } else { 0.0 };
+        if c.max_delta_step > 0.0 {
+            value = value.clamp(-c.max_delta_step, c.max_delta_step);
+        }
+        if c.path_smooth > 0.0 {
+            let share = s.n / c.path_smooth;
+            value = value * share / (share + 1.0) + parent / (share + 1.0);
+        }
+        value.clamp(bounds.0, bounds.1)
+    }
+
+    /// How much a leaf of that value lowers the loss, twice.
+    fn gain(&self, s: Sums, value: f64, lambda: f64) -> f64 {
+        let soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
+        if self.config.first_order {
+            return -soft * value;
+        }
+        -(2.0 * soft * value + (s.h + lambda) * value * value)
+    }
+
+    fn best(&mut self, node: &mut Open) -> Option<Split> {
+        let config = self.config;
+        if config.by_level < 1.0 && (self.level.0 != node.depth || node.depth == 0) {
+            self.level = (node.depth, part(&self.used, config.by_level, self.random));
+        }
+        let among = if config.by_level < 1.0 {
+            self.level.1.clone()
+        } else {
+            self.used.clone()
+        };
+        let among = if config.by_node < 1.0 {
+            part(&among, config.by_node, self.random)
+        } else {
+            among
+        };
+        let mut best: Option<Split> = None;
+        for c in among {
+            if node.barren.get(c) == Some(&true) {
+                continue;
+            }
+            let found = if self.data.columns[c].categories.is_some() {
+                self.categories(node, c)
+            } else {
+                self.scan(node, c)
+            };
+            if let Some(barren) = node.barren.get_mut(c) {
+                *barren = found.is_none();
+            }
+            if let Some(split) = found
+                && best.as_ref().is_none_or(|b| split.gain > b.gain)
+            {
+                best = Some(split);
+            }
+        }
+        best.filter(|s| config.prune || s.gain >= config.gamma)
+    }
+
+    /// Judges a cut into two sides.
+    fn judge(
+        &self,
+        node: &Open,
+        feature: usize,
+        left: Sums,
+        rows_left: f64,
+        lambda: f64,
+        base: f64,
+    ) -> Option<(f64, Sums, (f64, f64))> {
+        let c = self.config;
+        let right = node.sums.less(left);
+        if rows_left < c.min_rows
+            || node.sums.n - rows_left < c.min_rows
+            || left.h < c.min_hessian
+            || right.h < c.min_hessian
+            || left.n < 1.0
+            || right.n < 1.0
+        {
+            return None;
+        }
+        let values = (
+            self.value(left, node.bounds, node.value, lambda),
+            self.value(right, node.bounds, node.value, lambda),
+        );
+        match c.monotone.get(feature) {
+            Some(1) if values.0 > values.1 => return None,
+            Some(-1) if values.0 < values.1 => return None,
+            _ => {}
+        }
+        let gain = self.gain(left, values.0, lambda) + self.gain(right, values.1, lambda) - base;
+        (gain > c.above).then_some((gain, right, values))
+    }
+
+    /// The best cut of a column of numbers.
+    fn scan(&self, node: &Open, feature: usize) -> Option<Split> {
+        let column = &self.data.columns[feature];
+        let cells = &node.hist[column.at..column.at + column.bins + usize::from(column.missing)];
+        let lambda = self.config.lambda;
+        let base = self.gain(node.sums, node.value, lambda);
+        let missing = if column.missing {
+            cells[column.bins]
+        } else {
+            Sums::default()
+        };
+        let holes = missing.n > 0.0;
+        let mut best: Option<Split> = None;
+        // LightGBM's estimate of the rows of a bin; it counts from the right.
+        let about = |cell: &Sums| {
+            if self.config.count_by_hessian {
+                (cell.h * node.sums.n / node.sums.h + 0.5).floor()
+            } else {
+                cell.n
+            }
+        };
+        let seen: f64 = if self.config.count_by_hessian {
+            node.sums.n - cells[..column.bins].iter().map(about).sum::<f64>()
+        } else {
+            0.0
+        };
+        let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
+            if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
+            {
+                let better = best
+                    .as_ref()
+                    .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
+                if better {
+                    best = Some(Split {
+                        feature,
+                        bin,
+                        set: Vec::new(),
+                        missing_left,
+                        gain,
+                        left,
+                        right,
+                        values,
+                    });
+                }
+            }
+        };
+        let mut left = Sums::default();
+        // What the estimates do not add up to is on the left.
+        let mut rows = if holes { 0.0 } else { seen };
+        let last = if holes { column.bins } else { column.bins - 1 };
+        for (bin, cell) in cells[..last].iter().enumerate() {
+            // A bin without rows cuts like the one before it; what subtraction left in it is rounding.
+            if cell.n > 0.0 {
+                left = left.plus(*cell);
+                rows += about(cell);
+            }
+            if cell.n > 0.0 || self.config.last_wins {
+                let larger = left.n > node.sums.n - left.n;
+                let goes_left = !holes && self.config.missing_to_larger && larger;
+                offer(bin, left, rows, goes_left);
+            }
+        }
+        if holes {
+            let mut left = missing;
+            let mut rows = if self.config.count_by_hessian {
+                seen
+            } else {
+                missing.n
+            };
+            for (bin, cell) in cells[..column.bins - 1].iter().enumerate() {
+                left = left.plus(*cell);
+                rows += about(cell);
+                if cell.n > 0.0 {
+                    offer(bin, left, rows, true);
+                }
+            }
+        }
+        best
+    }
+
+    /// The best cut of a column of categories, ordered by gradient over hessian.
+    fn categories(&self, node: &Open, feature: usize) -> Option<Split> {
+        let column = &self.data.columns[feature];
+        let rules = self.config.categories;
+        let cells = &node.hist[column.at..column.at + column.bins];
+        let lambda = self.config.lambda + rules.l2;
+        let base = self.gain(node.sums, node.value, self.config.lambda);
+        let mut order: Vec<usize> = (0..column.bins)
+            .filter(|b| cells[*b].n >= rules.least.max(1.0))
+            .collect();
+        let rank = |b: &usize| cells[*b].g / (cells[*b].h + rules.smooth);
+        order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(a.cmp(b)));
+        let mut best: Option<Split> = None;
+        for backward in [false, true] {
+            if backward {
+                order.reverse();
+            }
+            let mut left = Sums::default();
+            for k in 0..order.len().min(rules.most) {
+                left = left.plus(cells[order[k]]);
+                if let Some((gain, right, values)) =
+                    self.judge(node, feature, left, left.n, lambda, base)
+                    && best.as_ref().is_none_or(|b| gain > b.gain)
+                {
+                    best = Some(Split {
+                        feature,
+                        bin: 0,
+                        set: order[..=k].to_vec(),
+                        missing_left: false,
+                        gain,
+                        left,
+                        right,
+                        values,
+                    });
+                }
+            }
+        }
+        best
+    }
+
+    /// Parts the rows of a node; returns where the right ones start.
+    fn part(&mut self, node: &Open, split: &Split) -> usize {
+        let column = &self.data.columns[split.feature];
+        let mut goes_left: Vec<bool> = if split.set.is_empty() {
+            (0..=column.bins).map(|b| b <= split.bin).collect()
+        } else {
+            let mut set = vec![false; column.bins + 1];
+            split.set.iter().for_each(|b| set[*b] = true);
+            set
+        };
+        goes_left[column.bins] = split.missing_left;
+        let rows = &mut self.rows[node.start..node.end];
+        self.scratch.clear();
+        let mut kept = 0;
+        for i in 0..rows.len() {
+            let row = rows[i];
+            if goes_left[self.data.code(split.feature, row as usize)] {
+                rows[kept] = row;
+                kept += 1;
+            } else {
+                self.scratch.push(row);
+            }
+        }
+        rows[kept..].copy_from_slice(&self.scratch);
+        node.start + kept
+    }
+
+    fn children(&mut self, node: Open, split: &Split, middle: usize) -> (Open, Open) {
+        let column = &self.data.columns[split.feature];
+        let cells = &node.hist[column.at..column.at + column.bins];
+        let threshold = if column.ends.is_empty() {
+            column
+                .bounds
+                .get(split.bin)
+                .copied()
+                .unwrap_or(f64::INFINITY)
+        } else {
+            // Halfway to the next value that the node has.
+            let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
+            match next {
+                Some(next) => {
+                    let (low, high) = (column.ends[split.bin].1, column.ends[next].0);
+                    let middle = f64::midpoint(low, high);
+                    if middle < high { middle } else { low }
+                }
+                None => f64::INFINITY,
+            }
+        };
+        let set = match &column.categories {
+            Some(categories) => {
+                let mut set: Vec<f64> = split.set.iter().map(|b| categories[*b]).collect();
+                set.sort_unstable_by(f64::total_cmp);
+                self.tree.sets.push(set);
+                self.tree.sets.len() as u32 - 1
+            }
+            None => NUMBER,
+        };
+        let first = self.tree.nodes.len() as u32;
+        let own = &mut self.tree.nodes[node.id];
+        own.feature = split.feature as u32;
+        own.left = first;
+        own.threshold = threshold;
+        own.missing_left = split.missing_left;
+        own.set = set;
+        own.gain = split.gain;
+        let half = f64::midpoint(split.values.0, split.values.1);
+        let (low, high) = node.bounds;
+        let (left_bounds, right_bounds) = match self.config.monotone.get(split.feature) {
+            Some(1) => ((low, half), (half, high)),
+            Some(-1) => ((half, high), (low, half)),
+            _ => (node.bounds, node.bounds),
+        };
+        let depth = node.depth + 1;
+        // Leaves need no sums.
+        let goes_on = depth < self.config.max_depth;
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        if goes_on && middle - node.start <= node.end - middle {
+            left = self.sum(node.start, middle);
+            right = node.hist;
+            take(&mut right, &left);
+        } else if goes_on {
+            right = self.sum(middle, node.end);
+            left = node.hist;
+            take(&mut left, &right);
+        }
+        let left = self.open(Open {
+            id: 0,
+            depth,
+            start: node.start,
+            end: middle,
+            sums: split.left,
+            bounds: left_bounds,
+            value: split.values.0,
+            hist: left,
+            barren: node.barren.clone(),
+            split: None,
+        });
+        let right = self.open(Open {
+            id: 0,
+            depth,
+            start: middle,
+            end: node.end,
+            sums: split.right,
+            bounds: right_bounds,
+            value: split.values.1,
+            hist: right,
+            barren: node.barren,
+            split: None,
+        });
+        (left, right)
+    }
+}
+
+/// The parent's sums less those of one child are those of the other.
+fn take(from: &mut [Sums], less: &[Sums]) {
+    for (a, b) in from.iter_mut().zip(less) {
+        a.g -= b.g;
+        a.h -= b.h;
+        a.n -= b.n;
+    }
+}
