@@ -425,6 +425,8 @@ pub struct Entry {
     pub foreign: Option<ForeignFile>,
     /// Goes on learning from more rows, for an entry that can.
     pub update: Option<UpdateFn>,
+    /// Whether a trial that names no model takes it: quick, well known, and good without tuning.
+    pub first_choice: bool,
     /// Whether it takes row weights.
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
@@ -501,6 +503,7 @@ impl Entry {
             },
             forecast: None,
             update: None,
+            first_choice: false,
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
@@ -522,12 +525,20 @@ impl Entry {
             },
             forecast: None,
             update: None,
+            first_choice: false,
             weights: false,
             probabilities: true,
             missing: false,
             foreign: None,
             domain: Domain::Real,
         }
+    }
+
+    /// The same entry, taken by trials that name no model.
+    #[must_use]
+    pub const fn as_first_choice(mut self) -> Self {
+        self.first_choice = true;
+        self
     }
 
     /// The same entry, that also goes on learning.
@@ -573,6 +584,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            first_choice: false,
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -591,6 +603,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            first_choice: false,
             weights: false,
             probabilities: false,
             domain: Domain::Real,

@@ -32,8 +32,6 @@ pub const MIN_BARS: u64 = 20;
 const MAX_DAYS: u32 = 10_000;
 /// Longest goal, in characters.
 const MAX_GOAL: usize = 2_000;
-/// Most models that a request without models gets.
-const DEFAULT_MODELS: usize = 12;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -463,32 +461,14 @@ fn models(
     Ok(models)
 }
 
-/// The models of a request that names none.
+/// The models of a request that names none: the catalogue's first choices for the task.
 #[must_use]
 pub fn default_models(registry: &Registry, task: Task) -> Vec<String> {
-    let mut families: Vec<(&str, Vec<&str>)> = Vec::new();
-    for found in registry.all() {
-        if found.preset.is_some() || is_baseline(&found) || !fits(&found, task) {
-            continue;
-        }
-        let family = found.entry.card.family;
-        match families.iter_mut().find(|(f, _)| *f == family) {
-            Some((_, ids)) => ids.push(found.id()),
-            None => families.push((family, vec![found.id()])),
-        }
-    }
-    let longest = families.iter().map(|(_, ids)| ids.len()).max().unwrap_or(0);
-    let mut chosen: Vec<String> = Vec::new();
-    for turn in 0..longest {
-        for (_, ids) in &families {
-            if chosen.len() < DEFAULT_MODELS
-                && let Some(id) = ids.get(turn)
-            {
-                chosen.push((*id).to_owned());
-            }
-        }
-    }
-    chosen
+    registry
+        .all()
+        .filter(|m| m.entry.first_choice && m.preset.is_none() && fits(m, task))
+        .map(|m| m.id().to_owned())
+        .collect()
 }
 
 /// Combinations of model and horizon that a trial tries; baselines are not counted.

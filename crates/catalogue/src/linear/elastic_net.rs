@@ -17,7 +17,7 @@ use mltrainer_types::catalogue::Task;
 pub struct ElasticNet;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<ElasticNet>();
+pub const ENTRY: Entry = Entry::supervised::<ElasticNet>().as_first_choice();
 
 params! {
     /// Parameters of the elastic net.

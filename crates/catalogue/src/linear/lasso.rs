@@ -17,7 +17,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Lasso;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Lasso>();
+pub const ENTRY: Entry = Entry::supervised::<Lasso>().as_first_choice();
 
 params! {
     /// Parameters of the lasso.

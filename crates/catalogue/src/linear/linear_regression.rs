@@ -19,7 +19,7 @@ use mltrainer_types::catalogue::Task;
 pub struct LinearRegression;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<LinearRegression>();
+pub const ENTRY: Entry = Entry::supervised::<LinearRegression>().as_first_choice();
 
 params! {
     /// Parameters of least squares.

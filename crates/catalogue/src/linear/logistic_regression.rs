@@ -24,7 +24,7 @@ use serde_json::Value;
 pub struct LogisticRegression;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<LogisticRegression>();
+pub const ENTRY: Entry = Entry::supervised::<LogisticRegression>().as_first_choice();
 
 choices! {
     /// How much the rows of each label count.

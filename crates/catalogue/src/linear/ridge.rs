@@ -19,7 +19,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Ridge;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Ridge>();
+pub const ENTRY: Entry = Entry::supervised::<Ridge>().as_first_choice();
 
 params! {
     /// Parameters of ridge regression.

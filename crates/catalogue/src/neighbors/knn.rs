@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct Knn;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Knn>();
+pub const ENTRY: Entry = Entry::supervised::<Knn>().as_first_choice();
 
 choices! {
     /// How much a neighbour counts.

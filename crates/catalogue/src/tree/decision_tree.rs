@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub struct DecisionTree;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<DecisionTree>();
+pub const ENTRY: Entry = Entry::supervised::<DecisionTree>().as_first_choice();
 
 params! {
     /// Parameters of a tree.

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub struct RandomForest;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<RandomForest>();
+pub const ENTRY: Entry = Entry::supervised::<RandomForest>().as_first_choice();
 
 params! {
     /// Parameters of a forest.
