@@ -74,8 +74,8 @@ for (const [name, device] of [["phone", PHONE], ["desktop", DESKTOP]]) {
       await page.getByLabel("Symbols").fill("IBM");
       await page.getByText("Log volatility", { exact: true }).click();
       await page.locator("input[name='form[horizons]']").fill("5");
-      await page.getByText(/^Linear/).click();
-      await page.getByRole("checkbox", { name: /^Ridge/ }).check();
+      await page.locator("summary").filter({ hasText: /^Linear/ }).click();
+      await page.locator("input[type=checkbox][value=ridge]").check();
       await page.getByText(/^Details/).click();
       await page.getByLabel("From").fill("2010-01-01");
       await page.getByLabel("Folds").fill("2");
