@@ -459,6 +459,94 @@ impl Content for Sequence {
     }
 }
 
+/// Series of one length, oldest first, with the days of their rows where these are known; no column for
+/// a method that takes no data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesTable {
+    design: Design,
+    days: Option<Vec<f64>>,
+}
+
+impl SeriesTable {
+    /// Series with the days of their rows, counted from 1970-01-01; a part of a day is a fraction.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when there is not one day a row, or naming the first row that is not later
+    /// than the one before.
+    pub fn new(design: Design, days: Option<Vec<f64>>) -> Result<Self, FitError> {
+        if let Some(days) = &days {
+            if days.len() != design.rows() {
+                return Err(FitError::Data(format!(
+                    "{} dates for {} rows: there must be one a row",
+                    days.len(),
+                    design.rows()
+                )));
+            }
+            if let Some(i) = days.windows(2).position(|w| w[1] <= w[0]) {
+                return Err(FitError::Data(format!(
+                    "row {}: its date is not later than that of the row before; sort the rows by date, one a date",
+                    i + 2
+                )));
+            }
+        }
+        Ok(Self { design, days })
+    }
+
+    /// No data, for a method that takes none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            design: Design {
+                x: Array2::zeros((0, 0)),
+                names: Vec::new(),
+            },
+            days: None,
+        }
+    }
+
+    /// The series as columns of a table.
+    #[must_use]
+    pub fn design(&self) -> &Design {
+        &self.design
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.design.rows()
+    }
+
+    /// Names of the series, in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        self.design.names()
+    }
+
+    /// One series by its place, oldest value first; empty when there is none at that place.
+    #[must_use]
+    pub fn series(&self, at: usize) -> Vec<f64> {
+        if at < self.design.columns() {
+            self.design.x().column(at).to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Days of the rows, counted from 1970-01-01, where known.
+    #[must_use]
+    pub fn days(&self) -> Option<&[f64]> {
+        self.days.as_deref()
+    }
+}
+
+impl Content for SeriesTable {
+    fn digest(&self, d: &mut Digest) {
+        self.design.digest(d);
+        d.int(i64::from(self.days.is_some()));
+        d.floats(self.days.as_deref().unwrap_or_default());
+    }
+}
+
 fn check_finite(name: &str, column: &[f64]) -> Result<(), FitError> {
     match column.iter().position(|v| !v.is_finite()) {
         Some(row) => Err(FitError::Data(format!(

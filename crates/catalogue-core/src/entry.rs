@@ -1,11 +1,11 @@
 //! An entry with its types erased: what the registry holds and what trials and runs call.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
-    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
+    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
+    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
 };
 use crate::params::Params;
 use mltrainer_compliance::Verified;
@@ -377,6 +377,52 @@ fn compute<M: Indicator>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Col
     M::compute(&M::Params::from_map(params)?, bars)
 }
 
+fn analyse<M: Analysis>(
+    params: &ParamMap,
+    data: &Verified<SeriesTable>,
+    ask: Ask,
+) -> Result<Outputs, FitError> {
+    let data = data.get();
+    let (least, most) = M::WIDTH;
+    let width = data.design().columns();
+    if width < least || width > most {
+        let wanted = match (least, most) {
+            (a, b) if a == b => format!("exactly {a} series"),
+            (a, usize::MAX) => format!("at least {a} series"),
+            (a, b) => format!("{a} to {b} series"),
+        };
+        return Err(FitError::Data(format!(
+            "{} takes {wanted}, and there are {width}; name the columns with --column A,B",
+            M::CARD.id
+        )));
+    }
+    if least > 0 {
+        if data.rows() == 0 {
+            return Err(FitError::Data("the series have no row".into()));
+        }
+        usable(data.design(), M::MISSING)?;
+    }
+    let outputs = M::analyse(&M::Params::from_map(params)?, data, ask)?;
+    let forecast = outputs.get("forecast").unwrap_or(&Value::Bool(true));
+    if missing(forecast) {
+        return Err(FitError::Failed(format!(
+            "{}: the forecast is not a finite number; rescale or difference the series",
+            M::CARD.id
+        )));
+    }
+    Ok(outputs)
+}
+
+/// Whether a number is missing anywhere.
+fn missing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(all) => all.iter().any(missing),
+        Value::Object(all) => all.values().any(missing),
+        _ => false,
+    }
+}
+
 /// How an entry computes. Data is [`Verified`]: only what passed the gate reaches a model.
 #[derive(Clone, Copy)]
 pub enum Engine {
@@ -403,6 +449,15 @@ pub enum Engine {
     Indicator {
         /// Computes the columns.
         run: fn(&ParamMap, &Verified<Bars>) -> Result<Columns, FitError>,
+    },
+    /// A method on series, or on parameters alone.
+    Analysis {
+        /// Computes the outputs.
+        run: fn(&ParamMap, &Verified<SeriesTable>, Ask) -> Result<Outputs, FitError>,
+        /// Fewest and most series.
+        width: (usize, usize),
+        /// What kind of series.
+        takes: Takes,
     },
 }
 
@@ -582,6 +637,29 @@ impl Entry {
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
             missing: false,
+            foreign: None,
+            update: None,
+            first_choice: false,
+            weights: false,
+            probabilities: false,
+            domain: Domain::Real,
+        }
+    }
+
+    /// The entry of a method on series.
+    #[must_use]
+    pub const fn analysis<M: Analysis>() -> Self {
+        Self {
+            card: M::CARD,
+            params: M::Params::specs,
+            resolve: resolve::<M::Params>,
+            engine: Engine::Analysis {
+                run: analyse::<M>,
+                width: M::WIDTH,
+                takes: M::TAKES,
+            },
+            forecast: None,
+            missing: M::MISSING,
             foreign: None,
             update: None,
             first_choice: false,

@@ -20,12 +20,12 @@ pub mod suggest;
 pub mod conformance;
 
 pub use card::{Card, Inputs, Preset};
-pub use design::{Bars, Design, Labels, MultiTraining, Sequence, Training};
+pub use design::{Bars, Design, Labels, MultiTraining, Sequence, SeriesTable, Training};
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
-    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
+    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
+    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

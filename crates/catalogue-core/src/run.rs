@@ -6,10 +6,10 @@
 //!
 //! **Time.** No clock is read here: `clock` gives milliseconds from any fixed moment.
 
-use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Fitted, ParamMap};
 use crate::error::FitError;
-use crate::model::{Outputs, Prediction};
+use crate::model::{Ask, Outputs, Prediction};
 use crate::registry::Resolved;
 use crate::score::{self, Metrics};
 use mltrainer_compliance::{Lineage, Verified};
@@ -269,6 +269,38 @@ pub fn run_indicator(
         metrics: Metrics::new(),
         timing: timing(t0, t1, t1),
         lineage: steps(&[bars.lineage()]),
+    })
+}
+
+/// Runs a method on series, or on parameters alone.
+///
+/// # Errors
+/// [`FitError`] when the entry is of another kind, `horizon` is 0, a parameter is refused, or the
+/// method fails.
+pub fn run_analysis(
+    resolved: &Resolved,
+    given: &ParamMap,
+    data: &Verified<SeriesTable>,
+    ask: Ask,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Analysis { run, .. } = resolved.entry.engine else {
+        return Err(wrong_kind(resolved, "is not a method on series"));
+    };
+    if ask.horizon == 0 {
+        return Err(FitError::Data("horizon 0: it must be at least 1".into()));
+    }
+    let params = resolved.params(given)?;
+    let t0 = clock();
+    let outputs = run(&params, data, ask)?;
+    let t1 = clock();
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params: with_seed(params, ask.seed),
+        outputs,
+        metrics: Metrics::new(),
+        timing: timing(t0, t1, t1),
+        lineage: steps(&[data.lineage()]),
     })
 }
 

@@ -94,6 +94,7 @@ mod tests {
         let suite = mltrainer_catalogue_core::conformance::Suite::new(
             include_str!("../tests/data/spx.csv"),
             include_str!("../tests/data/ibm.csv"),
+            include_str!("../tests/data/closes.csv"),
         );
         assert_eq!(suite.unwrap().check(&Registry::new(&NEW)), []);
     }

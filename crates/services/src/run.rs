@@ -9,13 +9,15 @@ use crate::port::Clock;
 use crate::room::blocking;
 use crate::{ServiceError, Services};
 use mltrainer_catalogue_core::run::{
-    numbers, run_clustering, run_forecast, run_indicator, run_multi, run_supervised,
+    numbers, run_analysis, run_clustering, run_forecast, run_indicator, run_multi, run_supervised,
 };
 use mltrainer_catalogue_core::{
-    Bars, Design, Engine, FitError, Inputs, MultiTraining, Registry, Resolved, Sequence, Training,
-    score,
+    Ask, Bars, Design, Engine, FitError, Inputs, MultiTraining, Registry, Resolved, Sequence,
+    SeriesTable, Takes, Training, score,
 };
-use mltrainer_compliance::{Arrival, Gate, Verified, policy};
+use mltrainer_compliance::{
+    Admissible, Arrival, Content, Digest, Gate, Inspection, Verified, policy,
+};
 use mltrainer_data::bars::Bars as DailyBars;
 use mltrainer_data::csv;
 use mltrainer_data::nearest::nearest;
@@ -23,7 +25,7 @@ use mltrainer_data::table::{Table, Unseen};
 use mltrainer_features::target;
 use mltrainer_features::{Context, FeatureTable};
 use mltrainer_types::catalogue::Task;
-use mltrainer_types::data::DatasetKind;
+use mltrainer_types::data::{DatasetKind, QualityReport};
 use mltrainer_types::policy::Refusal;
 use mltrainer_types::run::{RunRequest, RunResult};
 use mltrainer_types::trial::Target;
@@ -236,7 +238,74 @@ pub fn run_files(
             })?;
             Ok(run_indicator(&resolved, given, &bars, &ms)?)
         }
+        Engine::Analysis { width, .. } => {
+            let file = match &request.data {
+                None if width.0 == 0 => return without_data(&resolved, request, &ms),
+                file => need("data", file.as_ref())?,
+            };
+            let table = admit(file, csv::read_table)?;
+            let columns = match (width.0, request.column.is_empty()) {
+                (1, true) => vec![one_column(&[], table.get())?],
+                _ => chosen(table.get(), &request.column, &[])?,
+            };
+            let data = table.derive("series", columns.join(", "), |t| {
+                SeriesTable::new(design(t, &columns)?, days(t))
+            })?;
+            Ok(run_analysis(
+                &resolved,
+                given,
+                &data,
+                ask(request.horizon),
+                &ms,
+            )?)
+        }
     }
+}
+
+/// An entry that computes from parameters alone.
+fn without_data(
+    resolved: &Resolved,
+    request: &RunFiles,
+    ms: &dyn Fn() -> f64,
+) -> Result<RunResult, ServiceError> {
+    let arrival = Arrival {
+        origin: USER.to_owned(),
+        request: "no data".to_owned(),
+        promised_sha256: None,
+        content: NoData,
+    };
+    let admitted = Gate::admit(arrival).map_err(from_refused)?.verified;
+    let none = admitted.derive("series", "none", |_| Ok::<_, FitError>(SeriesTable::none()))?;
+    Ok(run_analysis(
+        resolved,
+        &request.params,
+        &none,
+        ask(request.horizon),
+        ms,
+    )?)
+}
+
+fn ask(horizon: Option<u32>) -> Ask {
+    Ask {
+        horizon: horizon.unwrap_or(1) as usize,
+        seed: SEED,
+    }
+}
+
+/// Days of the rows, counted from 1970-01-01, where the table has dates that read as such.
+fn days(table: &Table) -> Option<Vec<f64>> {
+    let dates = table.dates.as_ref()?;
+    dates
+        .iter()
+        .map(|d| {
+            let day: chrono::NaiveDate = d.get(..10)?.parse().ok()?;
+            let clock = d.get(11..).and_then(|t| t.get(..5)).and_then(|t| {
+                let (hour, minute) = t.split_once(':')?;
+                Some(hour.parse::<f64>().ok()? / 24.0 + minute.parse::<f64>().ok()? / 1440.0)
+            });
+            Some(f64::from(day.to_epoch_days()) + clock.unwrap_or_default())
+        })
+        .collect()
 }
 
 fn need<'a>(flag: &str, file: Option<&'a File>) -> Result<&'a File, ServiceError> {
@@ -502,22 +571,7 @@ fn on_bars(
         {
             let name = request.column.as_deref().unwrap_or("close");
             let series = span.derive("column", name, |b| {
-                let column = match name {
-                    "open" => b.open.clone(),
-                    "high" => b.high.clone(),
-                    "low" => b.low.clone(),
-                    "close" => Some(b.close.clone()),
-                    "volume" => b.volume.clone(),
-                    _ => None,
-                };
-                let column = column.ok_or_else(|| ServiceError::NotFound {
-                    what: "column",
-                    id: name.to_owned(),
-                    suggestions: ["open", "high", "low", "close", "volume"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                })?;
-                Sequence::new(name, column).map_err(ServiceError::from)
+                Sequence::new(name, bar_column(b, name)?).map_err(ServiceError::from)
             })?;
             let horizon = request.horizon.unwrap_or(1) as usize;
             Ok(run_forecast(resolved, given, &series, horizon, &ms)?)
@@ -536,6 +590,34 @@ fn on_bars(
             result.outputs.insert("dates".into(), Value::from(dates));
             Ok(result)
         }
+        Engine::Analysis { takes, .. } => {
+            let name = request.column.as_deref().unwrap_or("close");
+            let series = span.derive("series", name, |b| {
+                let column = bar_column(b, name)?;
+                let mut dates = b.dates.as_slice();
+                let values = match takes {
+                    Takes::Levels | Takes::Nothing => column,
+                    Takes::Returns => {
+                        dates = dates.get(1..).unwrap_or_default();
+                        let change = |w: &[f64]| 100.0 * (w[1] / w[0] - 1.0);
+                        column.windows(2).map(change).collect()
+                    }
+                };
+                let days = dates.iter().map(|d| f64::from(d.to_epoch_days()));
+                let x = Array2::from_shape_fn((values.len(), 1), |(r, _)| values[r]);
+                SeriesTable::new(Design::new(x, vec![name.to_owned()])?, Some(days.collect()))
+                    .map_err(ServiceError::from)
+            })?;
+            let days = span
+                .get()
+                .dates
+                .iter()
+                .skip(span.get().len() - series.get().rows());
+            let dates: Vec<String> = days.map(ToString::to_string).collect();
+            let mut result = run_analysis(resolved, given, &series, ask(request.horizon), &ms)?;
+            result.outputs.insert("dates".into(), Value::from(dates));
+            Ok(result)
+        }
         Engine::Multi { .. } => Err(ServiceError::invalid(
             "dataset",
             format!(
@@ -545,6 +627,25 @@ fn on_bars(
         )),
         Engine::Supervised { .. } => supervised_on_bars(resolved, &span, context, request, &ms),
     }
+}
+
+/// A column of bars by name.
+fn bar_column(b: &DailyBars, name: &str) -> Result<Vec<f64>, ServiceError> {
+    let column = match name {
+        "open" => b.open.clone(),
+        "high" => b.high.clone(),
+        "low" => b.low.clone(),
+        "close" => Some(b.close.clone()),
+        "volume" => b.volume.clone(),
+        _ => None,
+    };
+    column.ok_or_else(|| ServiceError::NotFound {
+        what: "column",
+        id: name.to_owned(),
+        suggestions: ["open", "high", "low", "close", "volume"]
+            .map(str::to_owned)
+            .to_vec(),
+    })
 }
 
 fn supervised_on_bars(
@@ -729,6 +830,30 @@ fn span_words(start: Option<chrono::NaiveDate>, end: Option<chrono::NaiveDate>) 
         (Some(s), None) => format!("from {s}"),
         (None, Some(e)) => format!("up to {e}"),
         (Some(s), Some(e)) => format!("from {s} to {e}"),
+    }
+}
+
+/// What an entry is given that takes no data.
+#[derive(Debug, Clone, Copy)]
+struct NoData;
+
+impl Content for NoData {
+    fn digest(&self, _: &mut Digest) {}
+}
+
+impl Admissible for NoData {
+    fn inspect(self) -> Inspection<Self> {
+        Inspection {
+            usable: self,
+            report: QualityReport {
+                score: 100.0,
+                rows: 0,
+                usable: 0,
+                quarantined: 0,
+                counts: std::collections::BTreeMap::new(),
+                findings: Vec::new(),
+            },
+        }
     }
 }
 
