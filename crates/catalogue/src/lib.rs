@@ -6,6 +6,7 @@
 
 pub mod alternative;
 pub mod baseline;
+pub mod cases;
 pub mod clustering;
 pub mod decomposition;
 pub mod discriminant;
