@@ -1,6 +1,7 @@
 //! What models are fed: checked once at construction, so that a fit starts with mathematics.
 
 use crate::error::FitError;
+use crate::stream::Bar;
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::catalogue::Task;
 use ndarray::Array2;
@@ -374,6 +375,20 @@ impl Bars {
         self.close.is_empty()
     }
 
+    /// The bar at a position; a number that the source does not have, or that lies beyond the end, is NaN.
+    #[must_use]
+    pub fn bar(&self, t: usize) -> Bar {
+        let of = |column: &[f64]| column.get(t).copied().unwrap_or(f64::NAN);
+        let some = |column: &Option<Vec<f64>>| column.as_deref().map_or(f64::NAN, of);
+        Bar {
+            open: some(&self.open),
+            high: some(&self.high),
+            low: some(&self.low),
+            close: of(&self.close),
+            volume: some(&self.volume),
+        }
+    }
+
     /// A column by name, or which one is missing.
     ///
     /// # Errors
@@ -548,6 +563,10 @@ impl Content for SeriesTable {
 }
 
 fn check_finite(name: &str, column: &[f64]) -> Result<(), FitError> {
+    // Without an early way out the loop over a sound column is a vector one.
+    if column.iter().fold(true, |all, v| all & v.is_finite()) {
+        return Ok(());
+    }
     match column.iter().position(|v| !v.is_finite()) {
         Some(row) => Err(FitError::Data(format!(
             "column \"{name}\" row {}: {} is not a finite number",
