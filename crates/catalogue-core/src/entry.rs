@@ -682,6 +682,8 @@ impl Entry {
                 takes: M::TAKES,
             },
             forecast: None,
+            stream: None,
+            whole: &[],
             missing: M::MISSING,
             foreign: None,
             update: None,

@@ -109,8 +109,9 @@ impl<M: Streamed> Indicator for M {
         let low = column::<M>(bars, Field::Low)?;
         let volume = column::<M>(bars, Field::Volume)?;
         let width = M::CARD.outputs.len();
-        let mut values: Vec<Vec<Option<f64>>> =
-            (0..width).map(|_| Vec::with_capacity(close.len())).collect();
+        let mut values: Vec<Vec<Option<f64>>> = (0..width)
+            .map(|_| Vec::with_capacity(close.len()))
+            .collect();
         let rows = open.iter().zip(high).zip(low).zip(close).zip(volume);
         for ((((open, high), low), close), volume) in rows {
             let row = state.push(&Bar {
