@@ -1,7 +1,7 @@
 //! What models are fed: checked once at construction, so that a fit starts with mathematics.
 
 use crate::error::FitError;
-use crate::stream::Bar;
+use crate::stream::{Bar, Field};
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::catalogue::Task;
 use ndarray::Array2;
@@ -408,19 +408,28 @@ impl Bars {
     /// # Errors
     /// [`FitError::Data`] naming the first column and row that is not.
     pub fn check(&self) -> Result<(), FitError> {
+        self.check_read(&Field::ALL)
+    }
+
+    /// Columns are of one length and not empty, and those that are read finite.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_read(&self, reads: &[Field]) -> Result<(), FitError> {
         if self.is_empty() {
             return Err(FitError::Data("there is no bar".into()));
         }
-        let close = Some(&self.close);
         let columns = [
-            ("open", self.open.as_ref()),
-            ("high", self.high.as_ref()),
-            ("low", self.low.as_ref()),
-            ("close", close),
-            ("volume", self.volume.as_ref()),
+            (Field::Open, self.open.as_ref()),
+            (Field::High, self.high.as_ref()),
+            (Field::Low, self.low.as_ref()),
+            (Field::Close, Some(&self.close)),
+            (Field::Volume, self.volume.as_ref()),
         ];
-        for (name, column) in columns {
-            let Some(column) = column else { continue };
+        for (field, column) in columns {
+            let (Some(column), name) = (column, field.name()) else {
+                continue;
+            };
             if column.len() != self.len() {
                 return Err(FitError::Data(format!(
                     "column \"{name}\" has {} rows, close has {}",
@@ -428,7 +437,9 @@ impl Bars {
                     self.len()
                 )));
             }
-            check_finite(name, column)?;
+            if reads.contains(&field) {
+                check_finite(name, column)?;
+            }
         }
         Ok(())
     }

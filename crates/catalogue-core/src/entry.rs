@@ -424,6 +424,13 @@ fn missing(value: &Value) -> bool {
     }
 }
 
+/// As [`compute`], but what the indicator does not read need not be finite.
+fn fold<M: Streamed>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Columns, FitError> {
+    let bars = bars.get();
+    bars.check_read(M::READS)?;
+    <M as Indicator>::compute(&<M as Streamed>::Params::from_map(params)?, bars)
+}
+
 /// How an entry computes. Data is [`Verified`]: only what passed the gate reaches a model.
 #[derive(Clone, Copy)]
 pub enum Engine {
@@ -643,6 +650,7 @@ impl Entry {
     #[must_use]
     pub const fn streamed<M: Streamed>() -> Self {
         let mut entry = Self::indicator::<M>();
+        entry.engine = Engine::Indicator { run: fold::<M> };
         entry.stream =
             Some(|params| stream::start::<M>(&<M as Streamed>::Params::from_map(params)?));
         entry

@@ -30,7 +30,7 @@ pub use model::{
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};
-pub use stream::{Bar, Field, State, Stream, Streamed};
+pub use stream::{Bar, Feed, Field, State, Stream, Streamed};
 
 /// What the macros name, so that an author's crate needs no import for them.
 pub mod reexport {

@@ -40,6 +40,15 @@ pub enum Field {
 }
 
 impl Field {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::High,
+        Self::Low,
+        Self::Close,
+        Self::Volume,
+    ];
+
     /// Name of the column.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -65,15 +74,112 @@ impl Field {
     }
 }
 
+/// The values after a bar: an array of them.
+pub trait Row: AsRef<[Option<f64>]> + Sized {
+    /// Rows, not more than `count`, turned into columns of that length.
+    fn columns(count: usize, rows: impl Iterator<Item = Self>) -> Vec<Vec<Option<f64>>>;
+}
+
+impl<const N: usize> Row for [Option<f64>; N] {
+    // Part of the caller, so that the state of the indicator can live in registers.
+    #[inline(always)]
+    fn columns(count: usize, rows: impl Iterator<Item = Self>) -> Vec<Vec<Option<f64>>> {
+        let mut columns: [Vec<Option<f64>>; N] = std::array::from_fn(|_| vec![None; count]);
+        let mut places = columns.each_mut().map(|column| column.iter_mut());
+        for row in rows {
+            for (place, value) in places.iter_mut().zip(row) {
+                if let Some(place) = place.next() {
+                    *place = value;
+                }
+            }
+        }
+        columns.into()
+    }
+}
+
 /// An indicator after some bars.
 pub trait State: Send + 'static {
-    /// An array of as many values as the card has outputs.
-    type Row: AsRef<[Option<f64>]>;
+    /// As many values as the card has outputs.
+    type Row: Row;
 
     /// Takes the next bar and says what is known after it: one value an output, in the order of the
     /// card, `None` while warming up. Time and memory grow with the longest window at most, never
     /// with the number of bars.
     fn push(&mut self, bar: &Bar) -> Self::Row;
+
+    /// The columns of a whole history: each bar pushed in turn.
+    #[inline(always)]
+    fn columns(mut self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>>
+    where
+        Self: Sized,
+    {
+        let rows = bars.iter().map(move |bar| self.push(&bar));
+        Self::Row::columns(bars.len(), rows)
+    }
+}
+
+/// The bars of a whole history, oldest first.
+pub struct Feed<'a> {
+    open: &'a [f64],
+    high: &'a [f64],
+    low: &'a [f64],
+    close: &'a [f64],
+    volume: &'a [f64],
+}
+
+impl<'a> Feed<'a> {
+    /// The bars, of which the fields named must be there. The close stands in for another that is not.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] naming a field that is not there.
+    pub fn new(bars: &'a Bars, reads: &[Field]) -> Result<Self, FitError> {
+        let column = |field: Field, found: &'a Option<Vec<f64>>| {
+            if reads.contains(&field) {
+                bars.column(field.name(), found)
+            } else {
+                Ok(found.as_deref().unwrap_or(&bars.close))
+            }
+        };
+        Ok(Self {
+            open: column(Field::Open, &bars.open)?,
+            high: column(Field::High, &bars.high)?,
+            low: column(Field::Low, &bars.low)?,
+            close: &bars.close,
+            volume: column(Field::Volume, &bars.volume)?,
+        })
+    }
+
+    /// Number of bars.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.close.len()
+    }
+
+    /// Whether there is no bar.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.close.is_empty()
+    }
+
+    /// The bars one after the other.
+    #[inline(always)]
+    pub fn iter(&self) -> impl Iterator<Item = Bar> + use<'a> {
+        let prices = self
+            .open
+            .iter()
+            .zip(self.high)
+            .zip(self.low)
+            .zip(self.close);
+        prices
+            .zip(self.volume)
+            .map(|((((open, high), low), close), volume)| Bar {
+                open: *open,
+                high: *high,
+                low: *low,
+                close: *close,
+                volume: *volume,
+            })
+    }
 }
 
 /// An indicator that is a fold over its bars. Every one is an [`Indicator`].
@@ -102,47 +208,9 @@ impl<M: Streamed> Indicator for M {
     const WHOLE: &'static [&'static str] = M::WHOLE;
 
     fn compute(params: &M::Params, bars: &Bars) -> Result<Columns, FitError> {
-        let mut state = M::start(params)?;
-        let close = bars.close.as_slice();
-        let open = column::<M>(bars, Field::Open)?;
-        let high = column::<M>(bars, Field::High)?;
-        let low = column::<M>(bars, Field::Low)?;
-        let volume = column::<M>(bars, Field::Volume)?;
-        let width = M::CARD.outputs.len();
-        let mut values: Vec<Vec<Option<f64>>> = (0..width)
-            .map(|_| Vec::with_capacity(close.len()))
-            .collect();
-        let rows = open.iter().zip(high).zip(low).zip(close).zip(volume);
-        for ((((open, high), low), close), volume) in rows {
-            let row = state.push(&Bar {
-                open: *open,
-                high: *high,
-                low: *low,
-                close: *close,
-                volume: *volume,
-            });
-            for (column, value) in values.iter_mut().zip(row.as_ref()) {
-                column.push(*value);
-            }
-        }
+        let values = M::start(params)?.columns(&Feed::new(bars, M::READS)?);
         let names = M::CARD.outputs.iter().map(|(name, _)| *name);
         Ok(names.zip(values).collect())
-    }
-}
-
-/// A column of the bars. One that is not read may be absent: the close stands in for it.
-fn column<M: Streamed>(bars: &Bars, field: Field) -> Result<&[f64], FitError> {
-    let found = match field {
-        Field::Open => &bars.open,
-        Field::High => &bars.high,
-        Field::Low => &bars.low,
-        Field::Close => &None,
-        Field::Volume => &bars.volume,
-    };
-    if M::READS.contains(&field) && field != Field::Close {
-        bars.column(field.name(), found)
-    } else {
-        Ok(found.as_deref().unwrap_or(&bars.close))
     }
 }
 

@@ -1,14 +1,14 @@
 //! Accumulation/distribution line.
 //!
-//! What: Volume summed, each bar's by where its close lies between low and high: all of it up at the
+//! What: volume summed, each bar's by where its close lies between low and high: all of it up at the
 //! high, all of it down at the low.
 //! Formula: ad(t) = ad(t-1) + volume · ((close - low) - (high - close))/(high - low).
 //! Data: high, low, close and volume.
-//! Cost: O(bars)
-//! Fails when: Its level is read: it depends on where the series starts. Gaps between days count for
+//! Cost: O(bars).
+//! Fails when: its level is read: it depends on where the series starts. Gaps between days count for
 //! nothing.
-//! Source: M. Chaikin, in R. W. Colby, The Encyclopedia of Technical Market Indicators (2003)
-//! Not claimed: That it leads prices.
+//! Source: M. Chaikin, in R. W. Colby, The Encyclopedia of Technical Market Indicators (2003).
+//! Not claimed: that it leads prices.
 
 use super::engine::Distribution;
 use mltrainer_catalogue_core::card::Evidence;

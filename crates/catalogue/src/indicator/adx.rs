@@ -1,15 +1,15 @@
 //! Average directional index.
 //!
-//! What: How strongly prices go in one direction, whichever it is, from 0 to 100, with the index of
+//! What: how strongly prices go in one direction, whichever it is, from 0 to 100, with the index of
 //! each direction.
 //! Formula: Wilder averages of directional movement over true range, and of 100 · |plus - minus|/(plus
 //! + minus).
 //! Data: high, low and close.
-//! Cost: O(bars)
-//! Fails when: It is read as a direction. It lags by about two periods; its first values depend on
+//! Cost: O(bars).
+//! Fails when: it is read as a direction. It lags by about two periods; its first values depend on
 //! where the series starts.
-//! Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978)
-//! Not claimed: That a strong trend goes on.
+//! Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978).
+//! Not claimed: that a strong trend goes on.
 
 use super::engine::TrueRange;
 use mltrainer_catalogue_core::card::Evidence;

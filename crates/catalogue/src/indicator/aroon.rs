@@ -1,15 +1,15 @@
 //! Aroon.
 //!
-//! What: How lately the last highest high and lowest low were, each from 0 to 100, and the difference.
+//! What: how lately the last highest high and lowest low were, each from 0 to 100, and the difference.
 //! Formula: up = 100 · (period - bars since the highest high)/period, down likewise, oscillator = up -
 //! down.
 //! Data: high and low.
-//! Cost: O(bars), O(bars · period) while prices fall or rise without a pause
-//! Fails when: Prices go sideways: new extremes come by chance.
-//! Source: T. Chande, A Time Price Oscillator, Technical Analysis of Stocks & Commodities 13 (1995)
-//! Not claimed: That a trend it shows goes on.
+//! Cost: O(bars).
+//! Fails when: prices go sideways: new extremes come by chance.
+//! Source: T. Chande, A Time Price Oscillator, Technical Analysis of Stocks & Commodities 13 (1995).
+//! Not claimed: that a trend it shows goes on.
 
-use super::engine::{Highest, Lowest};
+use super::engine::SinceHighest;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
@@ -34,8 +34,9 @@ params! {
 pub struct AroonState {
     period: usize,
     unit: f64,
-    high: Highest,
-    low: Lowest,
+    high: SinceHighest,
+    /// Of the negative lows.
+    low: SinceHighest,
 }
 
 impl State for AroonState {
@@ -43,8 +44,8 @@ impl State for AroonState {
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 3] {
-        let (high, low) = (self.high.push(bar.high), self.low.push(bar.low));
-        let (Some((_, high)), Some((_, low))) = (high, low) else {
+        let (high, low) = (self.high.push(bar.high), self.low.push(-bar.low));
+        let (Some(high), Some(low)) = (high, low) else {
             return [None; 3];
         };
         let left = |age: usize| self.unit * (self.period - age) as f64;
@@ -62,7 +63,7 @@ const CARD: Card = Card {
     summary: "How lately the last highest high and lowest low were, each from 0 to 100, and the difference.",
     formula: "over the last period + 1 bars: up = 100 (period - bars since the highest high)/period, down likewise with the lowest low, the latest of equal ones; oscillator = up - down",
     data: "High and low.",
-    cost: "O(bars), O(bars · period) while prices fall or rise without a pause",
+    cost: "O(bars)",
     fails_when: "Prices go sideways: new extremes come by chance.",
     not_claimed: "That a trend it shows goes on.",
     source: "T. Chande, A Time Price Oscillator, Technical Analysis of Stocks & Commodities 13 (1995)",
@@ -99,8 +100,8 @@ impl Streamed for Aroon {
         Ok(AroonState {
             period: params.period,
             unit: 100.0 / params.period as f64,
-            high: Highest::new(params.period + 1),
-            low: Lowest::new(params.period + 1),
+            high: SinceHighest::new(params.period + 1),
+            low: SinceHighest::new(params.period + 1),
         })
     }
 }

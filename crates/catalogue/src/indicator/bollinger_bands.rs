@@ -8,7 +8,7 @@
 //! Source: Bollinger, Bollinger on Bollinger Bands (2001).
 //! Not claimed: that a price outside a band returns.
 
-use super::engine::Window;
+use super::engine::{Window, larger};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
@@ -34,7 +34,8 @@ params! {
 /// After some bars.
 pub struct BollingerBandsState {
     window: Window,
-    period: f64,
+    /// 1/period.
+    share: f64,
     std_dev: f64,
     mean: f64,
     /// Sum of squared deviations from the mean.
@@ -60,21 +61,26 @@ impl State for BollingerBandsState {
         if let Some(old) = old {
             // One value for another in mean and squares: no difference of large sums is taken.
             let before = self.mean;
-            self.mean += (close - old) / self.period;
+            self.mean += (close - old) * self.share;
             self.square += (close - old) * ((close - self.mean) + (old - before));
         } else if self.window.is_full() {
-            let closes = self.window.places();
-            self.mean = closes.iter().sum::<f64>() / self.period;
-            self.square = closes.iter().map(|c| (c - self.mean).powi(2)).sum();
+            (self.mean, self.square) = moments(self.window.places());
         } else {
             return [None; 3];
         }
         if self.equal >= self.window.places().len() {
             (self.mean, self.square) = (close, 0.0);
         }
-        let width = self.std_dev * (self.square.max(0.0) / self.period).sqrt();
+        let width = self.std_dev * (larger(self.square, 0.0) * self.share).sqrt();
         [self.mean + width, self.mean, self.mean - width].map(Some)
     }
+}
+
+/// Mean, and sum of squared deviations from it.
+#[cold]
+fn moments(values: &[f64]) -> (f64, f64) {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (mean, values.iter().map(|v| (v - mean).powi(2)).sum())
 }
 
 const CARD: Card = Card {
@@ -125,7 +131,7 @@ impl Streamed for BollingerBands {
     fn start(params: &BollingerBandsParams) -> Result<BollingerBandsState, FitError> {
         Ok(BollingerBandsState {
             window: Window::new(params.period),
-            period: params.period as f64,
+            share: 1.0 / params.period as f64,
             std_dev: params.std_dev,
             mean: 0.0,
             square: 0.0,

@@ -1,14 +1,14 @@
 //! Commodity channel index.
 //!
-//! What: How far the typical price lies from its mean, in units of its mean absolute deviation.
+//! What: how far the typical price lies from its mean, in units of its mean absolute deviation.
 //! Formula: (p - mean p)/(0.015 · mean |p - mean p|), p the typical price.
 //! Data: high, low and close.
-//! Cost: O(bars · period)
-//! Fails when: A trend lasts: it stays beyond 100 or -100 for long.
-//! Source: D. R. Lambert, Commodity Channel Index: Tool for Trading Cyclic Trends, Commodities (1980)
-//! Not claimed: That values beyond 100 or -100 are turning points.
+//! Cost: O(bars · period).
+//! Fails when: a trend lasts: it stays beyond 100 or -100 for long.
+//! Source: D. R. Lambert, Commodity Channel Index: Tool for Trading Cyclic Trends, Commodities (1980).
+//! Not claimed: that values beyond 100 or -100 are turning points.
 
-use super::engine::{Window, negligible, typical};
+use super::engine::{ExactSum, Window, negligible, sum_of, typical};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
@@ -32,7 +32,9 @@ params! {
 /// After some bars.
 pub struct CciState {
     window: Window,
-    period: f64,
+    sum: ExactSum,
+    /// 1/period.
+    share: f64,
 }
 
 impl State for CciState {
@@ -41,13 +43,15 @@ impl State for CciState {
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         let price = typical(bar);
-        self.window.push(price);
+        if let Some(old) = self.window.push(price) {
+            self.sum.add(-old);
+        }
+        self.sum.add(price);
         if !self.window.is_full() {
             return [None];
         }
-        let prices = self.window.places();
-        let mean = prices.iter().sum::<f64>() / self.period;
-        let deviation = prices.iter().map(|p| (p - mean).abs()).sum::<f64>() / self.period;
+        let mean = self.sum.value() * self.share;
+        let deviation = sum_of(self.window.places(), |p| (p - mean).abs()) * self.share;
         let distance = price - mean;
         let still = negligible(distance, mean.abs()) || negligible(deviation, mean.abs());
         [Some(if still {
@@ -102,7 +106,8 @@ impl Streamed for Cci {
     fn start(params: &CciParams) -> Result<CciState, FitError> {
         Ok(CciState {
             window: Window::new(params.period),
-            period: params.period as f64,
+            sum: ExactSum::default(),
+            share: 1.0 / params.period as f64,
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Chaikin oscillator.
 //!
-//! What: The distance of a fast from a slow exponential average of the accumulation/distribution line.
+//! What: the distance of a fast from a slow exponential average of the accumulation/distribution line.
 //! Formula: EMA(ad, fast) - EMA(ad, slow), both started with the first ad.
 //! Data: high, low, close and volume.
-//! Cost: O(bars)
-//! Fails when: Volumes of different levels are compared: it is in shares.
-//! Source: M. Chaikin, in R. W. Colby, The Encyclopedia of Technical Market Indicators (2003)
-//! Not claimed: That it leads prices.
+//! Cost: O(bars).
+//! Fails when: volumes of different levels are compared: it is in shares.
+//! Source: M. Chaikin, in R. W. Colby, The Encyclopedia of Technical Market Indicators (2003).
+//! Not claimed: that it leads prices.
 
 use super::engine::Distribution;
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,14 +1,14 @@
 //! Donchian channel.
 //!
-//! What: The highest high and the lowest low of the last bars, the present one included, and the middle
+//! What: the highest high and the lowest low of the last bars, the present one included, and the middle
 //! between them.
 //! Formula: highest high, lowest low, and their mean.
 //! Data: high and low.
-//! Cost: O(bars), O(bars · period) while prices fall or rise without a pause
-//! Fails when: A breakout is looked for with the bands of the same bar: a high can equal the upper
+//! Cost: O(bars).
+//! Fails when: a breakout is looked for with the bands of the same bar: a high can equal the upper
 //! band, never exceed it.
-//! Source: R. D. Donchian, Donchian's 5- and 20-Day Moving Averages, Commodities (1974)
-//! Not claimed: That a price beyond an earlier band goes on.
+//! Source: R. D. Donchian, Donchian's 5- and 20-Day Moving Averages, Commodities (1974).
+//! Not claimed: that a price beyond an earlier band goes on.
 
 use super::engine::Range;
 use mltrainer_catalogue_core::card::Evidence;
@@ -55,7 +55,7 @@ const CARD: Card = Card {
     summary: "The highest high and the lowest low of the last bars, the present one included, and the middle between them.",
     formula: "upper = highest high, lower = lowest low of the last period bars, the present one included; middle = (upper + lower)/2",
     data: "High and low.",
-    cost: "O(bars), O(bars · period) while prices fall or rise without a pause",
+    cost: "O(bars)",
     fails_when: "A breakout is looked for with the bands of the same bar: a high can equal the upper band, never exceed it.",
     not_claimed: "That a price beyond an earlier band goes on.",
     source: "R. D. Donchian, Donchian's 5- and 20-Day Moving Averages, Commodities (1974)",

@@ -161,11 +161,6 @@ impl Recursive {
             self.value += self.weight * (x - self.value);
             return Some(self.value);
         }
-        self.first(x)
-    }
-
-    #[cold]
-    fn first(&mut self, x: f64) -> Option<f64> {
         if self.skip > 0 {
             self.skip -= 1;
             return None;
@@ -180,97 +175,143 @@ impl Recursive {
     }
 }
 
-/// The highest of the last values, the latest of equal ones. A value that leaves the window while it is
-/// the highest has the window searched anew.
+/// The larger of two numbers, the second of equal ones.
+#[inline]
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two numbers, the second of equal ones.
+#[inline]
+pub(crate) fn smaller(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+/// The highest of the last values.
+///
+/// The values are taken in blocks as long as the window (van Herk 1992; Gil and Werman 1993): a window
+/// is the end of one block and the start of the next, and of both the highest is at hand.
 pub(crate) struct Highest {
-    values: Vec<f64>,
+    /// The values of the present block, as far as it has come.
+    block: Vec<f64>,
+    /// Of the block before: the highest value from each place to its end.
+    ends: Vec<f64>,
     next: usize,
-    seen: usize,
+    full: bool,
+    /// The highest of the present block.
     best: f64,
-    /// Values pushed since the highest one.
-    age: usize,
 }
 
 impl Highest {
     pub(crate) fn new(period: usize) -> Self {
         Self {
-            values: vec![f64::NEG_INFINITY; period],
+            block: vec![0.0; period],
+            ends: vec![f64::NEG_INFINITY; period + 1],
             next: 0,
-            seen: 0,
+            full: false,
             best: f64::NEG_INFINITY,
-            age: 0,
         }
     }
 
-    /// The highest value and how many values ago it was, once there are enough.
+    /// The highest value, once there are enough.
     #[inline]
-    pub(crate) fn push(&mut self, x: f64) -> Option<(f64, usize)> {
-        let period = self.values.len();
-        self.values[self.next] = x;
+    pub(crate) fn push(&mut self, x: f64) -> Option<f64> {
+        self.block[self.next] = x;
         self.next += 1;
-        if self.next == period {
-            self.next = 0;
-        }
-        self.age += 1;
-        if x >= self.best {
-            (self.best, self.age) = (x, 0);
-        } else if self.age >= period {
-            self.search();
-        }
-        if self.seen + 1 < period {
-            self.seen += 1;
-            return None;
-        }
-        Some((self.best, self.age))
-    }
-
-    fn search(&mut self) {
-        let (newer, older) = self.values.split_at(self.next);
-        let mut age = self.values.len();
-        self.best = f64::NEG_INFINITY;
-        for x in older.iter().chain(newer) {
-            age -= 1;
-            if *x >= self.best {
-                (self.best, self.age) = (*x, age);
+        self.best = larger(self.best, x);
+        let found = larger(self.best, self.ends[self.next]);
+        if self.next == self.block.len() {
+            let mut best = f64::NEG_INFINITY;
+            for (x, end) in self.block.iter().zip(&mut self.ends).rev() {
+                best = larger(best, *x);
+                *end = best;
             }
+            self.next = 0;
+            self.full = true;
+            self.best = f64::NEG_INFINITY;
+            return Some(found);
         }
+        self.full.then_some(found)
     }
 }
 
-/// The lowest of the last values, as [`Highest`].
-pub(crate) struct Lowest(Highest);
+/// How many values ago the highest of the last ones was, the latest of equal ones; as [`Highest`].
+pub(crate) struct SinceHighest {
+    block: Vec<f64>,
+    ends: Vec<(f64, usize)>,
+    next: usize,
+    full: bool,
+    best: f64,
+    /// Where the highest of the present block is.
+    place: usize,
+}
 
-impl Lowest {
+impl SinceHighest {
     pub(crate) fn new(period: usize) -> Self {
-        Self(Highest::new(period))
+        Self {
+            block: vec![0.0; period],
+            ends: vec![(f64::NEG_INFINITY, 0); period + 1],
+            next: 0,
+            full: false,
+            best: f64::NEG_INFINITY,
+            place: 0,
+        }
     }
 
-    /// The lowest value and how many values ago it was, once there are enough.
+    /// How many values ago, once there are enough.
     #[inline]
-    pub(crate) fn push(&mut self, x: f64) -> Option<(f64, usize)> {
-        self.0.push(-x).map(|(x, age)| (-x, age))
+    pub(crate) fn push(&mut self, x: f64) -> Option<usize> {
+        let (at, size) = (self.next, self.block.len());
+        self.block[at] = x;
+        self.next += 1;
+        let newer = x >= self.best;
+        self.best = if newer { x } else { self.best };
+        self.place = if newer { at } else { self.place };
+        let (before, place) = self.ends[at + 1];
+        // Places of the block before count from a block earlier.
+        let from = if self.best >= before {
+            self.place + size
+        } else {
+            place
+        };
+        let found = at + size - from;
+        if self.next == size {
+            let mut best = (f64::NEG_INFINITY, 0);
+            let places = self.block.iter().zip(&mut self.ends).enumerate();
+            for (place, (x, end)) in places.rev() {
+                let newer = *x > best.0;
+                best = if newer { (*x, place) } else { best };
+                *end = best;
+            }
+            self.next = 0;
+            self.full = true;
+            self.best = f64::NEG_INFINITY;
+            return Some(found);
+        }
+        self.full.then_some(found)
     }
 }
 
 /// The highest high and the lowest low of the last bars.
 pub(crate) struct Range {
     high: Highest,
-    low: Lowest,
+    /// Of the negative lows.
+    low: Highest,
 }
 
 impl Range {
     pub(crate) fn new(period: usize) -> Self {
         Self {
             high: Highest::new(period),
-            low: Lowest::new(period),
+            low: Highest::new(period),
         }
     }
 
     /// Highest and lowest.
     #[inline]
     pub(crate) fn push(&mut self, bar: &Bar) -> Option<(f64, f64)> {
-        let (high, low) = (self.high.push(bar.high), self.low.push(bar.low));
-        Some((high?.0, low?.0))
+        let (high, low) = (self.high.push(bar.high), self.low.push(-bar.low));
+        Some((high?, -low?))
     }
 }
 
@@ -293,8 +334,8 @@ impl TrueRange {
     #[inline]
     pub(crate) fn push(&mut self, bar: &Bar) -> Option<f64> {
         let last = self.0.push(bar.close)?;
-        let gap = (bar.high - last).abs().max((bar.low - last).abs());
-        Some((bar.high - bar.low).max(gap))
+        let gap = larger((bar.high - last).abs(), (bar.low - last).abs());
+        Some(larger(bar.high - bar.low, gap))
     }
 }
 
@@ -334,6 +375,42 @@ impl Distribution {
     }
 }
 
+/// A sum with what rounding took from it beside it (Knuth's two-sum): values that are added and later
+/// taken off again leave nothing behind.
+#[derive(Default)]
+pub(crate) struct ExactSum {
+    sum: f64,
+    lost: f64,
+}
+
+impl ExactSum {
+    #[inline]
+    pub(crate) fn add(&mut self, x: f64) {
+        let sum = self.sum + x;
+        let added = sum - self.sum;
+        self.lost += (self.sum - (sum - added)) + (x - added);
+        self.sum = sum;
+    }
+
+    #[inline]
+    pub(crate) fn value(&self) -> f64 {
+        self.sum + self.lost
+    }
+}
+
+/// The sum of a function of values, in two lanes so that not every addition waits for the one before.
+#[inline]
+pub(crate) fn sum_of(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+    let (a, b) = values.split_at(values.len() / 2);
+    let mut lanes = [0.0; 2];
+    for (a, b) in a.iter().zip(b) {
+        lanes[0] += f(*a);
+        lanes[1] += f(*b);
+    }
+    let odd = b.get(a.len()).map_or(0.0, |x| f(*x));
+    lanes[0] + lanes[1] + odd
+}
+
 /// Typical price.
 #[inline]
 pub(crate) fn typical(bar: &Bar) -> f64 {
@@ -345,25 +422,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_exact_sum_leaves_nothing() {
+        let mut sum = ExactSum::default();
+        for x in [0.1, 1e16, 0.2, -1e16, -0.1, -0.2] {
+            sum.add(x);
+        }
+        assert_eq!(sum.value(), 0.0);
+    }
+
+    #[test]
     fn extremes_against_every_window() {
         // Equal values, rises, falls and a window of one.
         let values = [
             3.0, 3.0, 1.0, 2.0, 2.0, 0.0, -1.0, -2.0, -2.0, 5.0, 4.0, 3.0,
         ];
         for period in 1..=values.len() {
-            let (mut high, mut low) = (Highest::new(period), Lowest::new(period));
+            let mut range = Range::new(period);
+            let (mut up, mut down) = (SinceHighest::new(period), SinceHighest::new(period));
             for t in 0..values.len() {
-                let found = (high.push(values[t]), low.push(values[t]));
+                let bar = Bar {
+                    high: values[t],
+                    low: values[t],
+                    ..Bar::default()
+                };
+                let found = range.push(&bar);
+                let since = (up.push(values[t]), down.push(-values[t]));
                 if t + 1 < period {
-                    assert_eq!(found, (None, None));
+                    assert_eq!((found, since), (None, (None, None)));
                     continue;
                 }
                 let window = &values[t + 1 - period..=t];
-                let latest = |best: f64| window.iter().rev().position(|v| *v == best).unwrap();
+                let latest = |best: f64| window.iter().rev().position(|v| *v == best);
                 let top = window.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let bottom = window.iter().copied().fold(f64::INFINITY, f64::min);
-                let want = (Some((top, latest(top))), Some((bottom, latest(bottom))));
-                assert_eq!(found, want, "period {period}, value {t}");
+                assert_eq!(found, Some((top, bottom)), "period {period}, value {t}");
+                let want = (latest(top), latest(bottom));
+                assert_eq!(since, want, "period {period}, value {t}");
             }
         }
     }

@@ -1,16 +1,16 @@
 //! Kaufman adaptive moving average.
 //!
-//! What: An exponential average of the close that is fast while prices go straight and slow while they
+//! What: an exponential average of the close that is fast while prices go straight and slow while they
 //! go to and fro.
 //! Formula: KAMA(t) = KAMA(t-1) + s · (close(t) - KAMA(t-1)), s between the squares of 2/3 and 2/31 by
 //! the ratio of net to total movement.
 //! Data: closes.
-//! Cost: O(bars)
-//! Fails when: It is read as a forecast: it lags.
-//! Source: P. J. Kaufman, Smarter Trading (1995)
-//! Not claimed: That crossing it predicts a return.
+//! Cost: O(bars).
+//! Fails when: it is read as a forecast: it lags.
+//! Source: P. J. Kaufman, Smarter Trading (1995).
+//! Not claimed: that crossing it predicts a return.
 
-use super::engine::{Last, RollingSum, Window};
+use super::engine::{Last, Window};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
@@ -37,8 +37,10 @@ pub struct KamaState {
     window: Window,
     period: usize,
     last: Last,
-    /// Sum of the last period absolute changes.
-    moved: RollingSum,
+    /// Sum of the last period absolute changes, how many of them are not 0, and the one that leaves next.
+    moved: f64,
+    moves: usize,
+    leaving: f64,
     value: f64,
 }
 
@@ -53,11 +55,22 @@ impl State for KamaState {
         }
         let last = self.last.push(close);
         let old = self.window.push(close);
-        let moved = last.and_then(|last| self.moved.push((close - last).abs()));
-        let (Some(moved), Some(old)) = (moved, old) else {
+        let change = last.map_or(0.0, |last| (close - last).abs());
+        self.moves -= usize::from(self.leaving != 0.0);
+        // What rounding has left of changes that are gone is nothing.
+        self.moved = if self.moves == 0 {
+            0.0
+        } else {
+            self.moved - self.leaving
+        };
+        self.moves += usize::from(change != 0.0);
+        self.moved += change;
+        let Some(old) = old else {
             self.value = close;
             return [None];
         };
+        self.leaving = (self.window.oldest() - old).abs();
+        let moved = self.moved;
         let net = close - old;
         let efficiency = if moved <= net {
             1.0
@@ -120,7 +133,9 @@ impl Streamed for Kama {
             window: Window::new(params.period),
             period: params.period,
             last: Last::default(),
-            moved: RollingSum::new(params.period),
+            moved: 0.0,
+            moves: 0,
+            leaving: 0.0,
             value: 0.0,
         })
     }

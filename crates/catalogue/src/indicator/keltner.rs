@@ -1,13 +1,13 @@
 //! Keltner channel.
 //!
-//! What: An exponential average of the close with bands at a multiple of the average true range.
+//! What: an exponential average of the close with bands at a multiple of the average true range.
 //! Formula: middle = EMA(close); upper, lower = middle ± multiplier · ATR.
 //! Data: high, low and close.
-//! Cost: O(bars)
-//! Fails when: The bands are read as an interval of probability.
+//! Cost: O(bars).
+//! Fails when: the bands are read as an interval of probability.
 //! Source: C. W. Keltner, How To Make Money in Commodities (1960); with the average true range: L. B.
-//! Raschke
-//! Not claimed: That a price outside a band returns inside, or goes on.
+//! Raschke.
+//! Not claimed: that a price outside a band returns inside, or goes on.
 
 use super::engine::{Atr, Recursive};
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,13 +1,13 @@
 //! Money flow index.
 //!
-//! What: The share of money that changed hands on rising days in all that did, from 0 to 100.
+//! What: the share of money that changed hands on rising days in all that did, from 0 to 100.
 //! Formula: 100 · rising money/(rising + falling money), money = typical price · volume.
 //! Data: high, low, close and volume.
-//! Cost: O(bars)
-//! Fails when: A trend lasts: it stays near its end for long.
+//! Cost: O(bars).
+//! Fails when: a trend lasts: it stays near its end for long.
 //! Source: G. Quong, A. Soudack, Volume-Weighted RSI: Money Flow, Technical Analysis of Stocks &
-//! Commodities 7 (1989)
-//! Not claimed: That values under 20 or over 80 are turning points.
+//! Commodities 7 (1989).
+//! Not claimed: that values under 20 or over 80 are turning points.
 
 use super::engine::{Last, RollingSum, typical};
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,12 +1,12 @@
 //! Momentum.
 //!
-//! What: The change of the close over some bars, in price units.
+//! What: the change of the close over some bars, in price units.
 //! Formula: momentum(t) = close(t) - close(t-period).
 //! Data: closes.
-//! Cost: O(bars)
-//! Fails when: Prices of different levels are compared: it is in price units.
-//! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9
-//! Not claimed: That what has risen goes on rising.
+//! Cost: O(bars).
+//! Fails when: prices of different levels are compared: it is in price units.
+//! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
+//! Not claimed: that what has risen goes on rising.
 
 use super::engine::Window;
 use mltrainer_catalogue_core::card::Evidence;

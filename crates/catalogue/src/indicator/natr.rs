@@ -1,14 +1,14 @@
 //! Normalised average true range.
 //!
-//! What: The average true range in percent of the close: how much a price moves in a day, comparable
+//! What: the average true range in percent of the close: how much a price moves in a day, comparable
 //! between prices.
 //! Formula: 100 · ATR(t)/close(t).
 //! Data: high, low and close.
-//! Cost: O(bars)
-//! Fails when: A price is near zero or negative. Its first values depend on where the series starts.
+//! Cost: O(bars).
+//! Fails when: a price is near zero or negative. Its first values depend on where the series starts.
 //! Source: J. Forman, Cross-Market Evaluations with Normalized Average True Range, Technical Analysis
-//! of Stocks & Commodities 24 (2006)
-//! Not claimed: Anything about direction.
+//! of Stocks & Commodities 24 (2006).
+//! Not claimed: anything about direction.
 
 use super::engine::Atr;
 use mltrainer_catalogue_core::card::Evidence;

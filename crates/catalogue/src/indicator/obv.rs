@@ -1,13 +1,13 @@
 //! On-balance volume.
 //!
-//! What: Volume summed, that of a rising day counted up and that of a falling one down.
+//! What: volume summed, that of a rising day counted up and that of a falling one down.
 //! Formula: obv(t) = obv(t - 1) ± volume(t), the sign that of the change of the close.
 //! Data: close and volume.
-//! Cost: O(bars)
-//! Fails when: Its level is read: it depends on where the series starts. One day of huge volume shifts
+//! Cost: O(bars).
+//! Fails when: its level is read: it depends on where the series starts. One day of huge volume shifts
 //! it for good.
-//! Source: J. Granville, Granville's New Key to Stock Market Profits (1963)
-//! Not claimed: That it leads prices.
+//! Source: J. Granville, Granville's New Key to Stock Market Profits (1963).
+//! Not claimed: that it leads prices.
 
 use super::engine::Last;
 use mltrainer_catalogue_core::card::Evidence;

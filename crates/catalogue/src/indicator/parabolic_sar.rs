@@ -1,15 +1,16 @@
 //! Parabolic stop and reverse.
 //!
-//! What: A stop that follows a position ever faster while it gains, and turns it round when a bar
+//! What: a stop that follows a position ever faster while it gains, and turns it round when a bar
 //! touches the stop.
 //! Formula: sar(t + 1) = sar(t) + a · (e - sar(t)), e the extreme of the position, a growing with every
 //! new one.
 //! Data: high and low.
-//! Cost: O(bars)
-//! Fails when: Prices go sideways: it turns the position again and again.
-//! Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978)
-//! Not claimed: That the turns earn money.
+//! Cost: O(bars).
+//! Fails when: prices go sideways: it turns the position again and again.
+//! Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978).
+//! Not claimed: that the turns earn money.
 
+use super::engine::{larger, smaller};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
@@ -78,33 +79,31 @@ impl State for ParabolicSarState {
         if p.long {
             if low <= p.sar {
                 p.long = false;
-                sar = p.extreme.max(last_high).max(high);
+                sar = larger(larger(p.extreme, last_high), high);
                 p.factor = self.acceleration;
                 p.extreme = low;
-                p.sar = (sar + p.factor * (low - sar)).max(last_high).max(high);
+                p.sar = larger(larger(sar + p.factor * (low - sar), last_high), high);
             } else {
                 sar = p.sar;
                 if high > p.extreme {
                     p.extreme = high;
-                    p.factor = (p.factor + self.acceleration).min(self.maximum);
+                    p.factor = smaller(p.factor + self.acceleration, self.maximum);
                 }
-                p.sar = (sar + p.factor * (p.extreme - sar)).min(last_low).min(low);
+                p.sar = smaller(smaller(sar + p.factor * (p.extreme - sar), last_low), low);
             }
         } else if high >= p.sar {
             p.long = true;
-            sar = p.extreme.min(last_low).min(low);
+            sar = smaller(smaller(p.extreme, last_low), low);
             p.factor = self.acceleration;
             p.extreme = high;
-            p.sar = (sar + p.factor * (high - sar)).min(last_low).min(low);
+            p.sar = smaller(smaller(sar + p.factor * (high - sar), last_low), low);
         } else {
             sar = p.sar;
             if low < p.extreme {
                 p.extreme = low;
-                p.factor = (p.factor + self.acceleration).min(self.maximum);
+                p.factor = smaller(p.factor + self.acceleration, self.maximum);
             }
-            p.sar = (sar + p.factor * (p.extreme - sar))
-                .max(last_high)
-                .max(high);
+            p.sar = larger(larger(sar + p.factor * (p.extreme - sar), last_high), high);
         }
         [Some(sar)]
     }

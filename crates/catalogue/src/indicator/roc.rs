@@ -1,12 +1,12 @@
 //! Rate of change.
 //!
-//! What: The change of the close over some bars, in percent.
+//! What: the change of the close over some bars, in percent.
 //! Formula: roc(t) = 100 · (close(t)/close(t-period) - 1).
 //! Data: closes.
-//! Cost: O(bars)
-//! Fails when: A price is near zero or negative: the ratio then means nothing.
-//! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9
-//! Not claimed: That what has risen goes on rising.
+//! Cost: O(bars).
+//! Fails when: a price is near zero or negative: the ratio then means nothing.
+//! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
+//! Not claimed: that what has risen goes on rising.
 
 use super::engine::Window;
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,13 +1,13 @@
 //! Stochastic oscillator.
 //!
-//! What: Where the close lies between the lowest low and the highest high of the last bars, from 0 to
+//! What: where the close lies between the lowest low and the highest high of the last bars, from 0 to
 //! 100, smoothed once (k) and twice (d).
 //! Formula: f = 100 · (close - lowest low)/(highest high - lowest low); k, d: simple means of it.
 //! Data: high, low and close.
-//! Cost: O(bars), O(bars · k_period) while prices fall or rise without a pause
-//! Fails when: A trend lasts: it stays near its end for long.
-//! Source: G. C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2 (1984)
-//! Not claimed: That values under 20 or over 80 are turning points.
+//! Cost: O(bars).
+//! Fails when: a trend lasts: it stays near its end for long.
+//! Source: G. C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2 (1984).
+//! Not claimed: that values under 20 or over 80 are turning points.
 
 use super::engine::{Range, Sma, negligible};
 use mltrainer_catalogue_core::card::Evidence;
@@ -69,7 +69,7 @@ const CARD: Card = Card {
     summary: "Where the close lies between the lowest low and the highest high of the last bars, from 0 to 100, smoothed once (k) and twice (d).",
     formula: "f(t) = 100 (close(t) - L)/(H - L), H the highest high and L the lowest low of the last k_period bars, 0 when they are equal; k = mean of the last k_smooth f; d = mean of the last d_period k; both are null until d exists, at bar k_period + k_smooth + d_period - 3",
     data: "High, low and close.",
-    cost: "O(bars), O(bars · k_period) while prices fall or rise without a pause",
+    cost: "O(bars)",
     fails_when: "A trend lasts: it stays near its end for long.",
     not_claimed: "That values under 20 or over 80 are turning points.",
     source: "G. C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2 (1984)",

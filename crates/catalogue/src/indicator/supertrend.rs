@@ -1,14 +1,14 @@
 //! Supertrend.
 //!
-//! What: A stop at a multiple of the average true range from the middle of the bar, that only moves
+//! What: a stop at a multiple of the average true range from the middle of the bar, that only moves
 //! with the trend, and turns when the close goes through it.
 //! Formula: the lower of two ratcheting bands (high + low)/2 ± multiplier · ATR in a rise, the upper
 //! one in a fall.
 //! Data: high, low and close.
-//! Cost: O(bars)
-//! Fails when: Prices go sideways: it turns again and again.
-//! Source: O. Seban, Tout le monde mérite d'être riche (2009)
-//! Not claimed: That its turns earn money.
+//! Cost: O(bars).
+//! Fails when: prices go sideways: it turns again and again.
+//! Source: O. Seban, Tout le monde mérite d'être riche (2009).
+//! Not claimed: that its turns earn money.
 
 use super::engine::Atr;
 use mltrainer_catalogue_core::card::Evidence;

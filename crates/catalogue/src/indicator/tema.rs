@@ -1,16 +1,16 @@
 //! Triple exponential moving average.
 //!
-//! What: An exponential average of the close corrected by the lag that a second and a third averaging
+//! What: an exponential average of the close corrected by the lag that a second and a third averaging
 //! show.
 //! Formula: TEMA = 3 e1 - 3 e2 + e3, e1 = EMA(close, period), e2 = EMA(e1, period), e3 = EMA(e2,
 //! period), each started as the mean of its first period values.
 //! Data: closes.
-//! Cost: O(bars)
-//! Fails when: It is read as a forecast: it follows faster than a mean does, and overshoots after a
+//! Cost: O(bars).
+//! Fails when: it is read as a forecast: it follows faster than a mean does, and overshoots after a
 //! jump.
 //! Source: P. G. Mulloy, Smoothing Data with Faster Moving Averages, Technical Analysis of Stocks &
-//! Commodities 12 (1994)
-//! Not claimed: That crossing it predicts a return.
+//! Commodities 12 (1994).
+//! Not claimed: that crossing it predicts a return.
 
 use super::engine::Recursive;
 use mltrainer_catalogue_core::card::Evidence;

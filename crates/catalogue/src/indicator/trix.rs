@@ -1,12 +1,12 @@
 //! TRIX.
 //!
-//! What: The daily change of the close averaged three times over, in percent.
+//! What: the daily change of the close averaged three times over, in percent.
 //! Formula: the change of a triple exponential average in percent.
 //! Data: closes.
-//! Cost: O(bars)
-//! Fails when: It is read as a forecast: it lags.
-//! Source: J. K. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1 (1983)
-//! Not claimed: That crossing zero predicts a return.
+//! Cost: O(bars).
+//! Fails when: it is read as a forecast: it lags.
+//! Source: J. K. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1 (1983).
+//! Not claimed: that crossing zero predicts a return.
 
 use super::engine::{Last, Recursive};
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,16 +1,16 @@
 //! Ultimate oscillator.
 //!
-//! What: Buying pressure as a share of the true range over three lengths, from 0 to 100, the shortest
+//! What: buying pressure as a share of the true range over three lengths, from 0 to 100, the shortest
 //! weighing most.
 //! Formula: 100 · (4 r1 + 2 r2 + r3)/7, r = sum of close - min(low, last close) over sum of true
 //! ranges.
 //! Data: high, low and close.
-//! Cost: O(bars)
-//! Fails when: A trend lasts: it stays near its end for long.
-//! Source: L. Williams, The Ultimate Oscillator, Technical Analysis of Stocks & Commodities 3 (1985)
-//! Not claimed: That values under 30 or over 70 are turning points.
+//! Cost: O(bars).
+//! Fails when: a trend lasts: it stays near its end for long.
+//! Source: L. Williams, The Ultimate Oscillator, Technical Analysis of Stocks & Commodities 3 (1985).
+//! Not claimed: that values under 30 or over 70 are turning points.
 
-use super::engine::{Last, RollingSum, TrueRange};
+use super::engine::{Last, TrueRange, smaller};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
@@ -39,8 +39,24 @@ params! {
 pub struct UltimateOscillatorState {
     last: Last,
     range: TrueRange,
-    /// Pressures and ranges of the shortest, the middle and the longest length.
-    sums: [(RollingSum, RollingSum); 3],
+    /// Pressures and ranges of the last bars, as many as the longest length.
+    kept: Vec<(f64, f64)>,
+    next: usize,
+    /// Bars kept.
+    seen: usize,
+    /// The shortest, the middle and the longest length.
+    sums: [Sums; 3],
+}
+
+/// Sums over one length.
+#[derive(Clone, Copy)]
+struct Sums {
+    period: usize,
+    weight: f64,
+    pressure: f64,
+    range: f64,
+    /// Bars with a range above 0.
+    moved: usize,
 }
 
 impl State for UltimateOscillatorState {
@@ -52,19 +68,38 @@ impl State for UltimateOscillatorState {
         let (Some(range), Some(last)) = (range, self.last.push(bar.close)) else {
             return [None];
         };
-        let pressure = bar.close - bar.low.min(last);
-        let mut total = Some(0.0);
-        for ((pressures, ranges), weight) in self.sums.iter_mut().zip([4.0, 2.0, 1.0]) {
-            let sums = pressures.push(pressure).zip(ranges.push(range));
-            total = total.zip(sums).map(|(total, (pressure, range))| {
-                if range == 0.0 {
-                    total
+        let pressure = bar.close - smaller(bar.low, last);
+        let size = self.kept.len();
+        let mut total = 0.0;
+        for sums in &mut self.sums {
+            if self.seen >= sums.period {
+                let ago = self.next + size - sums.period;
+                let (pressure, range) = self.kept[if ago < size { ago } else { ago - size }];
+                sums.moved -= usize::from(range > 0.0);
+                if sums.moved == 0 {
+                    // What rounding has left of bars that are gone is nothing.
+                    (sums.pressure, sums.range) = (0.0, 0.0);
                 } else {
-                    total + weight * (pressure / range)
+                    sums.pressure -= pressure;
+                    sums.range -= range;
                 }
-            });
+            }
+            sums.pressure += pressure;
+            sums.range += range;
+            sums.moved += usize::from(range > 0.0);
+            if sums.moved > 0 {
+                total += sums.weight * (sums.pressure / sums.range);
+            }
         }
-        [total.map(|t| 100.0 * (t / 7.0))]
+        self.kept[self.next] = (pressure, range);
+        self.next += 1;
+        if self.next == size {
+            self.next = 0;
+        }
+        if self.seen < size {
+            self.seen += 1;
+        }
+        [(self.seen == size).then(|| 100.0 * (total / 7.0))]
     }
 }
 
@@ -115,7 +150,16 @@ impl Streamed for UltimateOscillator {
         Ok(UltimateOscillatorState {
             last: Last::default(),
             range: TrueRange::default(),
-            sums: periods.map(|n| (RollingSum::new(n), RollingSum::new(n))),
+            kept: vec![(0.0, 0.0); periods[2]],
+            next: 0,
+            seen: 0,
+            sums: [0, 1, 2].map(|k| Sums {
+                period: periods[k],
+                weight: [4.0, 2.0, 1.0][k],
+                pressure: 0.0,
+                range: 0.0,
+                moved: 0,
+            }),
         })
     }
 }

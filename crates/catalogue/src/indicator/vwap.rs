@@ -1,15 +1,15 @@
 //! Volume weighted average price.
 //!
-//! What: The mean typical price, each bar weighted with its volume, from the first bar or over the last
+//! What: the mean typical price, each bar weighted with its volume, from the first bar or over the last
 //! ones.
 //! Formula: Σ volume · (high + low + close)/3 / Σ volume.
 //! Data: high, low, close and volume.
-//! Cost: O(bars)
-//! Fails when: Bars are daily and it is taken for the price that was paid within a day: it knows one
+//! Cost: O(bars).
+//! Fails when: bars are daily and it is taken for the price that was paid within a day: it knows one
 //! price a bar.
 //! Source: S. A. Berkowitz, D. E. Logue, E. A. Noser, The Total Cost of Transactions on the NYSE,
-//! Journal of Finance 43 (1988)
-//! Not claimed: That an order is filled at it.
+//! Journal of Finance 43 (1988).
+//! Not claimed: that an order is filled at it.
 
 use super::engine::{Window, typical};
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,13 +1,13 @@
 //! Williams %R.
 //!
-//! What: Where the close lies under the highest high of the last bars, from -100 (at the lowest low) to
+//! What: where the close lies under the highest high of the last bars, from -100 (at the lowest low) to
 //! 0 (at the highest high).
 //! Formula: -100 · (highest high - close)/(highest high - lowest low).
 //! Data: high, low and close.
-//! Cost: O(bars), O(bars · period) while prices fall or rise without a pause
-//! Fails when: A trend lasts: it stays near its end for long.
-//! Source: L. Williams, How I Made One Million Dollars Last Year Trading Commodities (1973)
-//! Not claimed: That values over -20 or under -80 are turning points.
+//! Cost: O(bars).
+//! Fails when: a trend lasts: it stays near its end for long.
+//! Source: L. Williams, How I Made One Million Dollars Last Year Trading Commodities (1973).
+//! Not claimed: that values over -20 or under -80 are turning points.
 
 use super::engine::{Range, negligible};
 use mltrainer_catalogue_core::card::Evidence;
@@ -58,7 +58,7 @@ const CARD: Card = Card {
     summary: "Where the close lies under the highest high of the last bars, from -100 (at the lowest low) to 0 (at the highest high).",
     formula: "williams_r(t) = -100 (H - close(t))/(H - L), H the highest high and L the lowest low of the last period bars; 0 when they are equal",
     data: "High, low and close.",
-    cost: "O(bars), O(bars · period) while prices fall or rise without a pause",
+    cost: "O(bars)",
     fails_when: "A trend lasts: it stays near its end for long.",
     not_claimed: "That values over -20 or under -80 are turning points.",
     source: "L. Williams, How I Made One Million Dollars Last Year Trading Commodities (1973)",

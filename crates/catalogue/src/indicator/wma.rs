@@ -1,13 +1,13 @@
 //! Weighted moving average.
 //!
-//! What: A mean of closes whose weights fall in a straight line, from period for the last one to 1 for
+//! What: a mean of closes whose weights fall in a straight line, from period for the last one to 1 for
 //! the oldest.
 //! Formula: WMA(t) = Σᵢ (period - i) close(t - i) / (period (period + 1)/2), i = 0 .. period - 1.
 //! Data: closes.
-//! Cost: O(bars)
-//! Fails when: It is read as a forecast: it lags.
-//! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9
-//! Not claimed: That crossing it predicts a return.
+//! Cost: O(bars).
+//! Fails when: it is read as a forecast: it lags.
+//! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
+//! Not claimed: that crossing it predicts a return.
 
 use super::engine::Window;
 use mltrainer_catalogue_core::card::Evidence;

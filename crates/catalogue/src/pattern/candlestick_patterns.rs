@@ -8,11 +8,11 @@
 //! Source: Nison, Japanese Candlestick Charting Techniques (2001); Morris, Candlestick Charting Explained (2006).
 //! Not claimed: that a shape predicts a return.
 
-use super::candles::{CandleState, NAMES, PATTERNS, Pattern};
+use super::candles::{CandleState, NAMES, PATTERNS};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::{ParamType, Range, read_choice};
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, ParamError, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, ParamError, State, Streamed, params,
 };
 use mltrainer_types::catalogue::{ParamKind, Task};
 use serde_json::Value;
@@ -27,7 +27,7 @@ params! {
     /// Parameters.
     pub struct CandlestickPatternsParams {
         /// The pattern: TA-Lib's name without CDL, in lower case.
-        pattern: Shape = Shape::named("engulfing"), any();
+        pattern: Shape = Shape::named("engulfing");
         /// How far the last candle must get into the first one's body, as a share of it, for the
         /// patterns that have it: abandonedbaby, eveningdojistar, eveningstar, morningdojistar,
         /// morningstar (0.3 when none), darkcloudcover, mathold (0.5 when none).
@@ -35,22 +35,21 @@ params! {
     }
 }
 
-/// A pattern by its name.
-#[derive(Clone, Copy)]
-pub struct Shape(&'static Pattern);
+/// A pattern, as its place in the order of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape(usize);
 
 impl Shape {
     /// The pattern of that name; the first one when there is none of it.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        let found = PATTERNS.iter().find(|p| p.name == name);
-        Self(found.unwrap_or(&PATTERNS[0]))
+        Self(NAMES.iter().position(|n| *n == name).unwrap_or(0))
     }
 
     /// TA-Lib's name without CDL, in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.0.name
+        NAMES[self.0]
     }
 }
 
@@ -62,11 +61,11 @@ impl ParamType for Shape {
     }
 
     fn read(value: &Value, _: &Range) -> Result<Self, String> {
-        read_choice(value, &NAMES).map(|k| Self(PATTERNS[k]))
+        read_choice(value, &NAMES).map(Self)
     }
 
     fn write(&self) -> Value {
-        Value::from(self.0.name)
+        Value::from(self.name())
     }
 }
 
@@ -76,8 +75,13 @@ pub struct CandlestickPatternsState(CandleState);
 impl State for CandlestickPatternsState {
     type Row = [Option<f64>; 1];
 
+    #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         [Some(f64::from(self.0.push(bar)))]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        vec![self.0.all(bars)]
     }
 }
 
@@ -124,7 +128,7 @@ impl Streamed for CandlestickPatterns {
     const WHOLE: &'static [&'static str] = &["signal"];
 
     fn start(params: &CandlestickPatternsParams) -> Result<CandlestickPatternsState, FitError> {
-        let Shape(pattern) = params.pattern;
+        let pattern = PATTERNS[params.pattern.0];
         if params.penetration.is_some() && pattern.penetration.is_none() {
             return Err(FitError::Param(ParamError {
                 field: "penetration".into(),
@@ -133,7 +137,7 @@ impl Streamed for CandlestickPatterns {
             }));
         }
         Ok(CandlestickPatternsState(CandleState::new(
-            pattern,
+            params.pattern.0,
             params.penetration,
         )))
     }

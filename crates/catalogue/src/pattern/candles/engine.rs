@@ -5,7 +5,7 @@
 //! a pattern on its own and from the first bar on which the pattern can appear: the order of
 //! operations of TA-Lib, so that rounding decides ties as it does there.
 
-use mltrainer_catalogue_core::Bar;
+use mltrainer_catalogue_core::{Bar, Feed};
 
 /// A bar as a candle.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,12 +38,20 @@ impl Candle {
 
     /// Upper end of the body.
     pub(crate) fn top(&self) -> f64 {
-        if self.white() { self.close } else { self.open }
+        if self.close > self.open {
+            self.close
+        } else {
+            self.open
+        }
     }
 
     /// Lower end of the body.
     pub(crate) fn bottom(&self) -> f64 {
-        if self.white() { self.open } else { self.close }
+        if self.close < self.open {
+            self.close
+        } else {
+            self.open
+        }
     }
 
     /// Length of the upper shadow.
@@ -256,9 +264,41 @@ pub(crate) struct Watch {
     pub(crate) left: usize,
 }
 
+/// A pattern as a type.
+pub(super) trait Table {
+    /// The pattern.
+    const PATTERN: Pattern;
+}
+
+/// What runs a pattern, made for each on its own: its settings are known when it is compiled.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    /// Takes the next bar and gives the signal after it.
+    push: fn(&mut Track, &Bar) -> i32,
+    /// The signals of a whole history, each bar pushed in turn.
+    all: fn(Track, &Feed<'_>) -> Vec<Option<f64>>,
+}
+
+impl Run {
+    pub(super) const fn of<T: Table>() -> Self {
+        Self {
+            push: push::<T>,
+            all: |mut track, bars| {
+                let signals = bars.iter().map(|bar| push::<T>(&mut track, &bar));
+                signals.map(|signal| Some(f64::from(signal))).collect()
+            },
+        }
+    }
+}
+
 /// A pattern after some bars.
 pub(crate) struct CandleState {
-    pattern: &'static Pattern,
+    run: Run,
+    track: Track,
+}
+
+/// What a pattern remembers.
+pub(super) struct Track {
     penetration: f64,
     candles: Candles,
     sums: Averages,
@@ -266,47 +306,61 @@ pub(crate) struct CandleState {
 }
 
 impl CandleState {
-    pub(crate) fn new(pattern: &'static Pattern, penetration: Option<f64>) -> Self {
+    pub(super) fn start(pattern: &Pattern, run: Run, penetration: Option<f64>) -> Self {
         Self {
-            pattern,
-            penetration: penetration.or(pattern.penetration).unwrap_or(0.0),
-            candles: Candles {
-                kept: [Candle::default(); KEPT],
-                seen: 0,
+            run,
+            track: Track {
+                penetration: penetration.or(pattern.penetration).unwrap_or(0.0),
+                candles: Candles {
+                    kept: [Candle::default(); KEPT],
+                    seen: 0,
+                },
+                sums: [0.0; AVERAGES],
+                watch: Watch::default(),
             },
-            sums: [0.0; AVERAGES],
-            watch: Watch::default(),
         }
     }
 
+    /// Takes the next bar and gives the signal after it.
+    #[inline]
     pub(crate) fn push(&mut self, bar: &Bar) -> i32 {
-        let pattern = self.pattern;
-        let t = self.candles.seen;
-        self.candles.push(bar);
-        // The first bar on which the shape is looked at; the sums hold what lies before it.
-        let start = pattern.lookback - pattern.early;
-        if t < start {
-            for (sum, (setting, back)) in self.sums.iter_mut().zip(pattern.averages) {
-                if t + setting.period >= start {
-                    *sum += setting.of(self.candles.ago(*back));
-                }
-            }
-            return 0;
-        }
-        let mut averages = [0.0; AVERAGES];
-        let settings = self.sums.iter().zip(pattern.averages);
-        for (average, (sum, (setting, _))) in averages.iter_mut().zip(settings) {
-            *average = setting.average(*sum);
-        }
-        let signal = match pattern.rule {
-            Rule::Shape(shape) => shape(&self.candles, &averages),
-            Rule::Penetrated(shape) => shape(&self.candles, &averages, self.penetration),
-            Rule::Watched(shape) => shape(&self.candles, &averages, &mut self.watch),
-        };
-        for (sum, (setting, back)) in self.sums.iter_mut().zip(pattern.averages) {
-            let new = setting.of(self.candles.ago(*back));
-            *sum += new - setting.of(self.candles.ago(*back + setting.period));
-        }
-        if t < pattern.lookback { 0 } else { signal }
+        (self.run.push)(&mut self.track, bar)
     }
+
+    /// The signals of a whole history.
+    pub(crate) fn all(self, bars: &Feed<'_>) -> Vec<Option<f64>> {
+        (self.run.all)(self.track, bars)
+    }
+}
+
+/// Takes the next bar and gives the signal after it.
+#[inline]
+fn push<T: Table>(track: &mut Track, bar: &Bar) -> i32 {
+    let pattern = const { &T::PATTERN };
+    let t = track.candles.seen;
+    track.candles.push(bar);
+    // The first bar on which the shape is looked at; the sums hold what lies before it.
+    let start = pattern.lookback - pattern.early;
+    if t < start {
+        for (sum, (setting, back)) in track.sums.iter_mut().zip(pattern.averages) {
+            if t + setting.period >= start {
+                *sum += setting.of(track.candles.ago(*back));
+            }
+        }
+        return 0;
+    }
+    let mut averages = [0.0; AVERAGES];
+    for (i, (setting, _)) in pattern.averages.iter().enumerate() {
+        averages[i] = setting.average(track.sums[i]);
+    }
+    let signal = match &pattern.rule {
+        Rule::Shape(shape) => shape(&track.candles, &averages),
+        Rule::Penetrated(shape) => shape(&track.candles, &averages, track.penetration),
+        Rule::Watched(shape) => shape(&track.candles, &averages, &mut track.watch),
+    };
+    for (sum, (setting, back)) in track.sums.iter_mut().zip(pattern.averages) {
+        let new = setting.of(track.candles.ago(*back));
+        *sum += new - setting.of(track.candles.ago(*back + setting.period));
+    }
+    if t < pattern.lookback { 0 } else { signal }
 }

@@ -219,10 +219,11 @@ pub(super) const ADVANCE_BLOCK: Pattern = Pattern::shape(
 fn evening(candles: &Candles, &[long, small, short, ..]: &Averages, penetration: f64) -> i32 {
     let [a, b, c] = candles.last();
     bearish(
-        a.body() > long
+        // The rarest first.
+        b.gaps_up(&a)
+            && a.body() > long
             && a.white()
             && b.body() <= small
-            && b.gaps_up(&a)
             && c.body() > short
             && c.black()
             && c.close < a.close - a.body() * penetration,
@@ -233,10 +234,11 @@ fn evening(candles: &Candles, &[long, small, short, ..]: &Averages, penetration:
 fn morning(candles: &Candles, &[long, small, short, ..]: &Averages, penetration: f64) -> i32 {
     let [a, b, c] = candles.last();
     bullish(
-        a.body() > long
+        // The rarest first.
+        b.gaps_down(&a)
+            && a.body() > long
             && a.black()
             && b.body() <= small
-            && b.gaps_down(&a)
             && c.body() > short
             && c.white()
             && c.close > a.close + a.body() * penetration,

@@ -64,17 +64,14 @@ pub(super) const DOJI_STAR: Pattern = Pattern::shape(
 /// A body that engulfs one of the other colour: 80 when one end is equal.
 pub(super) const ENGULFING: Pattern = Pattern::shape("engulfing", 2, &[], |candles, _| {
     let [a, b] = candles.last();
-    let engulfs = if b.white() {
-        a.black()
-            && ((b.close >= a.open && b.open < a.close) || (b.close > a.open && b.open <= a.close))
-    } else {
-        a.white()
-            && ((b.open >= a.close && b.close < a.open) || (b.open > a.close && b.close <= a.open))
-    };
-    match engulfs {
-        false => 0,
-        true if b.open != a.close && b.close != a.open => 100 * b.color(),
-        true => 80 * b.color(),
+    // No short cuts: which colour comes next is anybody's guess, also the processor's.
+    let white = a.black() & b.white() & (b.close >= a.open) & (b.open <= a.close);
+    let black = a.white() & b.black() & (b.open >= a.close) & (b.close <= a.open);
+    let equal = i32::from(b.open == a.close) + i32::from(b.close == a.open);
+    match equal {
+        0 => bullish(white) + bearish(black),
+        1 => 80 * (i32::from(white) - i32::from(black)),
+        _ => 0,
     }
 });
 
