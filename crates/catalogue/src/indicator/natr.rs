@@ -27,7 +27,7 @@ params! {
     /// Parameters.
     pub struct NatrParams {
         /// True ranges averaged.
-        period: usize = 14, within(1.0, 100_000.0);
+        period: usize = 14, within(2.0, 100_000.0);
     }
 }
 
@@ -64,7 +64,7 @@ const CARD: Card = Card {
     fails_when: "A price is near zero or negative. Its first values depend on where the series starts.",
     not_claimed: "Anything about direction.",
     source: "J. Forman, Cross-Market Evaluations with Normalized Average True Range, Technical Analysis of Stocks & Commodities 24 (2006)",
-    reference: "TA-Lib 0.8, NATR (which does not divide by the close for period 1; this does)",
+    reference: "TA-Lib 0.8, NATR (from period 2: for 1 it does not divide by the close)",
     outputs: &[("natr", "percent, one a bar, null for the first period bars")],
     stochastic: false,
     evidence: &[
@@ -113,14 +113,17 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // True range 5 - 1.5 = 3.5 at a close of 5.
-        let columns = Natr::compute(
-            &NatrParams { period: 1 },
-            &bars(&[[2.0, 1.0, 1.5], [5.0, 4.0, 5.0], [0.0, 0.0, 0.0]]),
-        );
-        let natr = &columns.unwrap()[0].1;
-        assert_eq!(natr[0], None);
-        assert!((natr[1].unwrap() - 70.0).abs() < 1e-12);
-        assert_eq!(natr[2], Some(0.0));
+        // True ranges 3.5 and 1.5 at a close of 5: 100 · 2.5/5; a close of 0 has none.
+        let rows = [
+            [2.0, 1.0, 1.5],
+            [5.0, 4.0, 4.5],
+            [6.0, 5.0, 5.0],
+            [0.0, 0.0, 0.0],
+        ];
+        let columns = Natr::compute(&NatrParams { period: 2 }, &bars(&rows)).unwrap();
+        let natr = &columns[0].1;
+        assert_eq!(natr[..2], [None, None]);
+        assert!((natr[2].unwrap() - 50.0).abs() < 1e-12);
+        assert_eq!(natr[3], Some(0.0));
     }
 }
