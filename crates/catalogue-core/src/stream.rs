@@ -41,13 +41,7 @@ pub enum Field {
 
 impl Field {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Open,
-        Self::High,
-        Self::Low,
-        Self::Close,
-        Self::Volume,
-    ];
+    pub const ALL: [Self; 5] = [Self::Open, Self::High, Self::Low, Self::Close, Self::Volume];
 
     /// Name of the column.
     #[must_use]
