@@ -17,6 +17,7 @@ pub mod naive_bayes;
 pub mod neighbors;
 pub mod neural;
 pub mod outlier;
+pub mod pattern;
 pub mod svm;
 pub mod tree;
 
