@@ -18,11 +18,13 @@ pub mod neighbors;
 pub mod neural;
 pub mod outlier;
 pub mod svm;
+pub mod time_series;
 pub mod tree;
 
 mod kernels;
 mod labels;
 mod numeric;
+mod optimize;
 
 #[cfg(test)]
 mod listing;
