@@ -19,11 +19,13 @@ pub mod neural;
 pub mod outlier;
 pub mod pattern;
 pub mod svm;
+pub mod time_series;
 pub mod tree;
 
 mod kernels;
 mod labels;
 mod numeric;
+mod optimize;
 
 #[cfg(test)]
 mod listing;
