@@ -25,12 +25,14 @@ pub mod rule;
 pub mod signal_ensemble;
 pub mod svm;
 pub mod technical;
+pub mod time_series;
 pub mod tree;
 pub mod volume;
 
 mod kernels;
 mod labels;
 mod numeric;
+mod optimize;
 mod signals;
 
 #[cfg(test)]
