@@ -6,8 +6,9 @@
 //! high(top)/lowest low of the pole_bars bars up to it - 1; correction = 1 - lowest low since the
 //! top/high(top). Flag: pole >= rise, correction <= depth, at least flag_min bars since the top.
 //! Breakout: the close of the bar after a flag is above high(top). The signal is flag_weight while
-//! there is a flag, 1 from the breakout for hold bars, or until the close is under the lowest low
-//! of the flag (the stop), or the high reaches the target: high(top) + half the height of the pole.
+//! there is a flag, 1 from the breakout for pole_bars bars, or until the close is under the lowest
+//! low of the flag (the stop), or the high reaches the target: high(top) + half the height of the
+//! pole.
 //! Data: High, low and close, of one scale: a split inside the window hides or invents a pole.
 //! Cost: O(bars · (pole_bars + flag_max)).
 //! Fails when: It is rare: large quiet companies have none in decades. A rise like that has news
@@ -31,7 +32,7 @@ pub const ENTRY: Entry = Entry::indicator::<HighTightFlag>();
 params! {
     /// Parameters.
     pub struct HighTightFlagParams {
-        /// Most bars of the pole; two months have about 42.
+        /// Most bars of the pole, and of what a breakout says; two months have about 42.
         pole_bars: usize = 42, within(2.0, 10_000.0);
         /// Least rise of the pole as a share.
         rise: f64 = 0.9, above(0.0);
@@ -43,8 +44,6 @@ params! {
         flag_max: usize = 30, within(2.0, 10_000.0);
         /// Signal while there is a flag.
         flag_weight: f64 = 0.25, within(0.0, 1.0);
-        /// Bars for which a breakout speaks.
-        hold: usize = 40, within(1.0, 10_000.0);
     }
 }
 
@@ -55,7 +54,7 @@ const CARD: Card = Card {
     tasks: &[Task::Signal],
     inputs: Inputs::Bars,
     summary: "A rise of at least nine tenths in under two months, then a shallow and short correction, then a close above the top.",
-    formula: "top = highest high of the last flag_max + 1 bars up to the bar before; pole = high(top)/lowest low of the pole_bars bars up to it - 1; correction = 1 - lowest low since the top/high(top). Flag: pole >= rise, correction <= depth, at least flag_min bars since the top. Breakout: the close of the bar after a flag is above high(top). The signal is flag_weight while there is a flag, 1 from the breakout for hold bars, or until the close is under the lowest low of the flag (the stop), or the high reaches the target: high(top) + half the height of the pole",
+    formula: "top = highest high of the last flag_max + 1 bars up to the bar before; pole = high(top)/lowest low of the pole_bars bars up to it - 1; correction = 1 - lowest low since the top/high(top). Flag: pole >= rise, correction <= depth, at least flag_min bars since the top. Breakout: the close of the bar after a flag is above high(top). The signal is flag_weight while there is a flag, 1 from the breakout for pole_bars bars, or until the close is under the lowest low of the flag (the stop), or the high reaches the target: high(top) + half the height of the pole",
     data: "High, low and close, of one scale: a split inside the window hides or invents a pole.",
     cost: "O(bars · (pole_bars + flag_max))",
     fails_when: "It is rare: large quiet companies have none in decades. A rise like that has news behind it and falls as fast.",
@@ -176,8 +175,9 @@ impl Indicator for HighTightFlag {
             let now = shape(p, high, low, t);
             let steep = |s: &Shape| s.pole >= p.rise && s.correction <= p.depth;
             let flagged = |s: &Shape| steep(s) && s.bars >= p.flag_min && s.bars < p.flag_max;
-            broken = broken
-                .filter(|(at, s)| t - at < p.hold && close[t] >= s.floor && high[t] < s.target);
+            broken = broken.filter(|(at, s)| {
+                t - at < p.pole_bars && close[t] >= s.floor && high[t] < s.target
+            });
             if let Some(s) = before.filter(|s| flagged(s) && close[t] > s.high) {
                 broken = Some((t, s));
             }
