@@ -94,6 +94,7 @@ const CARD: Card = Card {
 impl Indicator for OrderFlow {
     type Params = OrderFlowParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(p: &OrderFlowParams, bars: &Bars) -> Result<Columns, FitError> {
         let volume = volume(bars)?;

@@ -114,6 +114,7 @@ fn slope(pairs: &[(f64, f64)]) -> Option<f64> {
 impl Indicator for PriceImpact {
     type Params = PriceImpactParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(p: &PriceImpactParams, bars: &Bars) -> Result<Columns, FitError> {
         let volume = volume(bars)?;

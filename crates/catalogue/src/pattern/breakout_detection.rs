@@ -110,6 +110,7 @@ struct Break {
 impl Indicator for BreakoutDetection {
     type Params = BreakoutDetectionParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "tight", "event"];
 
     fn compute(params: &BreakoutDetectionParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

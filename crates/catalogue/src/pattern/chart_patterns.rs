@@ -325,6 +325,8 @@ struct Broken {
 impl Indicator for ChartPatterns {
     type Params = ChartPatternsParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] =
+        &["known_bar", "pattern", "forming", "from_bar", "breakout"];
 
     fn compute(p: &ChartPatternsParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

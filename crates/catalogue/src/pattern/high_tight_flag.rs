@@ -163,6 +163,7 @@ fn shape(p: &HighTightFlagParams, high: &[f64], low: &[f64], t: usize) -> Option
 impl Indicator for HighTightFlag {
     type Params = HighTightFlagParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "stage", "pole_from_bar", "top_bar"];
 
     fn compute(p: &HighTightFlagParams, bars: &Bars) -> Result<Columns, FitError> {
         shorter("flag_min", p.flag_min, "flag_max", p.flag_max)?;

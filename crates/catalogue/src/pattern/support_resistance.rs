@@ -119,6 +119,12 @@ fn levels(mut swings: Vec<f64>, width: f64, touches: usize) -> Vec<(f64, usize)>
 impl Indicator for SupportResistance {
     type Params = SupportResistanceParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &[
+        "known_bar",
+        "support_touches",
+        "resistance_touches",
+        "event",
+    ];
 
     fn compute(params: &SupportResistanceParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

@@ -99,6 +99,7 @@ choices! {
 impl Indicator for MaCrossover {
     type Params = MaCrossoverParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "crossover"];
 
     fn compute(p: &MaCrossoverParams, bars: &Bars) -> Result<Columns, FitError> {
         shorter("short", p.short, "long", p.long)?;

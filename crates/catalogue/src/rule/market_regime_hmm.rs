@@ -265,6 +265,7 @@ impl Hmm {
 impl Indicator for MarketRegimeHmm {
     type Params = MarketRegimeHmmParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "state", "converged", "refit"];
 
     fn compute(p: &MarketRegimeHmmParams, bars: &Bars) -> Result<Columns, FitError> {
         if let Some(t) = bars.close.iter().position(|c| *c <= 0.0) {

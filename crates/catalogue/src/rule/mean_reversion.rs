@@ -114,6 +114,7 @@ pub(crate) fn half_life(x: &[f64]) -> Option<f64> {
 impl Indicator for MeanReversion {
     type Params = MeanReversionParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(p: &MeanReversionParams, bars: &Bars) -> Result<Columns, FitError> {
         if let Some(t) = bars.close.iter().position(|c| *c <= 0.0) {

@@ -95,6 +95,7 @@ const CARD: Card = Card {
 impl Indicator for MomentumBreakout {
     type Params = MomentumBreakoutParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(p: &MomentumBreakoutParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

@@ -108,6 +108,7 @@ choices! {
 impl Indicator for VolatilityRegime {
     type Params = VolatilityRegimeParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "regime"];
 
     fn compute(p: &VolatilityRegimeParams, bars: &Bars) -> Result<Columns, FitError> {
         if p.low > p.high {

@@ -99,6 +99,7 @@ const CARD: Card = Card {
 impl Indicator for PatternEnsemble {
     type Params = EnsembleParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(params: &EnsembleParams, bars: &Bars) -> Result<Columns, FitError> {
         let members = vec![

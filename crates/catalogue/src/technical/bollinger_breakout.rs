@@ -92,6 +92,7 @@ const CARD: Card = Card {
 impl Indicator for BollingerBreakout {
     type Params = BollingerBreakoutParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "squeeze"];
 
     fn compute(params: &BollingerBreakoutParams, bars: &Bars) -> Result<Columns, FitError> {
         let bands = BollingerBandsParams {

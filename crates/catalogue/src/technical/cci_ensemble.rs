@@ -97,6 +97,7 @@ choices! {
 impl Indicator for CciEnsemble {
     type Params = CciEnsembleParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(params: &CciEnsembleParams, bars: &Bars) -> Result<Columns, FitError> {
         let cci = |period: usize| -> Result<Column, FitError> {

@@ -85,6 +85,7 @@ const CARD: Card = Card {
 impl Indicator for EmaCrossover {
     type Params = EmaCrossoverParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "crossover"];
 
     fn compute(params: &EmaCrossoverParams, bars: &Bars) -> Result<Columns, FitError> {
         shorter("fast", params.fast, "slow", params.slow)?;

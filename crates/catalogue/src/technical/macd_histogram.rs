@@ -83,6 +83,7 @@ const CARD: Card = Card {
 impl Indicator for MacdHistogram {
     type Params = MacdHistogramParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "crossover"];
 
     fn compute(params: &MacdHistogramParams, bars: &Bars) -> Result<Columns, FitError> {
         let MacdHistogramParams {

@@ -81,6 +81,7 @@ const CARD: Card = Card {
 impl Indicator for ParabolicSarSignal {
     type Params = ParabolicSarSignalParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "flip"];
 
     fn compute(params: &ParabolicSarSignalParams, bars: &Bars) -> Result<Columns, FitError> {
         let sar = ParabolicSarParams {

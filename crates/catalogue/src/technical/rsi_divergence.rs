@@ -106,6 +106,7 @@ const CARD: Card = Card {
 impl Indicator for RsiDivergence {
     type Params = RsiDivergenceParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "divergence", "from_bar", "to_bar"];
 
     fn compute(params: &RsiDivergenceParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, _) = prices(bars)?;

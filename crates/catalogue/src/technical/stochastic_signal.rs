@@ -85,6 +85,7 @@ const CARD: Card = Card {
 impl Indicator for StochasticSignal {
     type Params = StochasticSignalParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "crossover"];
 
     fn compute(params: &StochasticSignalParams, bars: &Bars) -> Result<Columns, FitError> {
         let lines = StochasticParams {

@@ -79,6 +79,7 @@ const CARD: Card = Card {
 impl Indicator for WilliamsRSignal {
     type Params = WilliamsRSignalParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "bars_oversold", "bars_overbought"];
 
     fn compute(params: &WilliamsRSignalParams, bars: &Bars) -> Result<Columns, FitError> {
         let period = params.period;

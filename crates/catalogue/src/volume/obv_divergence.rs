@@ -102,6 +102,7 @@ const CARD: Card = Card {
 impl Indicator for ObvDivergence {
     type Params = ObvDivergenceParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "divergence", "from_bar", "to_bar"];
 
     fn compute(params: &ObvDivergenceParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, _) = prices(bars)?;

@@ -97,6 +97,7 @@ const CARD: Card = Card {
 impl Indicator for VolumeBreakout {
     type Params = VolumeBreakoutParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "breakout"];
 
     fn compute(params: &VolumeBreakoutParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

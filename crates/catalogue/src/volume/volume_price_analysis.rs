@@ -281,6 +281,13 @@ fn step(
 impl Indicator for VolumePriceAnalysis {
     type Params = VolumePriceAnalysisParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &[
+        "known_bar",
+        "accumulation_phase",
+        "accumulation_event",
+        "distribution_phase",
+        "distribution_event",
+    ];
 
     fn compute(p: &VolumePriceAnalysisParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

@@ -100,6 +100,7 @@ choices! {
 impl Indicator for VolumeSpike {
     type Params = VolumeSpikeParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar", "spike"];
 
     fn compute(params: &VolumeSpikeParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;

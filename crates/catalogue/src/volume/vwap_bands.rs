@@ -95,6 +95,7 @@ choices! {
 impl Indicator for VwapBands {
     type Params = VwapBandsParams;
     const CARD: &'static Card = &CARD;
+    const WHOLE: &'static [&'static str] = &["known_bar"];
 
     fn compute(params: &VwapBandsParams, bars: &Bars) -> Result<Columns, FitError> {
         let (high, low, close) = prices(bars)?;
