@@ -108,13 +108,20 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+/// Most states.
+const MOST: usize = 5;
+
+/// A number for each state; those beyond the number of states are 0.
+type States = [f64; MOST];
+
 /// A hidden Markov model with normal emissions.
 #[derive(Debug, Clone, PartialEq)]
 struct Hmm {
-    start: Vec<f64>,
-    step: Vec<Vec<f64>>,
-    mean: Vec<f64>,
-    variance: Vec<f64>,
+    states: usize,
+    start: States,
+    step: [States; MOST],
+    mean: States,
+    variance: States,
 }
 
 /// Variances stay above this share of that of all returns.
@@ -124,57 +131,57 @@ impl Hmm {
     /// Where a first fit starts: one mean, variances from half to twice that of the data, states that
     /// last for 20 bars.
     fn first(r: &[f64], states: usize) -> Self {
+        const STAY: f64 = 0.95;
         let (mean, all) = (
             crate::signals::mean(r),
             crate::signals::deviation(r).powi(2),
         );
-        let place = |i: usize| i as f64 / (states - 1) as f64;
-        let stay = 0.95;
-        let step = |i: usize, j: usize| match i == j {
-            true => stay,
-            false => (1.0 - stay) / (states - 1) as f64,
+        let others = (states - 1) as f64;
+        let of = |f: &dyn Fn(usize) -> f64| -> States {
+            std::array::from_fn(|i| if i < states { f(i) } else { 0.0 })
         };
+        let row = |i: usize| of(&|j| if i == j { STAY } else { (1.0 - STAY) / others });
         Self {
-            start: vec![1.0 / states as f64; states],
-            step: (0..states)
-                .map(|i| (0..states).map(|j| step(i, j)).collect())
-                .collect(),
-            mean: vec![mean; states],
-            variance: (0..states)
-                .map(|i| all * 0.5 * 4_f64.powf(place(i)))
-                .collect(),
+            states,
+            start: of(&|_| 1.0 / states as f64),
+            step: std::array::from_fn(|i| if i < states { row(i) } else { [0.0; MOST] }),
+            mean: of(&|_| mean),
+            variance: of(&|i| all * 0.5 * 4_f64.powf(i as f64 / others)),
         }
     }
 
-    /// Densities of a return in each state, divided by the largest, and the logarithm of that.
-    fn densities(&self, x: f64) -> (Vec<f64>, f64) {
-        let log = |(m, v): (&f64, &f64)| {
-            -0.5 * ((std::f64::consts::TAU * v).ln() + (x - m) * (x - m) / v)
-        };
-        let logs: Vec<f64> = self.mean.iter().zip(&self.variance).map(log).collect();
-        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        (logs.iter().map(|l| (l - top).exp()).collect(), top)
-    }
-
     /// Probabilities of the states one bar on.
-    fn ahead(&self, now: &[f64]) -> Vec<f64> {
-        let of = |j: usize| now.iter().zip(&self.step).map(|(p, row)| p * row[j]).sum();
-        (0..now.len()).map(of).collect()
+    fn ahead(&self, now: &States) -> States {
+        let mut next = [0.0; MOST];
+        for i in 0..self.states {
+            for j in 0..self.states {
+                next[j] += now[i] * self.step[i][j];
+            }
+        }
+        next
     }
 
     /// Probabilities given one more return, and its log-likelihood.
-    fn update(&self, before: &[f64], x: f64) -> (Vec<f64>, f64) {
-        let (densities, top) = self.densities(x);
-        let mut now: Vec<f64> = before.iter().zip(&densities).map(|(p, d)| p * d).collect();
+    fn update(&self, before: &States, x: f64) -> (States, f64) {
+        let mut logs = [f64::NEG_INFINITY; MOST];
+        for j in 0..self.states {
+            let (m, v) = (self.mean[j], self.variance[j]);
+            logs[j] = -0.5 * ((std::f64::consts::TAU * v).ln() + (x - m) * (x - m) / v);
+        }
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut now = [0.0; MOST];
+        for j in 0..self.states {
+            now[j] = before[j] * (logs[j] - top).exp();
+        }
         let sum: f64 = now.iter().sum();
         now.iter_mut().for_each(|p| *p /= sum);
         (now, sum.ln() + top)
     }
 
     /// Filtered probabilities at every return, and the log-likelihood of all.
-    fn filter(&self, r: &[f64]) -> (Vec<Vec<f64>>, f64) {
+    fn filter(&self, r: &[f64]) -> (Vec<States>, f64) {
         let (mut all, mut likelihood) = (Vec::with_capacity(r.len()), 0.0);
-        let mut before = self.start.clone();
+        let mut before = self.start;
         for x in r {
             let (now, gain) = self.update(&before, *x);
             likelihood += gain;
@@ -187,7 +194,7 @@ impl Hmm {
     /// Maximises the likelihood from where it is; whether it converged, or nothing when the numbers left
     /// the finite ones.
     fn fit(&mut self, r: &[f64], max_iter: usize, tol: f64) -> Option<bool> {
-        let (n, states) = (r.len(), self.mean.len());
+        let (n, states) = (r.len(), self.states);
         let floor = FLOOR * crate::signals::deviation(r).powi(2);
         let mut last = f64::NEG_INFINITY;
         for _ in 0..max_iter {
@@ -200,21 +207,20 @@ impl Hmm {
             }
             last = likelihood;
             // Smoothed probabilities backwards (Kim, 1994), summed for the new parameters.
-            let mut smooth = filtered[n - 1].clone();
-            let mut moves = vec![vec![0.0; states]; states];
-            let (mut weight, mut sum) = (vec![0.0; states], vec![0.0; states]);
-            let mut squares = vec![0.0; states];
+            let mut smooth = filtered[n - 1];
+            let mut moves = [[0.0; MOST]; MOST];
+            let (mut weight, mut sum, mut squares) = ([0.0; MOST], [0.0; MOST], [0.0; MOST]);
             for t in (0..n).rev() {
                 if t + 1 < n {
                     let ahead = self.ahead(&filtered[t]);
-                    let mut now = vec![0.0; states];
-                    for i in 0..states {
-                        for j in 0..states {
-                            let share = if ahead[j] > 0.0 {
-                                smooth[j] / ahead[j]
-                            } else {
-                                0.0
-                            };
+                    let mut now = [0.0; MOST];
+                    for j in 0..states {
+                        let share = if ahead[j] > 0.0 {
+                            smooth[j] / ahead[j]
+                        } else {
+                            0.0
+                        };
+                        for i in 0..states {
                             let joint = filtered[t][i] * self.step[i][j] * share;
                             moves[i][j] += joint;
                             now[i] += joint;
@@ -241,7 +247,7 @@ impl Hmm {
                 self.mean[j] = mean;
                 let out: f64 = moves[j].iter().sum();
                 if out > 0.0 {
-                    self.step[j] = moves[j].iter().map(|m| m / out).collect();
+                    self.step[j] = moves[j].map(|m| m / out);
                 }
             }
         }
@@ -250,12 +256,13 @@ impl Hmm {
 
     /// The same model with states in the order of variance.
     fn ordered(&self) -> Self {
-        let mut order: Vec<usize> = (0..self.mean.len()).collect();
-        order.sort_by(|a, b| self.variance[*a].total_cmp(&self.variance[*b]));
-        let pick = |v: &[f64]| order.iter().map(|i| v[*i]).collect::<Vec<f64>>();
+        let mut order: [usize; MOST] = std::array::from_fn(|i| i);
+        order[..self.states].sort_by(|a, b| self.variance[*a].total_cmp(&self.variance[*b]));
+        let pick = |v: &States| -> States { order.map(|i| v[i]) };
         Self {
+            states: self.states,
             start: pick(&self.start),
-            step: order.iter().map(|i| pick(&self.step[*i])).collect(),
+            step: order.map(|i| pick(&self.step[i])),
             mean: pick(&self.mean),
             variance: pick(&self.variance),
         }
@@ -281,7 +288,7 @@ impl Indicator for MarketRegimeHmm {
             .map(|w| 100.0 * (w[1] / w[0]).ln())
             .collect();
         let mut model: Option<(Hmm, bool)> = None;
-        let mut now: Vec<f64> = Vec::new();
+        let mut now = [0.0; MOST];
         let mut signal: Column = vec![None];
         let mut columns: [Column; 7] = std::array::from_fn(|_| vec![None]);
         for t in 0..r.len() {
@@ -297,7 +304,7 @@ impl Indicator for MarketRegimeHmm {
                 // A fit that leaves the finite numbers leaves the last one in place.
                 if let Some(converged) = next.fit(&r[..known], p.max_iter, p.tol) {
                     let next = next.ordered();
-                    now = next.filter(&r[..known]).0.pop().unwrap_or_default();
+                    now = next.filter(&r[..known]).0[known - 1];
                     model = Some((next, converged));
                     fitted = true;
                 }
@@ -312,7 +319,7 @@ impl Indicator for MarketRegimeHmm {
             }
             let next = hmm.ahead(&now);
             let mean: f64 = next.iter().zip(&hmm.mean).map(|(p, m)| p * m).sum();
-            let variance: f64 = (0..next.len())
+            let variance: f64 = (0..hmm.states)
                 .map(|j| next[j] * (hmm.variance[j] + (hmm.mean[j] - mean).powi(2)))
                 .sum();
             let sharpe = p.periods_per_year.sqrt() * mean / variance.sqrt();
@@ -326,7 +333,7 @@ impl Indicator for MarketRegimeHmm {
             let values = [
                 state as f64,
                 now[0],
-                now[now.len() - 1],
+                now[hmm.states - 1],
                 mean,
                 variance.sqrt(),
                 crate::signals::flag(*converged),
@@ -358,21 +365,24 @@ mod tests {
     use crate::signals::tests::{closes, with};
 
     fn two() -> Hmm {
+        let pair = |a: f64, b: f64| [a, b, 0.0, 0.0, 0.0];
+        let none = [0.0; MOST];
         Hmm {
-            start: vec![0.5, 0.5],
-            step: vec![vec![0.9, 0.1], vec![0.2, 0.8]],
-            mean: vec![0.0, 0.0],
-            variance: vec![1.0, 4.0],
+            states: 2,
+            start: pair(0.5, 0.5),
+            step: [pair(0.9, 0.1), pair(0.2, 0.8), none, none, none],
+            mean: none,
+            variance: pair(1.0, 4.0),
         }
     }
 
     #[test]
     fn a_step_of_the_filter_by_hand() {
         // Densities at 2 relative to the larger: e^(-2) and e^(-1/2)/2; from (0.5, 0.5).
-        let (now, _) = two().update(&[0.5, 0.5], 2.0);
+        let (now, _) = two().update(&two().start, 2.0);
         let (a, b) = ((-2.0_f64).exp(), (-0.5_f64).exp() / 2.0);
         assert!((now[0] - a / (a + b)).abs() < 1e-12);
-        let ahead = two().ahead(&[0.25, 0.75]);
+        let ahead = two().ahead(&[0.25, 0.75, 0.0, 0.0, 0.0]);
         assert!((ahead[0] - 0.375).abs() < 1e-12 && (ahead[1] - 0.625).abs() < 1e-12);
     }
 
@@ -417,8 +427,8 @@ mod tests {
             ],
             1e-4,
         );
-        crate::testing::assert_near(&model.step[0], &[0.967_635_80, 0.032_364_20], 1e-4);
-        crate::testing::assert_near(&model.step[1], &[0.0, 1.0], 1e-4);
+        crate::testing::assert_near(&model.step[0][..2], &[0.967_635_80, 0.032_364_20], 1e-4);
+        crate::testing::assert_near(&model.step[1][..2], &[0.0, 1.0], 1e-4);
     }
 
     #[test]
