@@ -509,6 +509,7 @@ pub fn run_request(
         column: get("column").filter(|_| a.column),
         task: None,
         params,
+        ..RunRequest::default()
     })
 }
 

@@ -14,6 +14,7 @@ mod health;
 mod hub;
 mod import;
 mod ledger;
+pub mod model_file;
 pub mod port;
 mod room;
 pub mod run;

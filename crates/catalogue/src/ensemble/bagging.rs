@@ -14,8 +14,8 @@ use crate::tree::engine::{Learned, Rules};
 use crate::tree::forest::{self, Forest, Plan};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Design, Entry, FitError, Inputs, Learner, Outputs, Params as _, Prediction, Predictor,
-    Training, params, run, score,
+    Card, Contributions, Design, Entry, Explained, FitError, Inputs, Learner, Outputs, Params as _,
+    Prediction, Predictor, Training, params, run, score,
 };
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
@@ -262,6 +262,44 @@ impl Predictor for Fitted {
             std: Some(spread.iter().map(|s| (s / many).sqrt()).collect()),
             ..Prediction::values(mean.into_raw_vec_and_offset().0)
         })
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        if let Some(forest) = &self.forest {
+            return forest.contributions(x);
+        }
+        let width = self.classes.len().max(1);
+        let mut all = Contributions {
+            values: vec![Array2::zeros(x.dim()); width],
+            base: vec![0.0; width],
+            classes: self.classes.clone(),
+            of: if self.classes.is_empty() {
+                Explained::Value
+            } else {
+                Explained::Probability
+            },
+        };
+        let share = 1.0 / self.members.len() as f64;
+        for (member, columns) in &self.members {
+            let part = x.select(Axis(1), columns);
+            let Some(own) = member.fitted.contributions(part.view())? else {
+                return Ok(None);
+            };
+            // A mean is taken of values or of shares; those of a log or a score do not add up to it.
+            if own.of != all.of {
+                return Ok(None);
+            }
+            for (k, table) in own.values.iter().enumerate() {
+                let label = own.classes.get(k);
+                let at = label.and_then(|l| self.classes.iter().position(|c| c == l));
+                let at = at.unwrap_or_default();
+                all.base[at] += share * own.base[k];
+                for (from, to) in table.columns().into_iter().zip(columns) {
+                    all.values[at].column_mut(*to).scaled_add(share, &from);
+                }
+            }
+        }
+        Ok(Some(all))
     }
 
     fn outputs(&self) -> Outputs {

@@ -168,7 +168,7 @@ impl Learner for Stacking {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
     const MISSING: bool = false;
-    const WEIGHTS: bool = false;
+    const WEIGHTS: bool = true;
     const PROBABILITIES: bool = true;
 
     fn learn_from(
@@ -212,8 +212,7 @@ impl Learner for Stacking {
                 z = engine::beside(z.view(), t.x().select(ndarray::Axis(0), &used).view());
             }
             let names = (0..z.ncols()).map(|k| format!("z{k}")).collect();
-            let y = used.iter().map(|i| t.y()[*i]).collect();
-            engine::problem(Design::new(z, names)?, y, task)
+            t.over(Design::new(z, names)?, &used)
         })?;
         Ok(Fitted {
             last: params.fit(&last, &learned, seed)?,

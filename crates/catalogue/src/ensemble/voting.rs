@@ -120,7 +120,7 @@ impl Learner for Voting {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
     const MISSING: bool = false;
-    const WEIGHTS: bool = false;
+    const WEIGHTS: bool = true;
     const PROBABILITIES: bool = true;
 
     fn learn_from(

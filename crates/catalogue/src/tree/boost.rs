@@ -1,8 +1,9 @@
 //! The rounds of boosting that histogram gradient boosting, XGBoost and LightGBM share.
 
-use super::histogram::{self, Binned, Config, Tree};
+use super::histogram::{self, Binned, Config, Tree, Weighed};
 use super::objective::{Objective, quantile_below, quantile_between, softmax};
-use mltrainer_catalogue_core::{FitError, ParamError, Prediction, Training};
+use super::shap;
+use mltrainer_catalogue_core::{Contributions, FitError, ParamError, Prediction, Training};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
@@ -504,6 +505,28 @@ impl Boosted {
             }
         }
         Prediction::probabilities(p, classes.clone())
+    }
+
+    /// SHAP values of the sums of trees; a row of training counts by its hessian, or as one.
+    ///
+    /// # Errors
+    /// Those of [`shap::Sum::add`].
+    pub(crate) fn contributions(
+        &self,
+        x: ArrayView2<'_, f64>,
+        by_rows: bool,
+    ) -> Result<Option<Contributions>, FitError> {
+        let width = self.start.len();
+        let mut sum = shap::Sum::new(x, &self.start);
+        for (t, tree) in self.trees.iter().enumerate() {
+            sum.add(&Weighed { tree, by_rows }, 1.0, t % width, x)?;
+        }
+        let classes = if width > 1 {
+            self.classes.clone()
+        } else {
+            Vec::new()
+        };
+        Ok(Some(sum.finish(classes, self.objective.sum_is())))
     }
 
     /// Rounds that were made.

@@ -13,10 +13,11 @@ use super::boost::{self, Rows};
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins};
 use super::objective::{Objective, quantile_below, softmax};
+use super::shap::{self, Splits};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -136,6 +137,9 @@ struct Tree {
     questions: Vec<(u32, f64)>,
     /// Leaf after leaf, one value a sum.
     values: Vec<f64>,
+    /// Weight of the training rows of each leaf; models saved before it was kept have none.
+    #[serde(default)]
+    sizes: Vec<f64>,
 }
 
 impl Tree {
@@ -143,6 +147,61 @@ impl Tree {
         let bits = self.questions.iter().enumerate();
         bits.map(|(k, (c, border))| usize::from(known(row[*c as usize]) > *border) << k)
             .sum()
+    }
+}
+
+/// An oblivious tree written out, for SHAP values: node i has the children 2i + 1 (the question is
+/// answered with no) and 2i + 2.
+struct WrittenOut<'a> {
+    tree: &'a Tree,
+    covers: Vec<f64>,
+    /// Of each node on the last level, its leaf.
+    leaves: Vec<usize>,
+}
+
+impl<'a> WrittenOut<'a> {
+    fn new(tree: &'a Tree) -> Self {
+        let depth = tree.questions.len();
+        let many = 1 << depth;
+        // On the way down the first question is the highest bit; in a leaf's number it is the lowest.
+        let leaves: Vec<usize> = (0..many)
+            .map(|at: usize| (0..depth).map(|k| (at >> (depth - 1 - k) & 1) << k).sum())
+            .collect();
+        let mut covers = vec![0.0; 2 * many - 1];
+        for (at, leaf) in leaves.iter().enumerate() {
+            covers[many - 1 + at] = tree.sizes.get(*leaf).copied().unwrap_or_default();
+        }
+        for node in (0..many - 1).rev() {
+            covers[node] = covers[2 * node + 1] + covers[2 * node + 2];
+        }
+        Self {
+            tree,
+            covers,
+            leaves,
+        }
+    }
+
+    fn level(node: usize) -> usize {
+        (node + 1).ilog2() as usize
+    }
+}
+
+impl Splits for WrittenOut<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let (column, _) = self.tree.questions.get(Self::level(node))?;
+        Some((*column as usize, 2 * node + 1, 2 * node + 2))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.covers[node]
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        let (column, border) = self.tree.questions[Self::level(node)];
+        known(row[column as usize]) <= border
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        let width = self.tree.values.len() / self.leaves.len();
+        let at = self.leaves[leaf + 1 - self.leaves.len()] * width;
+        &self.tree.values[at..at + width]
     }
 }
 
@@ -797,8 +856,16 @@ impl Supervised for CatBoost {
                     round + 1
                 )));
             }
-            let tree = Tree { questions, values };
-            change(&mut changes, &tree, &leaf, &rows.w, width);
+            let mut sizes = vec![0.0; leaves];
+            for (l, w) in leaf.iter().zip(&rows.w) {
+                sizes[*l as usize] += w;
+            }
+            let tree = Tree {
+                questions,
+                values,
+                sizes,
+            };
+            change(&mut changes, &tree, width);
             if let Some(aside) = &aside {
                 for (i, row) in aside.x.rows().into_iter().enumerate() {
                     let at = tree.leaf(row) * width;
@@ -835,12 +902,8 @@ impl Supervised for CatBoost {
 
 /// How much each question of a tree changes its answers: over pairs of leaves that differ in its bit
 /// only, the weighted variance between them.
-fn change(changes: &mut [f64], tree: &Tree, leaf: &[u32], weights: &[f64], width: usize) {
-    let leaves = 1 << tree.questions.len();
-    let mut sizes = vec![0.0; leaves];
-    for (l, w) in leaf.iter().zip(weights) {
-        sizes[*l as usize] += w;
-    }
+fn change(changes: &mut [f64], tree: &Tree, width: usize) {
+    let (leaves, sizes) = (1 << tree.questions.len(), &tree.sizes);
     for (k, (c, _)) in tree.questions.iter().enumerate() {
         for a in (0..leaves).filter(|a| a >> k & 1 == 0) {
             let b = a | 1 << k;
@@ -887,6 +950,19 @@ impl Predictor for Fitted {
             }
         }
         Ok(Prediction::probabilities(p, self.classes.clone()))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        let mut sum = shap::Sum::new(x, &self.start);
+        for tree in &self.trees {
+            sum.add(&WrittenOut::new(tree), 1.0, 0, x)?;
+        }
+        let classes = if self.start.len() > 1 {
+            self.classes.clone()
+        } else {
+            Vec::new()
+        };
+        Ok(Some(sum.finish(classes, self.objective.sum_is())))
     }
 
     fn outputs(&self) -> Outputs {

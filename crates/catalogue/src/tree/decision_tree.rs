@@ -12,10 +12,11 @@
 use super::engine::{
     self, ClassWeight, Criterion, Learned, MaxFeatures, Rules, Sorted, Splitter, Tree,
 };
+use super::shap;
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -184,6 +185,10 @@ impl Predictor for Fitted {
         } else {
             Prediction::probabilities(out, self.classes.clone())
         })
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        shap::of_mean(std::slice::from_ref(&self.tree), x, &self.classes)
     }
 
     fn outputs(&self) -> Outputs {

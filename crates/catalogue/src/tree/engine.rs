@@ -8,6 +8,7 @@
 //! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at), and
 //! in it the lowest threshold.
 
+use super::shap::Splits;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{FitError, ParamError, Training, choices};
@@ -344,6 +345,11 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
+    /// Number of nodes, leaves among them.
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Number of leaves.
     pub(crate) fn n_leaves(&self) -> usize {
         self.values.len() / self.width
@@ -392,6 +398,25 @@ impl Tree {
                 *o += v;
             }
         }
+    }
+}
+
+impl Splits for Tree {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let (feature, left, _) = self.nodes[node];
+        let left = left as usize;
+        (feature != LEAF).then_some((feature as usize, left, left + 1))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.cover[node]
+    }
+    fn goes_left(&self, node: usize, row: ndarray::ArrayView1<'_, f64>) -> bool {
+        let (feature, _, threshold) = self.nodes[node];
+        row[feature as usize] <= threshold
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        let at = self.nodes[leaf].1 as usize * self.width;
+        &self.values[at..at + self.width]
     }
 }
 

@@ -13,8 +13,8 @@ use super::engine::{self, ClassWeight, Criterion, Learned, MaxFeatures, Rules, S
 use super::forest::{self, Forest, Plan};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView2;
@@ -160,6 +160,10 @@ impl Supervised for ExtraTrees {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.forest.predict(x))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.forest.contributions(x)
     }
 
     fn outputs(&self) -> Outputs {

@@ -1,7 +1,8 @@
 //! Many trees and their mean: what forests, extremely randomised trees and bagged trees share.
 
 use super::engine::{self, Learned, Rules, Sorted, Tree};
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Training, run};
+use super::shap;
+use mltrainer_catalogue_core::{Contributions, FitError, Outputs, Prediction, Training, run};
 use ndarray::{Array2, ArrayView2};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -145,6 +146,17 @@ impl Forest {
             std: Some(std.collect()),
             ..Prediction::default()
         }
+    }
+
+    /// SHAP values of the mean over the trees.
+    ///
+    /// # Errors
+    /// Those of [`shap::Sum::add`].
+    pub(crate) fn contributions(
+        &self,
+        x: ArrayView2<'_, f64>,
+    ) -> Result<Option<Contributions>, FitError> {
+        shap::of_mean(&self.trees, x, &self.classes)
     }
 
     /// R² or accuracy on the rows that a tree did not see.

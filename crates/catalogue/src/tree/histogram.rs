@@ -8,6 +8,7 @@
 //! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
 //! categories is cut between categories ordered by gradient over hessian.
 
+use super::shap::Splits;
 use mltrainer_catalogue_core::FitError;
 use ndarray::{Array2, ArrayView1};
 use rand::seq::index::sample;
@@ -524,22 +525,50 @@ impl Tree {
             if node.feature == LEAF {
                 return at;
             }
-            let v = row[node.feature as usize];
-            let left = if v.is_nan() {
-                node.missing_left
-            } else if node.set != NUMBER {
-                let set = &self.sets[node.set as usize];
-                set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
-            } else {
-                v <= node.threshold
-            };
-            at = node.left as usize + usize::from(!left);
+            at = node.left as usize + usize::from(!self.goes_left(node, row));
+        }
+    }
+
+    /// Whether a split sends a row left.
+    fn goes_left(&self, node: &Node, row: ArrayView1<'_, f64>) -> bool {
+        let v = row[node.feature as usize];
+        if v.is_nan() {
+            node.missing_left
+        } else if node.set != NUMBER {
+            let set = &self.sets[node.set as usize];
+            set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
+        } else {
+            v <= node.threshold
         }
     }
 
     /// What a row's leaf adds.
     pub(crate) fn of(&self, row: ArrayView1<'_, f64>) -> f64 {
         self.nodes[self.end(row)].value
+    }
+}
+
+/// A tree as SHAP values see it, by the hessians or by the number of the training rows.
+pub(crate) struct Weighed<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) by_rows: bool,
+}
+
+impl Splits for Weighed<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let node = &self.tree.nodes[node];
+        let left = node.left as usize;
+        (!node.is_leaf()).then_some((node.feature as usize, left, left + 1))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        let node = &self.tree.nodes[node];
+        if self.by_rows { node.rows } else { node.cover }
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        self.tree.goes_left(&self.tree.nodes[node], row)
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        std::slice::from_ref(&self.tree.nodes[leaf].value)
     }
 }
 

@@ -15,8 +15,8 @@ use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction,
+    Predictor, Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView2;
@@ -399,6 +399,10 @@ impl Foreign for LightGbm {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.boosted.predict(x))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.boosted.contributions(x, true)
     }
 
     fn outputs(&self) -> Outputs {

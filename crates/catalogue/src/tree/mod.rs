@@ -6,6 +6,7 @@ pub(crate) mod forest;
 pub(crate) mod histogram;
 mod lightgbm_text;
 pub(crate) mod objective;
+pub(crate) mod shap;
 mod xgboost_json;
 
 pub mod ada_boost;

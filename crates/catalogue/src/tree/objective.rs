@@ -1,5 +1,6 @@
 //! What boosted trees minimise: gradients, hessians, starts, losses and links.
 
+use mltrainer_catalogue_core::Explained;
 use serde::{Deserialize, Serialize};
 
 /// A loss of a sum f of trees.
@@ -133,6 +134,16 @@ impl Objective {
             Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) => f.exp(),
             Self::Logistic => sigmoid(f),
             _ => f,
+        }
+    }
+
+    /// What the sum of trees is.
+    pub(crate) fn sum_is(self) -> Explained {
+        match self {
+            Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) => Explained::LogValue,
+            Self::Logistic => Explained::LogOdds,
+            Self::Softmax(_) => Explained::Score,
+            _ => Explained::Value,
         }
     }
 

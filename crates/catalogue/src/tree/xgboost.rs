@@ -14,8 +14,8 @@ use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction,
+    Predictor, Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -446,6 +446,10 @@ impl Foreign for XgBoost {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.boosted.predict(single(x).view()))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.boosted.contributions(single(x).view(), false)
     }
 
     fn outputs(&self) -> Outputs {
