@@ -22,6 +22,7 @@ pub mod svm;
 pub mod time_series;
 pub mod tree;
 
+mod class_weight;
 mod kernels;
 mod labels;
 mod numeric;

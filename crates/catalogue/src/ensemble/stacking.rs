@@ -23,7 +23,13 @@ use serde::{Deserialize, Serialize};
 pub struct Stacking;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Stacking>();
+pub const ENTRY: Entry = Entry::supervised::<Stacking>().tested_with(MEMBERS);
+
+/// Members that weigh rows, which not all of the defaults do.
+const MEMBERS: &[(&str, &str)] = &[(
+    "estimators",
+    "decision_tree_depth_3,decision_tree_depth_5,hist_gradient_boosting",
+)];
 
 /// Forward folds when none are asked for.
 const FORWARD: usize = 5;

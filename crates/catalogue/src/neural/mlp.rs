@@ -185,6 +185,7 @@ impl Supervised for Mlp {
     type Params = MlpParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &MlpParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let (n, p) = data.x().dim();
@@ -227,7 +228,7 @@ impl Supervised for Mlp {
             converged: false,
         };
         let fitted = if params.solver == Solver::Lbfgs {
-            at_once(fitted, data.x(), &y, params)
+            at_once(fitted, data, &y, params)
         } else {
             in_batches(fitted, data, &y, codes, params, &mut random)?
         };
@@ -241,12 +242,12 @@ impl Supervised for Mlp {
 }
 
 /// Quasi-Newton steps on all rows.
-fn at_once(mut fitted: Fitted, x: &Array2<f64>, y: &Array2<f64>, params: &MlpParams) -> Fitted {
+fn at_once(mut fitted: Fitted, data: &Training, y: &Array2<f64>, params: &MlpParams) -> Fitted {
     let mut scratch = fitted.network.clone();
     let found = minimise(
         |theta| {
             scratch.set(theta);
-            let (loss, w, b) = scratch.gradient(x, y, params.alpha);
+            let (loss, w, b) = scratch.gradient(data.x(), y, data.weights(), params.alpha);
             (loss, joined(&w, &b))
         },
         fitted.network.flat(),
@@ -333,9 +334,12 @@ fn in_batches(
         let mut total = 0.0;
         for rows in learned.chunks(batch) {
             let x = data.x().select(Axis(0), rows);
+            let weights: Option<Vec<f64>> =
+                data.weights().map(|w| rows.iter().map(|i| w[*i]).collect());
+            let own = y.select(Axis(0), rows);
             let (loss, w, b) = fitted
                 .network
-                .gradient(&x, &y.select(Axis(0), rows), params.alpha);
+                .gradient(&x, &own, weights.as_deref(), params.alpha);
             total += loss * rows.len() as f64;
             let gradient = joined(&w, &b);
             if params.solver == Solver::Adam {

@@ -153,7 +153,7 @@ impl Supervised for AdaBoost {
             max_features: usize::MAX,
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let mut weights = learned.weights(data, None);
+        let mut weights = crate::class_weight::row_weights(data, None)?;
         let all: f64 = weights.iter().sum();
         let counted: Vec<bool> = weights.iter().map(|w| *w > 0.0).collect();
         weights.iter_mut().for_each(|w| *w /= all);

@@ -9,7 +9,7 @@
 //! Source: Prokhorenkova et al., NeurIPS (2018).
 //! Not claimed: the same bits as the program, or its encodings of categories.
 
-use super::boost::{self, Rows};
+use super::boost::{self, Quantiles, Rows};
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins};
 use super::objective::{Objective, quantile_below, softmax};
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub struct CatBoost;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<CatBoost>();
+pub const ENTRY: Entry = Entry::supervised::<CatBoost>().tested_with(&[("n_estimators", "60")]);
 
 choices! {
     /// What is minimised.
@@ -794,8 +794,8 @@ impl Supervised for CatBoost {
         );
         let start = match objective {
             _ if !params.boost_from_average.unwrap_or(centred) => vec![0.0; width],
-            Objective::Absolute => vec![rows.quantile(0.5)],
-            Objective::Quantile(a) => vec![rows.quantile(a)],
+            Objective::Absolute => vec![rows.quantile(0.5, Quantiles::Between)],
+            Objective::Quantile(a) => vec![rows.quantile(a, Quantiles::Between)],
             Objective::Softmax(_) => vec![0.0; width],
             Objective::Logistic => {
                 vec![objective.link(rows.mean().clamp(1e-15, 1.0 - 1e-15))]

@@ -464,6 +464,8 @@ pub(crate) struct Config {
     pub(crate) last_wins: bool,
     /// -1, 0 or 1 a column: falling, free or rising; empty is all free.
     pub(crate) monotone: Vec<i64>,
+    /// Groups of columns that may meet on the way to a leaf; empty is no limit.
+    pub(crate) groups: Groups,
     pub(crate) categories: Categories,
     /// Shares of the columns that a tree, a level and a node look at.
     pub(crate) by_tree: f64,
@@ -475,6 +477,26 @@ pub(crate) struct Config {
     pub(crate) first_order: bool,
     /// A tree that is not split at all adds nothing below this sum of hessians.
     pub(crate) lone_hessian: f64,
+}
+
+/// Groups of columns: those on the way to a leaf must all be in one of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Groups {
+    pub(crate) groups: Vec<Vec<usize>>,
+    /// Whether the first split may be of any column (XGBoost), or only of one in a group.
+    pub(crate) any_first: bool,
+}
+
+impl Groups {
+    /// Which columns a node may be split by, after those on the way to it.
+    fn allow(&self, column: usize, path: &[usize]) -> bool {
+        if self.groups.is_empty() || (path.is_empty() && self.any_first) || path.contains(&column) {
+            return true;
+        }
+        self.groups
+            .iter()
+            .any(|g| g.contains(&column) && path.iter().all(|p| g.contains(p)))
+    }
 }
 
 const LEAF: u32 = u32::MAX;
@@ -605,6 +627,8 @@ struct Open {
     hist: Vec<Sums>,
     /// Columns that could not be split in a node above: LightGBM looks at them no more.
     barren: Vec<bool>,
+    /// Columns of the splits above; kept only where columns are in groups.
+    path: Vec<usize>,
     split: Option<Split>,
 }
 
@@ -758,6 +782,7 @@ impl Grower<'_> {
             value,
             hist,
             barren,
+            path: Vec::new(),
             split: None,
         });
         let mut open = std::collections::VecDeque::from([root]);
@@ -909,7 +934,7 @@ impl Grower<'_> {
         };
         let mut best: Option<Split> = None;
         for c in among {
-            if node.barren.get(c) == Some(&true) {
+            if node.barren.get(c) == Some(&true) || !config.groups.allow(c, &node.path) {
                 continue;
             }
             let found = if self.data.columns[c].categories.is_some() {
@@ -1118,7 +1143,8 @@ impl Grower<'_> {
                 .bounds
                 .get(split.bin)
                 .copied()
-                .unwrap_or(f64::INFINITY)
+                // Known values against missing ones; JSON cannot hold infinity.
+                .unwrap_or(f64::MAX)
         } else {
             // Halfway to the next value that the node has.
             let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
@@ -1128,7 +1154,7 @@ impl Grower<'_> {
                     let middle = f64::midpoint(low, high);
                     if middle < high { middle } else { low }
                 }
-                None => f64::INFINITY,
+                None => f64::MAX,
             }
         };
         let set = match &column.categories {
@@ -1156,6 +1182,10 @@ impl Grower<'_> {
             _ => (node.bounds, node.bounds),
         };
         let depth = node.depth + 1;
+        let mut path = node.path.clone();
+        if !self.config.groups.groups.is_empty() {
+            path.push(split.feature);
+        }
         // Leaves need no sums.
         let goes_on = depth < self.config.max_depth;
         let (mut left, mut right) = (Vec::new(), Vec::new());
@@ -1178,6 +1208,7 @@ impl Grower<'_> {
             value: split.values.0,
             hist: left,
             barren: node.barren.clone(),
+            path: path.clone(),
             split: None,
         });
         let right = self.open(Open {
@@ -1190,6 +1221,7 @@ impl Grower<'_> {
             value: split.values.1,
             hist: right,
             barren: node.barren,
+            path,
             split: None,
         });
         (left, right)
