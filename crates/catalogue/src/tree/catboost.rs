@@ -7,9 +7,10 @@
 //! Cost: fit O(T p n depth), predict O(rows T depth).
 //! Fails when: rows are few and rounds many.
 //! Source: Prokhorenkova et al., NeurIPS (2018).
-//! Not claimed: the same bits as the program, or its encodings of categories.
+//! Not claimed: the same bits as the program, or its combinations of categories.
 
 use super::boost::{self, Quantiles, Rows};
+use super::categories::Encoder;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins};
 use super::objective::{Objective, quantile_below, softmax};
@@ -125,6 +126,10 @@ params! {
         score_function: Score = Score::Cosine;
         /// Whether the sum of trees starts at the mean, median or quantile; none is yes for RMSE, MAE and Quantile.
         boost_from_average: Option<bool> = None;
+        /// Columns of categories, by name or number from 0, joined with commas: each becomes ordered target statistics; none has none.
+        cat_features: Option<Vec<String>> = None;
+        /// Up to so many categories a column becomes one column a category instead.
+        one_hot_max_size: usize = 2, within(1.0, 255.0);
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -219,6 +224,9 @@ pub struct Fitted {
     classes: Vec<i64>,
     learning_rate: f64,
     importances: Vec<f64>,
+    /// Columns of categories as numbers; models saved before there were such have none.
+    #[serde(default)]
+    encoder: Encoder,
 }
 
 const CARD: Card = Card {
@@ -232,7 +240,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value, less than all others; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and trees are many or deep.",
-    not_claimed: "The same bits as the program, whose draws come from another stream, and its encodings of columns of categories (target statistics): columns are numbers here.",
+    not_claimed: "The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here.",
     source: "L. Prokhorenkova, G. Gusev, A. Vorobev, A. Dorogush, A. Gulin, CatBoost: unbiased boosting with categorical features, NeurIPS (2018)",
     reference: "catboost 1.2.10, CatBoostRegressor and CatBoostClassifier",
     outputs: &[
@@ -803,9 +811,24 @@ impl Supervised for CatBoost {
             _ => vec![objective.link(rows.mean())],
         };
         let names = data.design().names();
-        let x = rows.x.mapv(known);
-        let binned = Binned::new(&x, Bins::LogSum(params.border_count + 1), &[], names)?;
         let seed = run::effective_seed(params.seed, seed);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let cat_features = boost::columns("cat_features", params.cat_features.as_deref(), names)?;
+        let (encoder, x) = Encoder::fit(
+            rows.x.view(),
+            &cat_features,
+            &statistics_of(&rows, classes.len()),
+            params.one_hot_max_size,
+            &mut random,
+        );
+        let names: Vec<String> = if cat_features.is_empty() {
+            names.to_vec()
+        } else {
+            let origins = encoder.origins();
+            origins.into_iter().map(|j| names[j].clone()).collect()
+        };
+        let x = x.mapv(known);
+        let binned = Binned::new(&x, Bins::LogSum(params.border_count + 1), &[], &names)?;
         let mut maker = Maker {
             params,
             objective,
@@ -820,7 +843,7 @@ impl Supervised for CatBoost {
                 .collect(),
             l2: params.l2_leaf_reg * rows.w.iter().sum::<f64>() / n as f64,
             rate: params.rate(objective, n),
-            random: Xoshiro256PlusPlus::seed_from_u64(seed),
+            random,
         };
         let every: Vec<u32> = (0..n as u32).collect();
         let mut parts = match params.boosting_type {
@@ -834,7 +857,12 @@ impl Supervised for CatBoost {
             .iter()
             .flat_map(|rows| start.iter().map(|s| vec![*s; rows.y.len()]))
             .collect();
+        let aside_x = aside
+            .as_ref()
+            .map(|rows| encoder.apply(rows.x.view()))
+            .unwrap_or_default();
         let mut trees: Vec<Tree> = Vec::new();
+        let origins = encoder.origins();
         let mut best = (f64::INFINITY, 0);
         let mut changes = vec![0.0; x.ncols()];
         for round in 0..params.n_estimators {
@@ -867,7 +895,7 @@ impl Supervised for CatBoost {
             };
             change(&mut changes, &tree, width);
             if let Some(aside) = &aside {
-                for (i, row) in aside.x.rows().into_iter().enumerate() {
+                for (i, row) in aside_x.rows().into_iter().enumerate() {
                     let at = tree.leaf(row) * width;
                     for (k, f) in aside_f.iter_mut().enumerate() {
                         f[i] += tree.values[at + k];
@@ -889,14 +917,35 @@ impl Supervised for CatBoost {
             trees.truncate(best.1.max(1));
         }
         let rate = maker.rate;
+        let mut importances = vec![0.0; data.design().columns()];
+        for (k, change) in changes.iter().enumerate() {
+            importances[origins.get(k).copied().unwrap_or(k)] += change;
+        }
         Ok(Fitted {
             objective,
             start,
             trees,
             classes,
             learning_rate: rate,
-            importances: shares(changes),
+            importances: shares(importances),
+            encoder,
         })
+    }
+}
+
+/// Targets of 0 and 1 for statistics of categories: above the median, the larger of two labels, or
+/// each label.
+fn statistics_of(rows: &Rows, classes: usize) -> Vec<Vec<f64>> {
+    let marks = |f: &dyn Fn(f64) -> bool| -> Vec<f64> {
+        rows.y.iter().map(|y| f64::from(u8::from(f(*y)))).collect()
+    };
+    match classes {
+        0 => {
+            let middle = rows.quantile(0.5, Quantiles::Between);
+            vec![marks(&|y| y > middle)]
+        }
+        2 => vec![marks(&|y| y > 0.0)],
+        many => (0..many).map(|k| marks(&|y| y == k as f64)).collect(),
     }
 }
 
@@ -923,6 +972,7 @@ fn change(changes: &mut [f64], tree: &Tree, width: usize) {
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let x = self.encoder.apply(x);
         let width = self.start.len();
         let mut sums: Vec<Vec<f64>> = self.start.iter().map(|s| vec![*s; x.nrows()]).collect();
         for tree in &self.trees {
@@ -953,16 +1003,31 @@ impl Predictor for Fitted {
     }
 
     fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
-        let mut sum = shap::Sum::new(x, &self.start);
+        let numbers = self.encoder.apply(x);
+        let numbers = numbers.view();
+        let mut sum = shap::Sum::new(numbers, &self.start);
         for tree in &self.trees {
-            sum.add(&WrittenOut::new(tree), 1.0, 0, x)?;
+            sum.add(&WrittenOut::new(tree), 1.0, 0, numbers)?;
         }
         let classes = if self.start.len() > 1 {
             self.classes.clone()
         } else {
             Vec::new()
         };
-        Ok(Some(sum.finish(classes, self.objective.sum_is())))
+        let mut all = sum.finish(classes, self.objective.sum_is());
+        let origins = self.encoder.origins();
+        if !origins.is_empty() {
+            // What the statistics of a column add is what the column adds.
+            for table in &mut all.values {
+                let mut own = Array2::zeros(x.dim());
+                for (from, j) in table.columns().into_iter().zip(&origins) {
+                    let mut to = own.column_mut(*j);
+                    to += &from;
+                }
+                *table = own;
+            }
+        }
+        Ok(Some(all))
     }
 
     fn outputs(&self) -> Outputs {

@@ -1,6 +1,7 @@
 //! Trees, forests and boosting.
 
 pub(crate) mod boost;
+mod categories;
 pub(crate) mod engine;
 pub(crate) mod forest;
 pub(crate) mod histogram;
