@@ -28,7 +28,12 @@ fn apart(got: &Value, want: &Value, tolerance: f64) -> Option<String> {
 
 #[test]
 fn the_reference_programs_agree() {
-    let suite = Suite::new(include_str!("data/spx.csv"), include_str!("data/ibm.csv")).unwrap();
+    let suite = Suite::new(
+        include_str!("data/spx.csv"),
+        include_str!("data/ibm.csv"),
+        include_str!("data/closes.csv"),
+    )
+    .unwrap();
     let cases: Vec<Value> = serde_json::from_str(include_str!("data/shap.json")).unwrap();
     assert!(cases.len() >= 18);
     let more = Extras {

@@ -48,6 +48,8 @@ impl Activation {
 pub(crate) enum Output {
     /// A value; half the squared error.
     Value,
+    /// A value above 0, the exponential of the last sum; half the Poisson deviance.
+    Count,
     /// The probability of the larger of two labels; log loss.
     Chance,
     /// Probabilities of labels; log loss.
@@ -94,6 +96,7 @@ impl Network {
     fn finish(&self, last: &mut Array2<f64>) {
         match self.output {
             Output::Value => {}
+            Output::Count => last.mapv_inplace(f64::exp),
             Output::Chance => last.mapv_inplace(sigmoid),
             Output::Chances => {
                 for mut row in last.rows_mut() {
@@ -167,6 +170,10 @@ impl Network {
             .map(|(i, (t, y))| {
                 let loss = match self.output {
                     Output::Value => 0.5 * (t[0] - y[0]).powi(2),
+                    Output::Count => {
+                        let own = if y[0] > 0.0 { y[0] * y[0].ln() } else { 0.0 };
+                        own - y[0] * t[0] - y[0] + t[0].exp()
+                    }
                     Output::Chance => softplus(t[0]) - y[0] * t[0],
                     Output::Chances => {
                         let own: f64 = t.iter().zip(y).map(|(t, y)| t * y).sum();
@@ -282,6 +289,7 @@ mod tests {
         let x = Array2::from_shape_fn((7, 3), |(i, j)| ((i * 3 + j) as f64).sin());
         for (output, outs) in [
             (Output::Value, 1),
+            (Output::Count, 1),
             (Output::Chance, 1),
             (Output::Chances, 3),
         ] {

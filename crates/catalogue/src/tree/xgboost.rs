@@ -29,7 +29,10 @@ use serde::{Deserialize, Serialize};
 pub struct XgBoost;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<XgBoost>().with_foreign::<XgBoost>();
+// What dart does matters beside trees that are left out only.
+pub const ENTRY: Entry = Entry::supervised::<XgBoost>()
+    .with_foreign::<XgBoost>()
+    .tested_with(&[("rate_drop", "0.3")]);
 
 choices! {
     /// What is minimised.
