@@ -4,7 +4,7 @@ use crate::error::FitError;
 use crate::stream::{Bar, Field};
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::catalogue::Task;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 /// A table of finite numbers, rows x columns, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,6 +192,34 @@ impl Training {
         Ok(self)
     }
 
+    /// The same problem on these rows, in this order, with their weights; a label that none of them
+    /// has is no label of it.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] without a row, or when all of them have weight 0.
+    pub fn rows(&self, rows: &[usize]) -> Result<Self, FitError> {
+        let x = self.x().select(Axis(0), rows);
+        let design = Design::with_missing(x, self.design.names().to_vec())?;
+        self.over(design, rows)
+    }
+
+    /// The targets and weights of these rows over a table made of them.
+    ///
+    /// # Errors
+    /// As [`Training::rows`], and when the table has another number of rows.
+    pub fn over(&self, design: Design, rows: &[usize]) -> Result<Self, FitError> {
+        let y = rows.iter().map(|i| self.y[*i]).collect();
+        let part = if self.labels.is_some() {
+            Self::classification(design, y)?
+        } else {
+            Self::regression(design, y)?
+        };
+        match &self.weights {
+            Some(w) => part.with_weights(rows.iter().map(|i| w[*i]).collect()),
+            None => Ok(part),
+        }
+    }
+
     /// The table.
     #[must_use]
     pub fn design(&self) -> &Design {
@@ -281,6 +309,22 @@ impl MultiTraining {
         Ok(Self { names, problems })
     }
 
+    /// The same rows with a weight each, for every target.
+    ///
+    /// # Errors
+    /// Those of [`Training::with_weights`].
+    pub fn with_weights(self, weights: &[f64]) -> Result<Self, FitError> {
+        let problems: Result<_, _> = self
+            .problems
+            .into_iter()
+            .map(|p| p.with_weights(weights.to_vec()))
+            .collect();
+        Ok(Self {
+            names: self.names,
+            problems: problems?,
+        })
+    }
+
     /// Names of the targets, in order.
     #[must_use]
     pub fn names(&self) -> &[String] {
@@ -311,6 +355,9 @@ impl Content for MultiTraining {
         self.design().digest(d);
         for (name, problem) in self.names.iter().zip(&self.problems) {
             d.text(name).floats(problem.y());
+        }
+        if let Some(weights) = self.problems.first().and_then(Training::weights) {
+            d.floats(weights);
         }
     }
 }

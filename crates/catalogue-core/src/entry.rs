@@ -4,8 +4,9 @@ use crate::card::Card;
 use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
-    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
+    Analysis, Ask, Clusterer, Columns, Contributions, Domain, Forecaster, Foreign, Incremental,
+    Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised,
+    Takes,
 };
 use crate::params::Params;
 use crate::stream::{self, Stream, Streamed};
@@ -127,6 +128,10 @@ impl<F: Predictor> Predictor for Held<F> {
     }
     fn figures(&self, y: &[f64], prediction: &Prediction) -> Vec<(&'static str, f64)> {
         self.model.figures(y, prediction)
+    }
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.admit(x)?;
+        self.model.contributions(x)
     }
 }
 
@@ -494,6 +499,9 @@ pub struct Entry {
     pub update: Option<UpdateFn>,
     /// Whether a trial that names no model takes it: quick, well known, and good without tuning.
     pub first_choice: bool,
+    /// Parameters under which most rules of the conformance suite run it, in place of its defaults:
+    /// fewer rounds, say, of an entry whose defaults take seconds.
+    pub light: &'static [(&'static str, &'static str)],
     /// Whether it takes row weights.
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
@@ -576,6 +584,7 @@ impl Entry {
             whole: &[],
             update: None,
             first_choice: false,
+            light: &[],
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
@@ -600,6 +609,7 @@ impl Entry {
             whole: &[],
             update: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: true,
             missing: false,
@@ -612,6 +622,13 @@ impl Entry {
     #[must_use]
     pub const fn as_first_choice(mut self) -> Self {
         self.first_choice = true;
+        self
+    }
+
+    /// The same entry, run with these parameters by most rules of the conformance suite.
+    #[must_use]
+    pub const fn tested_with(mut self, light: &'static [(&'static str, &'static str)]) -> Self {
+        self.light = light;
         self
     }
 
@@ -671,6 +688,7 @@ impl Entry {
             foreign: None,
             update: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -696,6 +714,7 @@ impl Entry {
             foreign: None,
             update: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -717,6 +736,7 @@ impl Entry {
             foreign: None,
             update: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,

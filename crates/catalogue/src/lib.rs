@@ -29,6 +29,7 @@ pub mod time_series;
 pub mod tree;
 pub mod volume;
 
+mod class_weight;
 mod kernels;
 mod labels;
 mod numeric;

@@ -15,6 +15,7 @@ mod health;
 mod hub;
 mod import;
 mod ledger;
+pub mod model_file;
 pub mod port;
 mod room;
 pub mod run;

@@ -8,6 +8,9 @@
 //! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at), and
 //! in it the lowest threshold.
 
+mod gaps;
+
+use super::shap::Splits;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{FitError, ParamError, Training, choices};
@@ -44,14 +47,6 @@ choices! {
         Best = "best",
         /// At a threshold drawn between the least and the largest value of the node.
         Random = "random",
-    }
-}
-
-choices! {
-    /// How labels are weighted.
-    pub enum ClassWeight {
-        /// By n / (classes · rows of the label): each label counts the same in all.
-        Balanced = "balanced",
     }
 }
 
@@ -190,9 +185,11 @@ pub(crate) struct Sorted {
     p: usize,
     /// Column after column.
     values: Vec<f64>,
-    /// Column after column: row numbers by ascending value, equal values by row. Empty for cuts
-    /// that are drawn.
+    /// Column after column: row numbers by ascending value, equal values by row, missing ones last.
+    /// Empty for cuts that are drawn.
     order: Vec<u32>,
+    /// Whether values of a column are missing.
+    gaps: Vec<bool>,
 }
 
 /// What is learned.
@@ -217,11 +214,18 @@ impl Sorted {
         let mut values: Vec<f64> = Vec::with_capacity(n * p);
         let mut order = Vec::new();
         let mut pairs: Vec<(f64, u32)> = Vec::with_capacity(n);
+        let mut gaps = Vec::with_capacity(p);
         for column in x.columns() {
-            values.extend(column);
+            gaps.push(column.iter().any(|v| v.is_nan()));
+            // One NaN for all of them: the order of numbers knows several.
+            values.extend(
+                column
+                    .iter()
+                    .map(|v| if v.is_nan() { f64::NAN } else { *v }),
+            );
             if splitter == Splitter::Best {
                 pairs.clear();
-                pairs.extend(column.iter().copied().zip(0..rows));
+                pairs.extend(values[values.len() - n..].iter().copied().zip(0..rows));
                 pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
                 order.extend(pairs.iter().map(|(_, r)| *r));
             }
@@ -231,6 +235,7 @@ impl Sorted {
             p,
             values,
             order,
+            gaps,
         })
     }
 
@@ -262,6 +267,15 @@ impl Learned {
     /// # Errors
     /// With a target whose squares overflow, or that the criterion does not take.
     pub(crate) fn new(data: &Training, criterion: Criterion) -> Result<Self, FitError> {
+        if criterion == Criterion::AbsoluteError
+            && let Some((column, row)) = data.design().missing()
+        {
+            return Err(FitError::Data(format!(
+                "column \"{}\" row {}: the value is missing, and the criterion absolute_error takes no missing values",
+                data.design().names()[column],
+                row + 1
+            )));
+        }
         if let Some(labels) = data.labels() {
             return Ok(Self {
                 numbers: Vec::new(),
@@ -302,26 +316,6 @@ impl Learned {
             Target::Numbers(&self.numbers)
         }
     }
-
-    /// Weights of the rows: those of the data times those of the labels; all 1 without either.
-    pub(crate) fn weights(&self, data: &Training, given: Option<ClassWeight>) -> Vec<f64> {
-        let n = data.y().len();
-        let mut weights = match given {
-            Some(ClassWeight::Balanced) if self.classes > 0 => {
-                let mut counts = vec![0.0_f64; self.classes];
-                for c in &self.codes {
-                    counts[*c as usize] += 1.0;
-                }
-                let each = |c: &u32| n as f64 / (self.classes as f64 * counts[*c as usize]);
-                self.codes.iter().map(each).collect()
-            }
-            _ => vec![1.0; n],
-        };
-        for (w, own) in weights.iter_mut().zip(data.weights().unwrap_or_default()) {
-            *w *= own;
-        }
-        weights
-    }
 }
 
 const LEAF: u32 = u32::MAX;
@@ -341,9 +335,17 @@ pub(crate) struct Tree {
     depth: usize,
     /// Decrease of impurity by column, as a share of all rows.
     gains: Vec<f64>,
+    /// Of each node, whether a missing value goes left; models saved before it was kept take none.
+    #[serde(default)]
+    missing_left: Vec<bool>,
 }
 
 impl Tree {
+    /// Number of nodes, leaves among them.
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Number of leaves.
     pub(crate) fn n_leaves(&self) -> usize {
         self.values.len() / self.width
@@ -371,12 +373,21 @@ impl Tree {
 
     /// The leaf of a row, by its place among the leaves.
     pub(crate) fn leaf(&self, row: ndarray::ArrayView1<'_, f64>) -> usize {
-        let (mut feature, mut left, mut threshold) = self.nodes[0];
-        while feature != LEAF {
-            let right = row[feature as usize] > threshold;
-            (feature, left, threshold) = self.nodes[left as usize + usize::from(right)];
+        let mut at = 0;
+        loop {
+            let (feature, left, threshold) = self.nodes[at];
+            if feature == LEAF {
+                return left as usize;
+            }
+            let v = row[feature as usize];
+            let right = v > threshold || (v.is_nan() && !self.takes_left(at));
+            at = left as usize + usize::from(right);
         }
-        left as usize
+    }
+
+    /// Whether a missing value goes left.
+    fn takes_left(&self, node: usize) -> bool {
+        self.missing_left.get(node).copied().unwrap_or_default()
     }
 
     /// The values of a row's leaf.
@@ -392,6 +403,26 @@ impl Tree {
                 *o += v;
             }
         }
+    }
+}
+
+impl Splits for Tree {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let (feature, left, _) = self.nodes[node];
+        let left = left as usize;
+        (feature != LEAF).then_some((feature as usize, left, left + 1))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.cover[node]
+    }
+    fn goes_left(&self, node: usize, row: ndarray::ArrayView1<'_, f64>) -> bool {
+        let (feature, _, threshold) = self.nodes[node];
+        let v = row[feature as usize];
+        v <= threshold || (v.is_nan() && self.takes_left(node))
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        let at = self.nodes[leaf].1 as usize * self.width;
+        &self.values[at..at + self.width]
     }
 }
 
@@ -426,6 +457,7 @@ struct Split {
     /// Rows on the left.
     count: usize,
     gain: f64,
+    missing_left: bool,
 }
 
 /// Grows a tree on the rows with a weight above 0.
@@ -491,6 +523,7 @@ pub(crate) fn grow(
             width,
             depth: 0,
             gains: vec![0.0; p],
+            missing_left: Vec::new(),
         },
     };
     grower.run();
@@ -551,6 +584,7 @@ fn prune(tree: &mut Tree, risk: &[f64], means: &[Vec<f64>], alpha: f64) -> Vec<u
     let mut nodes = vec![tree.nodes[0]];
     let (mut cover, mut values, mut gains) =
         (vec![tree.cover[0]], Vec::new(), vec![0.0; tree.gains.len()]);
+    let mut missing_left = vec![tree.missing_left[0]];
     let mut names = vec![0_u32; tree.n_leaves()];
     let mut queue = vec![(0_usize, 0_usize, 0_usize)];
     let mut depth = 0;
@@ -578,11 +612,13 @@ fn prune(tree: &mut Tree, risk: &[f64], means: &[Vec<f64>], alpha: f64) -> Vec<u
         let at = nodes.len();
         nodes.extend([tree.nodes[left], tree.nodes[left + 1]]);
         cover.extend([tree.cover[left], tree.cover[left + 1]]);
+        missing_left.extend([tree.missing_left[left], tree.missing_left[left + 1]]);
         queue.push((left + 1, at + 1, level + 1));
         queue.push((left, at, level + 1));
     }
     (tree.nodes, tree.cover, tree.values) = (nodes, cover, values);
     (tree.gains, tree.depth) = (gains, depth);
+    tree.missing_left = missing_left;
     names
 }
 
@@ -629,12 +665,19 @@ impl Grower<'_> {
                 continue;
             };
             leaves += 1;
+            let gap = self.missing_in(&node, split.feature);
             self.part(&node, &split);
             let middle = node.start + split.count;
             // The children are numbered side by side before either is looked into.
             let left = self.node(node.start, middle, node.depth + 1);
             let right = self.node(middle, node.end, node.depth + 1);
             self.tree.nodes[node.id] = (split.feature as u32, left.id as u32, split.threshold);
+            // Where no value was missing, later ones go with the larger side.
+            self.tree.missing_left[node.id] = if gap {
+                split.missing_left
+            } else {
+                2 * split.count > node.end - node.start
+            };
             self.tree.gains[split.feature] += split.gain / self.total;
             self.tree.depth = self.tree.depth.max(node.depth + 1);
             open.push(right);
@@ -663,6 +706,7 @@ impl Grower<'_> {
     fn node(&mut self, start: usize, end: usize, depth: usize) -> Node {
         let id = self.tree.nodes.len();
         self.tree.nodes.push((LEAF, 0, 0.0));
+        self.tree.missing_left.push(false);
         let count = end - start;
         let parent = Parent::new(self, start, end);
         self.tree.cover.push(parent.weight);
@@ -689,6 +733,21 @@ impl Grower<'_> {
         }
     }
 
+    /// Whether a value of a column is missing in a node's rows.
+    fn missing_in(&self, node: &Node, feature: usize) -> bool {
+        self.missing_between(feature, node.start, node.end)
+    }
+
+    fn missing_between(&self, feature: usize, start: usize, end: usize) -> bool {
+        if !self.data.gaps[feature] {
+            return false;
+        }
+        let values = self.data.column(feature);
+        let drawn = self.rules.splitter == Splitter::Random;
+        let rows = self.stretch(if drawn { 0 } else { feature }, start, end);
+        rows.iter().any(|r| values[*r as usize].is_nan())
+    }
+
     /// Rows of a node in the order of column `feature`.
     fn stretch(&self, feature: usize, start: usize, end: usize) -> &[u32] {
         &self.rows[feature * self.m + start..feature * self.m + end]
@@ -710,7 +769,13 @@ impl Grower<'_> {
                 self.columns.swap(k, other);
             }
             let feature = self.columns[k];
-            let found = if drawn {
+            let found = if self.missing_between(feature, start, end) {
+                if drawn {
+                    self.draw_gaps(parent, feature, start, end)
+                } else {
+                    self.scan_gaps(parent, feature, start, end)
+                }
+            } else if drawn {
                 self.draw(parent, feature, start, end)
             } else {
                 match (self.target, self.rules.criterion) {
@@ -935,15 +1000,20 @@ impl Grower<'_> {
             threshold,
             count,
             gain,
+            missing_left: false,
         })
     }
 
     /// Parts every stretch into the rows of the left child and those of the right one.
     fn part(&mut self, node: &Node, split: &Split) {
-        if self.rules.splitter == Splitter::Random {
+        let drawn = self.rules.splitter == Splitter::Random;
+        if drawn || split.missing_left {
             let values = self.data.column(split.feature);
-            for r in &self.rows[node.start..node.end] {
-                self.goes_left[*r as usize] = values[*r as usize] <= split.threshold;
+            let stretch = if drawn { 0 } else { split.feature * self.m };
+            for r in &self.rows[stretch + node.start..stretch + node.end] {
+                let v = values[*r as usize];
+                self.goes_left[*r as usize] =
+                    v <= split.threshold || (v.is_nan() && split.missing_left);
             }
         } else {
             let column = split.feature * self.m;
@@ -1215,6 +1285,7 @@ impl<'a> Cut<'a> {
                 threshold: if middle < above { middle } else { below },
                 count: self.done,
                 gain,
+                missing_left: false,
             });
         }
     }

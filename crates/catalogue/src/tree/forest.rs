@@ -1,7 +1,11 @@
 //! Many trees and their mean: what forests, extremely randomised trees and bagged trees share.
 
 use super::engine::{self, Learned, Rules, Sorted, Tree};
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Training, run};
+use super::shap;
+use crate::class_weight::{ClassWeight, ForestClassWeight, balanced, row_weights};
+use mltrainer_catalogue_core::{
+    Contributions, FitError, Outputs, ParamError, Prediction, Training, run,
+};
 use ndarray::{Array2, ArrayView2};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -16,7 +20,89 @@ pub(crate) struct Plan {
     pub(crate) draw: bool,
     /// Rows drawn.
     pub(crate) draws: usize,
+    pub(crate) weight: RowWeights,
     pub(crate) seed: u64,
+}
+
+/// How weights of rows and of labels enter a tree: as scikit-learn 1.9, so that a row of weight 2
+/// counts as two rows.
+pub(crate) struct RowWeights {
+    /// Rows are drawn with a chance in proportion to this; none draws all alike.
+    pub(crate) chances: Option<Vec<f64>>,
+    /// What a row counts for besides how often it is drawn.
+    pub(crate) factors: Vec<f64>,
+    /// Whether labels are balanced over the rows drawn.
+    pub(crate) balance_drawn: bool,
+}
+
+impl RowWeights {
+    /// Of a forest: weights of rows and labels are chances when rows are drawn, else factors.
+    ///
+    /// # Errors
+    /// Those of the weights of labels.
+    pub(crate) fn new(
+        data: &Training,
+        class_weight: Option<&ForestClassWeight>,
+        bootstrap: bool,
+    ) -> Result<Self, ParamError> {
+        let balanced = ClassWeight::Balanced;
+        let (of_labels, balance_drawn) = match class_weight {
+            Some(ForestClassWeight::BalancedSubsample) if bootstrap => (None, true),
+            Some(ForestClassWeight::BalancedSubsample) => (Some(&balanced), false),
+            Some(ForestClassWeight::Of(weight)) => (Some(weight), false),
+            None => (None, false),
+        };
+        let weights = row_weights(data, of_labels)?;
+        let uneven = data.weights().is_some() || of_labels.is_some();
+        Ok(if bootstrap {
+            Self {
+                chances: uneven.then(|| weights.clone()),
+                // A row that counts for nothing is drawn by nobody.
+                factors: vec![1.0; weights.len()],
+                balance_drawn,
+            }
+        } else {
+            Self {
+                chances: None,
+                factors: weights,
+                balance_drawn,
+            }
+        })
+    }
+}
+
+/// A share of the rows, or of their weight, as a number of draws.
+pub(crate) fn draws(share: f64, n: usize, weights: Option<&[f64]>) -> usize {
+    let all = weights.map_or(n as f64, |w| w.iter().sum());
+    ((share * all) as usize).max(1)
+}
+
+/// How often each row is drawn, with replacement: alike, or with a chance in proportion to its weight.
+pub(crate) fn drawn(
+    n: usize,
+    many: usize,
+    chances: Option<&[f64]>,
+    random: &mut Xoshiro256PlusPlus,
+) -> Vec<f64> {
+    let mut counts = vec![0.0; n];
+    let Some(chances) = chances else {
+        for _ in 0..many {
+            counts[random.gen_range(0..n)] += 1.0;
+        }
+        return counts;
+    };
+    let mut sums = Vec::with_capacity(n);
+    let mut all = 0.0;
+    for w in chances {
+        all += w;
+        sums.push(all);
+    }
+    let last = chances.iter().rposition(|w| *w > 0.0).unwrap_or_default();
+    for _ in 0..many {
+        let at = random.r#gen::<f64>() * all;
+        counts[sums.partition_point(|s| *s <= at).min(last)] += 1.0;
+    }
+    counts
 }
 
 /// Fitted trees.
@@ -29,14 +115,13 @@ pub(crate) struct Forest {
     oob_score: Option<f64>,
 }
 
-/// Grows the trees; `weights` are factors of the rows, one each.
+/// Grows the trees.
 ///
 /// # Errors
 /// Those of [`Sorted::new`].
 pub(crate) fn grow(
     data: &Training,
     learned: &Learned,
-    weights: &[f64],
     rules: &Rules,
     plan: &Plan,
 ) -> Result<Forest, FitError> {
@@ -50,18 +135,28 @@ pub(crate) fn grow(
     let draws = plan.bootstrap || plan.draw;
     let (mut unseen, mut votes) = (Array2::<f64>::zeros((n, width)), vec![0_u32; n]);
     for _ in 0..plan.trees {
+        let chances = plan.weight.chances.as_deref();
         let mut own_weights = vec![f64::from(u8::from(!draws)); n];
         if plan.bootstrap {
-            for _ in 0..plan.draws {
-                own_weights[random.gen_range(0..n)] += 1.0;
-            }
+            own_weights = drawn(n, plan.draws, chances, &mut random);
         } else if plan.draw {
-            for row in rand::seq::index::sample(&mut random, n, plan.draws.min(n)) {
+            for row in apart(n, plan.draws, chances, &mut random)? {
                 own_weights[row] = 1.0;
             }
         }
-        for (w, factor) in own_weights.iter_mut().zip(weights) {
+        let seen: Vec<bool> = own_weights.iter().map(|w| *w > 0.0).collect();
+        for (w, factor) in own_weights.iter_mut().zip(&plan.weight.factors) {
             *w *= factor;
+        }
+        if let (true, Some(labels)) = (plan.weight.balance_drawn, data.labels()) {
+            let mut counts = vec![0.0; labels.classes.len()];
+            for (w, code) in own_weights.iter().zip(&labels.codes) {
+                counts[*code] += w;
+            }
+            let factors = balanced(&counts);
+            for (w, code) in own_weights.iter_mut().zip(&labels.codes) {
+                *w *= factors[*code];
+            }
         }
         // Each tree has a stream of its own: how one grows does not move the draws of the next.
         let mut own = random.clone();
@@ -72,7 +167,7 @@ pub(crate) fn grow(
             *sum += i;
         }
         if draws {
-            for row in (0..n).filter(|r| own_weights[*r] == 0.0) {
+            for row in (0..n).filter(|r| !seen[*r]) {
                 votes[row] += 1;
                 let answer = tree.of(data.x().row(row));
                 let mut sum = unseen.row_mut(row);
@@ -87,6 +182,43 @@ pub(crate) fn grow(
         oob_score: oob_score(data, &unseen, &votes),
         classes,
     })
+}
+
+/// Rows drawn without replacement: alike, or one after another with a chance in proportion to the
+/// weight.
+///
+/// # Errors
+/// [`FitError::Data`] with fewer rows of a weight above 0 than are to be drawn.
+pub(crate) fn apart(
+    n: usize,
+    many: usize,
+    chances: Option<&[f64]>,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<usize>, FitError> {
+    let many = many.min(n);
+    let Some(chances) = chances else {
+        return Ok(rand::seq::index::sample(random, n, many).into_vec());
+    };
+    if chances.iter().filter(|w| **w > 0.0).count() < many {
+        return Err(FitError::Data(format!(
+            "{many} rows are to be drawn without replacement, and fewer have a weight above 0: lower max_samples"
+        )));
+    }
+    let mut left = chances.to_vec();
+    let mut rows = Vec::with_capacity(many);
+    for _ in 0..many {
+        let at = random.r#gen::<f64>() * left.iter().sum::<f64>();
+        let mut sum = 0.0;
+        let found = left.iter().position(|w| {
+            sum += w;
+            sum > at
+        });
+        let row = found.or_else(|| left.iter().rposition(|w| *w > 0.0));
+        let row = row.unwrap_or_default();
+        left[row] = 0.0;
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// R² or accuracy over the rows with a vote.
@@ -145,6 +277,17 @@ impl Forest {
             std: Some(std.collect()),
             ..Prediction::default()
         }
+    }
+
+    /// SHAP values of the mean over the trees.
+    ///
+    /// # Errors
+    /// Those of [`shap::Sum::add`].
+    pub(crate) fn contributions(
+        &self,
+        x: ArrayView2<'_, f64>,
+    ) -> Result<Option<Contributions>, FitError> {
+        shap::of_mean(&self.trees, x, &self.classes)
     }
 
     /// R² or accuracy on the rows that a tree did not see.

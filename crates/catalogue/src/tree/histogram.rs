@@ -8,6 +8,7 @@
 //! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
 //! categories is cut between categories ordered by gradient over hessian.
 
+use super::shap::Splits;
 use mltrainer_catalogue_core::FitError;
 use ndarray::{Array2, ArrayView1};
 use rand::seq::index::sample;
@@ -463,6 +464,8 @@ pub(crate) struct Config {
     pub(crate) last_wins: bool,
     /// -1, 0 or 1 a column: falling, free or rising; empty is all free.
     pub(crate) monotone: Vec<i64>,
+    /// Groups of columns that may meet on the way to a leaf; empty is no limit.
+    pub(crate) groups: Groups,
     pub(crate) categories: Categories,
     /// Shares of the columns that a tree, a level and a node look at.
     pub(crate) by_tree: f64,
@@ -474,6 +477,26 @@ pub(crate) struct Config {
     pub(crate) first_order: bool,
     /// A tree that is not split at all adds nothing below this sum of hessians.
     pub(crate) lone_hessian: f64,
+}
+
+/// Groups of columns: those on the way to a leaf must all be in one of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Groups {
+    pub(crate) groups: Vec<Vec<usize>>,
+    /// Whether the first split may be of any column (XGBoost), or only of one in a group.
+    pub(crate) any_first: bool,
+}
+
+impl Groups {
+    /// Which columns a node may be split by, after those on the way to it.
+    fn allow(&self, column: usize, path: &[usize]) -> bool {
+        if self.groups.is_empty() || (path.is_empty() && self.any_first) || path.contains(&column) {
+            return true;
+        }
+        self.groups
+            .iter()
+            .any(|g| g.contains(&column) && path.iter().all(|p| g.contains(p)))
+    }
 }
 
 const LEAF: u32 = u32::MAX;
@@ -524,22 +547,50 @@ impl Tree {
             if node.feature == LEAF {
                 return at;
             }
-            let v = row[node.feature as usize];
-            let left = if v.is_nan() {
-                node.missing_left
-            } else if node.set != NUMBER {
-                let set = &self.sets[node.set as usize];
-                set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
-            } else {
-                v <= node.threshold
-            };
-            at = node.left as usize + usize::from(!left);
+            at = node.left as usize + usize::from(!self.goes_left(node, row));
+        }
+    }
+
+    /// Whether a split sends a row left.
+    fn goes_left(&self, node: &Node, row: ArrayView1<'_, f64>) -> bool {
+        let v = row[node.feature as usize];
+        if v.is_nan() {
+            node.missing_left
+        } else if node.set != NUMBER {
+            let set = &self.sets[node.set as usize];
+            set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
+        } else {
+            v <= node.threshold
         }
     }
 
     /// What a row's leaf adds.
     pub(crate) fn of(&self, row: ArrayView1<'_, f64>) -> f64 {
         self.nodes[self.end(row)].value
+    }
+}
+
+/// A tree as SHAP values see it, by the hessians or by the number of the training rows.
+pub(crate) struct Weighed<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) by_rows: bool,
+}
+
+impl Splits for Weighed<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let node = &self.tree.nodes[node];
+        let left = node.left as usize;
+        (!node.is_leaf()).then_some((node.feature as usize, left, left + 1))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        let node = &self.tree.nodes[node];
+        if self.by_rows { node.rows } else { node.cover }
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        self.tree.goes_left(&self.tree.nodes[node], row)
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        std::slice::from_ref(&self.tree.nodes[leaf].value)
     }
 }
 
@@ -576,6 +627,8 @@ struct Open {
     hist: Vec<Sums>,
     /// Columns that could not be split in a node above: LightGBM looks at them no more.
     barren: Vec<bool>,
+    /// Columns of the splits above; kept only where columns are in groups.
+    path: Vec<usize>,
     split: Option<Split>,
 }
 
@@ -729,6 +782,7 @@ impl Grower<'_> {
             value,
             hist,
             barren,
+            path: Vec::new(),
             split: None,
         });
         let mut open = std::collections::VecDeque::from([root]);
@@ -880,7 +934,7 @@ impl Grower<'_> {
         };
         let mut best: Option<Split> = None;
         for c in among {
-            if node.barren.get(c) == Some(&true) {
+            if node.barren.get(c) == Some(&true) || !config.groups.allow(c, &node.path) {
                 continue;
             }
             let found = if self.data.columns[c].categories.is_some() {
@@ -1089,7 +1143,8 @@ impl Grower<'_> {
                 .bounds
                 .get(split.bin)
                 .copied()
-                .unwrap_or(f64::INFINITY)
+                // Known values against missing ones; JSON cannot hold infinity.
+                .unwrap_or(f64::MAX)
         } else {
             // Halfway to the next value that the node has.
             let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
@@ -1099,7 +1154,7 @@ impl Grower<'_> {
                     let middle = f64::midpoint(low, high);
                     if middle < high { middle } else { low }
                 }
-                None => f64::INFINITY,
+                None => f64::MAX,
             }
         };
         let set = match &column.categories {
@@ -1127,6 +1182,10 @@ impl Grower<'_> {
             _ => (node.bounds, node.bounds),
         };
         let depth = node.depth + 1;
+        let mut path = node.path.clone();
+        if !self.config.groups.groups.is_empty() {
+            path.push(split.feature);
+        }
         // Leaves need no sums.
         let goes_on = depth < self.config.max_depth;
         let (mut left, mut right) = (Vec::new(), Vec::new());
@@ -1149,6 +1208,7 @@ impl Grower<'_> {
             value: split.values.0,
             hist: left,
             barren: node.barren.clone(),
+            path: path.clone(),
             split: None,
         });
         let right = self.open(Open {
@@ -1161,6 +1221,7 @@ impl Grower<'_> {
             value: split.values.1,
             hist: right,
             barren: node.barren,
+            path,
             split: None,
         });
         (left, right)
