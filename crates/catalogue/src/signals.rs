@@ -279,6 +279,13 @@ pub(crate) fn said(signal: Column) -> Columns {
     vec![("signal", signal), ("known_bar", known)]
 }
 
+/// Nothing at the next bar of each of these columns.
+pub(crate) fn missing<const N: usize>(columns: [&mut Column; N]) {
+    for column in columns {
+        column.push(None);
+    }
+}
+
 /// 1 above 0, -1 below 0, else 0.
 pub(crate) fn sign(v: f64) -> f64 {
     f64::from(v > 0.0) - f64::from(v < 0.0)
@@ -308,18 +315,6 @@ pub(crate) mod tests {
     /// The parameters with their defaults but for those given.
     pub(crate) fn with<P: Params>(given: &str) -> P {
         P::from_map(&serde_json::from_str(given).unwrap()).unwrap()
-    }
-
-    /// The first so many bars.
-    pub(crate) fn first(bars: &Bars, n: usize) -> Bars {
-        let cut = |c: &Option<Vec<f64>>| c.as_ref().map(|c| c[..n].to_vec());
-        Bars {
-            open: cut(&bars.open),
-            high: cut(&bars.high),
-            low: cut(&bars.low),
-            close: bars.close[..n].to_vec(),
-            volume: cut(&bars.volume),
-        }
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Indicator for PriceImpact {
                 .and_then(|from| rows[from..=t].iter().copied().collect());
             let Some(window) = window else {
                 signal.push(None);
-                columns.each_mut().map(|c| c.push(None));
+                columns.iter_mut().for_each(|c| c.push(None));
                 continue;
             };
             let kyle = slope(&window.iter().map(|w| (w.0, w.2)).collect::<Vec<_>>());

@@ -16,7 +16,7 @@
 //! Bulkowski, Encyclopedia of Chart Patterns, 3rd ed. (2021), for failure and measured targets.
 //! Not claimed: That breaks of tight ranges go on more often.
 
-use crate::signals::{Column, atr, before, flag, highest, lowest, prices, said};
+use crate::signals::{Column, atr, before, flag, highest, lowest, missing, prices, said};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
 use mltrainer_types::catalogue::Task;
@@ -131,15 +131,14 @@ impl Indicator for BreakoutDetection {
         ]: [Column; 6] = Default::default();
         for t in 0..bars.len() {
             let (Some(up), Some(down), Some(atr)) = (upper[t], lower[t], range[t]) else {
-                [
+                missing([
                     &mut signal,
                     &mut width,
                     &mut tight,
                     &mut event,
                     &mut target,
                     &mut stop,
-                ]
-                .map(|c| c.push(None));
+                ]);
                 continue;
             };
             let beyond = |(up, down): (f64, f64)| {

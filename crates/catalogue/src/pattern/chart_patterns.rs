@@ -347,7 +347,7 @@ impl Indicator for ChartPatterns {
         for t in 0..bars.len() {
             let Some(atr) = range[t] else {
                 signal.push(None);
-                columns.each_mut().map(|c| c.push(None));
+                columns.iter_mut().for_each(|c| c.push(None));
                 continue;
             };
             let mut event = 0.0;

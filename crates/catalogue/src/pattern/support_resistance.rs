@@ -19,7 +19,7 @@
 //! Not claimed: That a level holds more often than chance says; the source found some predictive
 //! content in levels for exchange rates within a day.
 
-use crate::signals::{Column, Pivot, atr, fading, prices, said, swing_highs, swing_lows};
+use crate::signals::{Column, Pivot, atr, fading, missing, prices, said, swing_highs, swing_lows};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
 use mltrainer_types::catalogue::Task;
@@ -143,7 +143,7 @@ impl Indicator for SupportResistance {
                 .filter(|p| p.at + params.lookback >= t);
             let prices = near.map(|p| p.price).collect();
             let (Some(atr), true) = (range[t], t > 0) else {
-                [&mut support, &mut resistance, &mut below, &mut above].map(|c| c.push(None));
+                missing([&mut support, &mut resistance, &mut below, &mut above]);
                 continue;
             };
             let all = levels(prices, params.tolerance * atr, params.touches);

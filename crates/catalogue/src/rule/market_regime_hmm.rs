@@ -311,7 +311,7 @@ impl Indicator for MarketRegimeHmm {
             }
             let Some((hmm, converged)) = &model else {
                 signal.push(None);
-                columns.each_mut().map(|c| c.push(None));
+                columns.iter_mut().for_each(|c| c.push(None));
                 continue;
             };
             if !fitted {

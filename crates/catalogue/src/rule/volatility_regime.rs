@@ -18,7 +18,7 @@
 //! Not claimed: A higher return; the source finds one for several factors, later work disputes it
 //! out of sample.
 
-use crate::signals::{Column, deviation, mean, rank, rolling, said, sign};
+use crate::signals::{Column, deviation, mean, missing, rank, rolling, said, sign};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::choices;
 use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
@@ -152,7 +152,7 @@ impl Indicator for VolatilityRegime {
         let [mut signal, mut ranks, mut regimes, mut exposures]: [Column; 4] = Default::default();
         for t in 0..close.len() {
             let Some(v) = volatility[t] else {
-                [&mut signal, &mut ranks, &mut regimes, &mut exposures].map(|c| c.push(None));
+                missing([&mut signal, &mut ranks, &mut regimes, &mut exposures]);
                 continue;
             };
             past.push(v);

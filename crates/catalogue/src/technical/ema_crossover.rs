@@ -12,7 +12,7 @@
 //! Not claimed: That a crossing earns money after costs.
 
 use crate::indicator::ema::{Ema, EmaParams};
-use crate::signals::{Column, atr, pick, said, shorter, sign};
+use crate::signals::{Column, atr, missing, pick, said, shorter, sign};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
 use mltrainer_types::catalogue::Task;
@@ -98,7 +98,7 @@ impl Indicator for EmaCrossover {
         let mut side = 0.0;
         for t in 0..bars.len() {
             let (Some(f), Some(s), Some(r)) = (fast[t], slow[t], range[t]) else {
-                [&mut signal, &mut gaps, &mut crossover].map(|c| c.push(None));
+                missing([&mut signal, &mut gaps, &mut crossover]);
                 continue;
             };
             let gap = if r > 0.0 { (f - s) / r } else { 0.0 };

@@ -12,7 +12,7 @@
 //! Not claimed: That the ends are turning points.
 
 use crate::indicator::williams_r::{WilliamsR, WilliamsRParams};
-use crate::signals::{Column, pick, said};
+use crate::signals::{Column, missing, pick, said};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
 use mltrainer_types::catalogue::Task;
@@ -89,7 +89,7 @@ impl Indicator for WilliamsRSignal {
         let (mut signal, mut low, mut high) = (Column::new(), Column::new(), Column::new());
         for now in &r {
             let Some(now) = *now else {
-                [&mut signal, &mut low, &mut high].map(|c| c.push(None));
+                missing([&mut signal, &mut low, &mut high]);
                 continue;
             };
             let (was_below, was_above) = (below, above);

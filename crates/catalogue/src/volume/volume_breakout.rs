@@ -15,7 +15,7 @@
 //! channel.
 //! Not claimed: That a breakout on volume goes on more often than one without.
 
-use crate::signals::{Column, before, highest, lowest, mean, prices, said, volume};
+use crate::signals::{Column, before, highest, lowest, mean, missing, prices, said, volume};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Bars, Card, Columns, Entry, FitError, Indicator, Inputs, params};
 use mltrainer_types::catalogue::Task;
@@ -122,7 +122,7 @@ impl Indicator for VolumeBreakout {
             relative.push(ratio);
             let edges = upper[t].zip(lower[t]).zip(out_low[t].zip(out_high[t]));
             let (Some(((upper, lower), (out_low, out_high))), Some(_)) = (edges, usual[t]) else {
-                [&mut signal, &mut breakout, &mut stop].map(|c| c.push(None));
+                missing([&mut signal, &mut breakout, &mut stop]);
                 continue;
             };
             if position > 0.0 && close[t] < out_low || position < 0.0 && close[t] > out_high {
