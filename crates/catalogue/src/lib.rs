@@ -17,9 +17,13 @@ pub mod naive_bayes;
 pub mod neighbors;
 pub mod neural;
 pub mod outlier;
+pub mod signal_processing;
 pub mod svm;
+pub mod test;
+pub mod time_series;
 pub mod tree;
 
+mod distributions;
 mod kernels;
 mod labels;
 mod numeric;

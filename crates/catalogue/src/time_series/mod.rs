@@ -1,0 +1,13 @@
+//! Time series: models of one or several series that forecast, filter or tell states.
+
+pub mod egarch;
+pub mod garch;
+pub mod gjr_garch;
+pub mod hmm;
+pub mod kalman_filter;
+pub mod particle_filter;
+pub mod unscented_kalman_filter;
+
+mod density;
+mod state;
+mod volatility;
