@@ -48,7 +48,7 @@ const RULES: [(&str, Rule); 3] = [
     ("outputs_as_listed", outputs_as_listed),
     ("same_bits", same_bits),
 ];
-const ENTRY_RULES: [(&str, Rule); 10] = [
+const ENTRY_RULES: [(&str, Rule); 11] = [
     ("card_complete", card_complete),
     ("parameters_refused", parameters_refused),
     ("parameters_matter", parameters_matter),
@@ -59,6 +59,7 @@ const ENTRY_RULES: [(&str, Rule); 10] = [
     ("goes_on_learning", goes_on_learning),
     ("no_look_ahead", no_look_ahead),
     ("no_skill_on_shuffled", no_skill_on_shuffled),
+    ("same_bar_by_bar", same_bar_by_bar),
 ];
 
 impl Suite {
@@ -1106,6 +1107,53 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+/// An indicator fed bar by bar gives the values of its columns, bit for bit, with the defaults and with
+/// other values of each parameter.
+fn same_bar_by_bar(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Indicator { run } = r.entry.engine else {
+        return Ok(());
+    };
+    let Some(start) = r.entry.stream else {
+        return match r.entry.card.family {
+            "indicator" => Err("it does not run bar by bar".into()),
+            _ => Ok(()),
+        };
+    };
+    let case = suite.case()?;
+    let mut all = vec![ParamMap::new()];
+    for spec in (r.entry.params)() {
+        let other = other_values(&spec).into_iter();
+        all.extend(other.map(|value| ParamMap::from_iter([(spec.name.clone(), value)])));
+    }
+    for given in all {
+        let bars = suite.bars.derive("case", "conformance", |_| {
+            Ok::<_, FitError>(case.bars.clone())
+        });
+        let bars = bars.map_err(|e| e.to_string())?;
+        // Values that contradict each other are refused by both forms.
+        let (columns, mut stream) = match (run(&given, &bars), start(&given)) {
+            (Ok(columns), Ok(stream)) => (columns, stream),
+            (Err(FitError::Param(a)), Err(FitError::Param(b))) if a == b => continue,
+            _ => return Err(format!("{given:?}: one form is refused")),
+        };
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        if names != stream.outputs() {
+            return Err("the two forms name their outputs differently".into());
+        }
+        for t in 0..case.bars.len() {
+            let values = stream.push(case.bars.bar(t)).map_err(|e| e.to_string())?;
+            let same = values.len() == columns.len()
+                && columns.iter().zip(&values).all(|((_, column), value)| {
+                    column[t].map(f64::to_bits) == value.map(f64::to_bits)
+                });
+            if !same {
+                return Err(format!("{given:?}: bar {} differs", t + 1));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// On shuffled targets no figure may look good, on average over a few shuffles: r² stays under 0.1,

@@ -8,6 +8,7 @@ use crate::model::{
     Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
 };
 use crate::params::Params;
+use crate::stream::{self, Stream, Streamed};
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::{ParamSpec, Task};
 use ndarray::ArrayView2;
@@ -423,6 +424,13 @@ fn missing(value: &Value) -> bool {
     }
 }
 
+/// As [`compute`], but what the indicator does not read need not be finite.
+fn fold<M: Streamed>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Columns, FitError> {
+    let bars = bars.get();
+    bars.check_read(M::READS)?;
+    <M as Indicator>::compute(&<M as Streamed>::Params::from_map(params)?, bars)
+}
+
 /// How an entry computes. Data is [`Verified`]: only what passed the gate reaches a model.
 #[derive(Clone, Copy)]
 pub enum Engine {
@@ -474,6 +482,10 @@ pub struct Entry {
     pub engine: Engine,
     /// Values after the last row of one series, for an entry that can.
     pub forecast: Option<ForecastFn>,
+    /// The same indicator bar by bar, for one that can.
+    pub stream: Option<StreamFn>,
+    /// Outputs that are whole numbers.
+    pub whole: &'static [&'static str],
     /// Whether a table may hold NaN for a missing value.
     pub missing: bool,
     /// Moves fitted models to and from a file of another program.
@@ -544,6 +556,9 @@ pub type UpdateFn =
 /// names.
 pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Outputs, FitError>;
 
+/// Starts an indicator before its first bar, with parameters.
+pub type StreamFn = fn(&ParamMap) -> Result<Box<dyn Stream>, FitError>;
+
 impl Entry {
     /// The entry of a supervised model.
     #[must_use]
@@ -557,6 +572,8 @@ impl Entry {
                 load: load::<M>,
             },
             forecast: None,
+            stream: None,
+            whole: &[],
             update: None,
             first_choice: false,
             weights: M::WEIGHTS,
@@ -579,6 +596,8 @@ impl Entry {
                 load: load_multi::<M>,
             },
             forecast: None,
+            stream: None,
+            whole: &[],
             update: None,
             first_choice: false,
             weights: false,
@@ -627,6 +646,16 @@ impl Entry {
         self
     }
 
+    /// The entry of an indicator that also runs bar by bar.
+    #[must_use]
+    pub const fn streamed<M: Streamed>() -> Self {
+        let mut entry = Self::indicator::<M>();
+        entry.engine = Engine::Indicator { run: fold::<M> };
+        entry.stream =
+            Some(|params| stream::start::<M>(&<M as Streamed>::Params::from_map(params)?));
+        entry
+    }
+
     /// The entry of a clustering.
     #[must_use]
     pub const fn clustering<M: Clusterer>() -> Self {
@@ -636,6 +665,8 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
+            stream: None,
+            whole: &[],
             missing: false,
             foreign: None,
             update: None,
@@ -659,6 +690,8 @@ impl Entry {
                 takes: M::TAKES,
             },
             forecast: None,
+            stream: None,
+            whole: &[],
             missing: M::MISSING,
             foreign: None,
             update: None,
@@ -678,6 +711,8 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
+            stream: None,
+            whole: M::WHOLE,
             missing: false,
             foreign: None,
             update: None,

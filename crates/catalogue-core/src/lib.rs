@@ -14,6 +14,7 @@ pub mod params;
 pub mod registry;
 pub mod run;
 pub mod score;
+pub mod stream;
 pub mod suggest;
 
 #[cfg(feature = "conformance")]
@@ -29,6 +30,7 @@ pub use model::{
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};
+pub use stream::{Bar, Feed, Field, State, Stream, Streamed};
 
 /// What the macros name, so that an author's crate needs no import for them.
 pub mod reexport {

@@ -275,12 +275,15 @@ pub trait Clusterer: 'static {
     fn cluster(params: &Self::Params, data: &Design, seed: u64) -> Result<Outputs, FitError>;
 }
 
-/// An indicator: one value a bar from bars up to that one.
+/// An indicator: one value a bar from bars up to that one. One that is a fold over its bars implements
+/// [`Streamed`](crate::stream::Streamed) instead.
 pub trait Indicator: 'static {
     /// Parameters.
     type Params: Params;
     /// The card.
     const CARD: &'static Card;
+    /// Outputs that are whole numbers, and are written as such.
+    const WHOLE: &'static [&'static str] = &[];
 
     /// Columns of one value a bar.
     ///

@@ -264,7 +264,10 @@ pub fn run_indicator(
         params,
         outputs: columns
             .into_iter()
-            .map(|(name, values)| (name.to_owned(), Value::from(values)))
+            .map(|(name, values)| {
+                let whole = resolved.entry.whole.contains(&name);
+                (name.to_owned(), column(values, whole))
+            })
             .collect(),
         metrics: Metrics::new(),
         timing: timing(t0, t1, t1),
@@ -302,6 +305,16 @@ pub fn run_analysis(
         timing: timing(t0, t1, t1),
         lineage: steps(&[data.lineage()]),
     })
+}
+
+/// A column as JSON, its numbers without a fraction when they are whole ones.
+fn column(values: Vec<Option<f64>>, whole: bool) -> Value {
+    if whole {
+        let each = values.into_iter().map(|v| v.map(|v| v as i64));
+        each.map(Value::from).collect()
+    } else {
+        Value::from(values)
+    }
 }
 
 /// Forecasts `horizon` values after the last one of a series: `forecast`.

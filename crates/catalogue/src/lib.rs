@@ -17,6 +17,7 @@ pub mod naive_bayes;
 pub mod neighbors;
 pub mod neural;
 pub mod outlier;
+pub mod pattern;
 pub mod signal_processing;
 pub mod svm;
 pub mod test;
@@ -27,6 +28,7 @@ mod distributions;
 mod kernels;
 mod labels;
 mod numeric;
+mod optimize;
 
 #[cfg(test)]
 mod listing;

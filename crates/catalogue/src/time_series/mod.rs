@@ -1,4 +1,4 @@
-//! Time series: models of one or several series that forecast, filter or tell states.
+//! Time-series models: forecasts of a series from its own past, its changing variance, and states behind it.
 
 pub mod egarch;
 pub mod garch;
