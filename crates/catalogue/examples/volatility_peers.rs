@@ -16,9 +16,7 @@
 use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::run::run_analysis;
 use mltrainer_catalogue_core::{Ask, Design, FitError, ParamMap, SeriesTable};
-use mltrainer_compliance::{
-    Admissible, Arrival, Content, Digest, Gate, Inspection, QualityReport,
-};
+use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, QualityReport};
 use ndarray::Array2;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -71,7 +69,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         SeriesTable::new(Design::new(x, vec!["ret".into()])?, None)
     });
     let data = data.map_err(|e: FitError| e.to_string())?;
-    let ask = Ask { horizon: 1, seed: 1 };
+    let ask = Ask {
+        horizon: 1,
+        seed: 1,
+    };
     let mut times = Vec::new();
     let mut value = json!(null);
     for _ in 0..rounds.parse::<usize>()? {

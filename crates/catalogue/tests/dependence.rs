@@ -186,3 +186,110 @@ fn the_reference_libraries_agree() {
     // Every entry that the file is for has cases.
     assert_eq!(met.len(), 19, "{met:?}");
 }
+
+/// One run on columns made of the closes.
+fn run_on(id: &str, columns: &[Vec<f64>]) -> Result<(), String> {
+    let sheet = closes();
+    let data = sheet.derive("series", "bent", |_| {
+        let x = Array2::from_shape_fn((columns[0].len(), columns.len()), |(r, c)| columns[c][r]);
+        let names = (0..columns.len()).map(|k| format!("c{k}")).collect();
+        SeriesTable::new(Design::new(x, names)?, None)
+    });
+    let data = data.map_err(|e: FitError| e.to_string())?;
+    let ask = Ask {
+        horizon: 1,
+        seed: 0,
+    };
+    let resolved = registry().find(id).unwrap();
+    let empty = serde_json::Map::new();
+    run_analysis(&resolved, &empty, &data, ask, &|| 0.0)
+        .map(|_| ())
+        .map_err(|e| e.to_string())
+}
+
+/// Constant, short and collinear series get a sentence that says what is wrong.
+#[test]
+fn unusable_series_are_refused_in_words() {
+    let sheet = closes();
+    let close = sheet.get().0[0].1.clone();
+    let flat = vec![5.0; close.len()];
+    let twice: Vec<f64> = close.iter().map(|v| 2.0 * v + 1.0).collect();
+    let line: Vec<f64> = (0..200).map(f64::from).collect();
+    let few = close[..3].to_vec();
+    for (id, columns, words) in [
+        ("adf", vec![flat.clone()], "constant"),
+        ("adf", vec![line.clone()], "straight line"),
+        ("adf", vec![few.clone()], "too few"),
+        ("kpss", vec![flat.clone()], "constant"),
+        ("ljung_box", vec![flat.clone()], "constant"),
+        (
+            "breusch_pagan",
+            vec![close.clone(), flat.clone()],
+            "combination",
+        ),
+        (
+            "breusch_pagan",
+            vec![vec![0.0; close.len()], close.clone()],
+            "all 0",
+        ),
+        (
+            "engle_granger",
+            vec![close.clone(), twice.clone()],
+            "almost without a remainder",
+        ),
+        (
+            "engle_granger",
+            vec![close.clone(), flat.clone()],
+            "constant",
+        ),
+        (
+            "johansen",
+            vec![close.clone(), twice.clone()],
+            "combinations",
+        ),
+        (
+            "johansen",
+            vec![few.clone(), close[3..6].to_vec()],
+            "too few",
+        ),
+        (
+            "granger_causality",
+            vec![close.clone(), close.clone()],
+            "combination",
+        ),
+        (
+            "granger_causality",
+            vec![few.clone(), few.clone()],
+            "too few",
+        ),
+        (
+            "mutual_information",
+            vec![close.clone(), flat.clone()],
+            "constant",
+        ),
+        (
+            "transfer_entropy",
+            vec![flat.clone(), close.clone()],
+            "constant",
+        ),
+        (
+            "network_analysis",
+            vec![close.clone(), twice.clone(), flat.clone()],
+            "does not vary",
+        ),
+        ("emd", vec![few.clone()], "too few"),
+        ("garch", vec![flat.clone()], "does not vary"),
+        ("garch", vec![few.clone()], "too few"),
+        ("egarch", vec![few.clone()], "too few"),
+        ("hmm", vec![flat], "does not vary"),
+        ("hmm", vec![few], "too few"),
+        (
+            "particle_filter",
+            vec![line.iter().map(|v| 1e9 + v).collect()],
+            "no particle",
+        ),
+    ] {
+        let refused = run_on(id, &columns).unwrap_err();
+        assert!(refused.contains(words), "{id}: {refused}");
+    }
+}

@@ -49,9 +49,9 @@ params! {
         /// A mode is done when the squared change divided by its energy is below this.
         energy_ratio_thr: f64 = 0.2, at_least(0.0);
         /// The residue is done when its absolute values sum up to less than this.
-        total_power_thr: f64 = 0.005, at_least(0.0);
+        total_power_thr: f64 = 0.005, within(0.0, 1e6);
         /// The residue is done when its range is below this.
-        range_thr: f64 = 0.001, at_least(0.0);
+        range_thr: f64 = 0.001, within(0.0, 1e6);
         /// Iterations of every mode; 0: until it is done.
         fixe as "FIXE": usize = 0, within(0.0, 10_000.0);
         /// Iterations in a row with as many extrema as zero crossings (one more or less) after which a mode is done; 0: this is not looked at. FIXE goes before it.

@@ -57,7 +57,7 @@ params! {
         method: Correlation = Correlation::Pearson;
         /// Least correlation of an edge.
         threshold: f64 = 0.3, within(-1.0, 1.0);
-        /// Whether the size of a correlation counts, whatever its sign.
+        /// Whether the size of a correlation counts, whatever its sign; the distance is then √(1-ρ²).
         absolute: bool = false;
         /// Resolution of the communities: larger makes smaller ones.
         resolution: f64 = 1.0, above_up_to(0.0, 100.0);
@@ -71,7 +71,7 @@ const CARD: Card = Card {
     tasks: &[Task::Clustering],
     inputs: Inputs::Series,
     summary: "Which series move together: the correlations of their returns, the tree that joins all series along the closest pairs, the graph of pairs above a threshold with its centres, and groups.",
-    formula: "s = ρ (or |ρ|), d = √(2(1-s)); tree: Kruskal on d; graph: edges with s ≥ threshold, weight s, length d; degree k/(p-1), eigenvector centrality by weights (length 1), betweenness (Brandes) and closeness (Wasserman & Faust) by lengths; communities by greedy modularity of the positive weights",
+    formula: "s = ρ and d = √(2(1-ρ)), or absolute: s = |ρ| and d = √(1-ρ²); tree: Kruskal on d; graph: edges with s ≥ threshold, weight s, length d; degree k/(p-1), eigenvector centrality by weights (length 1), betweenness (Brandes) and closeness (Wasserman & Faust) by lengths; communities by greedy modularity of the positive weights",
     data: "Three or more series of prices (or returns with returns=none), the same rows.",
     cost: "O(n p²) for the correlations, O(p³) for the rest",
     fails_when: "Rows are few beside series (correlations are then mostly noise), a common market factor joins everything, or correlations change in the span.",
@@ -212,7 +212,14 @@ impl Analysis for NetworkAnalysis {
         } else {
             rho.clone()
         };
-        let distance = near.mapv(|s| (2.0 * (1.0 - s)).max(0.0).sqrt());
+        let distance = near.mapv(|s| {
+            let square = if params.absolute {
+                1.0 - s * s
+            } else {
+                2.0 * (1.0 - s)
+            };
+            square.max(0.0).sqrt()
+        });
         let (values, _) = eigh(rho.clone(), "the correlation network")?;
         let tree = spanning_tree(&distance);
         let kept = |i: usize, j: usize| i != j && near[[i, j]] >= params.threshold;

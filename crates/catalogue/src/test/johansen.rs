@@ -77,6 +77,14 @@ const CARD: Card = Card {
             "a row a rank, columns 90%, 95%, 99%",
         ),
         (
+            "trace_bounds",
+            "critical values at the confidence asked for, one a rank",
+        ),
+        (
+            "max_eigen_bounds",
+            "critical values at the confidence asked for, one a rank",
+        ),
+        (
             "rank_trace",
             "relations by the trace statistic at the confidence asked for",
         ),
@@ -248,6 +256,7 @@ impl Analysis for Johansen {
                 numbers(&vectors.iter().map(answer).collect::<Vec<f64>>())
             })
             .collect();
+        let column = |m: &[[f64; 3]]| numbers(&m.iter().map(|r| r[level]).collect::<Vec<f64>>());
         let rows_of = |m: &[[f64; 3]]| -> Value { m.iter().map(|r| numbers(r)).collect() };
         Ok(Outputs::from_iter([
             ("trace_statistics".into(), numbers(&trace)),
@@ -255,6 +264,8 @@ impl Analysis for Johansen {
             ("eigenvalues".into(), numbers(&values)),
             ("trace_critical_values".into(), rows_of(&trace_bounds)),
             ("max_eigen_critical_values".into(), rows_of(&max_bounds)),
+            ("trace_bounds".into(), column(&trace_bounds)),
+            ("max_eigen_bounds".into(), column(&max_bounds)),
             (
                 "rank_trace".into(),
                 Value::from(rank(&trace, &trace_bounds, level)),

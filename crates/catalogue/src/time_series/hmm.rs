@@ -668,3 +668,110 @@ impl Analysis for Hmm {
         ]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+
+    /// Returns in percent of two closes of the tests' data.
+    fn returns() -> Vec<Vec<f64>> {
+        let text = include_str!("../../tests/data/closes.csv");
+        let column = |at: usize| {
+            let cell = |line: &str| line.split(',').nth(at).unwrap().parse::<f64>().unwrap();
+            let closes: Vec<f64> = text.lines().skip(1).map(cell).collect();
+            closes
+                .windows(2)
+                .map(|w| 100.0 * (w[1] / w[0] - 1.0))
+                .collect()
+        };
+        vec![column(1), column(2)]
+    }
+
+    fn given() -> Parameters {
+        let square = |a: f64, b: f64, c: f64| ndarray::arr2(&[[a, b], [b, c]]);
+        Parameters {
+            start: vec![0.6, 0.4],
+            transition: vec![vec![0.95, 0.05], vec![0.1, 0.9]],
+            means: vec![vec![0.2, 0.1], vec![-0.1, 0.05]],
+            covariances: vec![square(1.5, 0.3, 0.6), square(5.0, 0.9, 2.0)],
+        }
+    }
+
+    /// hmmlearn 0.3.3, GaussianHMM(2, "full") with these parameters on AAPL and CVX: score, predict_proba
+    /// (of all rows, and of the rows up to t for the filtered ones), decode.
+    #[test]
+    fn passes_and_path_are_those_of_hmmlearn() {
+        let (x, p) = (returns(), given());
+        let e = emissions(&x, &p).unwrap();
+        let (mut filtered, mut scales) = (Vec::new(), Vec::new());
+        let value = forward(&e, &p, &mut filtered, &mut scales);
+        assert_near(&[value], &[-896.880_981_143_403_2], 1e-12);
+        let second =
+            |of: &[f64], rows: &[usize]| rows.iter().map(|t| of[t * 2 + 1]).collect::<Vec<f64>>();
+        let smoothed = backward(&e, &p, &filtered, &scales).smoothed;
+        assert_near(
+            &second(&smoothed, &[0, 50, 100, 200, 258]),
+            &[
+                0.109_734_948_957_100_34,
+                0.494_824_524_297_964_3,
+                0.952_808_198_009_779_2,
+                0.891_605_216_733_884_8,
+                0.985_294_021_906_084_2,
+            ],
+            1e-12,
+        );
+        assert_near(
+            &second(&filtered, &[0, 50, 100, 200]),
+            &[
+                0.175_525_182_547_630_33,
+                0.191_143_163_570_177_13,
+                0.548_511_263_908_824_3,
+                0.332_680_030_866_178_6,
+            ],
+            1e-12,
+        );
+        let path = viterbi(&e, &p);
+        let changes: Vec<usize> = (1..path.len())
+            .filter(|t| path[*t] != path[t - 1])
+            .collect();
+        assert_eq!(
+            (path[0], changes),
+            (0, vec![14, 17, 47, 124, 139, 142, 189])
+        );
+    }
+
+    #[test]
+    fn every_step_raises_the_likelihood() {
+        let x = returns();
+        let mut p = given();
+        let (mut filtered, mut scales) = (Vec::new(), Vec::new());
+        let mut before = f64::NEG_INFINITY;
+        for _ in 0..30 {
+            let e = emissions(&x, &p).unwrap();
+            let now = forward(&e, &p, &mut filtered, &mut scales);
+            assert!(now > before - 1e-9, "{now} after {before}");
+            before = now;
+            let expected = backward(&e, &p, &filtered, &scales);
+            p = improved(&x, &expected, true, 1e-6, &p);
+        }
+    }
+
+    /// By hand: from state 0 with chance 0.1 and back with 0.3 the long run is 3 to 1.
+    #[test]
+    fn long_run_shares() {
+        let transition = vec![vec![0.9, 0.1], vec![0.3, 0.7]];
+        assert_near(&stationary(&transition, &[0.5, 0.5]), &[0.75, 0.25], 1e-12);
+        // Two states that take turns, and two that are never left.
+        assert_near(
+            &stationary(&[vec![0.0, 1.0], vec![1.0, 0.0]], &[1.0, 0.0]),
+            &[0.5, 0.5],
+            1e-12,
+        );
+        assert_near(
+            &stationary(&[vec![1.0, 0.0], vec![0.0, 1.0]], &[0.2, 0.8]),
+            &[0.2, 0.8],
+            1e-12,
+        );
+    }
+}

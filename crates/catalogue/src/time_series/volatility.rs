@@ -1242,3 +1242,88 @@ pub(crate) const OUTPUTS: &[(&str, &str)] = &[
     ("converged", "whether the climb ended on a maximum"),
     ("iterations", "steps of the climb"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+
+    fn series() -> Vec<f64> {
+        let text = include_str!("../../tests/data/closes.csv");
+        let cell = |line: &str| line.split(',').nth(1).unwrap().parse::<f64>().unwrap();
+        let closes: Vec<f64> = text.lines().skip(1).map(cell).collect();
+        closes
+            .windows(2)
+            .map(|w| 100.0 * (w[1] / w[0] - 1.0))
+            .collect()
+    }
+
+    /// The gradient by the parameters and by the free numbers against differences of the likelihood.
+    #[test]
+    fn gradients_are_differences() {
+        let base = Spec {
+            kind: Kind::Garch,
+            p: 2,
+            o: 1,
+            q: 2,
+            mean: Mean::Ar,
+            lags: 2,
+            dist: Dist::SkewT,
+            backcast: None,
+            errors: Errors::Robust,
+        };
+        let other = Spec {
+            kind: Kind::Egarch,
+            p: 1,
+            o: 2,
+            q: 2,
+            dist: Dist::T,
+            ..base
+        };
+        for spec in [base, other] {
+            let model = Model::new(&series(), spec).unwrap();
+            let mut theta = vec![0.05, -0.1, 0.07];
+            theta.extend(match spec.kind {
+                Kind::Garch => vec![0.12, 0.06, 0.04, 0.05, 0.5, 0.2, 6.0, -0.15],
+                Kind::Egarch => vec![0.01, 0.15, -0.1, 0.05, 0.6, 0.3, 7.0],
+            });
+            let mut pass = Pass::default();
+            let value = model.slope(&theta, &mut pass, true);
+            assert_near(
+                &[model.value(&theta, &mut Pass::default())],
+                &[value],
+                1e-12,
+            );
+            let gradient = pass.gradient.clone();
+            let summed: Vec<f64> = (0..theta.len())
+                .map(|k| pass.scores.iter().map(|row| row[k]).sum())
+                .collect();
+            assert_near(&summed, &gradient, 1e-10);
+            let differences = |f: &dyn Fn(&[f64]) -> f64, at: &[f64]| {
+                let each = (0..at.len()).map(|k| {
+                    let moved = |by: f64| {
+                        let mut other = at.to_vec();
+                        other[k] += by;
+                        f(&other)
+                    };
+                    (moved(1e-6) - moved(-1e-6)) / 2e-6
+                });
+                each.collect::<Vec<f64>>()
+            };
+            let likelihood = |theta: &[f64]| model.value(theta, &mut Pass::default());
+            assert_near(&gradient, &differences(&likelihood, &theta), 1e-5);
+            let x = model.free(&theta);
+            assert_near(&model.theta(&x), &theta, 1e-12);
+            let (chained, _) = model.chained(&x, &theta, &gradient);
+            let by_free = |x: &[f64]| model.value(&model.theta(x), &mut Pass::default());
+            assert_near(&chained, &differences(&by_free, &x), 1e-5);
+        }
+    }
+
+    #[test]
+    fn what_forgets() {
+        assert!(forgets(&[]) && forgets(&[0.9]) && forgets(&[1.2, -0.3]));
+        // Roots 1, 1.25 and outside by their sum.
+        assert!(!forgets(&[1.0]) && !forgets(&[1.8, -0.8]) && !forgets(&[0.6, 0.5]));
+    }
+}

@@ -178,7 +178,7 @@ for method, threshold, absolute, resolution in [("pearson", 0.35, False, 1.0), (
     log = np.log(closes).diff().dropna()
     rho = log.corr(method=method)
     near = rho.abs() if absolute else rho
-    distance = np.sqrt(2 * (1 - near))
+    distance = np.sqrt(1 - near**2) if absolute else np.sqrt(2 * (1 - near))
     g, whole = nx.Graph(), nx.Graph()
     g.add_nodes_from(NAMES)
     for i, a in enumerate(NAMES):
