@@ -285,7 +285,7 @@ fn unusable_series_are_refused_in_words() {
         ("hmm", vec![few], "too few"),
         (
             "particle_filter",
-            vec![line.iter().map(|v| 1e9 + v).collect()],
+            vec![line.iter().map(|v| 1e200 * (1.0 + v)).collect()],
             "no particle",
         ),
     ] {
