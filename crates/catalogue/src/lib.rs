@@ -23,13 +23,16 @@ pub mod outlier;
 pub mod pattern;
 pub mod rule;
 pub mod signal_ensemble;
+pub mod signal_processing;
 pub mod svm;
 pub mod technical;
+pub mod test;
 pub mod time_series;
 pub mod tree;
 pub mod volume;
 
 mod class_weight;
+mod distributions;
 mod kernels;
 mod labels;
 mod numeric;
