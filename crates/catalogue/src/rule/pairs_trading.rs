@@ -104,7 +104,12 @@ const CARD: Card = Card {
         ("z", "one a row"),
         ("upper", "spread at entry_z, one a row"),
         ("lower", "spread at -entry_z, one a row"),
-        ("tradable", "1 when the pair passed, else 0, one a row"),
+        ("exit", "distance of the spread from 0 at exit_z, one a row"),
+        ("stop", "distance of the spread from 0 at stop_z, one a row"),
+        (
+            "tradable",
+            "1 when the pair passed and reverts fast enough, else 0, one a row",
+        ),
         ("position", "-1, 0 or 1 of the spread, one a row"),
         (
             "known_row",
@@ -114,7 +119,7 @@ const CARD: Card = Card {
         ("units_second", "position in x: -position · hedge_ratio"),
         (
             "selections",
-            "one a formation: row, first, second, p_value or trace_ratio, half_life, hedge_ratio, tradable",
+            "one a formation: row, first, second, p_value or trace_ratio, passed, half_life, reverts, hedge_ratio",
         ),
         (
             "candidates",
@@ -175,8 +180,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn tradable(&self, p: &PairsTradingParams) -> bool {
-        self.passed && self.half_life.is_some_and(|l| l <= p.max_half_life)
+    fn reverts(&self, p: &PairsTradingParams) -> bool {
+        self.half_life.is_some_and(|l| l <= p.max_half_life)
     }
 
     fn json(&self, row: usize, names: &[String], p: &PairsTradingParams) -> Value {
@@ -186,9 +191,10 @@ impl Pair {
             "second": names[self.second],
             "p_value": self.p_value,
             "trace_ratio": self.trace_ratio,
+            "passed": self.passed,
             "half_life": self.half_life,
+            "reverts": self.reverts(p),
             "hedge_ratio": self.hedge,
-            "tradable": self.tradable(p),
         })
     }
 }
@@ -350,7 +356,7 @@ impl Analysis for PairsTrading {
             }
         }
         // One column an output of one value a row.
-        let mut rows: [Column; 12] = std::array::from_fn(|_| vec![None; n]);
+        let mut rows: [Column; 14] = std::array::from_fn(|_| vec![None; n]);
         let (mut selections, mut last) = (Vec::new(), Vec::new());
         for from in (p.formation..n).step_by(p.trading) {
             let window: Vec<Vec<f64>> = series
@@ -366,7 +372,7 @@ impl Analysis for PairsTrading {
                 step: p.delta / (1.0 - p.delta),
                 error: pair.spread * pair.spread,
             };
-            let tradable = pair.tradable(p);
+            let tradable = pair.passed && pair.reverts(p);
             let mut held = (0.0, false);
             for t in from..n.min(from + p.trading) {
                 let (y, x) = (series[pair.first][t], series[pair.second][t]);
@@ -388,6 +394,8 @@ impl Analysis for PairsTrading {
                     z,
                     p.entry_z * scale,
                     -p.entry_z * scale,
+                    p.exit_z * scale,
+                    p.stop_z * scale,
                     f64::from(u8::from(tradable)),
                     held.0,
                     held.0,
@@ -403,7 +411,7 @@ impl Analysis for PairsTrading {
             c.json(at, names, p)
         });
         let found: Vec<Value> = found.collect();
-        let known = since(&rows[9]);
+        let known = since(&rows[11]);
         let mut outputs = Outputs::new();
         let titles = [
             "first",
@@ -414,6 +422,8 @@ impl Analysis for PairsTrading {
             "z",
             "upper",
             "lower",
+            "exit",
+            "stop",
             "tradable",
             "position",
             "units_first",
