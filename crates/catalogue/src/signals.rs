@@ -143,7 +143,7 @@ pub(crate) fn line(points: &[(usize, f64)]) -> Option<Line> {
         xy += (*x as f64 - mx) * (y - my);
     }
     let slope = xy / xx;
-    (xx > 0.0 && slope.is_finite()).then(|| Line {
+    (xx > 0.0 && slope.is_finite()).then_some(Line {
         slope,
         start: my - slope * mx,
     })

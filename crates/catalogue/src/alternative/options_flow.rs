@@ -3,27 +3,27 @@
 //! What: What the options on a symbol say at the close of each day: put/call ratios, contracts of
 //! unusual volume with an estimate of the side that traded, the skew of implied volatility, and a
 //! signal from these with its reasons.
-//! Formula: put_call = put volume/call volume of the day, and of open interest. A contract is
-//! unusual with volume >= min_volume and volume >= open_interest_ratio · open interest or, with at
-//! least 3 earlier days of the last history days, volume >= mean_ratio · its mean volume on them.
-//! Premium = 100 · volume · mid; side = (last - mid)/(half the spread) kept in [-1, 1]; flow = Σ
-//! ±side · premium/Σ premium over the unusual ones, + for calls, - for puts. Forward from the
-//! strike with the least |call mid - put mid| of the expiry nearest to skew_days of at least 7;
-//! skew = implied volatility (Black 1976, no interest) of a put at (1 - moneyness) forward less
-//! that of a call at (1 + moneyness) forward, each between the two nearest strikes. signal = mean
-//! of flow (weight 2), (neutral_put_call - put_call)/neutral_put_call and (neutral_skew -
-//! skew)/0.05, each kept in [-1, 1], those that exist.
-//! Data: A chain in the numeric columns day (days since 1970-01-01), right (1 call, -1 put),
-//! strike, days_to_expiry, bid, ask, last, volume, open_interest; 0 in bid, ask or last where there
-//! is none. The program makes these of date, right (call or put) and expiry.
+//! Formula: put_call = put volume/call volume of the day, and of open interest. A contract is unusual
+//! with volume >= min_volume and volume >= open_interest_ratio · open interest or, with at least 3
+//! earlier days of the last history days, volume >= mean_ratio · its mean volume on them. Premium =
+//! 100 · volume · mid; side = (last - mid)/(half the spread) kept in [-1, 1]; flow = Σ ±side ·
+//! premium/Σ premium over the unusual ones, + for calls, - for puts. Forward from the strike with the
+//! least |call mid - put mid| of the expiry nearest to skew_days of at least 7; skew = implied
+//! volatility (Black 1976, no interest) of a put at (1 - moneyness) forward less that of a call at (1 +
+//! moneyness) forward, each between the two nearest strikes. signal = mean of flow (weight 2),
+//! (neutral_put_call - put_call)/neutral_put_call and (neutral_skew - skew)/0.05, each kept in [-1,
+//! 1], those that exist.
+//! Data: A chain in the numeric columns day (days since 1970-01-01), right (1 call, -1 put), strike,
+//! days_to_expiry, bid, ask, last, volume, open_interest; 0 in bid, ask or last where there is none.
+//! The program makes these of date, right (call or put) and expiry.
 //! Cost: O(rows log rows).
-//! Fails when: Volume that opens and closes positions looks alike, hedges of large holders look
-//! like bets, the last trade may be older than the quotes. Expiry days are unusual by themselves.
-//! Source: J. Pan, A. M. Poteshman, The Information in Option Volume for Future Stock Prices,
-//! Review of Financial Studies 19 (2006); Y. Xing, X. Zhang, R. Zhao, What Does the Individual
-//! Option Volatility Smirk Tell Us About Future Equity Returns?, Journal of Financial and
-//! Quantitative Analysis 45 (2010); F. Black, The Pricing of Commodity Contracts, Journal of
-//! Financial Economics 3 (1976).
+//! Fails when: Volume that opens and closes positions looks alike, hedges of large holders look like
+//! bets, the last trade may be older than the quotes. Expiry days are unusual by themselves.
+//! Source: J. Pan, A. M. Poteshman, The Information in Option Volume for Future Stock Prices, Review
+//! of Financial Studies 19 (2006); Y. Xing, X. Zhang, R. Zhao, What Does the Individual Option
+//! Volatility Smirk Tell Us About Future Equity Returns?, Journal of Financial and Quantitative
+//! Analysis 45 (2010); F. Black, The Pricing of Commodity Contracts, Journal of Financial Economics 3
+//! (1976).
 //! Not claimed: That who trades options knows more. The sources find so on average over many stocks
 //! with data that tell buyers from sellers and openings from closings, which a chain does not.
 

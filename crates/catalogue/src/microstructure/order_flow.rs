@@ -5,8 +5,8 @@
 //! Formula: buy share b of a bar: method bulk: Φ(Δclose/σ), σ the standard deviation of the
 //! sigma_bars changes of the close up to the bar; method tick: 1 after a rise, 0 after a fall, as
 //! before when unchanged; method location: (close - low)/(high - low), 1/2 without a range. delta =
-//! volume (2b - 1); imbalance = Σ delta/Σ volume over period bars; toxicity = Σ |delta|/Σ volume
-//! over them. signal = imbalance/full kept in [-1, 1], 0 while |imbalance| < dead_zone.
+//! volume (2b - 1); imbalance = Σ delta/Σ volume over period bars; toxicity = Σ |delta|/Σ volume over
+//! them. signal = imbalance/full kept in [-1, 1], 0 while |imbalance| < dead_zone.
 //! Data: High, low, close and volume. An estimate: real order flow needs trades with quotes.
 //! Cost: O(bars · (period + sigma_bars)).
 //! Fails when: The price moves without trades, as on news; volume that is bought passively. The

@@ -4,20 +4,20 @@
 //! form and Amihud's illiquidity over the last bars; and a signal against the part of the last move
 //! that flow explains.
 //! Formula: x = delta of order_flow by method. Over the last window bars by least squares: close -
-//! close before = a + λ x (kyle_lambda, price units a share); return = a + λ' sign(x) sqrt(close
-//! |x|) (sqrt_impact, return per square root of the currency), with r_squared. amihud = mean of
+//! close before = a + λ x (kyle_lambda, price units a share); return = a + λ' sign(x) sqrt(close |x|)
+//! (sqrt_impact, return per square root of the currency), with r_squared. amihud = mean of
 //! |return|/(close · volume) · 10⁶. impact = λ' sign(x) sqrt(close |x|) of the bar in standard
-//! deviations of the returns of the window. signal = -impact/full kept in [-1, 1] while r_squared
-//! >= min_r_squared, λ' > 0 and |impact| >= dead_zone, else 0.
+//! deviations of the returns of the window. signal = -impact/full kept in [-1, 1] while r_squared >=
+//! min_r_squared, λ' > 0 and |impact| >= dead_zone, else 0.
 //! Data: High, low, close and volume. The flow is an estimate from bars.
 //! Cost: O(bars · window).
 //! Fails when: The flow is estimated from the very price moves it explains, so lambdas are upper
 //! bounds. Impact that is information does not come back.
 //! Source: A. S. Kyle, Continuous Auctions and Insider Trading, Econometrica 53 (1985); Y. Amihud,
-//! Illiquidity and Stock Returns, Journal of Financial Markets 5 (2002); J. Hasbrouck, Trading
-//! Costs and Returns for U.S. Equities, Journal of Finance 64 (2009), for the square root; J. Y.
-//! Campbell, S. J. Grossman, J. Wang, Trading Volume and Serial Correlation in Stock Returns,
-//! Quarterly Journal of Economics 108 (1993), for the reversal.
+//! Illiquidity and Stock Returns, Journal of Financial Markets 5 (2002); J. Hasbrouck, Trading Costs
+//! and Returns for U.S. Equities, Journal of Finance 64 (2009), for the square root; J. Y. Campbell,
+//! S. J. Grossman, J. Wang, Trading Volume and Serial Correlation in Stock Returns, Quarterly Journal
+//! of Economics 108 (1993), for the reversal.
 //! Not claimed: A cost of trading a given order; that needs trades.
 
 use super::engine::{Method, buy_shares};

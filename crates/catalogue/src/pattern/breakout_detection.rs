@@ -1,14 +1,13 @@
 //! Breakout detection.
 //!
-//! What: Closes beyond the range of earlier bars, told apart by whether the range had been tight
-//! and whether the break holds: a close back inside within a few bars turns the signal around.
-//! Formula: upper, lower: highest high and lowest low of the channel bars before. tight when (upper
-//! - lower)/ATR is at most tightness · sqrt(channel), the range of a random walk being of that
-//! order. Break after confirm closes in a row beyond the edge (that of the first of them) by buffer
-//! · ATR; signal ±1 when the range was tight, else ±loose_weight, for hold bars or until the
-//! opposite break. Failure: a close back inside the broken edge within fail_bars of the break;
-//! signal = ∓fail_weight for the rest of hold. Target: edge ± (upper - lower); stop: the middle of
-//! the range.
+//! What: Closes beyond the range of earlier bars, told apart by whether the range had been tight and
+//! whether the break holds: a close back inside within a few bars turns the signal around.
+//! Formula: upper, lower: highest high and lowest low of the channel bars before. tight when (upper -
+//! lower)/ATR is at most tightness · sqrt(channel), the range of a random walk being of that order.
+//! Break after confirm closes in a row beyond the edge (that of the first of them) by buffer · ATR;
+//! signal ±1 when the range was tight, else ±loose_weight, for hold bars or until the opposite break.
+//! Failure: a close back inside the broken edge within fail_bars of the break; signal = ∓fail_weight
+//! for the rest of hold. Target: edge ± (upper - lower); stop: the middle of the range.
 //! Data: High, low and close.
 //! Cost: O(bars · channel).
 //! Fails when: Prices move sideways in a range that widens.

@@ -5,23 +5,23 @@
 //! Formula: Triangle: least-squares lines through the last swing highs and the last swing lows (two
 //! to four each, touches in all, of the last max_bars bars; a swing stands out over pivot bars on
 //! either side and is known pivot bars later). With h the distance of the lines at the first swing:
-//! no swing is farther than fit · h from its line, no close since leaves the lines by more than fit
-//! · h, at least min_bars have passed, and the distance is now between 0.1 h and converge · h. Over
-//! the span a line is flat when it moves at most flat · h. Ascending: flat above, rising below;
+//! no swing is farther than fit · h from its line, no close since leaves the lines by more than fit ·
+//! h, at least min_bars have passed, and the distance is now between 0.1 h and converge · h. Over the
+//! span a line is flat when it moves at most flat · h. Ascending: flat above, rising below;
 //! descending: falling above, flat below; symmetrical: falling above, rising below. Flag: a move of
-//! at least pole_rise of its start within pole_bars up to its extreme, then flag_min to flag_max
-//! bars that retrace at most retrace of it, along a least-squares line of the closes that does not
-//! go on with the move by more than flat of it; edges are that line through the outermost high and
-//! low. Breakout: a close beyond the edge known the bar before, by buffer · ATR. signal = ±1 in its
-//! direction until the target (edge ± h, or ± the pole for a flag) or the stop (the opposite edge
-//! of a triangle, the extreme of a flag, at the breakout) is reached, or for hold bars.
+//! at least pole_rise of its start within pole_bars up to its extreme, then flag_min to flag_max bars
+//! that retrace at most retrace of it, along a least-squares line of the closes that does not go on
+//! with the move by more than flat of it; edges are that line through the outermost high and low.
+//! Breakout: a close beyond the edge known the bar before, by buffer · ATR. signal = ±1 in its
+//! direction until the target (edge ± h, or ± the pole for a flag) or the stop (the opposite edge of
+//! a triangle, the extreme of a flag, at the breakout) is reached, or for hold bars.
 //! Data: High, low and close, of one scale: a split makes a false pole.
 //! Cost: O(bars · (max_bars + flag_max²)).
 //! Fails when: Many windows of noise hold a triangle. The lines move with each new swing until the
 //! breakout.
-//! Source: T. N. Bulkowski, Encyclopedia of Chart Patterns, 2nd ed. (2005), chapters on triangles
-//! and flags; A. W. Lo, H. Mamaysky, J. Wang, Foundations of Technical Analysis, Journal of Finance
-//! 55 (2000), for mechanical definitions.
+//! Source: T. N. Bulkowski, Encyclopedia of Chart Patterns, 2nd ed. (2005), chapters on triangles and
+//! flags; A. W. Lo, H. Mamaysky, J. Wang, Foundations of Technical Analysis, Journal of Finance 55
+//! (2000), for mechanical definitions.
 //! Not claimed: That prices leave in the direction of the slope, or reach the target.
 
 use crate::signals::{

@@ -1,21 +1,21 @@
 //! Support and resistance.
 //!
-//! What: Price levels at which swings ended several times, the nearest below and above the close,
-//! and what the price does there: bounce, rejection, breakout, breakdown.
+//! What: Price levels at which swings ended several times, the nearest below and above the close, and
+//! what the price does there: bounce, rejection, breakout, breakdown.
 //! Formula: Swings (highs and lows that stand out over pivot bars on either side, known pivot bars
-//! later) of the last lookback bars are joined, in the order of price, to a level as long as each
-//! is within tolerance · ATR of the mean of those before; a level needs touches swings. Support and
+//! later) of the last lookback bars are joined, in the order of price, to a level as long as each is
+//! within tolerance · ATR of the mean of those before; a level needs touches swings. Support and
 //! resistance are the nearest levels below and above the close of the bar before. Bounce: low <=
-//! support + tolerance · ATR and the close is in the upper half of the bar and above the support,
-//! 1. Rejection: the mirror image, -1. Breakout: close > resistance + buffer · ATR, 1; breakdown
-//! -1. Each fades to 0 in hold equal steps. Stop: the level less (plus) 1 ATR.
+//! support + tolerance · ATR and the close is in the upper half of the bar and above the support, 1.
+//! Rejection: the mirror image, -1. Breakout: close > resistance + buffer · ATR, 1; breakdown -1.
+//! Each fades to 0 in hold equal steps. Stop: the level less (plus) 1 ATR.
 //! Data: High, low and close.
 //! Cost: O(bars · swings in lookback).
 //! Fails when: With enough swings there is a level everywhere. Levels of unadjusted prices end at a
 //! split.
 //! Source: C. Osler, Support for Resistance: Technical Analysis and Intraday Exchange Rates, FRBNY
-//! Economic Policy Review (2000); R. D. Edwards, J. Magee, Technical Analysis of Stock Trends
-//! (1948), chapter 13.
+//! Economic Policy Review (2000); R. D. Edwards, J. Magee, Technical Analysis of Stock Trends (1948),
+//! chapter 13.
 //! Not claimed: That a level holds more often than chance says; the source found some predictive
 //! content in levels for exchange rates within a day.
 

@@ -2,10 +2,10 @@
 //!
 //! What: The trading rules of Brock, Lakonishok and LeBaron: a short moving average against a long
 //! one, with a band in which nothing is said, held while it lasts or for a fixed time.
-//! Formula: Buy when short > (1 + band) long, sell when short < (1 - band) long, by averages of
-//! kind simple or exponential. hold = none (variable length): signal = 1, -1, or 0 inside the band.
-//! hold = n (fixed length): ±1 for n bars after the first bar of a buy or sell, other signals in
-//! that time ignored.
+//! Formula: Buy when short > (1 + band) long, sell when short < (1 - band) long, by averages of kind
+//! simple or exponential. hold = none (variable length): signal = 1, -1, or 0 inside the band. hold =
+//! n (fixed length): ±1 for n bars after the first bar of a buy or sell, other signals in that time
+//! ignored.
 //! Data: Closes.
 //! Cost: O(bars · long).
 //! Fails when: Prices move sideways. The profits of the source faded after its sample ended in 1986

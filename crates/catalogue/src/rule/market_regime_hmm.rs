@@ -10,13 +10,13 @@
 //! fit; never smoothed ones. With p = f(t) A: m = Σ p μ, v = Σ p (σ² + (μ - m)²); signal =
 //! sqrt(periods_per_year) m/sqrt(v)/full_sharpe kept in [-1, 1].
 //! Data: Positive closes.
-//! Cost: O(bars²/refit · n_states² · iterations of a fit); a fit that starts from the last one
-//! takes few.
-//! Fails when: Regimes of the past do not come back; means of states are estimated badly, so the
-//! sign is weak. The likelihood has several maxima; a fit may stop at a lesser one.
+//! Cost: O(bars²/refit · n_states² · iterations of a fit); a fit that starts from the last one takes
+//! few.
+//! Fails when: Regimes of the past do not come back; means of states are estimated badly, so the sign
+//! is weak. The likelihood has several maxima; a fit may stop at a lesser one.
 //! Source: J. D. Hamilton, A New Approach to the Economic Analysis of Nonstationary Time Series and
-//! the Business Cycle, Econometrica 57 (1989); L. E. Baum, T. Petrie, G. Soules, N. Weiss, Annals
-//! of Mathematical Statistics 41 (1970); T. Rydén, T. Teräsvirta, S. Åsbrink, Journal of Applied
+//! the Business Cycle, Econometrica 57 (1989); L. E. Baum, T. Petrie, G. Soules, N. Weiss, Annals of
+//! Mathematical Statistics 41 (1970); T. Rydén, T. Teräsvirta, S. Åsbrink, Journal of Applied
 //! Econometrics 13 (1998), for daily returns.
 //! Not claimed: That there are such states, or that the next return follows their mean.
 
@@ -153,9 +153,9 @@ impl Hmm {
     /// Probabilities of the states one bar on.
     fn ahead(&self, now: &States) -> States {
         let mut next = [0.0; MOST];
-        for i in 0..self.states {
-            for j in 0..self.states {
-                next[j] += now[i] * self.step[i][j];
+        for (p, row) in now.iter().zip(&self.step) {
+            for (to, step) in next.iter_mut().zip(row) {
+                *to += p * step;
             }
         }
         next
@@ -164,9 +164,9 @@ impl Hmm {
     /// Probabilities given one more return, and its log-likelihood.
     fn update(&self, before: &States, x: f64) -> (States, f64) {
         let mut logs = [f64::NEG_INFINITY; MOST];
-        for j in 0..self.states {
-            let (m, v) = (self.mean[j], self.variance[j]);
-            logs[j] = -0.5 * ((std::f64::consts::TAU * v).ln() + (x - m) * (x - m) / v);
+        let normals = self.mean.iter().zip(&self.variance).take(self.states);
+        for (log, (m, v)) in logs.iter_mut().zip(normals) {
+            *log = -0.5 * ((std::f64::consts::TAU * v).ln() + (x - m) * (x - m) / v);
         }
         let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mut now = [0.0; MOST];
@@ -293,7 +293,7 @@ impl Indicator for MarketRegimeHmm {
         let mut columns: [Column; 7] = std::array::from_fn(|_| vec![None]);
         for t in 0..r.len() {
             let known = t + 1;
-            let due = known >= p.min_bars && (known - p.min_bars) % p.refit == 0;
+            let due = known >= p.min_bars && (known - p.min_bars).is_multiple_of(p.refit);
             let mut fitted = false;
             // Equal returns have no states.
             if due && crate::signals::deviation(&r[..known]) > 0.0 {

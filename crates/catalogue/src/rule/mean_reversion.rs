@@ -2,20 +2,19 @@
 //!
 //! What: Bets on the return of the close to its mean when it is far away in standard deviations and
 //! the series has lately returned fast enough.
-//! Formula: x = ln close; z = (x - mean)/σ over the last period bars, divisor period. Half-life
-//! from least squares of x(t) - x(t - 1) on x(t - 1) over the last fit_bars bars: -ln 2/ln(1 + b),
-//! none unless -1 < b < 0. Buy when z <= -entry_z, sell when z >= entry_z, both only when the
-//! half-life is at most max_half_life; out when |z| <= exit_z or z has crossed 0, at the stop |z|
-//! >= stop_z, or after max_bars bars; after a stop no entry before |z| <= exit_z. signal = ±1 while
-//! in.
+//! Formula: x = ln close; z = (x - mean)/σ over the last period bars, divisor period. Half-life from
+//! least squares of x(t) - x(t - 1) on x(t - 1) over the last fit_bars bars: -ln 2/ln(1 + b), none
+//! unless -1 < b < 0. Buy when z <= -entry_z, sell when z >= entry_z, both only when the half-life is
+//! at most max_half_life; out when |z| <= exit_z or z has crossed 0, at the stop |z| >= stop_z, or
+//! after max_bars bars; after a stop no entry before |z| <= exit_z. signal = ±1 while in.
 //! Data: Positive closes.
 //! Cost: O(bars · (period + fit_bars)).
-//! Fails when: There is news: the mean moves to the price. A half-life is found in any short
-//! stretch of a random walk (the slope is biased below 0).
+//! Fails when: There is news: the mean moves to the price. A half-life is found in any short stretch
+//! of a random walk (the slope is biased below 0).
 //! Source: W. F. M. De Bondt, R. Thaler, Does the Stock Market Overreact?, Journal of Finance 40
 //! (1985); E. P. Chan, Algorithmic Trading (2013), chapter 2, for half-life and z-score.
-//! Not claimed: That prices of shares revert. The reversal of the source is over three to five
-//! years, across shares.
+//! Not claimed: That prices of shares revert. The reversal of the source is over three to five years,
+//! across shares.
 
 use crate::signals::{Column, deviation, mean, rolling, said};
 use mltrainer_catalogue_core::card::Evidence;

@@ -11,9 +11,9 @@
 //! Cost: O(bars · entry).
 //! Fails when: Prices move sideways; momentum turns, as after crashes (Daniel, Moskowitz, Momentum
 //! Crashes, 2016).
-//! Source: N. Jegadeesh, S. Titman, Returns to Buying Winners and Selling Losers, Journal of
-//! Finance 48 (1993); R. Donchian, High Finance in Copper, Financial Analysts Journal 16 (1960),
-//! for the channels; C. Faith, Way of the Turtle (2007), for the stop in true ranges.
+//! Source: N. Jegadeesh, S. Titman, Returns to Buying Winners and Selling Losers, Journal of Finance
+//! 48 (1993); R. Donchian, High Finance in Copper, Financial Analysts Journal 16 (1960), for the
+//! channels; C. Faith, Way of the Turtle (2007), for the stop in true ranges.
 //! Not claimed: A return after costs. The momentum of the source is of many shares against each
 //! other, over 3 to 12 months.
 

@@ -4,16 +4,16 @@
 //! formation window is traded on the rows after it: sold when the spread is far above its mean,
 //! bought when far below, then the pair is chosen anew.
 //! Formula: Every trading rows, on the formation rows before: each pair in both orders by the
-//! Engle-Granger test (least p-value) or the Johansen trace test (largest statistic over its
-//! critical value). spread = y - (a + b x) of closes or their logarithms; b by least squares
-//! (Engle-Granger) or the cointegration vector (Johansen), a the mean; z = spread over its
-//! deviation in the formation. hedge kalman: a and b drift as a random walk with variance delta/(1
-//! - delta) a row from those values, spread is the forecast error, z the error over its standard
-//! deviation. Half-life -ln 2/ln(1 + c), c the slope of changes on levels of the formation spread.
-//! A pair is tradable when p <= max_p (Johansen: the statistic exceeds the critical value at 1 -
-//! max_p, of 90, 95 and 99 percent the next higher one) and half-life <= max_half_life. Position 1
-//! (long y, short b of x) at z <= -entry_z, -1 at z >= entry_z; out at |z| <= exit_z or across 0;
-//! at |z| >= stop_z out until |z| <= exit_z; flat at the start of each trading window.
+//! Engle-Granger test (least p-value) or the Johansen trace test (largest statistic over its critical
+//! value). spread = y - (a + b x) of closes or their logarithms; b by least squares (Engle-Granger)
+//! or the cointegration vector (Johansen), a the mean; z = spread over its deviation in the
+//! formation. hedge kalman: a and b drift as a random walk with variance delta/(1 - delta) a row from
+//! those values, spread is the forecast error, z the error over its standard deviation. Half-life -ln
+//! 2/ln(1 + c), c the slope of changes on levels of the formation spread. A pair is tradable when p <=
+//! max_p (Johansen: the statistic exceeds the critical value at 1 - max_p, of 90, 95 and 99
+//! percent the next higher one) and half-life <= max_half_life. Position 1 (long y, short b of x) at
+//! z <= -entry_z, -1 at z >= entry_z; out at |z| <= exit_z or across 0; at |z| >= stop_z out until
+//! |z| <= exit_z; flat at the start of each trading window.
 //! Data: Closes of at least two symbols in columns, rows in the order of time; positive when
 //! logarithms are taken. Every row's position rests on that row and earlier ones.
 //! Cost: O(rows/trading · pairs · formation).

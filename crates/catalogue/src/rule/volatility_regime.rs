@@ -4,19 +4,19 @@
 //! along the trend that shrinks as volatility grows.
 //! Formula: v = sqrt(periods_per_year) · volatility of a bar over the last period bars: estimator
 //! close, standard deviation (divisor period) of logarithmic returns; parkinson,
-//! sqrt(mean(ln(high/low)²)/(4 ln 2)). rank = share of the last window values of v below the
-//! present one. Regime 0 while rank < low, 2 while rank >= high, else 1; a new regime counts after
-//! confirm bars in a row. exposure = min(1, target/v), times turbulent_exposure in regime 2. signal
-//! = exposure · sign(close - mean of the last trend_period closes).
+//! sqrt(mean(ln(high/low)²)/(4 ln 2)). rank = share of the last window values of v below the present
+//! one. Regime 0 while rank < low, 2 while rank >= high, else 1; a new regime counts after confirm
+//! bars in a row. exposure = min(1, target/v), times turbulent_exposure in regime 2. signal =
+//! exposure · sign(close - mean of the last trend_period closes).
 //! Data: Positive high, low and close.
 //! Cost: O(bars · (period + window + trend_period)).
 //! Fails when: Volatility jumps: the exposure is cut after the loss. The rank knows only the
 //! volatility it has seen.
 //! Source: A. Moreira, T. Muir, Volatility-Managed Portfolios, Journal of Finance 72 (2017); M.
-//! Parkinson, The Extreme Value Method for Estimating the Variance of the Rate of Return, Journal
-//! of Business 53 (1980).
-//! Not claimed: A higher return; the source finds one for several factors, later work disputes it
-//! out of sample.
+//! Parkinson, The Extreme Value Method for Estimating the Variance of the Rate of Return, Journal of
+//! Business 53 (1980).
+//! Not claimed: A higher return; the source finds one for several factors, later work disputes it out
+//! of sample.
 
 use crate::signals::{Column, deviation, mean, missing, rank, rolling, said, sign};
 use mltrainer_catalogue_core::card::Evidence;

@@ -1,12 +1,12 @@
 //! Weighted vote of the 8 technical signals.
 //!
-//! What: The weighted mean of the 8 technical signals of this catalogue with their defaults;
-//! weights equal, given, or learned from how each member has done so far.
-//! Formula: signal = Σ w s/Σ w over the members that have a signal s at the bar, 0 when smaller
-//! than threshold. Learned weights at bar t rest on pairs of s(u) and close(u + horizon)/close(u) -
-//! 1 with u + horizon <= t, the last window of them: w = max(0, correlation), or max(0, share of s
-//! not 0 with the sign of the return - 1/2); all are equal until every member has min_history
-//! pairs; when no member has any skill nothing is said.
+//! What: The weighted mean of the 8 technical signals of this catalogue with their defaults; weights
+//! equal, given, or learned from how each member has done so far.
+//! Formula: signal = Σ w s/Σ w over the members that have a signal s at the bar, 0 when smaller than
+//! threshold. Learned weights at bar t rest on pairs of s(u) and close(u + horizon)/close(u) - 1 with
+//! u + horizon <= t, the last window of them: w = max(0, correlation), or max(0, share of s not 0
+//! with the sign of the return - 1/2); all are equal until every member has min_history pairs; when
+//! no member has any skill nothing is said.
 //! Data: Open, high, low, close and volume.
 //! Cost: that of the members, and O(bars · members).
 //! Fails when: Weights of the past say little of the future; equal ones are hard to beat (DeMiguel,

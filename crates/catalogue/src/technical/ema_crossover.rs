@@ -2,9 +2,8 @@
 //!
 //! What: A fast exponential average above or below a slow one, with a dead band in units of the
 //! average true range.
-//! Formula: gap = (EMA(fast) - EMA(slow))/ATR(atr_period). The side is 1 when gap > band, -1 when
-//! gap < -band, and stays what it was between. signal = side · min(1, floor + (1 - floor)
-//! |gap|/full).
+//! Formula: gap = (EMA(fast) - EMA(slow))/ATR(atr_period). The side is 1 when gap > band, -1 when gap < -band,
+//! and stays what it was between. signal = side · min(1, floor + (1 - floor) |gap|/full).
 //! Data: High, low and close.
 //! Cost: O(bars).
 //! Fails when: Prices move sideways. It lags by about half the difference of the spans.

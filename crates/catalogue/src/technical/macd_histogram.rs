@@ -3,8 +3,8 @@
 //! What: Which side of its signal line the MACD is on, and whether the distance grows: the
 //! histogram's sign and its slope.
 //! Formula: h = MACD - its signal line; d = h(t) - h(t - slope_bars). signal = (1 - slope_weight)
-//! sign(h) + slope_weight sign(d): 1 above zero and rising, -1 below zero and falling. crossover =
-//! 1 on the bar on which h comes above 0, -1 below.
+//! sign(h) + slope_weight sign(d): 1 above zero and rising, -1 below zero and falling. crossover = 1
+//! on the bar on which h comes above 0, -1 below.
 //! Data: Closes.
 //! Cost: O(bars).
 //! Fails when: Prices move sideways: the histogram crosses zero again and again. It lags.

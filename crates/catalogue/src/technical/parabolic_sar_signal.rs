@@ -2,8 +2,8 @@
 //!
 //! What: Always in the market on the side that Wilder's stop and reverse says, with less weight
 //! against the longer trend.
-//! Formula: direction = 1 when SAR < close, -1 when SAR > close. signal = direction when the close
-//! is on the same side of its mean of trend_period closes, else against_weight · direction. flip =
+//! Formula: direction = 1 when SAR < close, -1 when SAR > close. signal = direction when the close is
+//! on the same side of its mean of trend_period closes, else against_weight · direction. flip =
 //! direction on the bar on which it turns.
 //! Data: High, low and close.
 //! Cost: O(bars · trend_period).

@@ -3,10 +3,10 @@
 //! What: The relative strength index with its divergences: a lower swing low of the price at which
 //! the index is higher than at the one before, after it had been oversold, and the mirror image at
 //! highs.
-//! Formula: swing low = low below those of pivot bars on either side, known pivot bars later.
-//! Bullish divergence at the bar on which the later of two swing lows at most lookback bars apart
-//! is known: low2 < low1, RSI2 > RSI1, RSI1 <= oversold. Bearish: high2 > high1, RSI2 < RSI1, RSI1
-//! >= overbought. A divergence gives signal ±1 that fades to 0 in hold equal steps. Else signal =
+//! Formula: swing low = low below those of pivot bars on either side, known pivot bars later. Bullish
+//! divergence at the bar on which the later of two swing lows at most lookback bars apart is known:
+//! low2 < low1, RSI2 > RSI1, RSI1 <= oversold. Bearish: high2 > high1, RSI2 < RSI1, RSI1 >=
+//! overbought. A divergence gives signal ±1 that fades to 0 in hold equal steps. Else signal =
 //! level_weight when RSI <= oversold, -level_weight when RSI >= overbought, 0 between.
 //! Data: High, low and close.
 //! Cost: O(bars · swings in lookback).

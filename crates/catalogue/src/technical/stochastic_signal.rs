@@ -1,11 +1,11 @@
 //! Stochastic oscillator signal.
 //!
-//! What: The fast line of the stochastic oscillator crossing the slow one while both are oversold
-//! or overbought.
+//! What: The fast line of the stochastic oscillator crossing the slow one while both are oversold or
+//! overbought.
 //! Formula: Buy when k(t) > d(t), k(t - 1) <= d(t - 1) and both were at or below oversold at t - 1;
-//! sell when k(t) < d(t), k(t - 1) >= d(t - 1) and both were at or above overbought. The signal is
-//! ±1 until the opposite crossing, until k leaves the other end (k > overbought for a buy, k <
-//! oversold for a sale), or for hold bars, whichever comes first.
+//! sell when k(t) < d(t), k(t - 1) >= d(t - 1) and both were at or above overbought. The signal is ±1
+//! until the opposite crossing, until k leaves the other end (k > overbought for a buy, k < oversold
+//! for a sale), or for hold bars, whichever comes first.
 //! Data: High, low and close.
 //! Cost: O(bars · k_period).
 //! Fails when: A trend lasts: k stays near one end and crosses d there many times.

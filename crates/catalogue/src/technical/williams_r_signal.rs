@@ -2,9 +2,9 @@
 //!
 //! What: Williams' percent range leaving its oversold or overbought end after it had stayed there.
 //! Formula: %R = -100 (highest high - close)/(highest high - lowest low). Buy when %R comes above
-//! oversold after at least confirm bars in a row at or below it; sell when it falls below
-//! overbought after as many at or above it. The signal is ±1 until %R crosses the exit level
-//! (upwards for a buy, downwards for a sale), or returns into the end that it left.
+//! oversold after at least confirm bars in a row at or below it; sell when it falls below overbought
+//! after as many at or above it. The signal is ±1 until %R crosses the exit level (upwards for a buy,
+//! downwards for a sale), or returns into the end that it left.
 //! Data: High, low and close.
 //! Cost: O(bars · period).
 //! Fails when: A trend lasts: %R leaves its end only to return.

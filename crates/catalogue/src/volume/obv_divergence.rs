@@ -2,11 +2,10 @@
 //!
 //! What: On-balance volume against the price: a lower low of the price that the volume does not
 //! confirm, and the mirror image; beside it, on which side of its own mean the volume line is.
-//! Formula: swing low = low below those of pivot bars on either side, known pivot bars later.
-//! Bullish divergence at the bar on which the later of two swing lows at most lookback bars apart
-//! is known: low2 < low1, OBV2 > OBV1; bearish: high2 > high1, OBV2 < OBV1. It gives ±1 that fades
-//! to 0 in hold equal steps. Else signal = trend_weight · sign(OBV - mean of the last trend_period
-//! OBV).
+//! Formula: swing low = low below those of pivot bars on either side, known pivot bars later. Bullish
+//! divergence at the bar on which the later of two swing lows at most lookback bars apart is known:
+//! low2 < low1, OBV2 > OBV1; bearish: high2 > high1, OBV2 < OBV1. It gives ±1 that fades to 0 in hold
+//! equal steps. Else signal = trend_weight · sign(OBV - mean of the last trend_period OBV).
 //! Data: High, low, close and volume.
 //! Cost: O(bars · (trend_period + swings in lookback)).
 //! Fails when: One day of huge volume decides the comparison. A strong trend makes one divergence

@@ -1,15 +1,15 @@
 //! Volume breakout.
 //!
-//! What: A close beyond the range of earlier bars on far more volume than usual, held until the
-//! close leaves a shorter range on the other side.
+//! What: A close beyond the range of earlier bars on far more volume than usual, held until the close
+//! leaves a shorter range on the other side.
 //! Formula: Buy when close > highest high of the channel bars before and volume >= ratio · mean of
-//! the volume_period volumes before and (2 close - high - low)/(high - low) >= location; sell as
-//! the mirror image. Out when the close is under the lowest low of the exit bars before (above the
+//! the volume_period volumes before and (2 close - high - low)/(high - low) >= location; sell as the
+//! mirror image. Out when the close is under the lowest low of the exit bars before (above the
 //! highest high for a sale), which is the stop.
 //! Data: High, low, close and volume.
 //! Cost: O(bars · channel).
-//! Fails when: The breakout is on news that is already in the price. Half days and expiries make
-//! the volume unusual.
+//! Fails when: The breakout is on news that is already in the price. Half days and expiries make the
+//! volume unusual.
 //! Source: W. J. O'Neil, How to Make Money in Stocks (1988): volume at least 40 to 50 percent above
 //! average; R. Donchian, High Finance in Copper, Financial Analysts Journal 16 (1960), for the
 //! channel.

@@ -4,22 +4,22 @@
 //! accumulation and of distribution: climax, automatic rally, secondary test, spring, sign of
 //! strength.
 //! Formula: Accumulation, with volumes and ranges relative to their means over the period bars
-//! before. A, selling climax: the low is the lowest of trend bars, relative volume >=
-//! climax_volume, relative range >= climax_range; it is the support. Automatic rally: the high is
-//! at least rally · ATR above it; the highest high so far is the resistance. B, secondary test:
-//! then a low within test · ATR of the support on less relative volume than the climax. C, spring:
-//! in B, a low under the support and, within 3 bars, a close above it. D, sign of strength: in B or
-//! C, close above the resistance on relative volume >= strength_volume. E: the close is half the
-//! height of the range above it. Over when the close is more than 1 ATR under the support (under
-//! the resistance less 1 ATR in D and E), or after max_age bars. signal: 0 in A and B, 0.75 in C, 1
-//! in D, 0.5 in E. Distribution is the mirror image with the other sign; the two are added.
+//! before. A, selling climax: the low is the lowest of trend bars, relative volume >= climax_volume,
+//! relative range >= climax_range; it is the support. Automatic rally: the high is at least rally ·
+//! ATR above it; the highest high so far is the resistance. B, secondary test: then a low within test
+//! · ATR of the support on less relative volume than the climax. C, spring: in B, a low under the
+//! support and, within 3 bars, a close above it. D, sign of strength: in B or C, close above the
+//! resistance on relative volume >= strength_volume. E: the close is half the height of the range
+//! above it. Over when the close is more than 1 ATR under the support (under the resistance less 1
+//! ATR in D and E), or after max_age bars. signal: 0 in A and B, 0.75 in C, 1 in D, 0.5 in E.
+//! Distribution is the mirror image with the other sign; the two are added.
 //! Data: High, low, close and volume.
 //! Cost: O(bars · (period + trend)).
 //! Fails when: The names invite reading intention into noise. A range may end either way; most
 //! climaxes are no more than a pause. Volume before and after a split must be on one scale.
-//! Source: R. D. Wyckoff, The Richard D. Wyckoff Method of Trading and Investing in Stocks (1931);
-//! H. Pruden, The Three Skills of Top Trading (2007), for phases A to E; D. H. Weis, Trades About
-//! to Happen (2013), for effort and result.
+//! Source: R. D. Wyckoff, The Richard D. Wyckoff Method of Trading and Investing in Stocks (1931); H.
+//! Pruden, The Three Skills of Top Trading (2007), for phases A to E; D. H. Weis, Trades About to
+//! Happen (2013), for effort and result.
 //! Not claimed: That a large operator is at work, or that phases follow each other in this order in
 //! general.
 
@@ -263,11 +263,9 @@ fn step(
             s.phase = 4;
             return 5.0;
         }
-        2 => {
-            if close > s.support && s.under.is_some_and(|at| t - at < SPRING) {
-                s.phase = 3;
-                return 4.0;
-            }
+        2 if close > s.support && s.under.is_some_and(|at| t - at < SPRING) => {
+            s.phase = 3;
+            return 4.0;
         }
         4 if close > s.resistance + (s.resistance - s.support) / 2.0 => {
             s.phase = 5;

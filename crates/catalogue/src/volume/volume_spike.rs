@@ -3,14 +3,13 @@
 //! What: A day of far more volume than usual, read in the direction of its price: the high-volume
 //! return premium.
 //! Formula: relative = volume/mean of the period volumes before; z = (volume - that mean)/their
-//! standard deviation. Spike when relative >= ratio and z >= z_score. direction = sign(close -
-//! close before) when mode is close, sign of (2 close - high - low) when mode is range. signal =
-//! direction · min(1, relative/(2 ratio)), fading to 0 in hold equal steps. The stop is the low
-//! (high) of the bar of the spike.
+//! standard deviation. Spike when relative >= ratio and z >= z_score. direction = sign(close - close
+//! before) when mode is close, sign of (2 close - high - low) when mode is range. signal = direction
+//! · min(1, relative/(2 ratio)), fading to 0 in hold equal steps. The stop is the low (high) of the
+//! bar of the spike.
 //! Data: High, low, close and volume.
 //! Cost: O(bars · period).
-//! Fails when: Volume has a calendar (expiries, index changes, half days), which this does not
-//! know.
+//! Fails when: Volume has a calendar (expiries, index changes, half days), which this does not know.
 //! Source: S. Gervais, R. Kaniel, D. H. Mingelgrin, The High-Volume Return Premium, Journal of
 //! Finance 56 (2001).
 //! Not claimed: That the premium of the source, found over whole markets, holds for one symbol.

@@ -3,13 +3,12 @@
 //! What: The volume-weighted average price over the last bars with bands at a multiple of the
 //! volume-weighted deviation around it.
 //! Formula: p = (high + low + close)/3; vwap = Σ v p/Σ v over the last period bars, σ² = Σ v (p -
-//! vwap)²/Σ v; upper, lower = vwap ± width σ; z = (close - vwap)/σ. mode reversion: signal =
-//! -z/width kept in [-1, 1], 0 while |z| < dead_zone; mode trend: the same with the other sign.
-//! Target is the vwap in mode reversion; in mode trend it is the stop.
+//! vwap)²/Σ v; upper, lower = vwap ± width σ; z = (close - vwap)/σ. mode reversion: signal = -z/width
+//! kept in [-1, 1], 0 while |z| < dead_zone; mode trend: the same with the other sign. Target is the
+//! vwap in mode reversion; in mode trend it is the stop.
 //! Data: High, low, close and volume.
 //! Cost: O(bars · period).
-//! Fails when: A trend lasts, in mode reversion. Daily bars only hint at the average price of a
-//! day.
+//! Fails when: A trend lasts, in mode reversion. Daily bars only hint at the average price of a day.
 //! Source: S. A. Berkowitz, D. E. Logue, E. A. Noser, The Total Cost of Transactions on the NYSE,
 //! Journal of Finance 43 (1988), for the average; bands as Bollinger's (2001), weighted.
 //! Not claimed: That prices return to the average, or that an order fills at it.
