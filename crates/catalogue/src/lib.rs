@@ -18,11 +18,14 @@ pub mod neighbors;
 pub mod neural;
 pub mod outlier;
 pub mod pattern;
+pub mod signal_processing;
 pub mod svm;
+pub mod test;
 pub mod time_series;
 pub mod tree;
 
 mod class_weight;
+mod distributions;
 mod kernels;
 mod labels;
 mod numeric;
