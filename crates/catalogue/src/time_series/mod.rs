@@ -1,6 +1,8 @@
 //! Time-series models: forecasts of a series from its own past.
 
 pub mod arima;
+pub mod auto_arima;
+pub mod ets;
 pub mod exponential_smoothing;
 pub mod holt;
 pub mod holt_winters;
