@@ -1,7 +1,9 @@
 //! Time-series models: forecasts of a series from its own past, its changing variance, and states behind it.
 
 pub mod arima;
+pub mod auto_arima;
 pub mod egarch;
+pub mod ets;
 pub mod exponential_smoothing;
 pub mod garch;
 pub mod gjr_garch;
@@ -17,15 +19,33 @@ pub mod unobserved_components;
 pub mod unscented_kalman_filter;
 pub mod var;
 
+mod arima;
 mod arima_run;
 mod arma;
+mod auto_arima;
 mod dates;
 mod density;
+mod egarch;
 mod eigen;
 mod engine;
+mod ets;
+mod exponential_smoothing;
+mod garch;
+mod gjr_garch;
+mod hmm;
+mod holt;
+mod holt_winters;
+mod kalman_filter;
+mod particle_filter;
+mod prophet;
 #[cfg(test)]
 mod samples;
+mod sarima;
 mod smoothing;
 mod state;
 mod state_space;
+mod theta;
+mod unobserved_components;
+mod unscented_kalman_filter;
+mod var;
 mod volatility;
