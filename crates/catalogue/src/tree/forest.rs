@@ -53,10 +53,9 @@ impl RowWeights {
             None => (None, false),
         };
         let weights = row_weights(data, of_labels)?;
-        let uneven = data.weights().is_some() || of_labels.is_some();
         Ok(if bootstrap {
             Self {
-                chances: uneven.then(|| weights.clone()),
+                chances: chances(Some(&weights)).map(<[f64]>::to_vec),
                 // A row that counts for nothing is drawn by nobody.
                 factors: vec![1.0; weights.len()],
                 balance_drawn,
@@ -69,6 +68,11 @@ impl RowWeights {
             }
         })
     }
+}
+
+/// Weights as chances; none when they are all the same.
+pub(crate) fn chances(weights: Option<&[f64]>) -> Option<&[f64]> {
+    weights.filter(|w| w.iter().any(|v| *v != w[0]))
 }
 
 /// A share of the rows, or of their weight, as a number of draws.
