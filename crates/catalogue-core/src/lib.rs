@@ -15,6 +15,7 @@ pub mod registry;
 pub mod run;
 pub mod score;
 pub mod suggest;
+pub mod threads;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -91,6 +91,16 @@ impl Cholesky {
         Some(Self { l: a })
     }
 
+    /// L; what lies above its diagonal means nothing.
+    pub(crate) fn lower(&self) -> &Array2<f64> {
+        &self.l
+    }
+
+    /// An entry of L, 0 above its diagonal.
+    pub(crate) fn entry(&self, i: usize, j: usize) -> f64 {
+        if i < j { 0.0 } else { self.l[[i, j]] }
+    }
+
     fn row(&self, i: usize) -> &[f64] {
         let n = self.l.ncols();
         &self.l.as_slice().unwrap_or_default()[i * n..][..n]

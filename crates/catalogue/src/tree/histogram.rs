@@ -388,6 +388,33 @@ impl Binned {
         self.columns[column].bounds[bin]
     }
 
+    /// Adds what `of` gives for each row to the cell of its bin.
+    pub(crate) fn add(
+        &self,
+        column: usize,
+        rows: &[u32],
+        cells: &mut [(f64, f64)],
+        of: impl Fn(usize) -> (f64, f64),
+    ) {
+        let mut add = |bin: usize, row: u32| {
+            let (a, b) = of(row as usize);
+            let cell = &mut cells[bin];
+            *cell = (cell.0 + a, cell.1 + b);
+        };
+        match &self.columns[column].codes {
+            Codes::Small(codes) => {
+                for r in rows {
+                    add(usize::from(codes[*r as usize]), *r);
+                }
+            }
+            Codes::Large(codes) => {
+                for r in rows {
+                    add(usize::from(codes[*r as usize]), *r);
+                }
+            }
+        }
+    }
+
     /// The bin of a row.
     pub(crate) fn code(&self, column: usize, row: usize) -> usize {
         match &self.columns[column].codes {
@@ -597,6 +624,10 @@ pub(crate) fn grow(
         data,
         gradients,
         config,
+        plain: config.alpha == 0.0
+            && config.max_delta_step == 0.0
+            && config.path_smooth == 0.0
+            && config.monotone.iter().all(|m| *m == 0),
         random,
         rows,
         scratch: Vec::with_capacity(m),
@@ -688,6 +719,8 @@ struct Grower<'a> {
     data: &'a Binned,
     gradients: &'a [(f32, f32)],
     config: &'a Config,
+    /// Whether a cut gains G²/(H + λ) of both sides less that of the node, and nothing limits values.
+    plain: bool,
     random: &'a mut Xoshiro256PlusPlus,
     rows: Vec<u32>,
     scratch: Vec<u32>,
@@ -960,13 +993,25 @@ impl Grower<'_> {
         } else {
             0.0
         };
+        let above = self.config.above;
+        let mut floor = (base + above) - 1e-9 * (base.abs() + above.abs());
         let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
+            if self.plain {
+                // G²/H of both sides compared with what it must reach, without a division: most cuts
+                // end here. The slack leaves what is near to the full judgement.
+                let (l, r) = (left.h + lambda, node.sums.h - left.h + lambda);
+                let (gl, gr) = (left.g, node.sums.g - left.g);
+                if l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < floor * (l * r) {
+                    return;
+                }
+            }
             if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
             {
                 let better = best
                     .as_ref()
                     .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
                 if better {
+                    floor = (base + gain) - 1e-9 * (base.abs() + gain.abs());
                     best = Some(Split {
                         feature,
                         bin,
