@@ -224,7 +224,9 @@ def peer():
         else:
             pathlib.Path("/proc/self/clear_refs").write_text("5")
             before = memory("VmRSS")
-            t0 = time.perf_counter()
+            # One thread is timed by the processor, so that what else the machine does counts for nothing.
+            clock = time.process_time if ask["threads"] == 1 else time.perf_counter
+            t0 = clock()
             model = make()
             if ask["task"] == U:
                 labels = model.fit_predict(x) if hasattr(model, "fit_predict") else model.fit(x).labels_
@@ -238,18 +240,18 @@ def peer():
                     if ask["id"] == "one_class_svm" and name == "decision_function":
                         labels = model.decision_function(x)
                         break
-                t1 = t2 = time.perf_counter()
+                t1 = t2 = clock()
                 out = labels
             else:
                 model.fit(x, y)
-                t1 = time.perf_counter()
+                t1 = clock()
                 if ask["task"] == C and hasattr(model, "predict_proba"):
                     out = model.predict_proba(test)[:, 1]
                 elif ask["id"] == "gaussian_process":
                     out, _ = model.predict(test, return_std=True)
                 else:
                     out = model.predict(test)
-                t2 = time.perf_counter()
+                t2 = clock()
             peak = memory("VmHWM")
             np.asarray(out, dtype=float).ravel().tofile(ask["out"])
             answer = {"fit_s": t1 - t0, "predict_s": t2 - t1, "peak_kb": peak, "growth_kb": peak - before}

@@ -69,31 +69,34 @@ pub fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     done.into_iter().map(|(_, t)| t).collect()
 }
 
-/// Fills `out` piece by piece, each of `size` entries (the last one may be shorter): `work` gets the
-/// number of the piece and the piece.
-pub fn chunks<T: Send>(out: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
-    let size = size.max(1);
-    let pieces = out.len().div_ceil(size);
-    let threads = granted().min(pieces);
-    if threads < 2 {
-        for (i, piece) in out.chunks_mut(size).enumerate() {
-            work(i, piece);
-        }
+/// Does the work on each of the items, which are parts that do not touch each other.
+pub fn each<T: Send>(items: impl IntoIterator<Item = T, IntoIter: Send>, work: impl Fn(T) + Sync) {
+    let mut items = items.into_iter();
+    if granted() < 2 {
+        items.for_each(work);
         return;
     }
-    let left = Mutex::new(out.chunks_mut(size).enumerate());
+    let left = Mutex::new(items.by_ref());
     let take = || {
         loop {
-            let piece = left.lock().ok().and_then(|mut l| l.next());
-            let Some((i, piece)) = piece else { break };
-            work(i, piece);
+            let item = left.lock().ok().and_then(|mut l| l.next());
+            let Some(item) = item else { break };
+            work(item);
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..threads {
+        for _ in 1..granted() {
             scope.spawn(take);
         }
         grant(1, take);
+    });
+}
+
+/// Fills `out` piece by piece, each of `size` entries (the last one may be shorter): `work` gets the
+/// number of the piece and the piece.
+pub fn chunks<T: Send>(out: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    each(out.chunks_mut(size.max(1)).enumerate(), |(i, piece)| {
+        work(i, piece);
     });
 }
 

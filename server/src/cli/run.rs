@@ -4,6 +4,7 @@ use super::out::{Table, figure, json, say};
 use super::{Failure, Global};
 use crate::clock::SystemClock;
 use clap::Args;
+use mltrainer_catalogue_core::threads;
 use mltrainer_services::run::{File, RunFiles, run_files};
 use mltrainer_types::run::RunResult;
 use serde_json::{Map, Value};
@@ -102,7 +103,11 @@ impl Run {
             task: self.task,
             params,
         };
-        let result = run_files(&registry, &SystemClock::new(), &self.model, &request)?;
+        // One model and nothing beside it: it may use every core.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let result = threads::grant(cores, || {
+            run_files(&registry, &SystemClock::new(), &self.model, &request)
+        })?;
         if as_json {
             json(&result)?;
         } else {

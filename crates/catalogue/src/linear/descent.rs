@@ -247,12 +247,14 @@ impl Descent {
                 let score = dot(x, &line.weights) + line.intercept;
                 match self.rate {
                     Rate::Optimal => eta = 1.0 / (self.alpha * (start + line.t - 1.0)),
+                    // The usual power, by roots: a fraction of the time.
+                    Rate::InverseScaling(0.25) => eta = self.eta0 / line.t.sqrt().sqrt(),
                     Rate::InverseScaling(power) => eta = self.eta0 / line.t.powf(power),
                     _ => {}
                 }
                 let loss = self.loss.value(y, score);
                 objective += loss;
-                if penalised && !passive && rows.held_out.is_empty() {
+                if penalised && !passive && rows.held_out.is_empty() && self.tol.is_some() {
                     let absolute: f64 = if l1_ratio > 0.0 {
                         line.weights.iter().map(|w| w.abs()).sum()
                     } else {
@@ -280,13 +282,14 @@ impl Descent {
                 update *= rows.weights.map_or(1.0, |w| w[i]);
                 if matches!(self.penalty, Some(Penalty::L2 | Penalty::ElasticNet)) {
                     let shrink = (1.0 - (1.0 - l1_ratio) * eta * self.alpha).max(0.0);
-                    line.weights.iter_mut().for_each(|w| *w *= shrink);
-                }
-                if update != 0.0 {
-                    add_scaled(&mut line.weights, update, x);
-                    if self.fit_intercept {
-                        line.intercept += update;
+                    for (w, x) in line.weights.iter_mut().zip(x) {
+                        *w = *w * shrink + update * x;
                     }
+                } else if update != 0.0 {
+                    add_scaled(&mut line.weights, update, x);
+                }
+                if self.fit_intercept {
+                    line.intercept += update;
                 }
                 if self.average > 0 && self.average as f64 <= line.t {
                     let share = 1.0 / (line.t - self.average as f64 + 1.0);

@@ -115,27 +115,43 @@ impl Standardised {
         let (n, p) = data.x().dim();
         let mut x = Array2::ones((n, p + usize::from(intercept)));
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
-        for (j, from) in data.x().columns().into_iter().enumerate() {
-            let column = from.to_vec();
-            let (mean, column) = if intercept {
-                centred(&column, data.weights())
-            } else {
-                (0.0, column)
-            };
-            let scale = (numeric::dot(&column, &column) / n as f64).sqrt();
+        // Row after row, as the table lies in memory.
+        let rows = || data.x().rows().into_iter();
+        if intercept {
+            let weights = data.weights();
+            for (i, row) in rows().enumerate() {
+                let w = weights.map_or(1.0, |w| w[i]);
+                means.iter_mut().zip(row).for_each(|(m, v)| *m += v * w);
+            }
+            let all = weights.map_or(n as f64, |w| w.iter().sum());
+            means.iter_mut().for_each(|m| *m /= all);
+        }
+        let (mut largest, mut squares) = (vec![0.0; p], vec![0.0; p]);
+        for (mut to, row) in x.rows_mut().into_iter().zip(rows()) {
+            for j in 0..p {
+                let v = row[j] - means[j];
+                to[j] = v;
+                squares[j] += v * v;
+                largest[j] = if v.abs() > largest[j] { v.abs() } else { largest[j] };
+            }
+        }
+        for j in 0..p {
+            let scale = (squares[j] / n as f64).sqrt();
             if !scale.is_finite() {
                 return Err(FitError::Failed(format!(
                     "column \"{}\" is too large to be squared: rescale it",
                     data.design().names()[j]
                 )));
             }
-            means[j] = mean;
-            if scale > 0.0 {
+            if intercept && largest[j] <= 8.0 * f64::EPSILON * means[j].abs() {
+                // What is left of a constant column is rounding.
+                x.column_mut(j).fill(0.0);
+            } else if scale > 0.0 {
                 scales[j] = scale;
             }
-            for (to, from) in x.column_mut(j).iter_mut().zip(column) {
-                *to = from / scales[j];
-            }
+        }
+        for mut row in x.rows_mut() {
+            row.iter_mut().zip(&scales).for_each(|(v, s)| *v /= s);
         }
         Ok(Self { x, means, scales })
     }

@@ -122,13 +122,6 @@ impl Machine {
         values
     }
 
-    /// |w|² in the space of the kernel.
-    pub(crate) fn squared_weights(&self) -> f64 {
-        let values = self.values(self.vectors.view());
-        let each = values.iter().zip(&self.dual);
-        each.map(|(f, c)| c * (f - self.intercept)).sum()
-    }
-
     pub(crate) fn add(&mut self, name: &str, value: serde_json::Value) {
         self.extra.insert(name.to_owned(), value);
     }

@@ -8,7 +8,7 @@
 //! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
 //! categories is cut between categories ordered by gradient over hessian.
 
-use mltrainer_catalogue_core::FitError;
+use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use rand::seq::index::sample;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -290,9 +290,8 @@ impl Binned {
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
         }
-        let mut columns = Vec::new();
-        let mut cells = 0;
-        for (j, column) in x.columns().into_iter().enumerate() {
+        let cut = |j: usize| -> Result<(Column, usize), FitError> {
+            let column = x.column(j);
             let mut sorted: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
             let missing = sorted.len() < n;
             sorted.sort_unstable_by(f64::total_cmp);
@@ -354,15 +353,22 @@ impl Binned {
             } else {
                 count + usize::from(missing)
             };
-            columns.push(Column {
+            let column = Column {
                 codes,
                 bins: count,
                 missing,
                 bounds,
                 ends,
                 categories: categorical.then_some(values),
-                at: cells,
-            });
+                at: 0,
+            };
+            Ok((column, width))
+        };
+        let (mut columns, mut cells) = (Vec::new(), 0);
+        for found in threads::map(x.ncols(), cut) {
+            let (mut column, width) = found?;
+            column.at = cells;
+            columns.push(column);
             cells += width;
         }
         Ok(Self { n, columns, cells })
@@ -734,6 +740,9 @@ struct Grower<'a> {
     leaves: Vec<(usize, usize, usize)>,
 }
 
+/// Rows times columns from which on starting threads for a sum is worth it.
+const SHARED: usize = 200_000;
+
 impl Grower<'_> {
     fn run(&mut self) {
         let free = (f64::NEG_INFINITY, f64::INFINITY);
@@ -839,14 +848,13 @@ impl Grower<'_> {
         self.pairs.clear();
         self.pairs
             .extend(rows.iter().map(|r| self.gradients[*r as usize]));
-        for c in &self.used {
-            let column = &self.data.columns[*c];
+        let add = |c: usize, cells: &mut [Sums]| {
+            let column = &self.data.columns[c];
             let pairs = rows.iter().zip(&self.pairs);
             match &column.codes {
                 Codes::Small(codes) => {
-                    let cells: Option<&mut [Sums; 256]> = hist
-                        .get_mut(column.at..column.at + 256)
-                        .and_then(|c| c.try_into().ok());
+                    let cells: Option<&mut [Sums; 256]> =
+                        cells.get_mut(..256).and_then(|c| c.try_into().ok());
                     if let Some(cells) = cells {
                         for (row, (g, h)) in pairs {
                             let cell = &mut cells[usize::from(codes[*row as usize])];
@@ -857,8 +865,6 @@ impl Grower<'_> {
                     }
                 }
                 Codes::Large(codes) => {
-                    let cells =
-                        &mut hist[column.at..column.at + column.bins + usize::from(column.missing)];
                     for (row, (g, h)) in pairs {
                         let cell = &mut cells[usize::from(codes[*row as usize])];
                         cell.g += f64::from(*g);
@@ -866,6 +872,21 @@ impl Grower<'_> {
                         cell.n += 1.0;
                     }
                 }
+            }
+        };
+        if threads::granted() > 1 && rows.len() * self.used.len() >= SHARED {
+            let (mut parts, mut rest, mut at) = (Vec::new(), &mut hist[..], 0);
+            for c in &self.used {
+                let from = self.data.columns[*c].at;
+                let to = self.data.columns.get(c + 1).map_or(self.data.cells, |n| n.at);
+                let (part, after) = rest[from - at..].split_at_mut(to - from);
+                parts.push((*c, part));
+                (rest, at) = (after, to);
+            }
+            threads::each(parts, |(c, cells)| add(c, cells));
+        } else {
+            for c in &self.used {
+                add(*c, &mut hist[self.data.columns[*c].at..]);
             }
         }
         hist
