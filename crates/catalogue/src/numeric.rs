@@ -194,7 +194,7 @@ impl Cholesky {
 }
 
 /// L⁻¹ of a small lower triangle L; what lies above its diagonal is not read.
-fn inverse_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
+pub(crate) fn inverse_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
     let n = l.nrows();
     let mut inverse = Array2::zeros((n, n));
     for j in 0..n {

@@ -212,7 +212,7 @@ fn count_different(x: &Array2<f64>, enough: usize) -> usize {
 }
 
 /// Squared distance, in four sums that the processor can add at once.
-fn squared(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (fours, others) = (a.chunks_exact(4), b.chunks_exact(4));
     let rest = fours.remainder().iter().zip(others.remainder());

@@ -8,7 +8,7 @@
 //! Source: Comaniciu & Meer, IEEE TPAMI 24 (2002).
 //! Not claimed: that the modes are those of the population.
 
-use crate::neighbors::engine::{Minkowski, nearest, within};
+use crate::neighbors::engine::{Minkowski, comparable, nearest, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params, run,
@@ -118,6 +118,7 @@ impl Clusterer for MeanShift {
 
     fn cluster(params: &MeanShiftParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
         let x = data.x();
+        comparable(CARD.id, x)?;
         let bandwidth = match params.bandwidth {
             Some(given) => given,
             None => estimate(x)?,

@@ -13,6 +13,7 @@ use ndarray::{Array2, ArrayView1};
 use rand::seq::index::sample;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 
 /// How a column of numbers is cut into bins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -1002,9 +1003,11 @@ impl Grower<'_> {
         let holes = missing.n > 0.0;
         let mut best: Option<Split> = None;
         // LightGBM's estimate of the rows of a bin; it counts from the right.
+        let rows_by_hessian = node.sums.n / node.sums.h;
         let about = |cell: &Sums| {
             if self.config.count_by_hessian {
-                (cell.h * node.sums.n / node.sums.h + 0.5).floor()
+                // Rounded; a side has fewer than 2^63 rows.
+                (cell.h * rows_by_hessian + 0.5) as i64 as f64
             } else {
                 cell.n
             }
@@ -1015,24 +1018,24 @@ impl Grower<'_> {
             0.0
         };
         let above = self.config.above;
-        let mut floor = (base + above) - 1e-9 * (base.abs() + above.abs());
+        let floor = Cell::new((base + above) - 1e-9 * (base.abs() + above.abs()));
+        let all = node.sums;
+        // G²/H of both sides compared with what it must reach, without a division: most cuts end here.
+        // The slack leaves what is near to the full judgement.
+        let hopeless = |left: &Sums| {
+            let (l, r) = (left.h + lambda, all.h - left.h + lambda);
+            let (gl, gr) = (left.g, all.g - left.g);
+            let enough = floor.get() * (l * r);
+            self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
+        };
         let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
-            if self.plain {
-                // G²/H of both sides compared with what it must reach, without a division: most cuts
-                // end here. The slack leaves what is near to the full judgement.
-                let (l, r) = (left.h + lambda, node.sums.h - left.h + lambda);
-                let (gl, gr) = (left.g, node.sums.g - left.g);
-                if l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < floor * (l * r) {
-                    return;
-                }
-            }
             if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
             {
                 let better = best
                     .as_ref()
                     .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
                 if better {
-                    floor = (base + gain) - 1e-9 * (base.abs() + gain.abs());
+                    floor.set((base + gain) - 1e-9 * (base.abs() + gain.abs()));
                     best = Some(Split {
                         feature,
                         bin,
@@ -1056,7 +1059,7 @@ impl Grower<'_> {
                 left = left.plus(*cell);
                 rows += about(cell);
             }
-            if cell.n > 0.0 || self.config.last_wins {
+            if (cell.n > 0.0 || self.config.last_wins) && !hopeless(&left) {
                 let larger = left.n > node.sums.n - left.n;
                 let goes_left = !holes && self.config.missing_to_larger && larger;
                 offer(bin, left, rows, goes_left);
@@ -1072,7 +1075,7 @@ impl Grower<'_> {
             for (bin, cell) in cells[..column.bins - 1].iter().enumerate() {
                 left = left.plus(*cell);
                 rows += about(cell);
-                if cell.n > 0.0 {
+                if cell.n > 0.0 && !hopeless(&left) {
                     offer(bin, left, rows, true);
                 }
             }
