@@ -7,12 +7,13 @@ use crate::place::Place;
 use crate::{Outcome, flag, say, serve};
 
 /// Each document and the call that prints it.
-const DOCUMENTS: [(&str, &[&str]); 2] = [
+const DOCUMENTS: [(&str, &[&str]); 3] = [
     ("docs/catalogue.md", &["catalogue", "--format", "markdown"]),
     (
         "docs/features.md",
         &["features", "--list", "--format", "markdown"],
     ),
+    ("docs/openapi.json", &["openapi"]),
 ];
 
 pub(crate) fn docs(args: &[String]) -> Outcome {

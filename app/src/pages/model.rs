@@ -260,12 +260,16 @@ struct Asks {
 fn asks(e: &CatalogueEntry) -> Asks {
     let has = |t: Task| e.tasks.contains(&t);
     let indicator = e.kind == EntryKind::Indicator;
+    let target = !indicator && (has(Task::Regression) || has(Task::Classification));
+    // Tests, transforms and other methods on series have a column and no target.
+    let signal = has(Task::Signal) || has(Task::Clustering) || has(Task::OutlierDetection);
+    let own_series = !indicator && (has(Task::Forecasting) || !target && !signal);
     Asks {
-        target: !indicator && (has(Task::Regression) || has(Task::Classification)),
-        own_series: !indicator && has(Task::Forecasting),
+        target,
+        own_series,
         classes: has(Task::Classification),
         numbers: has(Task::Regression),
-        column: !indicator && has(Task::Forecasting),
+        column: own_series,
     }
 }
 
@@ -307,6 +311,13 @@ fn run_part(p: &ModelPage, asked: &str) -> AnyView {
             <input type="hidden" name="run" value="1"/>
             <div class="fields">
                 {ui::field("dataset", "Data set", "", at("dataset"), ui::select("dataset", p.datasets.clone(), &get("dataset")))}
+                {(a.own_series && !a.target).then(|| ui::field(
+                    "with",
+                    "Further data sets",
+                    "For a method on several series: their ids with commas between, on the days that all have.",
+                    at("with"),
+                    view! { <input type="text" id="with" name="with" value=get("with") placeholder="bundled:IBM" autocomplete="off"/> }.into_any(),
+                ))}
                 {a.target.then(|| ui::field(
                     "target",
                     "Forecast",
@@ -484,8 +495,13 @@ pub fn run_request(
         }
     }
     let a = asks(e);
+    let further = get("with").filter(|_| a.own_series && !a.target);
+    let dataset = match (get("dataset"), further) {
+        (Some(first), Some(further)) => Some(format!("{first},{further}")),
+        (first, _) => first,
+    };
     Ok(RunRequest {
-        dataset: get("dataset"),
+        dataset,
         start: day("start")?,
         end: day("end")?,
         target: get("target"),
@@ -691,6 +707,18 @@ mod tests {
             Value::Object(r.params),
             json!({"alpha": 0.5, "max_iter": null})
         );
+    }
+
+    #[test]
+    fn a_method_on_series_takes_several_data_sets() {
+        let test = entry("johansen", "test", EntryKind::Model, &[Task::Test]);
+        let q = query::pairs("dataset=bundled:AAPL&with=bundled:IBM&column=close&target=return");
+        let r = run_request(&test, &q).unwrap();
+        assert_eq!(r.dataset.as_deref(), Some("bundled:AAPL,bundled:IBM"));
+        assert_eq!(r.column.as_deref(), Some("close"));
+        // A model of a table of features is run on one set.
+        let r = run_request(&ridge(), &q).unwrap();
+        assert_eq!(r.dataset.as_deref(), Some("bundled:AAPL"));
     }
 
     #[test]

@@ -13,6 +13,10 @@ pub enum Inputs {
     Table,
     /// Daily bars.
     Bars,
+    /// One or several series.
+    Series,
+    /// Nothing but parameters.
+    Nothing,
 }
 
 /// A piece of evidence that the entry computes what it says.

@@ -5,10 +5,10 @@
 //! the reason; an exemption that is not needed is a finding too.
 
 use crate::card::Inputs;
-use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Entry, ParamMap};
 use crate::error::FitError;
-use crate::model::Domain;
+use crate::model::{Ask, Domain, Takes};
 use crate::registry::{Registry, Resolved};
 use crate::{run, threads};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
@@ -37,6 +37,7 @@ pub struct Finding {
 pub struct Suite {
     table: Verified<Sheet>,
     bars: Verified<Sheet>,
+    closes: Verified<Sheet>,
 }
 
 type Rule = fn(&Suite, &Resolved) -> Result<(), String>;
@@ -47,7 +48,7 @@ const RULES: [(&str, Rule); 3] = [
     ("outputs_as_listed", outputs_as_listed),
     ("same_bits", same_bits),
 ];
-const ENTRY_RULES: [(&str, Rule); 10] = [
+const ENTRY_RULES: [(&str, Rule); 11] = [
     ("card_complete", card_complete),
     ("parameters_refused", parameters_refused),
     ("parameters_matter", parameters_matter),
@@ -58,19 +59,21 @@ const ENTRY_RULES: [(&str, Rule); 10] = [
     ("goes_on_learning", goes_on_learning),
     ("no_look_ahead", no_look_ahead),
     ("no_skill_on_shuffled", no_skill_on_shuffled),
+    ("same_bar_by_bar", same_bar_by_bar),
 ];
 
 impl Suite {
-    /// A suite on a table with the columns `last_value last_label target label` and features, and
-    /// on bars `open high low close volume`; both CSV with a first column `date`, at least 200 and
-    /// 100 rows.
+    /// A suite on a table with the columns `last_value last_label target label` and features, on
+    /// bars `open high low close volume`, and on closes of several symbols; all CSV with a first column
+    /// `date`, at least 200, 100 and 200 rows.
     ///
     /// # Errors
     /// Why a file cannot be read.
-    pub fn new(table: &str, bars: &str) -> Result<Self, String> {
+    pub fn new(table: &str, bars: &str, closes: &str) -> Result<Self, String> {
         let suite = Self {
             table: Sheet::admit("table", table)?,
             bars: Sheet::admit("bars", bars)?,
+            closes: Sheet::admit("closes", closes)?,
         };
         suite.case()?;
         Ok(suite)
@@ -120,8 +123,8 @@ impl Suite {
     }
 
     /// One run on the real rows, the first `train` of them for training: `task` is `regression`,
-    /// `classification`, `three_classes` (the sum of label and last label), `clustering`, `indicator`
-    /// or `forecasting`.
+    /// `classification`, `three_classes` (the sum of label and last label), `clustering`, `indicator`,
+    /// `analysis` or `forecasting`.
     ///
     /// # Errors
     /// Those of the run; also when the entry cannot be run that way.
@@ -168,6 +171,8 @@ impl Suite {
         let columns = columns?;
         let rows = table.column("target")?.len();
         let bars = self.bars.get();
+        let closes = &self.closes.get().columns;
+        let days = closes.first().map_or(0, Vec::len);
         let optional = |name: &str| bars.column(name).map(<[f64]>::to_vec).map(Some);
         let case = Case {
             x: Array2::from_shape_fn((rows, columns.len()), |(r, c)| columns[c][r]),
@@ -183,9 +188,10 @@ impl Suite {
                 close: bars.column("close")?.to_vec(),
                 volume: optional("volume")?,
             },
+            closes: Array2::from_shape_fn((days, closes.len()), |(r, c)| closes[c][r]),
         };
-        if rows < 200 || case.bars.len() < 100 {
-            return Err("the suite needs 200 rows and 100 bars".into());
+        if rows < 200 || case.bars.len() < 100 || days < 200 || closes.len() < 2 {
+            return Err("the suite needs 200 rows, 100 bars and 200 closes of two symbols".into());
         }
         Ok(case)
     }
@@ -306,6 +312,16 @@ impl Suite {
                 };
                 all.push(("indicator", run()));
             }
+            Engine::Analysis { .. } => {}
+        }
+        if let Engine::Analysis { width, takes, .. } = r.entry.engine {
+            let run = || {
+                let data = self.closes.derive("case", "conformance", |_| {
+                    case.series(width.0.max(1).min(width.1), takes)
+                })?;
+                run::run_analysis(r, given, &data, Ask { horizon: 3, seed }, &still)
+            };
+            all.push(("analysis", run()));
         }
         if r.entry.forecast.is_some() {
             let run = || {
@@ -339,9 +355,30 @@ struct Case {
     /// Rows before this are training rows.
     train: usize,
     bars: Bars,
+    /// Closes, days x symbols.
+    closes: Array2<f64>,
 }
 
 impl Case {
+    /// So many of the closes as an analysis takes them, a day a row.
+    fn series(&self, width: usize, takes: Takes) -> Result<SeriesTable, FitError> {
+        let c = &self.closes;
+        let change = |r: usize, k: usize| 100.0 * (c[[r + 1, k]] / c[[r, k]] - 1.0);
+        let width = width.min(c.ncols());
+        let x = match takes {
+            Takes::Nothing => return Ok(SeriesTable::none()),
+            Takes::Levels => c.select(ndarray::Axis(1), &(0..width).collect::<Vec<_>>()),
+            Takes::Returns => {
+                Array2::from_shape_fn((c.nrows().saturating_sub(1), width), |(r, k)| change(r, k))
+            }
+        };
+        let days = (0..x.nrows()).map(|d| d as f64).collect();
+        SeriesTable::new(
+            Design::with_missing(x, (0..width).map(|k| format!("s{k}")).collect())?,
+            Some(days),
+        )
+    }
+
     /// The same with columns and everything else multiplied.
     fn scaled(&self, by: f64) -> Self {
         let all = |v: &[f64]| v.iter().map(|v| v * by).collect::<Vec<f64>>();
@@ -357,6 +394,7 @@ impl Case {
                 close: all(&self.bars.close),
                 volume: self.bars.volume.clone(),
             },
+            closes: &self.closes * by,
             ..self.clone()
         }
     }
@@ -381,6 +419,10 @@ impl Case {
                 close: b.close[..rows.min(b.len())].to_vec(),
                 volume: cut(&b.volume),
             },
+            closes: self.closes.select(
+                ndarray::Axis(0),
+                &(0..rows.min(self.closes.nrows())).collect::<Vec<_>>(),
+            ),
         }
     }
 }
@@ -459,7 +501,7 @@ fn defaults_valid(suite: &Suite, r: &Resolved) -> Result<(), String> {
     }
     for (task, answer) in suite.answers(r, &ParamMap::new(), &suite.case()?, 0) {
         let answer = answer.map_err(|e| format!("{task}: {e}"))?;
-        finite_answer(&answer).map_err(|e| format!("{task}: {e}"))?;
+        finite_answer(task, &answer).map_err(|e| format!("{task}: {e}"))?;
     }
     Ok(())
 }
@@ -476,7 +518,7 @@ fn in_range(spec: &ParamSpec, v: f64) -> bool {
 
 /// No number of an answer is missing, but those that are missing on purpose: warm-ups, and the
 /// predictions of an entry that states positions.
-fn finite_answer(answer: &RunResult) -> Result<(), String> {
+fn finite_answer(task: &str, answer: &RunResult) -> Result<(), String> {
     fn missing(value: &Value) -> bool {
         match value {
             Value::Null => true,
@@ -486,9 +528,13 @@ fn finite_answer(answer: &RunResult) -> Result<(), String> {
         }
     }
     let positions = answer.outputs.contains_key("positions");
-    let indicator = answer.metrics.is_empty() && !answer.outputs.contains_key("forecast");
     for (name, value) in &answer.outputs {
-        let on_purpose = indicator || (positions && name == "predictions");
+        // Warm-ups, missing values and what an order or a width does not have are null on purpose.
+        let on_purpose = match task {
+            "indicator" => true,
+            "analysis" => name != "forecast",
+            _ => positions && name == "predictions",
+        };
         if missing(value) && !on_purpose {
             return Err(format!("output {name} has a number that is not finite"));
         }
@@ -854,7 +900,9 @@ fn survives(suite: &Suite, r: &Resolved, what: &str, case: &Case) -> Result<(), 
     .map_err(|_| format!("{what}: it panicked"))?;
     for (task, answer) in answers {
         match answer {
-            Ok(answer) => finite_answer(&answer).map_err(|e| format!("{what}, {task}: {e}"))?,
+            Ok(answer) => {
+                finite_answer(task, &answer).map_err(|e| format!("{what}, {task}: {e}"))?
+            }
             Err(e) if e.to_string().trim().is_empty() => {
                 return Err(format!("{what}, {task}: an error without a word"));
             }
@@ -862,6 +910,11 @@ fn survives(suite: &Suite, r: &Resolved, what: &str, case: &Case) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether the entry takes no data at all.
+fn bare(r: &Resolved) -> bool {
+    matches!(r.entry.engine, Engine::Analysis { width: (0, _), .. })
 }
 
 fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
@@ -879,6 +932,7 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
     survives(suite, r, "constant target", &flat)?;
     let mut columns = real.clone();
     columns.x.fill(7.3);
+    columns.closes.fill(7.3);
     let close = constant(&real.bars.close);
     columns.bars = Bars {
         open: Some(close.clone()),
@@ -892,6 +946,9 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
     for mut row in collinear.x.rows_mut() {
         row[1] = row[0];
         row[2] = row[0] + row[3];
+    }
+    for mut row in collinear.closes.rows_mut() {
+        row[1] = row[0];
     }
     survives(suite, r, "collinear columns", &collinear)?;
     let mut one = real.clone();
@@ -933,24 +990,26 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
     holes.last_value[3] = f64::NAN;
     holes.last_label[3] = f64::NAN;
     holes.bars.close[4] = f64::NAN;
+    holes.closes[[4, 0]] = f64::INFINITY;
     let answers = suite.answers(r, &ParamMap::new(), &holes, 0);
     // An entry that is fed neither features nor target may not see some of the holes.
     for (task, answer) in answers {
-        if answer.is_ok() {
+        if answer.is_ok() && !bare(r) {
             return Err(format!("{task}: a NaN or an infinity was accepted"));
         }
     }
     let mut uneven = real.clone();
     uneven.bars.close.pop();
-    let mut bare = real.clone();
-    bare.bars = Bars {
+    let mut lone = real.clone();
+    lone.bars = Bars {
         close: real.bars.close.clone(),
         ..Bars::default()
     };
     let mut empty = real.clone();
     empty.bars = Bars::default();
     empty.x = Array2::zeros((0, real.x.ncols()));
-    for (what, case) in [("uneven", uneven), ("bare", bare)] {
+    empty.closes = Array2::zeros((0, real.closes.ncols()));
+    for (what, case) in [("uneven", uneven), ("bare", lone)] {
         survives(suite, r, &format!("{what} bars"), &case)?;
     }
     // The supervised tables are built from the target, which is not empty here.
@@ -959,7 +1018,7 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
         Engine::Supervised { .. } | Engine::Multi { .. }
     ) {
         for (task, answer) in suite.answers(r, &ParamMap::new(), &empty, 0) {
-            if task != "forecasting" && answer.is_ok() {
+            if task != "forecasting" && answer.is_ok() && !bare(r) {
                 return Err(format!("{task}: no row at all was accepted"));
             }
         }
@@ -1003,7 +1062,8 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
 fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let case = suite.case()?;
     match r.entry.engine {
-        Engine::Clustering { .. } => Ok(()),
+        // An analysis is of a whole span; what it says row by row is for that span.
+        Engine::Clustering { .. } | Engine::Analysis { .. } => Ok(()),
         Engine::Multi { fit, .. } => {
             for task in supervised_tasks(r) {
                 let steps = || -> Result<bool, FitError> {
@@ -1078,6 +1138,53 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+/// An indicator fed bar by bar gives the values of its columns, bit for bit, with the defaults and with
+/// other values of each parameter.
+fn same_bar_by_bar(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Indicator { run } = r.entry.engine else {
+        return Ok(());
+    };
+    let Some(start) = r.entry.stream else {
+        return match r.entry.card.family {
+            "indicator" => Err("it does not run bar by bar".into()),
+            _ => Ok(()),
+        };
+    };
+    let case = suite.case()?;
+    let mut all = vec![ParamMap::new()];
+    for spec in (r.entry.params)() {
+        let other = other_values(&spec).into_iter();
+        all.extend(other.map(|value| ParamMap::from_iter([(spec.name.clone(), value)])));
+    }
+    for given in all {
+        let bars = suite.bars.derive("case", "conformance", |_| {
+            Ok::<_, FitError>(case.bars.clone())
+        });
+        let bars = bars.map_err(|e| e.to_string())?;
+        // Values that contradict each other are refused by both forms.
+        let (columns, mut stream) = match (run(&given, &bars), start(&given)) {
+            (Ok(columns), Ok(stream)) => (columns, stream),
+            (Err(FitError::Param(a)), Err(FitError::Param(b))) if a == b => continue,
+            _ => return Err(format!("{given:?}: one form is refused")),
+        };
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        if names != stream.outputs() {
+            return Err("the two forms name their outputs differently".into());
+        }
+        for t in 0..case.bars.len() {
+            let values = stream.push(case.bars.bar(t)).map_err(|e| e.to_string())?;
+            let same = values.len() == columns.len()
+                && columns.iter().zip(&values).all(|((_, column), value)| {
+                    column[t].map(f64::to_bits) == value.map(f64::to_bits)
+                });
+            if !same {
+                return Err(format!("{given:?}: bar {} differs", t + 1));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// On shuffled targets no figure may look good, on average over a few shuffles: r² stays under 0.1,

@@ -1,6 +1,7 @@
 //! What models are fed: checked once at construction, so that a fit starts with mathematics.
 
 use crate::error::FitError;
+use crate::stream::{Bar, Field};
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::catalogue::Task;
 use ndarray::Array2;
@@ -374,6 +375,20 @@ impl Bars {
         self.close.is_empty()
     }
 
+    /// The bar at a position; a number that the source does not have, or that lies beyond the end, is NaN.
+    #[must_use]
+    pub fn bar(&self, t: usize) -> Bar {
+        let of = |column: &[f64]| column.get(t).copied().unwrap_or(f64::NAN);
+        let some = |column: &Option<Vec<f64>>| column.as_deref().map_or(f64::NAN, of);
+        Bar {
+            open: some(&self.open),
+            high: some(&self.high),
+            low: some(&self.low),
+            close: of(&self.close),
+            volume: some(&self.volume),
+        }
+    }
+
     /// A column by name, or which one is missing.
     ///
     /// # Errors
@@ -393,19 +408,28 @@ impl Bars {
     /// # Errors
     /// [`FitError::Data`] naming the first column and row that is not.
     pub fn check(&self) -> Result<(), FitError> {
+        self.check_read(&Field::ALL)
+    }
+
+    /// Columns are of one length and not empty, and those that are read finite.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_read(&self, reads: &[Field]) -> Result<(), FitError> {
         if self.is_empty() {
             return Err(FitError::Data("there is no bar".into()));
         }
-        let close = Some(&self.close);
         let columns = [
-            ("open", self.open.as_ref()),
-            ("high", self.high.as_ref()),
-            ("low", self.low.as_ref()),
-            ("close", close),
-            ("volume", self.volume.as_ref()),
+            (Field::Open, self.open.as_ref()),
+            (Field::High, self.high.as_ref()),
+            (Field::Low, self.low.as_ref()),
+            (Field::Close, Some(&self.close)),
+            (Field::Volume, self.volume.as_ref()),
         ];
-        for (name, column) in columns {
-            let Some(column) = column else { continue };
+        for (field, column) in columns {
+            let (Some(column), name) = (column, field.name()) else {
+                continue;
+            };
             if column.len() != self.len() {
                 return Err(FitError::Data(format!(
                     "column \"{name}\" has {} rows, close has {}",
@@ -413,7 +437,9 @@ impl Bars {
                     self.len()
                 )));
             }
-            check_finite(name, column)?;
+            if reads.contains(&field) {
+                check_finite(name, column)?;
+            }
         }
         Ok(())
     }
@@ -459,7 +485,99 @@ impl Content for Sequence {
     }
 }
 
+/// Series of one length, oldest first, with the days of their rows where these are known; no column for
+/// a method that takes no data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesTable {
+    design: Design,
+    days: Option<Vec<f64>>,
+}
+
+impl SeriesTable {
+    /// Series with the days of their rows, counted from 1970-01-01; a part of a day is a fraction.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] when there is not one day a row, or naming the first row that is not later
+    /// than the one before.
+    pub fn new(design: Design, days: Option<Vec<f64>>) -> Result<Self, FitError> {
+        if let Some(days) = &days {
+            if days.len() != design.rows() {
+                return Err(FitError::Data(format!(
+                    "{} dates for {} rows: there must be one a row",
+                    days.len(),
+                    design.rows()
+                )));
+            }
+            if let Some(i) = days.windows(2).position(|w| w[1] <= w[0]) {
+                return Err(FitError::Data(format!(
+                    "row {}: its date is not later than that of the row before; sort the rows by date, one a date",
+                    i + 2
+                )));
+            }
+        }
+        Ok(Self { design, days })
+    }
+
+    /// No data, for a method that takes none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            design: Design {
+                x: Array2::zeros((0, 0)),
+                names: Vec::new(),
+            },
+            days: None,
+        }
+    }
+
+    /// The series as columns of a table.
+    #[must_use]
+    pub fn design(&self) -> &Design {
+        &self.design
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.design.rows()
+    }
+
+    /// Names of the series, in order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        self.design.names()
+    }
+
+    /// One series by its place, oldest value first; empty when there is none at that place.
+    #[must_use]
+    pub fn series(&self, at: usize) -> Vec<f64> {
+        if at < self.design.columns() {
+            self.design.x().column(at).to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Days of the rows, counted from 1970-01-01, where known.
+    #[must_use]
+    pub fn days(&self) -> Option<&[f64]> {
+        self.days.as_deref()
+    }
+}
+
+impl Content for SeriesTable {
+    fn digest(&self, d: &mut Digest) {
+        self.design.digest(d);
+        d.int(i64::from(self.days.is_some()));
+        d.floats(self.days.as_deref().unwrap_or_default());
+    }
+}
+
 fn check_finite(name: &str, column: &[f64]) -> Result<(), FitError> {
+    // Without an early way out the loop over a sound column is a vector one.
+    if column.iter().fold(true, |all, v| all & v.is_finite()) {
+        return Ok(());
+    }
     match column.iter().position(|v| !v.is_finite()) {
         Some(row) => Err(FitError::Data(format!(
             "column \"{name}\" row {}: {} is not a finite number",

@@ -1,13 +1,14 @@
 //! An entry with its types erased: what the registry holds and what trials and runs call.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
-    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
+    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
+    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
 };
 use crate::params::Params;
+use crate::stream::{self, Stream, Streamed};
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::{ParamSpec, Task};
 use ndarray::ArrayView2;
@@ -377,6 +378,59 @@ fn compute<M: Indicator>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Col
     M::compute(&M::Params::from_map(params)?, bars)
 }
 
+fn analyse<M: Analysis>(
+    params: &ParamMap,
+    data: &Verified<SeriesTable>,
+    ask: Ask,
+) -> Result<Outputs, FitError> {
+    let data = data.get();
+    let (least, most) = M::WIDTH;
+    let width = data.design().columns();
+    if width < least || width > most {
+        let wanted = match (least, most) {
+            (a, b) if a == b => format!("exactly {a} series"),
+            (a, usize::MAX) => format!("at least {a} series"),
+            (a, b) => format!("{a} to {b} series"),
+        };
+        return Err(FitError::Data(format!(
+            "{} takes {wanted}, and there are {width}; name the columns with --column A,B",
+            M::CARD.id
+        )));
+    }
+    if least > 0 {
+        if data.rows() == 0 {
+            return Err(FitError::Data("the series have no row".into()));
+        }
+        usable(data.design(), M::MISSING)?;
+    }
+    let outputs = M::analyse(&M::Params::from_map(params)?, data, ask)?;
+    let forecast = outputs.get("forecast").unwrap_or(&Value::Bool(true));
+    if missing(forecast) {
+        return Err(FitError::Failed(format!(
+            "{}: the forecast is not a finite number; rescale or difference the series",
+            M::CARD.id
+        )));
+    }
+    Ok(outputs)
+}
+
+/// Whether a number is missing anywhere.
+fn missing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(all) => all.iter().any(missing),
+        Value::Object(all) => all.values().any(missing),
+        _ => false,
+    }
+}
+
+/// As [`compute`], but what the indicator does not read need not be finite.
+fn fold<M: Streamed>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Columns, FitError> {
+    let bars = bars.get();
+    bars.check_read(M::READS)?;
+    <M as Indicator>::compute(&<M as Streamed>::Params::from_map(params)?, bars)
+}
+
 /// How an entry computes. Data is [`Verified`]: only what passed the gate reaches a model.
 #[derive(Clone, Copy)]
 pub enum Engine {
@@ -404,6 +458,15 @@ pub enum Engine {
         /// Computes the columns.
         run: fn(&ParamMap, &Verified<Bars>) -> Result<Columns, FitError>,
     },
+    /// A method on series, or on parameters alone.
+    Analysis {
+        /// Computes the outputs.
+        run: fn(&ParamMap, &Verified<SeriesTable>, Ask) -> Result<Outputs, FitError>,
+        /// Fewest and most series.
+        width: (usize, usize),
+        /// What kind of series.
+        takes: Takes,
+    },
 }
 
 /// An entry of the registry.
@@ -419,6 +482,10 @@ pub struct Entry {
     pub engine: Engine,
     /// Values after the last row of one series, for an entry that can.
     pub forecast: Option<ForecastFn>,
+    /// The same indicator bar by bar, for one that can.
+    pub stream: Option<StreamFn>,
+    /// Outputs that are whole numbers.
+    pub whole: &'static [&'static str],
     /// Whether a table may hold NaN for a missing value.
     pub missing: bool,
     /// Moves fitted models to and from a file of another program.
@@ -489,6 +556,9 @@ pub type UpdateFn =
 /// names.
 pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Outputs, FitError>;
 
+/// Starts an indicator before its first bar, with parameters.
+pub type StreamFn = fn(&ParamMap) -> Result<Box<dyn Stream>, FitError>;
+
 impl Entry {
     /// The entry of a supervised model.
     #[must_use]
@@ -502,6 +572,8 @@ impl Entry {
                 load: load::<M>,
             },
             forecast: None,
+            stream: None,
+            whole: &[],
             update: None,
             first_choice: false,
             weights: M::WEIGHTS,
@@ -524,6 +596,8 @@ impl Entry {
                 load: load_multi::<M>,
             },
             forecast: None,
+            stream: None,
+            whole: &[],
             update: None,
             first_choice: false,
             weights: false,
@@ -572,6 +646,16 @@ impl Entry {
         self
     }
 
+    /// The entry of an indicator that also runs bar by bar.
+    #[must_use]
+    pub const fn streamed<M: Streamed>() -> Self {
+        let mut entry = Self::indicator::<M>();
+        entry.engine = Engine::Indicator { run: fold::<M> };
+        entry.stream =
+            Some(|params| stream::start::<M>(&<M as Streamed>::Params::from_map(params)?));
+        entry
+    }
+
     /// The entry of a clustering.
     #[must_use]
     pub const fn clustering<M: Clusterer>() -> Self {
@@ -581,7 +665,34 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Clustering { run: cluster::<M> },
             forecast: None,
+            stream: None,
+            whole: &[],
             missing: false,
+            foreign: None,
+            update: None,
+            first_choice: false,
+            weights: false,
+            probabilities: false,
+            domain: Domain::Real,
+        }
+    }
+
+    /// The entry of a method on series.
+    #[must_use]
+    pub const fn analysis<M: Analysis>() -> Self {
+        Self {
+            card: M::CARD,
+            params: M::Params::specs,
+            resolve: resolve::<M::Params>,
+            engine: Engine::Analysis {
+                run: analyse::<M>,
+                width: M::WIDTH,
+                takes: M::TAKES,
+            },
+            forecast: None,
+            stream: None,
+            whole: &[],
+            missing: M::MISSING,
             foreign: None,
             update: None,
             first_choice: false,
@@ -600,6 +711,8 @@ impl Entry {
             resolve: resolve::<M::Params>,
             engine: Engine::Indicator { run: compute::<M> },
             forecast: None,
+            stream: None,
+            whole: M::WHOLE,
             missing: false,
             foreign: None,
             update: None,

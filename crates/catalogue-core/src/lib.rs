@@ -14,6 +14,7 @@ pub mod params;
 pub mod registry;
 pub mod run;
 pub mod score;
+pub mod stream;
 pub mod suggest;
 pub mod threads;
 
@@ -21,15 +22,16 @@ pub mod threads;
 pub mod conformance;
 
 pub use card::{Card, Inputs, Preset};
-pub use design::{Bars, Design, Labels, MultiTraining, Sequence, Training};
+pub use design::{Bars, Design, Labels, MultiTraining, Sequence, SeriesTable, Training};
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner,
-    MultiPredictor, Outputs, Prediction, Predictor, Supervised,
+    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
+    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};
+pub use stream::{Bar, Feed, Field, State, Stream, Streamed};
 
 /// What the macros name, so that an author's crate needs no import for them.
 pub mod reexport {

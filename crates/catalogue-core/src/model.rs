@@ -1,7 +1,7 @@
 //! The typed traits an author implements.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, MultiTraining, Training};
+use crate::design::{Bars, Design, MultiTraining, SeriesTable, Training};
 use crate::error::FitError;
 use crate::params::Params;
 use mltrainer_compliance::Verified;
@@ -275,12 +275,15 @@ pub trait Clusterer: 'static {
     fn cluster(params: &Self::Params, data: &Design, seed: u64) -> Result<Outputs, FitError>;
 }
 
-/// An indicator: one value a bar from bars up to that one.
+/// An indicator: one value a bar from bars up to that one. One that is a fold over its bars implements
+/// [`Streamed`](crate::stream::Streamed) instead.
 pub trait Indicator: 'static {
     /// Parameters.
     type Params: Params;
     /// The card.
     const CARD: &'static Card;
+    /// Outputs that are whole numbers, and are written as such.
+    const WHOLE: &'static [&'static str] = &[];
 
     /// Columns of one value a bar.
     ///
@@ -300,4 +303,47 @@ pub trait Forecaster: 'static {
     /// # Errors
     /// [`FitError`] when the method has no answer on this series; never a panic.
     fn forecast(params: &Self::Params, y: &[f64], horizon: usize) -> Result<Outputs, FitError>;
+}
+
+/// What kind of series a method is for: what a run on a data set hands it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Prices, or other levels.
+    Levels,
+    /// Changes from row to row in percent.
+    Returns,
+    /// No data: parameters alone.
+    Nothing,
+}
+
+/// What is asked of a method beside its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Steps after the last row for a method that forecasts, at least 1.
+    pub horizon: usize,
+    /// Seed of a stochastic method, see [`crate::run`].
+    pub seed: u64,
+}
+
+/// A method on one or several series: a time-series model, a filter, a transform, a statistical test; or,
+/// with [`Takes::Nothing`], a calculation from parameters alone.
+pub trait Analysis: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// The card.
+    const CARD: &'static Card;
+    /// Fewest and most series it takes. With 1 as the fewest a run that names no column hands it one
+    /// series, else all of them.
+    const WIDTH: (usize, usize) = (1, 1);
+    /// What kind of series it is for.
+    const TAKES: Takes = Takes::Levels;
+    /// Whether a series may hold NaN for a missing value.
+    const MISSING: bool = false;
+
+    /// What the card lists under outputs; `forecast`, where the method has one, `ask.horizon` values after the
+    /// last row and always finite. The number of series is within [`Analysis::WIDTH`] and there is a row.
+    ///
+    /// # Errors
+    /// [`FitError`] when the method has no answer on this data; never a panic.
+    fn analyse(params: &Self::Params, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError>;
 }

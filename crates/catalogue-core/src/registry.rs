@@ -140,7 +140,8 @@ impl Resolved {
         let card = self.entry.card;
         let kind = match (self.preset, self.entry.engine) {
             (Some(_), _) => EntryKind::Preset,
-            (None, Engine::Indicator { .. }) => EntryKind::Indicator,
+            // A pattern or a rule computes as an indicator does; the family says what it is.
+            (None, Engine::Indicator { .. }) if card.family == "indicator" => EntryKind::Indicator,
             (None, _) => EntryKind::Model,
         };
         let mut params = (self.entry.params)();

@@ -6,10 +6,10 @@
 //!
 //! **Time.** No clock is read here: `clock` gives milliseconds from any fixed moment.
 
-use crate::design::{Bars, Design, MultiTraining, Sequence, Training};
+use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Fitted, ParamMap};
 use crate::error::FitError;
-use crate::model::{Outputs, Prediction};
+use crate::model::{Ask, Outputs, Prediction};
 use crate::registry::Resolved;
 use crate::score::{self, Metrics};
 use mltrainer_compliance::{Lineage, Verified};
@@ -264,12 +264,57 @@ pub fn run_indicator(
         params,
         outputs: columns
             .into_iter()
-            .map(|(name, values)| (name.to_owned(), Value::from(values)))
+            .map(|(name, values)| {
+                let whole = resolved.entry.whole.contains(&name);
+                (name.to_owned(), column(values, whole))
+            })
             .collect(),
         metrics: Metrics::new(),
         timing: timing(t0, t1, t1),
         lineage: steps(&[bars.lineage()]),
     })
+}
+
+/// Runs a method on series, or on parameters alone.
+///
+/// # Errors
+/// [`FitError`] when the entry is of another kind, `horizon` is 0, a parameter is refused, or the
+/// method fails.
+pub fn run_analysis(
+    resolved: &Resolved,
+    given: &ParamMap,
+    data: &Verified<SeriesTable>,
+    ask: Ask,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Analysis { run, .. } = resolved.entry.engine else {
+        return Err(wrong_kind(resolved, "is not a method on series"));
+    };
+    if ask.horizon == 0 {
+        return Err(FitError::Data("horizon 0: it must be at least 1".into()));
+    }
+    let params = resolved.params(given)?;
+    let t0 = clock();
+    let outputs = run(&params, data, ask)?;
+    let t1 = clock();
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params: with_seed(params, ask.seed),
+        outputs,
+        metrics: Metrics::new(),
+        timing: timing(t0, t1, t1),
+        lineage: steps(&[data.lineage()]),
+    })
+}
+
+/// A column as JSON, its numbers without a fraction when they are whole ones.
+fn column(values: Vec<Option<f64>>, whole: bool) -> Value {
+    if whole {
+        let each = values.into_iter().map(|v| v.map(|v| v as i64));
+        each.map(Value::from).collect()
+    } else {
+        Value::from(values)
+    }
 }
 
 /// Forecasts `horizon` values after the last one of a series: `forecast`.

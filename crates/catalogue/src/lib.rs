@@ -17,12 +17,15 @@ pub mod naive_bayes;
 pub mod neighbors;
 pub mod neural;
 pub mod outlier;
+pub mod pattern;
 pub mod svm;
+pub mod time_series;
 pub mod tree;
 
 mod kernels;
 mod labels;
 mod numeric;
+mod optimize;
 
 #[cfg(test)]
 mod listing;
@@ -94,6 +97,7 @@ mod tests {
         let suite = mltrainer_catalogue_core::conformance::Suite::new(
             include_str!("../tests/data/spx.csv"),
             include_str!("../tests/data/ibm.csv"),
+            include_str!("../tests/data/closes.csv"),
         );
         assert_eq!(suite.unwrap().check(&Registry::new(&NEW)), []);
     }

@@ -11,7 +11,11 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 fn suite() -> Result<Suite, String> {
-    Suite::new(include_str!("data/spx.csv"), include_str!("data/ibm.csv"))
+    Suite::new(
+        include_str!("data/spx.csv"),
+        include_str!("data/ibm.csv"),
+        include_str!("data/closes.csv"),
+    )
 }
 
 #[test]

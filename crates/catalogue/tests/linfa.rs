@@ -17,7 +17,12 @@ const FEATURES: usize = 5;
 #[test]
 fn elastic_net_agrees_with_linfa() {
     let table = include_str!("data/spx.csv");
-    let suite = Suite::new(table, include_str!("data/ibm.csv")).unwrap();
+    let suite = Suite::new(
+        table,
+        include_str!("data/ibm.csv"),
+        include_str!("data/closes.csv"),
+    )
+    .unwrap();
     let entry = registry().find("elastic_net").unwrap();
     let cells: Vec<Vec<f64>> = table
         .lines()

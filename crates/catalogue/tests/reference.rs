@@ -22,7 +22,12 @@ fn near(got: &Value, want: &Value, tolerance: f64) -> bool {
 
 #[test]
 fn the_reference_libraries_agree() {
-    let suite = Suite::new(include_str!("data/spx.csv"), include_str!("data/ibm.csv")).unwrap();
+    let suite = Suite::new(
+        include_str!("data/spx.csv"),
+        include_str!("data/ibm.csv"),
+        include_str!("data/closes.csv"),
+    )
+    .unwrap();
     let cases: Vec<Value> = serde_json::from_str(include_str!("data/expected.json")).unwrap();
     let mut wrong = Vec::new();
     for case in &cases {

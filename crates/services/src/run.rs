@@ -9,13 +9,15 @@ use crate::port::Clock;
 use crate::room::blocking;
 use crate::{ServiceError, Services};
 use mltrainer_catalogue_core::run::{
-    numbers, run_clustering, run_forecast, run_indicator, run_multi, run_supervised,
+    numbers, run_analysis, run_clustering, run_forecast, run_indicator, run_multi, run_supervised,
 };
 use mltrainer_catalogue_core::{
-    Bars, Design, Engine, FitError, Inputs, MultiTraining, Registry, Resolved, Sequence, Training,
-    score,
+    Ask, Bars, Design, Engine, FitError, Inputs, MultiTraining, Registry, Resolved, Sequence,
+    SeriesTable, Takes, Training, score,
 };
-use mltrainer_compliance::{Arrival, Gate, Verified, policy};
+use mltrainer_compliance::{
+    Admissible, Arrival, Content, Digest, Gate, Inspection, Verified, policy,
+};
 use mltrainer_data::bars::Bars as DailyBars;
 use mltrainer_data::csv;
 use mltrainer_data::nearest::nearest;
@@ -23,7 +25,7 @@ use mltrainer_data::table::{Table, Unseen};
 use mltrainer_features::target;
 use mltrainer_features::{Context, FeatureTable};
 use mltrainer_types::catalogue::Task;
-use mltrainer_types::data::DatasetKind;
+use mltrainer_types::data::{DatasetKind, QualityReport};
 use mltrainer_types::policy::Refusal;
 use mltrainer_types::run::{RunRequest, RunResult};
 use mltrainer_types::trial::Target;
@@ -78,31 +80,70 @@ pub struct RunFiles {
 impl Services {
     /// Runs an entry on a registered data set: an indicator on its bars, a clustering on its
     /// features, a supervised entry on features and a target, the last fifth of the days being the
-    /// test; with `column` and without `target`, an entry that forecasts a series on that column.
+    /// test; with `column` and without `target`, an entry that forecasts a series on that column. A
+    /// method on several series takes several data sets, named with commas between, on the days that
+    /// all of them have.
     ///
     /// # Errors
     /// [`ServiceError`]: unknown entry, data set or column with the nearest names, a value that
     /// cannot be used, too few rows, a failed fit.
     pub async fn run(&self, id: &str, request: RunRequest) -> Result<RunResult, ServiceError> {
         let resolved = find(&self.inner.registry, id)?;
-        let Some(dataset) = request.dataset.clone().filter(|d| !d.is_empty()) else {
+        let clock = self.inner.clock.clone();
+        let width = match resolved.entry.engine {
+            Engine::Analysis { width, .. } => Some(width),
+            _ => None,
+        };
+        let ids: Vec<String> = request
+            .dataset
+            .iter()
+            .flat_map(|d| d.split(','))
+            .map(|d| d.trim().to_owned())
+            .filter(|d| !d.is_empty())
+            .collect();
+        if ids.is_empty() && width.is_some_and(|(least, _)| least == 0) {
+            let files = RunFiles {
+                horizon: request.horizon,
+                params: request.params,
+                ..RunFiles::default()
+            };
+            let ms = move || clock.monotonic().as_secs_f64() * 1e3;
+            return blocking(move || without_data(&resolved, &files, &ms)).await;
+        }
+        if ids.is_empty() {
             return Err(ServiceError::invalid(
                 "dataset",
                 "missing: name a data set, for example bundled:AAPL",
             ));
-        };
-        crate::data::check_span(request.start, request.end)?;
-        let set = self.inner.room.one(&dataset).await?;
-        if set.detail.summary.kind == DatasetKind::Series {
+        }
+        if ids.len() > 1 && width.is_none_or(|(_, most)| most < 2) {
             return Err(ServiceError::invalid(
                 "dataset",
-                format!("{dataset} is an economic series; a run needs bars or closes"),
+                format!("{} are named, {id} takes one", ids.len()),
             ));
         }
-        let bars = self.inner.room.bars(&set).await?;
+        crate::data::check_span(request.start, request.end)?;
+        let mut sets = Vec::new();
+        for dataset in &ids {
+            let set = self.inner.room.one(dataset).await?;
+            if set.detail.summary.kind == DatasetKind::Series {
+                return Err(ServiceError::invalid(
+                    "dataset",
+                    format!("{dataset} is an economic series; a run needs bars or closes"),
+                ));
+            }
+            sets.push(self.inner.room.bars(&set).await?);
+        }
         let context = self.inner.room.context(&groups()).await?;
-        let clock = self.inner.clock.clone();
-        blocking(move || on_bars(&resolved, &bars, context.as_ref(), &request, &*clock)).await
+        blocking(move || match sets.as_slice() {
+            [bars] => on_bars(&resolved, bars, context.as_ref(), &request, &*clock),
+            several => {
+                let parts: Vec<Verified<DailyBars>> =
+                    several.iter().map(|b| Verified::clone(b)).collect();
+                on_several(&resolved, &parts, &request, &*clock)
+            }
+        })
+        .await
     }
 
     /// Runs an entry on uploaded files, see [`run_files`].
@@ -236,7 +277,74 @@ pub fn run_files(
             })?;
             Ok(run_indicator(&resolved, given, &bars, &ms)?)
         }
+        Engine::Analysis { width, .. } => {
+            let file = match &request.data {
+                None if width.0 == 0 => return without_data(&resolved, request, &ms),
+                file => need("data", file.as_ref())?,
+            };
+            let table = admit(file, csv::read_table)?;
+            let columns = match (width.0, request.column.is_empty()) {
+                (1, true) => vec![one_column(&[], table.get())?],
+                _ => chosen(table.get(), &request.column, &[])?,
+            };
+            let data = table.derive("series", columns.join(", "), |t| {
+                SeriesTable::new(design(t, &columns)?, days(t))
+            })?;
+            Ok(run_analysis(
+                &resolved,
+                given,
+                &data,
+                ask(request.horizon),
+                &ms,
+            )?)
+        }
     }
+}
+
+/// An entry that computes from parameters alone.
+fn without_data(
+    resolved: &Resolved,
+    request: &RunFiles,
+    ms: &dyn Fn() -> f64,
+) -> Result<RunResult, ServiceError> {
+    let arrival = Arrival {
+        origin: USER.to_owned(),
+        request: "no data".to_owned(),
+        promised_sha256: None,
+        content: NoData,
+    };
+    let admitted = Gate::admit(arrival).map_err(from_refused)?.verified;
+    let none = admitted.derive("series", "none", |_| Ok::<_, FitError>(SeriesTable::none()))?;
+    Ok(run_analysis(
+        resolved,
+        &request.params,
+        &none,
+        ask(request.horizon),
+        ms,
+    )?)
+}
+
+fn ask(horizon: Option<u32>) -> Ask {
+    Ask {
+        horizon: horizon.unwrap_or(1) as usize,
+        seed: SEED,
+    }
+}
+
+/// Days of the rows, counted from 1970-01-01, where the table has dates that read as such.
+fn days(table: &Table) -> Option<Vec<f64>> {
+    let dates = table.dates.as_ref()?;
+    dates
+        .iter()
+        .map(|d| {
+            let day: chrono::NaiveDate = d.get(..10)?.parse().ok()?;
+            let clock = d.get(11..).and_then(|t| t.get(..5)).and_then(|t| {
+                let (hour, minute) = t.split_once(':')?;
+                Some(hour.parse::<f64>().ok()? / 24.0 + minute.parse::<f64>().ok()? / 1440.0)
+            });
+            Some(f64::from(day.to_epoch_days()) + clock.unwrap_or_default())
+        })
+        .collect()
 }
 
 fn need<'a>(flag: &str, file: Option<&'a File>) -> Result<&'a File, ServiceError> {
@@ -502,22 +610,7 @@ fn on_bars(
         {
             let name = request.column.as_deref().unwrap_or("close");
             let series = span.derive("column", name, |b| {
-                let column = match name {
-                    "open" => b.open.clone(),
-                    "high" => b.high.clone(),
-                    "low" => b.low.clone(),
-                    "close" => Some(b.close.clone()),
-                    "volume" => b.volume.clone(),
-                    _ => None,
-                };
-                let column = column.ok_or_else(|| ServiceError::NotFound {
-                    what: "column",
-                    id: name.to_owned(),
-                    suggestions: ["open", "high", "low", "close", "volume"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                })?;
-                Sequence::new(name, column).map_err(ServiceError::from)
+                Sequence::new(name, bar_column(b, name)?).map_err(ServiceError::from)
             })?;
             let horizon = request.horizon.unwrap_or(1) as usize;
             Ok(run_forecast(resolved, given, &series, horizon, &ms)?)
@@ -536,6 +629,12 @@ fn on_bars(
             result.outputs.insert("dates".into(), Value::from(dates));
             Ok(result)
         }
+        Engine::Analysis { takes, .. } => {
+            let series = span.derive("series", series_words(request), |b| {
+                joined(&[b], takes, request)
+            })?;
+            with_days(resolved, &series, request, &ms)
+        }
         Engine::Multi { .. } => Err(ServiceError::invalid(
             "dataset",
             format!(
@@ -545,6 +644,129 @@ fn on_bars(
         )),
         Engine::Supervised { .. } => supervised_on_bars(resolved, &span, context, request, &ms),
     }
+}
+
+/// A method on the series of several data sets, on the days that all of them have.
+fn on_several(
+    resolved: &Resolved,
+    parts: &[Verified<DailyBars>],
+    request: &RunRequest,
+    clock: &dyn Clock,
+) -> Result<RunResult, ServiceError> {
+    let Engine::Analysis { takes, .. } = resolved.entry.engine else {
+        return Err(ServiceError::invalid(
+            "dataset",
+            format!("{} takes one", resolved.id()),
+        ));
+    };
+    let series = Verified::combine(parts, "series", series_words(request), |all| {
+        joined(all, takes, request)
+    })?;
+    let ms = || clock.monotonic().as_secs_f64() * 1e3;
+    with_days(resolved, &series, request, &ms)
+}
+
+fn series_words(request: &RunRequest) -> String {
+    let span = span_words(request.start, request.end);
+    format!("{}, {span}", request.column.as_deref().unwrap_or("close"))
+}
+
+/// Runs the method and says which day each row is of.
+fn with_days(
+    resolved: &Resolved,
+    series: &Verified<SeriesTable>,
+    request: &RunRequest,
+    ms: &dyn Fn() -> f64,
+) -> Result<RunResult, ServiceError> {
+    let (given, ask) = (&request.params, ask(request.horizon));
+    let mut result = run_analysis(resolved, given, series, ask, ms)?;
+    let days = series.get().days().unwrap_or_default();
+    let dates = days.iter().map(|d| {
+        let day = chrono::NaiveDate::from_epoch_days(*d as i32);
+        day.map(|d| Value::from(d.to_string())).unwrap_or_default()
+    });
+    result.outputs.insert("dates".into(), dates.collect());
+    Ok(result)
+}
+
+/// One column a data set, or of one set the columns that are named, on the days that all sets have:
+/// the values, or their changes in percent.
+fn joined(
+    sets: &[&DailyBars],
+    takes: Takes,
+    request: &RunRequest,
+) -> Result<SeriesTable, ServiceError> {
+    let inside = |d: &&chrono::NaiveDate| {
+        request.start.is_none_or(|s| **d >= s) && request.end.is_none_or(|e| **d <= e)
+    };
+    let (first, others) = sets.split_first().ok_or_else(|| {
+        ServiceError::invalid(
+            "dataset",
+            "missing: name a data set, for example bundled:AAPL",
+        )
+    })?;
+    let shared = |d: &&chrono::NaiveDate| {
+        let has = |set: &&DailyBars| set.dates.binary_search(*d).is_ok();
+        inside(d) && others.iter().all(has)
+    };
+    let dates: Vec<chrono::NaiveDate> = first.dates.iter().filter(shared).copied().collect();
+    let asked = request.column.as_deref().unwrap_or("close");
+    let mut names = Vec::new();
+    let mut columns = Vec::new();
+    for set in sets {
+        for word in asked.split(',').map(str::trim) {
+            let values = bar_column(set, word)?;
+            let at = |d: &chrono::NaiveDate| set.dates.binary_search(d).ok();
+            let levels: Vec<f64> = dates.iter().filter_map(at).map(|i| values[i]).collect();
+            columns.push(match takes {
+                Takes::Levels | Takes::Nothing => levels,
+                Takes::Returns => {
+                    let change = |w: &[f64]| 100.0 * (w[1] / w[0] - 1.0);
+                    levels.windows(2).map(change).collect()
+                }
+            });
+            names.push(match (sets.len(), asked.contains(',')) {
+                (1, _) => word.to_owned(),
+                (_, false) => set.symbol.clone(),
+                (_, true) => format!("{}.{word}", set.symbol),
+            });
+        }
+    }
+    let rows = columns.first().map_or(0, Vec::len);
+    if rows == 0 {
+        return Err(ServiceError::BadData(format!(
+            "{} {} no day in common {}",
+            sets.iter()
+                .map(|s| s.symbol.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+            if sets.len() == 1 { "has" } else { "have" },
+            span_words(request.start, request.end)
+        )));
+    }
+    let days = dates[dates.len() - rows..].iter();
+    let days = days.map(|d| f64::from(d.to_epoch_days())).collect();
+    let x = Array2::from_shape_fn((rows, columns.len()), |(r, c)| columns[c][r]);
+    Ok(SeriesTable::new(Design::new(x, names)?, Some(days))?)
+}
+
+/// A column of bars by name.
+fn bar_column(b: &DailyBars, name: &str) -> Result<Vec<f64>, ServiceError> {
+    let column = match name {
+        "open" => b.open.clone(),
+        "high" => b.high.clone(),
+        "low" => b.low.clone(),
+        "close" => Some(b.close.clone()),
+        "volume" => b.volume.clone(),
+        _ => None,
+    };
+    column.ok_or_else(|| ServiceError::NotFound {
+        what: "column",
+        id: name.to_owned(),
+        suggestions: ["open", "high", "low", "close", "volume"]
+            .map(str::to_owned)
+            .to_vec(),
+    })
 }
 
 fn supervised_on_bars(
@@ -729,6 +951,30 @@ fn span_words(start: Option<chrono::NaiveDate>, end: Option<chrono::NaiveDate>) 
         (Some(s), None) => format!("from {s}"),
         (None, Some(e)) => format!("up to {e}"),
         (Some(s), Some(e)) => format!("from {s} to {e}"),
+    }
+}
+
+/// What an entry is given that takes no data.
+#[derive(Debug, Clone, Copy)]
+struct NoData;
+
+impl Content for NoData {
+    fn digest(&self, _: &mut Digest) {}
+}
+
+impl Admissible for NoData {
+    fn inspect(self) -> Inspection<Self> {
+        Inspection {
+            usable: self,
+            report: QualityReport {
+                score: 100.0,
+                rows: 0,
+                usable: 0,
+                quarantined: 0,
+                counts: std::collections::BTreeMap::new(),
+                findings: Vec::new(),
+            },
+        }
     }
 }
 

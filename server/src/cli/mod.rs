@@ -104,6 +104,8 @@ enum Command {
     Audit(audit::Audit),
     /// Says what the program finds on this machine and what is missing
     Doctor,
+    /// Prints the OpenAPI document of the JSON API
+    Openapi,
     /// Prints completions for a shell
     Completions {
         /// The shell
@@ -283,6 +285,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(run) => run.execute(global),
         Command::Catalogue(catalogue) => catalogue.execute(global),
         Command::Features(features) => features.execute(global),
+        Command::Openapi => {
+            let text = crate::routes::openapi().to_pretty_json();
+            let failed = |e| Failure::new(1, format!("the document cannot be written: {e}"));
+            say(&text.map_err(failed)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mltrainer", &mut text);

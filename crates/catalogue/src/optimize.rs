@@ -1,0 +1,591 @@
+//! Minimisation of functions of a few parameters whose gradient nobody has written down: likelihoods and
+//! sums of squares of time-series models. Every result says whether it converged. A value that is not a
+//! number counts as infinite, so a function may refuse a point by giving NaN.
+//!
+//! For functions with a known gradient and many parameters there is [`crate::numeric::minimise`].
+
+use crate::numeric::dot;
+
+/// When a search stops.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Steps at most.
+    pub(crate) steps: usize,
+    /// Largest entry of the gradient, each multiplied by the size of its parameter (at least 1) and
+    /// divided by the size of the value (at least 1): the relative gradient of Dennis & Schnabel.
+    pub(crate) gradient: f64,
+    /// Gain of a step, relative to the size of the value (at least 1), that counts as none.
+    pub(crate) gain: f64,
+}
+
+impl Default for Limits {
+    /// What suits a log likelihood computed in double precision.
+    fn default() -> Self {
+        Self {
+            steps: 500,
+            gradient: 1e-7,
+            gain: 1e-13,
+        }
+    }
+}
+
+/// Where a search stopped.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// The point.
+    pub(crate) at: Vec<f64>,
+    /// The value there; infinite when no finite one was met.
+    pub(crate) value: f64,
+    /// Steps taken.
+    pub(crate) steps: usize,
+    /// Whether it stopped because it stood on a minimum, as far as the limits tell.
+    pub(crate) converged: bool,
+}
+
+impl Found {
+    /// The lower of two; that of the first when they are equal.
+    pub(crate) fn or_lower(self, other: Self) -> Self {
+        if other.value < self.value {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// A relative gradient of this size is not told from none where rounding ends a line search.
+const ROUNDING: f64 = 1e-4;
+
+fn finite(value: f64) -> f64 {
+    if value.is_nan() { f64::INFINITY } else { value }
+}
+
+fn relative(gradient: &[f64], x: &[f64], value: f64) -> f64 {
+    let size = value.abs().max(1.0);
+    let each = gradient.iter().zip(x);
+    each.fold(0.0, |m: f64, (g, x)| {
+        m.max((g * x.abs().max(1.0) / size).abs())
+    })
+}
+
+/// Gradient by central differences; where one side has no finite value, by the other side alone.
+pub(crate) fn gradient(f: &mut impl FnMut(&[f64]) -> f64, x: &[f64], value: f64) -> Vec<f64> {
+    let mut at = x.to_vec();
+    (0..x.len())
+        .map(|i| {
+            let step = f64::EPSILON.cbrt() * x[i].abs().max(1.0);
+            let (up, down) = (x[i] + step, x[i] - step);
+            at[i] = up;
+            let above = finite(f(&at));
+            at[i] = down;
+            let below = finite(f(&at));
+            at[i] = x[i];
+            match (above.is_finite(), below.is_finite()) {
+                (true, true) => (above - below) / (up - down),
+                (true, false) => (above - value) / (up - x[i]),
+                (false, true) => (value - below) / (x[i] - down),
+                (false, false) => 0.0,
+            }
+        })
+        .collect()
+}
+
+/// Second derivatives by central differences, by rows.
+pub(crate) fn hessian(f: &mut impl FnMut(&[f64]) -> f64, x: &[f64]) -> Vec<Vec<f64>> {
+    let n = x.len();
+    let step: Vec<f64> = x
+        .iter()
+        .map(|x| f64::EPSILON.powf(0.25) * x.abs().max(0.1))
+        .collect();
+    let mut at = x.to_vec();
+    let mut value = |moves: &[(usize, f64)]| {
+        for (i, by) in moves {
+            at[*i] += by * step[*i];
+        }
+        let value = f(&at);
+        at.copy_from_slice(x);
+        value
+    };
+    let centre = value(&[]);
+    let mut h = vec![vec![0.0; n]; n];
+    for i in 0..n {
+        let sides = value(&[(i, 1.0)]) + value(&[(i, -1.0)]);
+        h[i][i] = (sides - 2.0 * centre) / (step[i] * step[i]);
+        for j in 0..i {
+            let mut corner = |a: f64, b: f64| value(&[(i, a), (j, b)]);
+            let same = corner(1.0, 1.0) + corner(-1.0, -1.0);
+            let mixed = corner(1.0, -1.0) + corner(-1.0, 1.0);
+            let second = (same - mixed) / (4.0 * step[i] * step[j]);
+            h[i][j] = second;
+            h[j][i] = second;
+        }
+    }
+    h
+}
+
+/// Minimises a smooth function by BFGS with gradients by central differences, see [`bfgs_with`].
+pub(crate) fn bfgs(mut f: impl FnMut(&[f64]) -> f64, start: &[f64], limits: &Limits) -> Found {
+    // Two views of one function: the search asks for values far more often than for gradients.
+    search(
+        &mut |x: &[f64], slope: Option<f64>| match slope {
+            None => (finite(f(x)), Vec::new()),
+            Some(value) => (value, gradient(&mut f, x, value)),
+        },
+        start,
+        limits,
+    )
+}
+
+/// Minimises a smooth function, given by value and gradient, by quasi-Newton steps (Broyden, Fletcher,
+/// Goldfarb, Shanno; Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 6.1) with a line search
+/// for the weak Wolfe conditions by bisection (Lewis & Overton, 2013), which walks around points without
+/// a finite value.
+pub(crate) fn bfgs_with(
+    mut f: impl FnMut(&[f64]) -> (f64, Vec<f64>),
+    start: &[f64],
+    limits: &Limits,
+) -> Found {
+    let mut last: (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    search(
+        &mut |x: &[f64], slope: Option<f64>| match slope {
+            Some(value) if last.0 == x => (value, last.1.clone()),
+            _ => {
+                let (value, gradient) = f(x);
+                last = (x.to_vec(), gradient.clone());
+                (finite(value), gradient)
+            }
+        },
+        start,
+        limits,
+    )
+}
+
+/// The search behind [`bfgs`] and [`bfgs_with`]: `f(x, None)` gives the value, `f(x, Some(value))` the
+/// gradient at the point that was asked for last.
+fn search(
+    f: &mut impl FnMut(&[f64], Option<f64>) -> (f64, Vec<f64>),
+    start: &[f64],
+    limits: &Limits,
+) -> Found {
+    let n = start.len();
+    let mut x = start.to_vec();
+    let mut value = f(&x, None).0;
+    let done = |at: Vec<f64>, value, steps, converged| Found {
+        at,
+        value,
+        steps,
+        converged,
+    };
+    if n == 0 || !value.is_finite() {
+        return done(x, value, 0, n == 0 && value.is_finite());
+    }
+    let mut slope = f(&x, Some(value)).1;
+    let mut inverse = identity(n);
+    let mut fresh = true;
+    let mut idle = 0;
+    for step in 0..limits.steps {
+        let size = relative(&slope, &x, value);
+        if size <= limits.gradient {
+            return done(x, value, step, true);
+        }
+        let mut direction: Vec<f64> = inverse.iter().map(|row| -dot(row, &slope)).collect();
+        let mut descent = dot(&direction, &slope);
+        if descent.is_nan() || descent >= 0.0 {
+            inverse = identity(n);
+            fresh = true;
+            direction = slope.iter().map(|g| -g).collect();
+            descent = dot(&direction, &slope);
+        }
+        if fresh {
+            // The first step is one of length at most 1: the scale is not known yet.
+            let length = (-descent).sqrt();
+            if length > 1.0 {
+                direction.iter_mut().for_each(|d| *d /= length);
+                descent /= length;
+            }
+        }
+        let (mut low, mut high, mut length) = (0.0, f64::INFINITY, 1.0);
+        let mut best: Option<(Vec<f64>, f64, Vec<f64>)> = None;
+        for _ in 0..60 {
+            let next: Vec<f64> = x
+                .iter()
+                .zip(&direction)
+                .map(|(x, d)| x + length * d)
+                .collect();
+            let there = f(&next, None).0;
+            if there.is_nan() || there > value + 1e-4 * length * descent {
+                high = length;
+            } else {
+                let gradient = f(&next, Some(there)).1;
+                let flat = dot(&gradient, &direction) >= 0.9 * descent;
+                best = Some((next, there, gradient));
+                if flat {
+                    break;
+                }
+                low = length;
+            }
+            length = if high.is_finite() {
+                (low + high) / 2.0
+            } else {
+                2.0 * length
+            };
+            if high.is_finite() && best.is_some() && high - low < 1e-3 * high {
+                break;
+            }
+        }
+        let Some((next, there, gradient)) = best else {
+            if fresh {
+                // Not even along the gradient: as low as rounding lets it go.
+                return done(x, value, step, size <= ROUNDING);
+            }
+            inverse = identity(n);
+            fresh = true;
+            continue;
+        };
+        let moved: Vec<f64> = next.iter().zip(&x).map(|(a, b)| a - b).collect();
+        let change: Vec<f64> = gradient.iter().zip(&slope).map(|(a, b)| a - b).collect();
+        let curvature = dot(&moved, &change);
+        if curvature > 1e-14 * (dot(&moved, &moved) * dot(&change, &change)).sqrt() {
+            if fresh {
+                let scale = curvature / dot(&change, &change);
+                for (i, row) in inverse.iter_mut().enumerate() {
+                    row[i] = scale;
+                }
+            }
+            update(&mut inverse, &moved, &change, curvature);
+            fresh = false;
+        }
+        let gain = (value - there) / value.abs().max(there.abs()).max(1.0);
+        (x, value, slope) = (next, there, gradient);
+        idle = if gain <= limits.gain { idle + 1 } else { 0 };
+        if idle == 3 {
+            let flat = relative(&slope, &x, value) <= ROUNDING;
+            return done(x, value, step + 1, flat);
+        }
+    }
+    let flat = relative(&slope, &x, value) <= limits.gradient;
+    done(x, value, limits.steps, flat)
+}
+
+fn identity(n: usize) -> Vec<Vec<f64>> {
+    (0..n)
+        .map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect())
+        .collect()
+}
+
+/// The update of the inverse of the second derivatives.
+fn update(inverse: &mut [Vec<f64>], moved: &[f64], change: &[f64], curvature: f64) {
+    let through: Vec<f64> = inverse.iter().map(|row| dot(row, change)).collect();
+    let factor = (1.0 + dot(&through, change) / curvature) / curvature;
+    for (i, row) in inverse.iter_mut().enumerate() {
+        for (j, h) in row.iter_mut().enumerate() {
+            *h += factor * moved[i] * moved[j]
+                - (through[i] * moved[j] + moved[i] * through[j]) / curvature;
+        }
+    }
+}
+
+/// Minimises any function by the simplex of Nelder & Mead (1965) with the coefficients of Gao & Han
+/// (2012), which suit more than two parameters; `scale` is the size of the first simplex along each
+/// parameter. It stops when values differ by less than `limits.gain` and then starts once more from
+/// there, so that a simplex which collapsed too early is not taken for a minimum; `limits.gradient` is the
+/// relative size of the simplex at which it stops.
+pub(crate) fn nelder_mead(
+    mut f: impl FnMut(&[f64]) -> f64,
+    start: &[f64],
+    scale: &[f64],
+    limits: &Limits,
+) -> Found {
+    let first = simplex(&mut f, start, scale, limits, limits.steps);
+    if !first.converged || first.at.is_empty() {
+        return first;
+    }
+    let smaller: Vec<f64> = scale.iter().map(|s| s / 4.0).collect();
+    let left = limits.steps.saturating_sub(first.steps);
+    let mut second = simplex(&mut f, &first.at, &smaller, limits, left);
+    let gain = (first.value - second.value) / first.value.abs().max(1.0);
+    // Rounds that gain nothing end it; a first end that was far off is not called a minimum.
+    second.converged = second.converged || gain.abs() <= limits.gain.sqrt();
+    second.steps += first.steps;
+    first.or_lower(second)
+}
+
+fn simplex(
+    f: &mut impl FnMut(&[f64]) -> f64,
+    start: &[f64],
+    scale: &[f64],
+    limits: &Limits,
+    steps: usize,
+) -> Found {
+    let n = start.len();
+    let mut corners: Vec<(f64, Vec<f64>)> = vec![(finite(f(start)), start.to_vec())];
+    for (i, s) in scale.iter().enumerate() {
+        let mut corner = start.to_vec();
+        corner[i] += s;
+        let mut value = finite(f(&corner));
+        if value.is_infinite() {
+            corner[i] = start[i] - s;
+            value = finite(f(&corner));
+        }
+        corners.push((value, corner));
+    }
+    let size = (n as f64).max(2.0);
+    let (expand, contract, shrink) = (
+        1.0 + 2.0 / size,
+        0.75 - 1.0 / (2.0 * size),
+        1.0 - 1.0 / size,
+    );
+    let sort = |c: &mut Vec<(f64, Vec<f64>)>| c.sort_by(|a, b| a.0.total_cmp(&b.0));
+    sort(&mut corners);
+    let mut taken = 0;
+    let mut converged = n == 0;
+    while n > 0 && taken < steps {
+        let (best, worst) = (corners[0].0, corners[n].0);
+        let near = corners[1..].iter().all(|(_, c)| {
+            let gaps = c.iter().zip(&corners[0].1);
+            gaps.fold(0.0, |m: f64, (a, b)| {
+                m.max((a - b).abs() / b.abs().max(1.0))
+            }) <= limits.gradient.max(1e-12).sqrt()
+        });
+        if best.is_finite() && near && worst - best <= limits.gain * best.abs().max(1.0) {
+            converged = true;
+            break;
+        }
+        taken += 1;
+        let centre: Vec<f64> = (0..n)
+            .map(|k| corners[..n].iter().map(|(_, c)| c[k]).sum::<f64>() / n as f64)
+            .collect();
+        let last = corners[n].1.clone();
+        let along = |by: f64| -> Vec<f64> {
+            let pairs = centre.iter().zip(&last);
+            pairs.map(|(c, w)| c + by * (c - w)).collect()
+        };
+        let reflected = along(1.0);
+        let value = finite(f(&reflected));
+        let next = if value < best {
+            let far = along(expand);
+            let further = finite(f(&far));
+            if further < value {
+                Some((further, far))
+            } else {
+                Some((value, reflected))
+            }
+        } else if value < corners[n - 1].0 {
+            Some((value, reflected))
+        } else {
+            let (near, limit) = if value < worst {
+                (along(contract), value)
+            } else {
+                (along(-contract), worst)
+            };
+            let inside = finite(f(&near));
+            (inside < limit).then_some((inside, near))
+        };
+        if let Some(next) = next {
+            corners[n] = next;
+        } else {
+            let home = corners[0].1.clone();
+            for (value, corner) in &mut corners[1..] {
+                for (c, h) in corner.iter_mut().zip(&home) {
+                    *c = h + shrink * (*c - h);
+                }
+                *value = finite(f(corner));
+            }
+        }
+        sort(&mut corners);
+    }
+    let (value, at) = corners.swap_remove(0);
+    Found {
+        converged: converged && value.is_finite(),
+        at,
+        value,
+        steps: taken,
+    }
+}
+
+/// Minimum of a function of one number within `[low, high]`, by golden sections and parabolas (Brent,
+/// Algorithms for Minimization without Derivatives, 1973, chapter 5); the borders are looked at too. For
+/// a function with several valleys it finds one of them.
+pub(crate) fn within(mut f: impl FnMut(f64) -> f64, low: f64, high: f64) -> Found {
+    const GOLDEN: f64 = 0.381_966_011_250_105;
+    const STEPS: usize = 200;
+    let (mut a, mut b) = (low, high);
+    let mut x = a + GOLDEN * (b - a);
+    let (mut w, mut v) = (x, x);
+    let mut fx = finite(f(x));
+    let (mut fw, mut fv) = (fx, fx);
+    let (mut d, mut e): (f64, f64) = (0.0, 0.0);
+    let mut steps = 0;
+    let mut converged = false;
+    while steps < STEPS {
+        let middle = (a + b) / 2.0;
+        let tolerance = 1e-10 * x.abs() + 1e-14;
+        if (x - middle).abs() <= 2.0 * tolerance - (b - a) / 2.0 {
+            converged = true;
+            break;
+        }
+        let mut golden = true;
+        if e.abs() > tolerance {
+            let r = (x - w) * (fx - fv);
+            let mut q = (x - v) * (fx - fw);
+            let mut p = (x - v) * q - (x - w) * r;
+            q = 2.0 * (q - r);
+            if q > 0.0 {
+                p = -p;
+            }
+            q = q.abs();
+            let before = e;
+            e = d;
+            if p.abs() < (0.5 * q * before).abs() && p > q * (a - x) && p < q * (b - x) {
+                d = p / q;
+                let u = x + d;
+                if u - a < 2.0 * tolerance || b - u < 2.0 * tolerance {
+                    d = if x < middle { tolerance } else { -tolerance };
+                }
+                golden = false;
+            }
+        }
+        if golden {
+            e = if x < middle { b - x } else { a - x };
+            d = GOLDEN * e;
+        }
+        let u = if d.abs() >= tolerance {
+            x + d
+        } else {
+            x + tolerance.copysign(d)
+        };
+        let fu = finite(f(u));
+        steps += 1;
+        if fu <= fx {
+            if u < x {
+                b = x
+            } else {
+                a = x
+            }
+            (v, fv) = (w, fw);
+            (w, fw) = (x, fx);
+            (x, fx) = (u, fu);
+        } else {
+            if u < x {
+                a = u
+            } else {
+                b = u
+            }
+            if fu <= fw || w == x {
+                (v, fv) = (w, fw);
+                (w, fw) = (u, fu);
+            } else if fu <= fv || v == x || v == w {
+                (v, fv) = (u, fu);
+            }
+        }
+    }
+    let mut found = Found {
+        at: vec![x],
+        value: fx,
+        steps,
+        converged: converged && fx.is_finite(),
+    };
+    for border in [low, high] {
+        let value = finite(f(border));
+        if value < found.value {
+            found.at = vec![border];
+            found.value = value;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+
+    /// Rosenbrock's valley, lowest at (1, 1).
+    fn valley(x: &[f64]) -> f64 {
+        let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
+        a * a + 100.0 * b * b
+    }
+
+    /// Powell's function, lowest at 0, where its second derivatives are singular.
+    fn powell(x: &[f64]) -> f64 {
+        (x[0] + 10.0 * x[1]).powi(2)
+            + 5.0 * (x[2] - x[3]).powi(2)
+            + (x[1] - 2.0 * x[2]).powi(4)
+            + 10.0 * (x[0] - x[3]).powi(4)
+    }
+
+    #[test]
+    fn minima_of_test_functions() {
+        let found = bfgs(valley, &[-1.2, 1.0], &Limits::default());
+        assert!(found.converged, "{found:?}");
+        assert_near(&found.at, &[1.0, 1.0], 1e-5);
+        let given = |x: &[f64]| {
+            let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
+            (valley(x), vec![-2.0 * a - 400.0 * b * x[0], 200.0 * b])
+        };
+        let found = bfgs_with(given, &[-1.2, 1.0], &Limits::default());
+        assert!(found.converged);
+        assert_near(&found.at, &[1.0, 1.0], 1e-6);
+        let found = nelder_mead(valley, &[-1.2, 1.0], &[0.5, 0.5], &Limits::default());
+        assert!(found.converged);
+        assert_near(&found.at, &[1.0, 1.0], 1e-4);
+        let limits = Limits {
+            steps: 5000,
+            ..Limits::default()
+        };
+        for found in [
+            bfgs(powell, &[3.0, -1.0, 0.0, 1.0], &limits),
+            nelder_mead(powell, &[3.0, -1.0, 0.0, 1.0], &[1.0; 4], &limits),
+        ] {
+            assert!(found.converged && found.value < 1e-8, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn too_few_steps_are_not_called_converged() {
+        let limits = Limits {
+            steps: 3,
+            ..Limits::default()
+        };
+        assert!(!bfgs(valley, &[-1.2, 1.0], &limits).converged);
+        assert!(!nelder_mead(valley, &[-1.2, 1.0], &[0.5, 0.5], &limits).converged);
+        let nowhere = bfgs(|_| f64::NAN, &[1.0], &Limits::default());
+        assert!(!nowhere.converged && nowhere.value.is_infinite());
+        assert!(!nelder_mead(|_| f64::NAN, &[1.0], &[1.0], &limits).converged);
+        // No minimum at all.
+        assert!(!bfgs(|x| -x[0], &[0.0], &limits).converged);
+    }
+
+    #[test]
+    fn a_function_that_is_not_defined_everywhere() {
+        // x - ln x has its minimum at 1 and no value left of 0.
+        let f = |x: &[f64]| x[0] - x[0].ln();
+        let found = bfgs(f, &[8.0], &Limits::default());
+        assert!(found.converged);
+        assert_near(&found.at, &[1.0], 1e-6);
+        let found = nelder_mead(f, &[8.0], &[-10.0], &Limits::default());
+        assert_near(&found.at, &[1.0], 1e-4);
+    }
+
+    #[test]
+    fn one_number_within_bounds() {
+        let found = within(|x| (x - 0.3).powi(2), 0.0, 1.0);
+        assert!(found.converged);
+        assert_near(&found.at, &[0.3], 1e-8);
+        assert_eq!(within(|x| -x, 0.0, 1.0).at, [1.0]);
+        assert_eq!(within(|x| x, 0.25, 1.0).at, [0.25]);
+    }
+
+    #[test]
+    fn derivatives_by_hand() {
+        // f = x² y + sin y at (2, 1): gradient (2xy, x² + cos y), second (2y, 2x; 2x, -sin y).
+        let mut f = |x: &[f64]| x[0] * x[0] * x[1] + x[1].sin();
+        let at = [2.0, 1.0];
+        let value = f(&at);
+        let slope = gradient(&mut f, &at, value);
+        assert_near(&slope, &[4.0, 4.0 + 1.0_f64.cos()], 1e-9);
+        let h = hessian(&mut f, &at);
+        assert_near(&h[0], &[2.0, 4.0], 1e-5);
+        assert_near(&h[1], &[4.0, -(1.0_f64.sin())], 1e-5);
+    }
+}

@@ -1,0 +1,1 @@
+//! Time-series models: forecasts of a series from its own past.
