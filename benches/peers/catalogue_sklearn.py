@@ -128,7 +128,8 @@ def features(bars):
     f["range"] = np.log(h / l)
     f["range5"] = f["range"].rolling(5).mean()
     f["range20"] = f["range"].rolling(20).mean()
-    f["open_gap"] = np.log(o / c.shift(1))
+    f["range60"] = f["range"].rolling(60).mean()
+    # The gap at the open would be the last return less this.
     f["body"] = np.log(c / o)
     up, down = ret.clip(lower=0), -ret.clip(upper=0)
     f["rsi14"] = up.rolling(14).mean() / (up.rolling(14).mean() + down.rolling(14).mean())

@@ -178,8 +178,13 @@ fn one(id: &str, case: &str) -> Result<String, Box<dyn Error>> {
             made.and_then(|data| {
                 let model = fit(&params, &data, 1)?;
                 fitted = begun.elapsed().as_secs_f64();
-                let some = data.get().x().slice_axis(Axis(0), (..data.get().y().len().min(1_000)).into());
-                model.predict(some).map(|p| p.values.iter().all(|v| v.is_finite()))
+                let some = data
+                    .get()
+                    .x()
+                    .slice_axis(Axis(0), (..data.get().y().len().min(1_000)).into());
+                model
+                    .predict(some)
+                    .map(|p| p.values.iter().all(|v| v.is_finite()))
             })
         }
         Engine::Clustering { run } => table
@@ -258,7 +263,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             entry.engine,
             Engine::Supervised { .. } | Engine::Clustering { .. }
         );
-        for case in CASES.iter().filter(|c| of_tables && among(0, id) && among(1, c)) {
+        for case in CASES
+            .iter()
+            .filter(|c| of_tables && among(0, id) && among(1, c))
+        {
             println!("| {id} | {case} | {} |", watched(id, case)?);
         }
     }

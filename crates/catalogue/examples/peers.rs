@@ -51,11 +51,15 @@ impl Admissible for Table {
 }
 
 fn text<'a>(ask: &'a Value, name: &str) -> Result<&'a str, String> {
-    ask[name].as_str().ok_or_else(|| format!("{name} is not given"))
+    ask[name]
+        .as_str()
+        .ok_or_else(|| format!("{name} is not given"))
 }
 
 fn size(ask: &Value, name: &str) -> Result<usize, String> {
-    let given = ask[name].as_u64().ok_or_else(|| format!("{name} is not given"))?;
+    let given = ask[name]
+        .as_u64()
+        .ok_or_else(|| format!("{name} is not given"))?;
     Ok(given as usize)
 }
 
@@ -97,9 +101,14 @@ fn memory(row: &str) -> usize {
 
 /// Seconds of the processor that this thread has had.
 fn processor_s() -> f64 {
+    // The kernel brings the figure up to date when it looks for another thread to run.
+    std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let first = text.split_whitespace().next();
-    first.and_then(|n| n.parse::<f64>().ok()).unwrap_or_default() / 1e9
+    first
+        .and_then(|n| n.parse::<f64>().ok())
+        .unwrap_or_default()
+        / 1e9
 }
 
 enum Data {
@@ -178,7 +187,9 @@ fn run(ask: &Value, loaded: &Loaded) -> Result<Value, Box<dyn Error>> {
         Ok(values) => {
             let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
             std::fs::write(out, bytes)?;
-            Ok(json!({"fit_s": fitted_s, "predict_s": all_s - fitted_s, "peak_kb": peak, "growth_kb": growth}))
+            Ok(
+                json!({"fit_s": fitted_s, "predict_s": all_s - fitted_s, "peak_kb": peak, "growth_kb": growth}),
+            )
         }
         Err(e) => Ok(json!({"error": e.to_string(), "fit_s": all_s, "peak_kb": peak})),
     }

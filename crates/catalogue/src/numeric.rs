@@ -204,7 +204,11 @@ pub(crate) fn inverse_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
             let done: f64 = (j..i).map(|k| l[[i, k]] * column[k]).sum();
             column[i] = -done / l[[i, i]];
         }
-        inverse.column_mut(j).iter_mut().zip(column).for_each(|(to, v)| *to = v);
+        inverse
+            .column_mut(j)
+            .iter_mut()
+            .zip(column)
+            .for_each(|(to, v)| *to = v);
     }
     inverse
 }

@@ -8,10 +8,12 @@
 //! Source: Ward (1963); Lance & Williams (1967); Müllner (2011).
 //! Not claimed: that the number of groups is right.
 
-use mltrainer_catalogue_core::card::{Evidence, Preset};
 use super::kmeans::squared;
+use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run, threads};
+    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run,
+    threads,
+};
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView1;
 use serde_json::{Value, json};

@@ -10,10 +10,12 @@
 //! Not claimed: the largest of all likelihoods.
 
 use super::kmeans;
-use mltrainer_catalogue_core::card::Evidence;
 use crate::numeric::inverse_of_lower;
+use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run, threads};
+    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run,
+    threads,
+};
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, Axis};
 use rand::{Rng as _, SeedableRng as _};
@@ -174,7 +176,9 @@ fn maximise(
         for i in rows_of(piece) {
             for (mut sum, share) in sums.rows_mut().into_iter().zip(shares.row(i)) {
                 sum[p] += share;
-                sum.iter_mut().zip(x.row(i)).for_each(|(s, v)| *s += share * v);
+                sum.iter_mut()
+                    .zip(x.row(i))
+                    .for_each(|(s, v)| *s += share * v);
             }
         }
         sums
@@ -185,10 +189,7 @@ fn maximise(
         // The little that keeps an empty component finite is scikit-learn's.
         let size = sums[[c, p]] + 10.0 * f64::EPSILON;
         let mean: Vec<f64> = (0..p).map(|j| sums[[c, j]] / size).collect();
-        let full = matches!(
-            params.covariance_type,
-            Covariance::Full | Covariance::Tied
-        );
+        let full = matches!(params.covariance_type, Covariance::Full | Covariance::Tied);
         let squares = threads::map(pieces, |piece| {
             let mut off = x.slice_axis(Axis(0), rows_of(piece).into()).to_owned();
             let mut weighed = off.clone();
@@ -266,7 +267,12 @@ fn expect(x: &Array2<f64>, parts: &[Part]) -> (Array2<f64>, f64) {
                 row.iter_mut().zip(&part.mean).for_each(|(v, m)| *v -= m);
             }
             let own = part.weight.ln() - constant - part.half_log_det;
-            for (z, mut out) in off.dot(&inverse.t()).rows().into_iter().zip(shares.rows_mut()) {
+            for (z, mut out) in off
+                .dot(&inverse.t())
+                .rows()
+                .into_iter()
+                .zip(shares.rows_mut())
+            {
                 out[c] = own - 0.5 * z.iter().map(|z| z * z).sum::<f64>();
             }
         }

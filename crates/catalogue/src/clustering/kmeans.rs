@@ -10,7 +10,8 @@
 
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, choices, params, run, threads};
+    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, choices, params, run, threads,
+};
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1};
 use rand::{Rng as _, SeedableRng as _};

@@ -20,8 +20,8 @@ use mltrainer_catalogue_core::{
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use std::sync::OnceLock;
 use serde_json::Value;
+use std::sync::OnceLock;
 
 /// The handle.
 pub struct GaussianProcess;

@@ -132,7 +132,11 @@ impl Standardised {
                 let v = row[j] - means[j];
                 to[j] = v;
                 squares[j] += v * v;
-                largest[j] = if v.abs() > largest[j] { v.abs() } else { largest[j] };
+                largest[j] = if v.abs() > largest[j] {
+                    v.abs()
+                } else {
+                    largest[j]
+                };
             }
         }
         for j in 0..p {
@@ -198,9 +202,7 @@ impl Problem {
         let (n, p) = x.dim();
         let weighted = row_weights.map_or(n as f64, |w| w.iter().sum());
         if let Some(gram) = gram::triangle(x, y, row_weights, fit_intercept) {
-            return Ok(Self::split(
-                &gram.r, gram.means, gram.y_mean, weighted, n,
-            ));
+            return Ok(Self::split(&gram.r, gram.means, gram.y_mean, weighted, n));
         }
         let prepare = |column: Vec<f64>| {
             let (mean, mut column) = if fit_intercept {

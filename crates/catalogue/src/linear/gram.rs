@@ -32,7 +32,7 @@ const BLOCK: usize = 128;
 /// Bound on the condition of columns of length 1, up to which the second round removes the error, and
 /// up to which there is none to speak of (its square times 10⁻¹⁶).
 const FAR_ENOUGH: f64 = 1e6;
-const FAR: f64 = 100.0;
+const FAR: f64 = 1e3;
 
 struct Table<'a, 'b> {
     x: ArrayView2<'a, f64>,
@@ -44,23 +44,33 @@ struct Table<'a, 'b> {
 }
 
 impl Table<'_, '_> {
+    /// A row, the target last.
+    fn copy(&self, i: usize, to: &mut [f64]) {
+        let p = to.len() - 1;
+        let row = self.x.row(i);
+        match row.as_slice() {
+            Some(row) => to[..p].copy_from_slice(row),
+            None => to.iter_mut().zip(row).for_each(|(to, v)| *to = *v),
+        }
+        to[p] = self.y[i];
+    }
+
     /// Centred rows from `from` on, the target last.
     fn fill(&self, from: usize, to: &mut ArrayViewMut2<'_, f64>) {
-        let p = self.means.len() - 1;
+        let any_flat = self.flat.contains(&true);
         for (i, mut row) in to.rows_mut().into_iter().enumerate() {
             let Some(row) = row.as_slice_mut() else {
                 continue;
             };
-            let x = self.x.row(from + i);
-            for ((to, v), m) in row.iter_mut().zip(x).zip(&self.means) {
-                *to = v - m;
+            self.copy(from + i, row);
+            let root = self.roots.as_ref().map_or(1.0, |r| r[from + i]);
+            for (v, m) in row.iter_mut().zip(&self.means) {
+                *v = (*v - m) * root;
             }
-            row[p] = self.y[from + i] - self.means[p];
-            if let Some(roots) = &self.roots {
-                row.iter_mut().for_each(|v| *v *= roots[from + i]);
-            }
-            for (v, _) in row.iter_mut().zip(&self.flat).filter(|(_, f)| **f) {
-                *v = 0.0;
+            if any_flat {
+                for (v, _) in row.iter_mut().zip(&self.flat).filter(|(_, f)| **f) {
+                    *v = 0.0;
+                }
             }
         }
     }
@@ -114,26 +124,24 @@ pub(super) fn triangle(
         flat: vec![false; q],
     };
     if fit_intercept {
-        let means = &mut table.means;
-        for (i, row) in x.rows().into_iter().enumerate() {
+        let mut row = vec![0.0; q];
+        let (mut low, mut high) = (vec![f64::INFINITY; q], vec![f64::NEG_INFINITY; q]);
+        for i in 0..n {
             let w = row_weights.map_or(1.0, |w| w[i]);
-            for (m, v) in means.iter_mut().zip(row) {
+            table.copy(i, &mut row);
+            for (m, v) in table.means.iter_mut().zip(&row) {
                 *m += v * w;
             }
-            means[p] += y[i] * w;
+            for ((low, high), v) in low.iter_mut().zip(&mut high).zip(&row) {
+                *low = if *v < *low { *v } else { *low };
+                *high = if *v > *high { *v } else { *high };
+            }
         }
         let all = row_weights.map_or(n as f64, |w| w.iter().sum());
-        means.iter_mut().for_each(|m| *m /= all);
-        let mut largest = vec![0.0_f64; q];
-        for (row, y) in x.rows().into_iter().zip(y) {
-            for ((l, v), m) in largest.iter_mut().zip(row).zip(&table.means) {
-                let off = (v - m).abs();
-                *l = if off > *l { off } else { *l };
-            }
-            largest[p] = largest[p].max((y - table.means[p]).abs());
-        }
-        for ((flat, l), m) in table.flat.iter_mut().zip(&largest).zip(&table.means) {
-            *flat = *l <= 8.0 * f64::EPSILON * m.abs();
+        table.means.iter_mut().for_each(|m| *m /= all);
+        for (j, m) in table.means.iter().enumerate() {
+            let largest = (high[j] - m).max(m - low[j]);
+            table.flat[j] = largest <= 8.0 * f64::EPSILON * m.abs();
         }
     }
     let first = table.product(None);
@@ -218,12 +226,13 @@ mod tests {
                 row[q - 1] = y[i] - found.y_mean;
             }
             let (want, got) = (all.t().dot(&all), found.r.t().dot(&found.r));
-            assert_near(
-                got.as_slice().unwrap(),
-                want.as_slice().unwrap(),
-                1e-13,
+            assert_near(got.as_slice().unwrap(), want.as_slice().unwrap(), 1e-13);
+            assert!(
+                found
+                    .r
+                    .indexed_iter()
+                    .all(|((i, j), v)| i <= j || *v == 0.0)
             );
-            assert!(found.r.indexed_iter().all(|((i, j), v)| i <= j || *v == 0.0));
         }
     }
 

@@ -142,7 +142,8 @@ impl<'a> Rows<'a> {
 
     /// All rows at most `radius` away from each query of a block, in order.
     fn within(&self, queries: ArrayView2<'_, f64>, radius: f64) -> Vec<Vec<usize>> {
-        let near = |query: ndarray::ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
+        let near =
+            |query: ndarray::ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
         let own = squares(queries);
         let largest = own.iter().copied().fold(self.longest, f64::max);
         if self.metric.p != 2.0 || 2.0 * largest >= HUGE {
@@ -318,10 +319,16 @@ mod tests {
         ];
         let query = array![[1e8, 1e8]];
         let mut all = Vec::new();
-        nearest(rows.view(), query.view(), 3, Minkowski { p: 2.0 }, |_, hits| {
-            all.extend_from_slice(hits);
-            Ok(())
-        })
+        nearest(
+            rows.view(),
+            query.view(),
+            3,
+            Minkowski { p: 2.0 },
+            |_, hits| {
+                all.extend_from_slice(hits);
+                Ok(())
+            },
+        )
         .unwrap();
         assert_eq!(all, [(0.0, 0), (0.125, 2), (0.25, 1)]);
     }

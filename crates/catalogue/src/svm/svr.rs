@@ -145,7 +145,13 @@ impl Supervised for Svr {
         let c: Vec<f64> = up.iter().zip(down).map(|(a, b)| a - b).collect();
         let mut machine = Machine::new(form, data.x(), &c, -found.rho, Outputs::new());
         // Q a of the first half is the surface over the training rows without its intercept.
-        let surface: Vec<f64> = found.g.iter().zip(&dual.p).take(n).map(|(g, p)| g - p).collect();
+        let surface: Vec<f64> = found
+            .g
+            .iter()
+            .zip(&dual.p)
+            .take(n)
+            .map(|(g, p)| g - p)
+            .collect();
         let errors: f64 = surface
             .iter()
             .zip(data.y())

@@ -583,8 +583,7 @@ impl Maker<'_> {
             if groups.as_ref().is_some_and(|g| !g.fits(self.binned)) {
                 groups = None;
             }
-            let allowed =
-                |c: usize| self.large_enough(c, &self.orders[c], occupied, &slot);
+            let allowed = |c: usize| self.large_enough(c, &self.orders[c], occupied, &slot);
             let all = if let Some(groups) = &mut groups {
                 let found = threads::map(columns.len(), |k| {
                     let c = columns[k];

@@ -819,7 +819,9 @@ impl<P: Place + Default> Grower<'_, P> {
     /// Calls `each` for the rows of a node.
     fn each_row(&self, start: usize, end: usize, mut each: impl FnMut(usize)) {
         if self.way == Way::Presorted {
-            self.stretches[start..end].iter().for_each(|q| each(q.row()));
+            self.stretches[start..end]
+                .iter()
+                .for_each(|q| each(q.row()));
         } else {
             self.rows[start..end].iter().for_each(|r| each(*r as usize));
         }
@@ -1406,13 +1408,9 @@ impl Parent {
                 let sum: f64 = rows.clone().map(|r| weight(r) * y[r]).sum();
                 let mean = sum / parent.weight;
                 // The rounding of the first mean is taken back by the second pass.
-                let rest: f64 = rows.clone().map(|r| weight(r) * (y[r] - mean))
-                    .sum();
+                let rest: f64 = rows.clone().map(|r| weight(r) * (y[r] - mean)).sum();
                 parent.mean = mean + rest / parent.weight;
-                parent.sum = rows
-                    .clone()
-                    .map(|r| weight(r) * (y[r] - parent.mean))
-                    .sum();
+                parent.sum = rows.clone().map(|r| weight(r) * (y[r] - parent.mean)).sum();
                 parent.level = parent.mean;
                 match grower.rules.criterion {
                     Criterion::AbsoluteError => {

@@ -879,7 +879,11 @@ impl Grower<'_> {
             let (mut parts, mut rest, mut at) = (Vec::new(), &mut hist[..], 0);
             for c in &self.used {
                 let from = self.data.columns[*c].at;
-                let to = self.data.columns.get(c + 1).map_or(self.data.cells, |n| n.at);
+                let to = self
+                    .data
+                    .columns
+                    .get(c + 1)
+                    .map_or(self.data.cells, |n| n.at);
                 let (part, after) = rest[from - at..].split_at_mut(to - from);
                 parts.push((*c, part));
                 (rest, at) = (after, to);
