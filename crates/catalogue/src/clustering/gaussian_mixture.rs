@@ -183,7 +183,9 @@ fn maximise(
         }
         sums
     });
-    let sums = sums.iter().fold(Array2::zeros((k, p + 1)), |a, b| a + b);
+    let sums = sums
+        .iter()
+        .fold(Array2::<f64>::zeros((k, p + 1)), |a, b| a + b);
     let mut parts = Vec::with_capacity(k);
     for c in 0..k {
         // The little that keeps an empty component finite is scikit-learn's.
@@ -212,7 +214,10 @@ fn maximise(
             }
             diagonal
         });
-        let covariance = squares.iter().fold(Array2::zeros((p, p)), |a, b| a + b) / size;
+        let covariance = squares
+            .iter()
+            .fold(Array2::<f64>::zeros((p, p)), |a, b| a + b)
+            / size;
         parts.push(Part {
             weight: size / n as f64,
             mean,
@@ -285,7 +290,7 @@ fn expect(x: &Array2<f64>, parts: &[Part]) -> (Array2<f64>, f64) {
         }
         (shares, total)
     });
-    let (mut shares, mut total) = (Array2::zeros((n, parts.len())), 0.0);
+    let (mut shares, mut total) = (Array2::<f64>::zeros((n, parts.len())), 0.0);
     for (mut to, (piece, sum)) in shares.axis_chunks_iter_mut(Axis(0), PIECE).zip(pieces) {
         to.assign(&piece);
         total += sum;
