@@ -1283,6 +1283,78 @@ mod tests {
         }
     }
 
+    // catboost 1.2.10: CatBoostRegressor(n_estimators=3, depth=3, learning_rate=0.3, bootstrap_type='No',
+    // random_strength=0) on the first 208 rows of tests/data/spx.csv, its trees as save_model writes
+    // them, and get_feature_importance(type='ShapValues') of row 209.
+    #[test]
+    fn shap_values_are_those_of_the_program() {
+        let tree = |questions: [(u32, f64); 3], values: [f64; 8], sizes: [f64; 8]| Tree {
+            questions: questions.to_vec(),
+            values: values.to_vec(),
+            sizes: sizes.to_vec(),
+        };
+        let trees = vec![
+            tree(
+                [(4, 0.809_757_5), (4, -0.623_595_5), (0, -0.195_714_5)],
+                [
+                    0.056159921,
+                    0.0,
+                    0.017910004,
+                    -0.078603849,
+                    0.145638071,
+                    0.0,
+                    -0.013759863,
+                    -0.227748408,
+                ],
+                [4.0, 0.0, 58.0, 31.0, 42.0, 0.0, 56.0, 17.0],
+            ),
+            tree(
+                [(4, -0.234744), (4, 0.965439), (0, -0.195_714_5)],
+                [
+                    0.051977584,
+                    -0.002950412,
+                    0.0,
+                    -0.055456386,
+                    0.089574937,
+                    -0.018519628,
+                    0.0,
+                    -0.195714085,
+                ],
+                [15.0, 52.0, 0.0, 26.0, 53.0, 48.0, 0.0, 14.0],
+            ),
+            tree(
+                [(3, -0.399_345_5), (0, -0.331987), (2, 0.486603)],
+                [
+                    -0.029417363,
+                    0.076779374,
+                    -0.124614106,
+                    -0.005013361,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.09074271,
+                ],
+                [72.0, 15.0, 19.0, 64.0, 0.0, 0.0, 0.0, 38.0],
+            ),
+        ];
+        let fitted = Fitted {
+            objective: Objective::Squared,
+            start: vec![-5.194_185_256_958_008],
+            trees,
+            classes: Vec::new(),
+            learning_rate: 0.3,
+            importances: Vec::new(),
+            encoder: Encoder::default(),
+        };
+        let x = ndarray::array![[0.016526, 0.141744, -0.944368, -0.262942, 1.314619]];
+        let found = fitted.contributions(x.view()).unwrap().unwrap();
+        let want = [-0.079313903, 0.0, -0.018056948, 0.038474858, -0.371490792];
+        crate::testing::assert_near(&found.values[0].row(0).to_vec(), &want, 2e-8);
+        crate::testing::assert_near(&found.base, &[-5.192274327], 2e-8);
+        let said = fitted.predict(x.view()).unwrap().values;
+        crate::testing::assert_near(&said, &[-5.62266111], 2e-8);
+    }
+
     #[test]
     fn the_threshold_keeps_so_many_rows() {
         let sizes = [5.0, 1.0, 1.0, 1.0];

@@ -533,6 +533,9 @@ impl Groups {
     }
 }
 
+/// LightGBM's kEpsilon, on each side of a sum of hessians.
+const TINY: f64 = 1e-15;
+
 const LEAF: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX;
 
@@ -1018,13 +1021,12 @@ impl Grower<'_> {
         &self,
         node: &Open,
         feature: usize,
-        left: Sums,
+        (left, right): (Sums, Sums),
         rows_left: f64,
         lambda: f64,
         base: f64,
     ) -> Option<(f64, Sums, (f64, f64))> {
         let c = self.config;
-        let right = node.sums.less(left);
         if rows_left < c.min_rows
             || node.sums.n - rows_left < c.min_rows
             || left.h < c.min_hessian
@@ -1043,7 +1045,16 @@ impl Grower<'_> {
             Some(-1) if values.0 < values.1 => return None,
             _ => {}
         }
-        let gain = self.gain(left, values.0, lambda) + self.gain(right, values.1, lambda) - base;
+        let sides = (
+            self.gain(left, values.0, lambda),
+            self.gain(right, values.1, lambda),
+        );
+        // Rounding breaks the ties of like gains: each program adds in its own order.
+        let gain = if c.first_order {
+            sides.0 - base + sides.1
+        } else {
+            sides.0 + sides.1 - base
+        };
         (gain > c.above).then_some((gain, right, values))
     }
 
@@ -1086,12 +1097,16 @@ impl Grower<'_> {
             let enough = floor.get() * (l * r);
             self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
         };
-        let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
-            if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
+        let backward = self.config.last_wins && !holes;
+        let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
+            let left = sides.0;
+            if let Some((gain, right, values)) =
+                self.judge(node, feature, sides, rows, lambda, base)
             {
+                let last_wins = self.config.last_wins && !backward;
                 let better = best
                     .as_ref()
-                    .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
+                    .is_none_or(|b| gain > b.gain || (last_wins && gain == b.gain));
                 if better {
                     floor.set((base + gain) - 1e-9 * (base.abs() + gain.abs()));
                     best = Some(Split {
@@ -1107,6 +1122,34 @@ impl Grower<'_> {
                 }
             }
         };
+        if backward {
+            // LightGBM adds up from the right, and takes the left for the rest: ties of like gains are
+            // broken by this rounding.
+            let mut right = Sums {
+                h: TINY,
+                ..Sums::default()
+            };
+            let whole = Sums {
+                h: all.h + 2.0 * TINY,
+                ..all
+            };
+            let mut rows = 0.0;
+            for bin in (1..column.bins).rev() {
+                right = right.plus(cells[bin]);
+                rows += about(&cells[bin]);
+                let left = whole.less(right);
+                if !hopeless(&left) {
+                    offer(bin - 1, (left, right), all.n - rows, false);
+                }
+            }
+            if let Some(split) = &mut best {
+                split.right = whole.less(split.left);
+                split.values.1 = self.value(split.right, node.bounds, node.value, lambda);
+                split.left.h -= TINY;
+                split.right.h -= TINY;
+            }
+            return best;
+        }
         let mut left = Sums::default();
         // What the estimates do not add up to is on the left.
         let mut rows = if holes { 0.0 } else { seen };
@@ -1120,7 +1163,7 @@ impl Grower<'_> {
             if (cell.n > 0.0 || self.config.last_wins) && !hopeless(&left) {
                 let larger = left.n > node.sums.n - left.n;
                 let goes_left = !holes && self.config.missing_to_larger && larger;
-                offer(bin, left, rows, goes_left);
+                offer(bin, (left, all.less(left)), rows, goes_left);
             }
         }
         if holes {
@@ -1134,7 +1177,7 @@ impl Grower<'_> {
                 left = left.plus(*cell);
                 rows += about(cell);
                 if cell.n > 0.0 && !hopeless(&left) {
-                    offer(bin, left, rows, true);
+                    offer(bin, (left, all.less(left)), rows, true);
                 }
             }
         }
@@ -1161,9 +1204,14 @@ impl Grower<'_> {
             let mut left = Sums::default();
             for k in 0..order.len().min(rules.most) {
                 left = left.plus(cells[order[k]]);
-                if let Some((gain, right, values)) =
-                    self.judge(node, feature, left, left.n, lambda, base)
-                    && best.as_ref().is_none_or(|b| gain > b.gain)
+                if let Some((gain, right, values)) = self.judge(
+                    node,
+                    feature,
+                    (left, node.sums.less(left)),
+                    left.n,
+                    lambda,
+                    base,
+                ) && best.as_ref().is_none_or(|b| gain > b.gain)
                 {
                     best = Some(Split {
                         feature,
