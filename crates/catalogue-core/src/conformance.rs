@@ -49,7 +49,7 @@ const RULES: [(&str, Rule); 3] = [
     ("outputs_as_listed", outputs_as_listed),
     ("same_bits", same_bits),
 ];
-const ENTRY_RULES: [(&str, Rule); 11] = [
+const ENTRY_RULES: [(&str, Rule); 12] = [
     ("card_complete", card_complete),
     ("parameters_refused", parameters_refused),
     ("parameters_matter", parameters_matter),

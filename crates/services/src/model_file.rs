@@ -213,7 +213,7 @@ pub(crate) fn run(
         Some(head) => head.task,
         // A classifier says which labels it knows.
         None => {
-            let first = rows.get().x().slice(ndarray::s![..1, ..]);
+            let first = rows.get().x().slice_axis(ndarray::Axis(0), (..1).into());
             if model.predict(first)?.classes.is_empty() {
                 Task::Regression
             } else {

@@ -110,10 +110,11 @@ fn from_form(form: Form) -> Result<RunFiles, HttpError> {
                     Some(share.map_err(|_| invalid("a share is a number".to_owned()))?);
             }
             "horizon" | "repeats" | "folds" => {
+                let field = part.name.clone();
                 let text = part.text()?;
                 let n: Result<u32, _> = text.trim().parse();
                 let n = n.map_err(|_| invalid(format!("\"{text}\" is no whole number")))?;
-                match part.name.as_str() {
+                match field.as_str() {
                     "horizon" => run.horizon = Some(n),
                     "repeats" => run.more.repeats = Some(n),
                     _ => run.more.folds = Some(n),
