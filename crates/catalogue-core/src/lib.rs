@@ -17,6 +17,7 @@ pub mod run;
 pub mod score;
 pub mod stream;
 pub mod suggest;
+pub mod threads;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
