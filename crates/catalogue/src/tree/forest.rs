@@ -169,9 +169,9 @@ pub(crate) fn grow(
                 // Drawn once to know where the next tree starts, and again by the tree itself.
                 rows_of_tree(plan, n, &mut random)?;
                 random.long_jump();
-                start
+                Ok(start)
             })
-            .collect();
+            .collect::<Result<_, FitError>>()?;
         let grown = threads::map(starts.len(), |t| {
             let mut own = starts[t].clone();
             let mut own_weights = rows_of_tree(plan, n, &mut own)?;
