@@ -25,7 +25,12 @@ use serde_json::{Value, json};
 pub struct AutoArima;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<AutoArima>();
+pub const ENTRY: Entry = Entry::analysis::<AutoArima>().tested_with(&[
+    ("max_p", "2"),
+    ("max_q", "2"),
+    ("max_P", "1"),
+    ("max_Q", "1"),
+]);
 
 choices! {
     /// What decides.

@@ -28,7 +28,8 @@ use serde_json::{Map, Value};
 pub struct Prophet;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Prophet>();
+pub const ENTRY: Entry = Entry::analysis::<Prophet>()
+    .tested_with(&[("n_changepoints", "6"), ("uncertainty_samples", "50")]);
 
 choices! {
     /// The form of the trend.
