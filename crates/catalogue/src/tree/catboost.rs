@@ -7,16 +7,18 @@
 //! Cost: fit O(T p n depth), predict O(rows T depth).
 //! Fails when: rows are few and rounds many.
 //! Source: Prokhorenkova et al., NeurIPS (2018).
-//! Not claimed: the same bits as the program, or its encodings of categories.
+//! Not claimed: the same bits as the program, or its combinations of categories.
 
-use super::boost::{self, Rows};
+use super::boost::{self, Quantiles, Rows};
+use super::categories::Encoder;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins};
 use super::objective::{Objective, quantile_below, softmax};
+use super::shap::{self, Splits};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -29,7 +31,7 @@ use serde::{Deserialize, Serialize};
 pub struct CatBoost;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<CatBoost>();
+pub const ENTRY: Entry = Entry::supervised::<CatBoost>().tested_with(&[("n_estimators", "60")]);
 
 choices! {
     /// What is minimised.
@@ -124,6 +126,10 @@ params! {
         score_function: Score = Score::Cosine;
         /// Whether the sum of trees starts at the mean, median or quantile; none is yes for RMSE, MAE and Quantile.
         boost_from_average: Option<bool> = None;
+        /// Columns of categories, by name or number from 0, joined with commas: each becomes ordered target statistics; none has none.
+        cat_features: Option<Vec<String>> = None;
+        /// Up to so many categories a column becomes one column a category instead.
+        one_hot_max_size: usize = 2, within(1.0, 255.0);
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -136,6 +142,9 @@ struct Tree {
     questions: Vec<(u32, f64)>,
     /// Leaf after leaf, one value a sum.
     values: Vec<f64>,
+    /// Weight of the training rows of each leaf; models saved before it was kept have none.
+    #[serde(default)]
+    sizes: Vec<f64>,
 }
 
 impl Tree {
@@ -143,6 +152,61 @@ impl Tree {
         let bits = self.questions.iter().enumerate();
         bits.map(|(k, (c, border))| usize::from(known(row[*c as usize]) > *border) << k)
             .sum()
+    }
+}
+
+/// An oblivious tree written out, for SHAP values: node i has the children 2i + 1 (the question is
+/// answered with no) and 2i + 2.
+struct WrittenOut<'a> {
+    tree: &'a Tree,
+    covers: Vec<f64>,
+    /// Of each node on the last level, its leaf.
+    leaves: Vec<usize>,
+}
+
+impl<'a> WrittenOut<'a> {
+    fn new(tree: &'a Tree) -> Self {
+        let depth = tree.questions.len();
+        let many = 1 << depth;
+        // On the way down the first question is the highest bit; in a leaf's number it is the lowest.
+        let leaves: Vec<usize> = (0..many)
+            .map(|at: usize| (0..depth).map(|k| (at >> (depth - 1 - k) & 1) << k).sum())
+            .collect();
+        let mut covers = vec![0.0; 2 * many - 1];
+        for (at, leaf) in leaves.iter().enumerate() {
+            covers[many - 1 + at] = tree.sizes.get(*leaf).copied().unwrap_or_default();
+        }
+        for node in (0..many - 1).rev() {
+            covers[node] = covers[2 * node + 1] + covers[2 * node + 2];
+        }
+        Self {
+            tree,
+            covers,
+            leaves,
+        }
+    }
+
+    fn level(node: usize) -> usize {
+        (node + 1).ilog2() as usize
+    }
+}
+
+impl Splits for WrittenOut<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let (column, _) = self.tree.questions.get(Self::level(node))?;
+        Some((*column as usize, 2 * node + 1, 2 * node + 2))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.covers[node]
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        let (column, border) = self.tree.questions[Self::level(node)];
+        known(row[column as usize]) <= border
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        let width = self.tree.values.len() / self.leaves.len();
+        let at = self.leaves[leaf + 1 - self.leaves.len()] * width;
+        &self.tree.values[at..at + width]
     }
 }
 
@@ -160,6 +224,9 @@ pub struct Fitted {
     classes: Vec<i64>,
     learning_rate: f64,
     importances: Vec<f64>,
+    /// Columns of categories as numbers; models saved before there were such have none.
+    #[serde(default)]
+    encoder: Encoder,
 }
 
 const CARD: Card = Card {
@@ -173,7 +240,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value, less than all others; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and trees are many or deep.",
-    not_claimed: "The same bits as the program, whose draws come from another stream, and its encodings of columns of categories (target statistics): columns are numbers here.",
+    not_claimed: "The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here.",
     source: "L. Prokhorenkova, G. Gusev, A. Vorobev, A. Dorogush, A. Gulin, CatBoost: unbiased boosting with categorical features, NeurIPS (2018)",
     reference: "catboost 1.2.10, CatBoostRegressor and CatBoostClassifier",
     outputs: &[
@@ -345,6 +412,138 @@ struct Walk {
     bin: usize,
 }
 
+/// Where the sums of a group of rows come from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// Its rows.
+    Rows,
+    /// A group of the level before, which was not parted.
+    Same(usize),
+    /// A group of the level before less the other half of it.
+    Rest(usize, usize),
+}
+
+/// The rows of a tree that have a weight, grouped by leaf, and sums of weighted gradients and of
+/// weights by column, group, sum of trees and bin. Of two halves the larger one is the whole less the
+/// smaller one.
+struct Groups<'a> {
+    weights: &'a [f64],
+    g: &'a [Vec<f64>],
+    rows: Vec<u32>,
+    spans: Vec<(usize, usize)>,
+    origins: Vec<Origin>,
+    level: usize,
+    /// By column, with the level they are of.
+    sums: Vec<(usize, Vec<(f64, f64)>)>,
+}
+
+/// Sums that are kept for the largest column times the number of columns: 64 MiB.
+const KEPT_SUMS: usize = 1 << 22;
+
+impl<'a> Groups<'a> {
+    fn new(weights: &'a [f64], g: &'a [Vec<f64>], columns: usize) -> Self {
+        let rows = (0..weights.len() as u32).filter(|i| weights[*i as usize] > 0.0);
+        let rows: Vec<u32> = rows.collect();
+        Self {
+            weights,
+            g,
+            spans: vec![(0, rows.len())],
+            rows,
+            origins: vec![Origin::Rows],
+            level: 0,
+            sums: vec![(usize::MAX, Vec::new()); columns],
+        }
+    }
+
+    fn fits(&self, binned: &Binned) -> bool {
+        let bins: usize = (0..binned.columns()).map(|c| binned.cuts(c) + 1).sum();
+        self.spans.len() * self.g.len() * bins <= KEPT_SUMS
+    }
+
+    /// The sums of a column on this level.
+    fn sums(&self, binned: &Binned, column: usize) -> Vec<(f64, f64)> {
+        let bins = binned.cuts(column) + 1;
+        let size = bins * self.g.len();
+        let (level, before) = &self.sums[column];
+        let follows = level.wrapping_add(1) == self.level;
+        let mut sums = vec![(0.0, 0.0); self.spans.len() * size];
+        for (k, (span, origin)) in self.spans.iter().zip(&self.origins).enumerate() {
+            if follows && !matches!(origin, Origin::Rows) {
+                continue;
+            }
+            let own = &mut sums[k * size..(k + 1) * size];
+            let rows = &self.rows[span.0..span.1];
+            for (g, cells) in self.g.iter().zip(own.chunks_exact_mut(bins)) {
+                binned.add(column, rows, cells, |i| {
+                    let w = self.weights[i];
+                    (w * g[i], w)
+                });
+            }
+        }
+        if !follows {
+            return sums;
+        }
+        for (k, origin) in self.origins.iter().enumerate() {
+            match *origin {
+                Origin::Rows => {}
+                Origin::Same(of) => {
+                    sums[k * size..(k + 1) * size]
+                        .copy_from_slice(&before[of * size..(of + 1) * size]);
+                }
+                Origin::Rest(of, other) => {
+                    for i in 0..size {
+                        let (a, b) = (before[of * size + i], sums[other * size + i]);
+                        let w = a.1 - b.1;
+                        // What rounding leaves of nothing is nothing.
+                        if w > 1e-12 * a.1 {
+                            sums[k * size + i] = (a.0 - b.0, w);
+                        }
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    fn keep(&mut self, column: usize, sums: Vec<(f64, f64)>) {
+        self.sums[column] = (self.level, sums);
+    }
+
+    /// Parts every group by a question.
+    fn part(&mut self, goes_left: impl Fn(usize) -> bool) {
+        let (mut spans, mut origins) = (Vec::new(), Vec::new());
+        let mut right: Vec<u32> = Vec::new();
+        for (of, (start, end)) in self.spans.iter().copied().enumerate() {
+            right.clear();
+            let mut kept = start;
+            for i in start..end {
+                let row = self.rows[i];
+                if goes_left(row as usize) {
+                    self.rows[kept] = row;
+                    kept += 1;
+                } else {
+                    right.push(row);
+                }
+            }
+            self.rows[kept..end].copy_from_slice(&right);
+            if kept == start || kept == end {
+                spans.push((start, end));
+                origins.push(Origin::Same(of));
+                continue;
+            }
+            let at = spans.len();
+            spans.extend([(start, kept), (kept, end)]);
+            if kept - start <= end - kept {
+                origins.extend([Origin::Rows, Origin::Rest(of, at)]);
+            } else {
+                origins.extend([Origin::Rest(of, at + 1), Origin::Rows]);
+            }
+        }
+        (self.spans, self.origins) = (spans, origins);
+        self.level += 1;
+    }
+}
+
 /// What a fit holds while it grows trees.
 struct Maker<'a> {
     params: &'a CatBoostParams,
@@ -424,6 +623,9 @@ impl Maker<'_> {
             self.params.random_strength * (square / n as f64).sqrt() * (left / (1.0 + left));
         let mut leaf = vec![0_u32; n];
         let mut questions = Vec::new();
+        // One part that has seen and judges all rows needs sums by bin only.
+        let alone = parts.len() == 1 && last.0.seen.len() == n;
+        let mut groups = alone.then(|| Groups::new(&weights, &last.1.g, p));
         for level in 0..self.params.depth {
             let mut columns: Vec<usize> = (0..p).collect();
             if self.params.rsm < 1.0 {
@@ -445,10 +647,31 @@ impl Maker<'_> {
                     *number
                 })
                 .collect();
+            if groups.as_ref().is_some_and(|g| !g.fits(self.binned)) {
+                groups = None;
+            }
+            let allowed = |c: usize| self.large_enough(c, &self.orders[c], occupied, &slot);
+            let all = if let Some(groups) = &mut groups {
+                let found = threads::map(columns.len(), |k| {
+                    let c = columns[k];
+                    let sums = groups.sums(self.binned, c);
+                    let scores = self.judged(groups, &sums, c, allowed(c));
+                    (sums, scores)
+                });
+                let mut all = Vec::with_capacity(found.len());
+                for (c, (sums, scores)) in columns.iter().zip(found) {
+                    groups.keep(*c, sums);
+                    all.push(scores);
+                }
+                all
+            } else {
+                threads::map(columns.len(), |k| {
+                    let order = &self.orders[columns[k]];
+                    self.scores(columns[k], order, occupied, &slot, &weights, &parts)
+                })
+            };
             let mut best: Option<(f64, usize, usize)> = None;
-            for c in columns {
-                let order = &self.orders[c];
-                let scores = self.scores(c, order, occupied, &slot, &weights, &parts);
+            for (c, scores) in columns.into_iter().zip(all) {
                 for (bin, score) in scores.into_iter().enumerate() {
                     let Some(score) = score else { continue };
                     // Beyond five deviations noise makes no difference that anyone will see.
@@ -471,8 +694,77 @@ impl Maker<'_> {
             for (i, leaf) in leaf.iter_mut().enumerate() {
                 *leaf |= u32::from(self.binned.code(c, i) > bin) << level;
             }
+            if let Some(groups) = &mut groups {
+                groups.part(|i| self.binned.code(c, i) <= bin);
+            }
         }
         (questions, leaf)
+    }
+
+    /// The score of each cut of a column from its sums, as [`Self::scores`].
+    fn judged(
+        &self,
+        groups: &Groups<'_>,
+        sums: &[(f64, f64)],
+        column: usize,
+        allowed: Vec<bool>,
+    ) -> Vec<Option<f64>> {
+        let cuts = self.binned.cuts(column);
+        let l2 = self.l2;
+        let worth = |g: f64, w: f64| {
+            if w <= 1e-12 {
+                return (0.0, 0.0);
+            }
+            let mean = g / (w + l2);
+            (mean * g, mean * mean * w)
+        };
+        let mut steps = vec![(0.0, 0.0); cuts + 1];
+        let mut start = (0.0, 1e-100);
+        for cells in sums.chunks_exact(cuts + 1) {
+            let (mut g, mut w) = (0.0, 0.0);
+            for cell in cells {
+                (g, w) = (g + cell.0, w + cell.1);
+            }
+            let whole = (g, w);
+            let mut before = worth(g, w);
+            start = (start.0 + before.0, start.1 + before.1);
+            let mut left = (0.0, 0.0);
+            for (cell, step) in cells[..cuts].iter().zip(&mut steps) {
+                if cell.1 == 0.0 {
+                    continue;
+                }
+                left = (left.0 + cell.0, left.1 + cell.1);
+                let l = worth(left.0, left.1);
+                let r = worth(whole.0 - left.0, whole.1 - left.1);
+                let now = (l.0 + r.0, l.1 + r.1);
+                step.0 += now.0 - before.0;
+                step.1 += now.1 - before.1;
+                before = now;
+            }
+        }
+        debug_assert_eq!(sums.len(), groups.spans.len() * groups.g.len() * (cuts + 1));
+        self.summed_up(&steps[..cuts], start, allowed)
+    }
+
+    /// The scores of cuts from what changes at each of them.
+    fn summed_up(
+        &self,
+        steps: &[(f64, f64)],
+        start: (f64, f64),
+        allowed: Vec<bool>,
+    ) -> Vec<Option<f64>> {
+        let mut sum = start;
+        steps
+            .iter()
+            .zip(allowed)
+            .map(|(step, fits)| {
+                sum = (sum.0 + step.0, (sum.1 + step.1).max(1e-100));
+                fits.then(|| match self.params.score_function {
+                    Score::Cosine => sum.0 / sum.1.sqrt(),
+                    Score::L2 => sum.0,
+                })
+            })
+            .collect()
     }
 
     /// The score of each cut of a column; none where a leaf would be too small.
@@ -544,18 +836,7 @@ impl Maker<'_> {
             }
         }
         let allowed = self.large_enough(column, order, leaves, leaf);
-        let mut sum = start;
-        steps[..cuts]
-            .iter()
-            .zip(allowed)
-            .map(|(step, fits)| {
-                sum = (sum.0 + step.0, (sum.1 + step.1).max(1e-100));
-                fits.then(|| match self.params.score_function {
-                    Score::Cosine => sum.0 / sum.1.sqrt(),
-                    Score::L2 => sum.0,
-                })
-            })
-            .collect()
+        self.summed_up(&steps[..cuts], start, allowed)
     }
 
     /// Whether each cut of a column leaves enough rows, or none, in each leaf.
@@ -735,8 +1016,8 @@ impl Supervised for CatBoost {
         );
         let start = match objective {
             _ if !params.boost_from_average.unwrap_or(centred) => vec![0.0; width],
-            Objective::Absolute => vec![rows.quantile(0.5)],
-            Objective::Quantile(a) => vec![rows.quantile(a)],
+            Objective::Absolute => vec![rows.quantile(0.5, Quantiles::Between)],
+            Objective::Quantile(a) => vec![rows.quantile(a, Quantiles::Between)],
             Objective::Softmax(_) => vec![0.0; width],
             Objective::Logistic => {
                 vec![objective.link(rows.mean().clamp(1e-15, 1.0 - 1e-15))]
@@ -744,9 +1025,24 @@ impl Supervised for CatBoost {
             _ => vec![objective.link(rows.mean())],
         };
         let names = data.design().names();
-        let x = rows.x.mapv(known);
-        let binned = Binned::new(&x, Bins::LogSum(params.border_count + 1), &[], names)?;
         let seed = run::effective_seed(params.seed, seed);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let cat_features = boost::columns("cat_features", params.cat_features.as_deref(), names)?;
+        let (encoder, x) = Encoder::fit(
+            rows.x.view(),
+            &cat_features,
+            &statistics_of(&rows, classes.len()),
+            params.one_hot_max_size,
+            &mut random,
+        );
+        let names: Vec<String> = if cat_features.is_empty() {
+            names.to_vec()
+        } else {
+            let origins = encoder.origins();
+            origins.into_iter().map(|j| names[j].clone()).collect()
+        };
+        let x = x.mapv(known);
+        let binned = Binned::new(&x, Bins::LogSum(params.border_count + 1), &[], &names)?;
         let mut maker = Maker {
             params,
             objective,
@@ -761,7 +1057,7 @@ impl Supervised for CatBoost {
                 .collect(),
             l2: params.l2_leaf_reg * rows.w.iter().sum::<f64>() / n as f64,
             rate: params.rate(objective, n),
-            random: Xoshiro256PlusPlus::seed_from_u64(seed),
+            random,
         };
         let every: Vec<u32> = (0..n as u32).collect();
         let mut parts = match params.boosting_type {
@@ -775,7 +1071,12 @@ impl Supervised for CatBoost {
             .iter()
             .flat_map(|rows| start.iter().map(|s| vec![*s; rows.y.len()]))
             .collect();
+        let aside_x = aside
+            .as_ref()
+            .map(|rows| encoder.apply(rows.x.view()))
+            .unwrap_or_default();
         let mut trees: Vec<Tree> = Vec::new();
+        let origins = encoder.origins();
         let mut best = (f64::INFINITY, 0);
         let mut changes = vec![0.0; x.ncols()];
         for round in 0..params.n_estimators {
@@ -797,10 +1098,18 @@ impl Supervised for CatBoost {
                     round + 1
                 )));
             }
-            let tree = Tree { questions, values };
-            change(&mut changes, &tree, &leaf, &rows.w, width);
+            let mut sizes = vec![0.0; leaves];
+            for (l, w) in leaf.iter().zip(&rows.w) {
+                sizes[*l as usize] += w;
+            }
+            let tree = Tree {
+                questions,
+                values,
+                sizes,
+            };
+            change(&mut changes, &tree, width);
             if let Some(aside) = &aside {
-                for (i, row) in aside.x.rows().into_iter().enumerate() {
+                for (i, row) in aside_x.rows().into_iter().enumerate() {
                     let at = tree.leaf(row) * width;
                     for (k, f) in aside_f.iter_mut().enumerate() {
                         f[i] += tree.values[at + k];
@@ -822,25 +1131,42 @@ impl Supervised for CatBoost {
             trees.truncate(best.1.max(1));
         }
         let rate = maker.rate;
+        let mut importances = vec![0.0; data.design().columns()];
+        for (k, change) in changes.iter().enumerate() {
+            importances[origins.get(k).copied().unwrap_or(k)] += change;
+        }
         Ok(Fitted {
             objective,
             start,
             trees,
             classes,
             learning_rate: rate,
-            importances: shares(changes),
+            importances: shares(importances),
+            encoder,
         })
+    }
+}
+
+/// Targets of 0 and 1 for statistics of categories: above the median, the larger of two labels, or
+/// each label.
+fn statistics_of(rows: &Rows, classes: usize) -> Vec<Vec<f64>> {
+    let marks = |f: &dyn Fn(f64) -> bool| -> Vec<f64> {
+        rows.y.iter().map(|y| f64::from(u8::from(f(*y)))).collect()
+    };
+    match classes {
+        0 => {
+            let middle = rows.quantile(0.5, Quantiles::Between);
+            vec![marks(&|y| y > middle)]
+        }
+        2 => vec![marks(&|y| y > 0.0)],
+        many => (0..many).map(|k| marks(&|y| y == k as f64)).collect(),
     }
 }
 
 /// How much each question of a tree changes its answers: over pairs of leaves that differ in its bit
 /// only, the weighted variance between them.
-fn change(changes: &mut [f64], tree: &Tree, leaf: &[u32], weights: &[f64], width: usize) {
-    let leaves = 1 << tree.questions.len();
-    let mut sizes = vec![0.0; leaves];
-    for (l, w) in leaf.iter().zip(weights) {
-        sizes[*l as usize] += w;
-    }
+fn change(changes: &mut [f64], tree: &Tree, width: usize) {
+    let (leaves, sizes) = (1 << tree.questions.len(), &tree.sizes);
     for (k, (c, _)) in tree.questions.iter().enumerate() {
         for a in (0..leaves).filter(|a| a >> k & 1 == 0) {
             let b = a | 1 << k;
@@ -860,6 +1186,7 @@ fn change(changes: &mut [f64], tree: &Tree, leaf: &[u32], weights: &[f64], width
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        let x = self.encoder.apply(x);
         let width = self.start.len();
         let mut sums: Vec<Vec<f64>> = self.start.iter().map(|s| vec![*s; x.nrows()]).collect();
         for tree in &self.trees {
@@ -887,6 +1214,34 @@ impl Predictor for Fitted {
             }
         }
         Ok(Prediction::probabilities(p, self.classes.clone()))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        let numbers = self.encoder.apply(x);
+        let numbers = numbers.view();
+        let mut sum = shap::Sum::new(numbers, &self.start);
+        for tree in &self.trees {
+            sum.add(&WrittenOut::new(tree), 1.0, 0, numbers)?;
+        }
+        let classes = if self.start.len() > 1 {
+            self.classes.clone()
+        } else {
+            Vec::new()
+        };
+        let mut all = sum.finish(classes, self.objective.sum_is());
+        let origins = self.encoder.origins();
+        if !origins.is_empty() {
+            // What the statistics of a column add is what the column adds.
+            for table in &mut all.values {
+                let mut own = Array2::zeros(x.dim());
+                for (from, j) in table.columns().into_iter().zip(&origins) {
+                    let mut to = own.column_mut(*j);
+                    to += &from;
+                }
+                *table = own;
+            }
+        }
+        Ok(Some(all))
     }
 
     fn outputs(&self) -> Outputs {
@@ -926,6 +1281,78 @@ mod tests {
                 "{objective:?} {n} {rounds}: {got}"
             );
         }
+    }
+
+    // catboost 1.2.10: CatBoostRegressor(n_estimators=3, depth=3, learning_rate=0.3, bootstrap_type='No',
+    // random_strength=0) on the first 208 rows of tests/data/spx.csv, its trees as save_model writes
+    // them, and get_feature_importance(type='ShapValues') of row 209.
+    #[test]
+    fn shap_values_are_those_of_the_program() {
+        let tree = |questions: [(u32, f64); 3], values: [f64; 8], sizes: [f64; 8]| Tree {
+            questions: questions.to_vec(),
+            values: values.to_vec(),
+            sizes: sizes.to_vec(),
+        };
+        let trees = vec![
+            tree(
+                [(4, 0.809_757_5), (4, -0.623_595_5), (0, -0.195_714_5)],
+                [
+                    0.056159921,
+                    0.0,
+                    0.017910004,
+                    -0.078603849,
+                    0.145638071,
+                    0.0,
+                    -0.013759863,
+                    -0.227748408,
+                ],
+                [4.0, 0.0, 58.0, 31.0, 42.0, 0.0, 56.0, 17.0],
+            ),
+            tree(
+                [(4, -0.234744), (4, 0.965439), (0, -0.195_714_5)],
+                [
+                    0.051977584,
+                    -0.002950412,
+                    0.0,
+                    -0.055456386,
+                    0.089574937,
+                    -0.018519628,
+                    0.0,
+                    -0.195714085,
+                ],
+                [15.0, 52.0, 0.0, 26.0, 53.0, 48.0, 0.0, 14.0],
+            ),
+            tree(
+                [(3, -0.399_345_5), (0, -0.331987), (2, 0.486603)],
+                [
+                    -0.029417363,
+                    0.076779374,
+                    -0.124614106,
+                    -0.005013361,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.09074271,
+                ],
+                [72.0, 15.0, 19.0, 64.0, 0.0, 0.0, 0.0, 38.0],
+            ),
+        ];
+        let fitted = Fitted {
+            objective: Objective::Squared,
+            start: vec![-5.194_185_256_958_008],
+            trees,
+            classes: Vec::new(),
+            learning_rate: 0.3,
+            importances: Vec::new(),
+            encoder: Encoder::default(),
+        };
+        let x = ndarray::array![[0.016526, 0.141744, -0.944368, -0.262942, 1.314619]];
+        let found = fitted.contributions(x.view()).unwrap().unwrap();
+        let want = [-0.079313903, 0.0, -0.018056948, 0.038474858, -0.371490792];
+        crate::testing::assert_near(&found.values[0].row(0).to_vec(), &want, 2e-8);
+        crate::testing::assert_near(&found.base, &[-5.192274327], 2e-8);
+        let said = fitted.predict(x.view()).unwrap().values;
+        crate::testing::assert_near(&said, &[-5.62266111], 2e-8);
     }
 
     #[test]
