@@ -16,7 +16,8 @@
 use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::run::run_analysis;
 use mltrainer_catalogue_core::{Ask, Design, FitError, ParamMap, SeriesTable};
-use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, QualityReport};
+use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection};
+use mltrainer_types::data::QualityReport;
 use ndarray::Array2;
 use serde_json::json;
 use std::collections::BTreeMap;

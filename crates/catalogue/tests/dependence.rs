@@ -4,9 +4,8 @@
 use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::run::run_analysis;
 use mltrainer_catalogue_core::{Ask, Design, FitError, SeriesTable};
-use mltrainer_compliance::{
-    Admissible, Arrival, Content, Digest, Gate, Inspection, QualityReport, Verified,
-};
+use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
+use mltrainer_types::data::QualityReport;
 use ndarray::Array2;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -245,7 +244,7 @@ fn unusable_series_are_refused_in_words() {
         (
             "johansen",
             vec![close.clone(), twice.clone()],
-            "combinations",
+            "combination",
         ),
         (
             "johansen",

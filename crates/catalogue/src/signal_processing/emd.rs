@@ -43,11 +43,11 @@ params! {
         /// Extrema mirrored at each end.
         nbsym: usize = 2, within(1.0, 100.0);
         /// A mode is done when the squared change relative to the mode, summed, is below this.
-        std_thr: f64 = 0.2, at_least(0.0);
+        std_thr: f64 = 0.2, within(0.0, 1e6);
         /// A mode is done when the squared change divided by the range is below this.
-        svar_thr: f64 = 0.001, at_least(0.0);
+        svar_thr: f64 = 0.001, within(0.0, 1e6);
         /// A mode is done when the squared change divided by its energy is below this.
-        energy_ratio_thr: f64 = 0.2, at_least(0.0);
+        energy_ratio_thr: f64 = 0.2, within(0.0, 1e6);
         /// The residue is done when its absolute values sum up to less than this.
         total_power_thr: f64 = 0.005, within(0.0, 1e6);
         /// The residue is done when its range is below this.

@@ -47,7 +47,7 @@ params! {
         /// Trend before the first observation (local_linear_trend).
         initial_trend: f64 = 0.0;
         /// Variance of level and trend before the first observation.
-        initial_variance: f64 = 1e6, above(0.0);
+        initial_variance: f64 = 1.0, above(0.0);
         /// How far the points lie from the mean.
         alpha: f64 = 0.5, above_up_to(0.0, 10.0);
         /// Weight of the middle point in covariances; 2 suits normal states.

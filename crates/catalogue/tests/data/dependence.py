@@ -332,7 +332,7 @@ for name, model, missing in [("AAPL", "local_level", []), ("CVX", "local_linear_
     for resampling, threshold in [("systematic", 0.5), ("residual", 1.0), ("stratified", 0.7), ("multinomial", 0.6)]:
         sd = float(np.sqrt(np.mean(r.filtered_state_cov[0, 0])))
         case("particle_filter", {**given, "n_particles": 4000, "resampling": resampling, "resample_threshold": threshold, "seed": 11,
-                                 "n_trajectories": 100 if resampling == "systematic" else 0}, [name],
+                                 "n_trajectories": 30 if resampling == "systematic" else 0}, [name],
              f"statsmodels 0.15.0 KalmanSmoother, exact: {model} of {name}; a tenth of the filtered deviation",
              {"filtered_level": {**thin(r.filtered_state[0]), "rms": 0.1 * sd * (2 if k == 2 else 1)},
               "log_likelihood": {"within": [llf - 2, llf + 2]},
@@ -382,7 +382,7 @@ for columns, states, shape in [(["AAPL"], 2, "diag"), (["CVX"], 3, "diag"), (["A
             best = (value, m)
     value, m = best
     order = np.argsort([(np.diag(c) / x.var(0)).sum() for c in m.covars_])
-    case("hmm", {"n_states": states, "covariance_type": shape, "n_init": 20, "tol": 1e-8, "max_iter": 5000, "seed": 1, "min_covar": 0.01}, columns,
+    case("hmm", {"n_states": states, "covariance_type": shape, "n_init": 10, "tol": 1e-7, "max_iter": 5000, "seed": 1, "min_covar": 0.01}, columns,
          f"hmmlearn 0.3.3 GaussianHMM({states}, {shape}), best of 8 starts, {columns}",
          {"n_params": states * len(columns) + states * (states - 1) + states - 1
           + states * (len(columns) * (len(columns) + 1) // 2 if shape == "full" else len(columns))}, 1e-9, "returns",
