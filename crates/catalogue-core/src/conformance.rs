@@ -663,8 +663,8 @@ fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
     }
 }
 
-/// Texts and lists to try: numbers of columns, signs, counts, ids of entries.
-const TEXTS: [&str; 12] = [
+/// Texts and lists to try: numbers of columns, signs, counts, ids of entries, orders, dates.
+const TEXTS: [&str; 14] = [
     "0.5",
     "3",
     "4,2",
@@ -677,6 +677,8 @@ const TEXTS: [&str; 12] = [
     "10",
     "knn",
     "ridge,knn",
+    "1,0,0,5",
+    "spring:1970-03-20,1970-04-20",
 ];
 
 /// Values to try in place of the default.
@@ -732,9 +734,13 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
         let many = if words { usize::MAX } else { 2 };
         // A penalty that is weak, say, lets through what a strong one hides.
         let weak = (spec.kind == ParamKind::Float && in_range(spec, 0.01)).then(|| json!(0.01));
-        for value in other_values(spec).into_iter().take(many).chain(weak) {
-            contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
-        }
+        // A value that is refused before any data is seen is no context.
+        let read = other_values(spec).into_iter().filter_map(|value| {
+            let context = ParamMap::from_iter([(spec.name.clone(), value)]);
+            r.params(&context).is_ok().then_some(context)
+        });
+        contexts.extend(read.take(many));
+        contexts.extend(weak.map(|value| ParamMap::from_iter([(spec.name.clone(), value)])));
     }
     // Some losses take targets above 0 only: the same rows with e to the power of the target.
     let mut positive = case.clone();

@@ -631,8 +631,17 @@ impl Content for SeriesTable {
 }
 
 fn check_finite(name: &str, column: &[f64]) -> Result<(), FitError> {
-    // Without an early way out the loop over a sound column is a vector one.
-    if column.iter().fold(true, |all, v| all & v.is_finite()) {
+    // A finite number times 0 is 0, any other is not a number. Eight sums side by side are vector ones,
+    // which a search for the first bad number is not.
+    let (eights, rest) = column.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, v) in sums.iter_mut().zip(eight) {
+            *sum += v * 0.0;
+        }
+    }
+    let all = sums.iter().copied().chain(rest.iter().map(|v| v * 0.0));
+    if all.sum::<f64>() == 0.0 {
         return Ok(());
     }
     match column.iter().position(|v| !v.is_finite()) {

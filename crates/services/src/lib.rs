@@ -5,6 +5,7 @@
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
+mod chain;
 mod compliance;
 mod data;
 mod error;

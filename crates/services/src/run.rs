@@ -4,6 +4,7 @@
 //! feature column that gives the target away is refused by the rule `no_look_ahead`.
 
 use crate::catalogue::find;
+use crate::chain;
 use crate::error::{from_data, from_refused};
 use crate::model_file;
 use crate::port::Clock;
@@ -461,7 +462,12 @@ pub fn run_and_keep(
                 None if width.0 == 0 => return without_data(&resolved, request, &ms).map(alone),
                 file => need("data", file.as_ref())?,
             };
-            let table = admit(file, csv::read_table)?;
+            let table = if resolved.entry.card.id == chain::ID {
+                let read = |bytes: &[u8]| csv::read_table(&chain::numeric(bytes)?);
+                admit(file, read)?
+            } else {
+                admit(file, csv::read_table)?
+            };
             let columns = match (width.0, request.column.is_empty()) {
                 (1, true) => vec![one_column(&[], table.get())?],
                 _ => chosen(table.get(), &request.column, &[])?,
@@ -470,7 +476,14 @@ pub fn run_and_keep(
                 SeriesTable::new(design(t, &columns)?, days(t))
             })?;
             let asked = ask(request.horizon);
-            Ok(alone(run_analysis(&resolved, given, &data, asked, &ms)?))
+            let mut result = run_analysis(&resolved, given, &data, asked, &ms)?;
+            if resolved.entry.card.id == chain::ID
+                && let Some(days) = result.outputs.get("day")
+            {
+                let dates = chain::dates(days);
+                result.outputs.insert("dates".to_owned(), dates);
+            }
+            Ok(alone(result))
         }
     }
 }

@@ -163,13 +163,15 @@ pub(crate) fn grow(
     // A few trees at a time: what they say of rows they did not see waits for its turn.
     let wave = 4 * threads::granted();
     for first in (0..plan.trees).step_by(wave) {
-        let mut starts = Vec::new();
-        for _ in first..plan.trees.min(first + wave) {
-            starts.push(random.clone());
-            // Drawn once to know where the next tree starts, and again by the tree itself.
-            rows_of_tree(plan, n, &mut random)?;
-            random.long_jump();
-        }
+        let starts: Vec<Xoshiro256PlusPlus> = (first..plan.trees.min(first + wave))
+            .map(|_| {
+                let start = random.clone();
+                // Drawn once to know where the next tree starts, and again by the tree itself.
+                rows_of_tree(plan, n, &mut random)?;
+                random.long_jump();
+                Ok(start)
+            })
+            .collect::<Result<_, FitError>>()?;
         let grown = threads::map(starts.len(), |t| {
             let mut own = starts[t].clone();
             let mut own_weights = rows_of_tree(plan, n, &mut own)?;
