@@ -129,6 +129,8 @@ pub(crate) struct Spec {
     pub(crate) single: bool,
     pub(crate) sampling: Sampling,
     pub(crate) quantiles: Quantiles,
+    /// Whether leaves are set anew for losses whose hessian says nothing.
+    pub(crate) renew: bool,
     pub(crate) dart: Option<Dart>,
     pub(crate) early: Option<Early>,
 }
@@ -528,7 +530,7 @@ pub(crate) fn boost(
             any |= grown.tree.nodes.len() > 1;
             for (id, start, end) in &grown.leaves {
                 let own = &grown.rows[*start..*end];
-                if let Some(share) = spec.objective.renewed() {
+                if let Some(share) = spec.objective.renewed().filter(|_| spec.renew) {
                     let rule = match spec.objective {
                         Objective::Mape => Quantiles::AlwaysPast,
                         _ => spec.quantiles,

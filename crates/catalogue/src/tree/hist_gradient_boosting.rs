@@ -295,6 +295,7 @@ impl Supervised for HistGradientBoosting {
             single: false,
             sampling: Sampling::All,
             quantiles: Quantiles::Between,
+            renew: true,
             dart: None,
             early: stops.then_some(Early {
                 patience: params.n_iter_no_change,

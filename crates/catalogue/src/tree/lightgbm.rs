@@ -402,6 +402,7 @@ impl Supervised for LightGbm {
                 Strategy::Bagging => Sampling::All,
             },
             quantiles: Quantiles::Past,
+            renew: true,
             dart: (params.boosting_type == BoostingType::Dart).then_some(Dart {
                 rate: params.drop_rate,
                 skip: params.skip_drop,
