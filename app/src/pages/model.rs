@@ -354,6 +354,20 @@ fn run_part(p: &ModelPage, asked: &str) -> AnyView {
 
 fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
     let name = format!("p.{}", p.name);
+    param_control(p, &name, &name, None, value, error, &words::param_range(p))
+}
+
+/// The field of a parameter; `form` names the form that it belongs to when it stands outside.
+pub(crate) fn param_control(
+    p: &ParamSpec,
+    id: &str,
+    name: &str,
+    form: Option<&'static str>,
+    value: &str,
+    error: Option<String>,
+    help: &str,
+) -> AnyView {
+    let (id, name) = (id.to_owned(), name.to_owned());
     let default = format::json_text(&p.default);
     let bad = error.is_some();
     let control = match p.kind {
@@ -366,7 +380,7 @@ fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
             }
             let chosen = value.to_owned();
             view! {
-                <select id=name.clone() name=name.clone()>
+                <select id=id.clone() name=name form=form>
                     {options
                         .into_iter()
                         .map(|(v, w)| {
@@ -381,8 +395,9 @@ fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
         _ => view! {
             <input
                 type="text"
-                id=name.clone()
-                name=name.clone()
+                id=id.clone()
+                name=name
+                form=form
                 value=value.to_owned()
                 placeholder=default
                 autocomplete="off"
@@ -393,9 +408,9 @@ fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
     };
     view! {
         <div class="field" class:bad=bad>
-            <label for=name><code>{p.name.clone()}</code></label>
+            <label for=id><code>{p.name.clone()}</code></label>
             {control}
-            <p class="help">{words::param_range(p)}</p>
+            <p class="help">{help.to_owned()}</p>
             {error.map(|e| view! { <p class="field-error" role="alert">{ui::sentence(&e)}</p> })}
         </div>
     }
@@ -563,7 +578,7 @@ fn drawn(e: &CatalogueEntry, outputs: &Map<String, Value>) -> Option<Drawing> {
             name: name.clone(),
             colour,
             values,
-            filled: false,
+            ..LinePlot::default()
         })
         .collect();
     if lines.is_empty() {
@@ -578,6 +593,7 @@ fn drawn(e: &CatalogueEntry, outputs: &Map<String, Value>) -> Option<Drawing> {
             lines,
             ..Part::default()
         }],
+        ..Plot::default()
     }
     .draw(None, None)
     .ok()

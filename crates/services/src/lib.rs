@@ -1,9 +1,10 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `analytics`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
+mod analytics;
 mod catalogue;
 mod compliance;
 mod data;
@@ -13,12 +14,14 @@ mod fetch;
 mod health;
 mod hub;
 mod import;
+mod layers;
 mod ledger;
 pub mod port;
 mod room;
 pub mod run;
 mod trials;
 
+pub use analytics::Overlaid;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
@@ -84,6 +87,7 @@ struct Inner {
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
+    shelf: analytics::Shelf,
     hub: Arc<Hub>,
     engine: Engine,
     clock: Arc<dyn Clock>,
@@ -127,6 +131,7 @@ impl Services {
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,
+                shelf: analytics::Shelf::default(),
                 hub,
                 engine,
                 started_at: parts.clock.now(),

@@ -513,7 +513,7 @@ fn refuse_later(train: &Table, test: &Table) -> Result<(), ServiceError> {
 }
 
 /// Pearson's correlation; none when either does not vary.
-fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+pub(crate) fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     let centred = |v: &[f64]| -> Vec<f64> {
         let mean = v.iter().sum::<f64>() / v.len() as f64;
         v.iter().map(|x| x - mean).collect()
@@ -525,7 +525,7 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 }
 
 /// A run on the bars of a data set.
-fn on_bars(
+pub(crate) fn on_bars(
     resolved: &Resolved,
     bars: &Verified<DailyBars>,
     context: Option<&Verified<Context>>,
