@@ -65,7 +65,7 @@ test("values are read by keys and by touch, and stand in a table", async () => {
     await page.keyboard.press("End");
     const last = bars.at(-1);
     await readout.getByText(last.date).waitFor();
-    for (const name of ["Close", "Open", "Sma 20", "Rsi", "Macd histogram", "log_return_5"]) {
+    for (const name of ["Close", "Open", "SMA 20", "RSI", "MACD histogram", "log_return_5"]) {
       assert.ok((await readout.innerText()).includes(name), name);
     }
     assert.ok((await readout.innerText()).includes(last.close.toFixed(2).slice(0, 4)), "the close of that day");
@@ -77,7 +77,7 @@ test("values are read by keys and by touch, and stand in a table", async () => {
     assert.ok(day > "2012-03-10" && day < "2012-04-20", `the middle: ${day}`);
     await page.getByText("Values as a table").click();
     const heads = await page.getByRole("region").filter({ has: page.locator("table") }).first().locator("thead th").allInnerTexts();
-    assert.ok(heads.includes("Close") && heads.includes("Sma 20"), heads.join());
+    assert.ok(heads.includes("Close") && heads.includes("SMA 20"), heads.join());
     await accessible(page, "the table of values");
     await fits(page, "the table of values");
   });
@@ -127,12 +127,12 @@ test("the legend hides a layer, and it stays hidden when the picture is drawn an
     await open(page, FULL);
     const line = page.locator(".plot .k3").first();
     assert.equal(await line.evaluate((e) => getComputedStyle(e).display === "none"), false);
-    await page.getByLabel("Sma 20").uncheck();
+    await page.getByLabel("SMA 20").uncheck();
     assert.equal(await line.evaluate((e) => getComputedStyle(e).display), "none");
     const start = query(page).get("start");
     await page.getByRole("button", { name: "Earlier" }).click();
     await page.waitForFunction((was) => new URL(location.href).searchParams.get("start") !== was, start);
-    assert.equal(await page.getByLabel("Sma 20").isChecked(), false);
+    assert.equal(await page.getByLabel("SMA 20").isChecked(), false);
     assert.equal(await page.locator(".plot .k3").first().evaluate((e) => getComputedStyle(e).display), "none");
   });
 });

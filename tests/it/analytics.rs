@@ -2,6 +2,7 @@
 
 use mltrainer_it::Server;
 use mltrainer_it::cli::no_internals;
+use mltrainer_it::server::content_type;
 use mltrainer_types::analytics::{Analytics, Layer, Look, Place};
 use mltrainer_types::problem::Problem;
 use mltrainer_types::run::RunResult;
@@ -254,6 +255,33 @@ async fn what_cannot_be_shown_says_why() {
 }
 
 #[tokio::test]
+async fn the_chart_is_a_picture_of_its_own() {
+    let server = Server::fresh().await;
+    let query = "dataset=AAPL&start=2012-01-03&end=2012-03-30&show=sma:period=20,rsi,macd";
+    let answer = server
+        .get(&format!("/api/v1/analytics/chart.svg?{query}"))
+        .await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(content_type(&answer), "image/svg+xml");
+    let svg = answer.text().await.unwrap();
+    for part in ["<title>", "SMA 20", "RSI", "MACD histogram", "2012-03-30"] {
+        assert!(svg.contains(part), "{part}");
+    }
+    // Two parts more than prices and volume: 420 and twice 90.
+    assert!(svg.contains("height=\"600\""));
+    for (query, status) in [
+        ("dataset=AAPL&show=nope", 404),
+        ("dataset=AAPL&w=1", 422),
+        ("with=IBM", 400),
+    ] {
+        let answer = server
+            .get(&format!("/api/v1/analytics/chart.svg?{query}"))
+            .await;
+        assert_eq!(answer.status().as_u16(), status, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_is_whole_without_script() {
     let server = Server::fresh().await;
     let page = |path: String| {
@@ -287,7 +315,7 @@ async fn the_page_is_whole_without_script() {
         ),
         "{url}"
     );
-    assert!(html.contains("Sma 20") && html.contains("Rsi"));
+    assert!(html.contains("SMA 20") && html.contains("RSI"));
     // A bad value of one part is said at its place, and the rest is there.
     let (status, _, html) =
         page("/analytics?dataset=bundled:IBM&show=sma:period=0,rsi,nope".into()).await;

@@ -94,12 +94,30 @@ fn base(plot: &mut Plot, bars: &[Bar]) {
 /// A layer in few words: its id and the parameters that were given.
 #[must_use]
 pub fn label(pick: &Pick) -> String {
-    let mut text = words::title(&pick.id);
+    let mut text = name(&pick.id);
     for (_, value) in &pick.params {
         text.push(' ');
         text.push_str(&words::plain(value));
     }
     text
+}
+
+/// An id for people: abbreviations in capitals.
+fn name(id: &str) -> String {
+    const SHORT: [&str; 21] = [
+        "ad", "adx", "atr", "cci", "dema", "ema", "hmm", "kama", "macd", "mfi", "natr", "obv",
+        "roc", "rsi", "sar", "sma", "tema", "trix", "vwap", "wma", "r",
+    ];
+    let words: Vec<String> = id
+        .split('_')
+        .enumerate()
+        .map(|(i, word)| match word {
+            w if SHORT.contains(&w) => w.to_uppercase(),
+            w if i == 0 => words::title(w),
+            w => w.to_owned(),
+        })
+        .collect();
+    words.join(" ")
 }
 
 fn lay(plot: &mut Plot, bars: &[Bar], pick: &Pick, layer: &Layer, key: u8, on_price: &mut u8) {
@@ -409,17 +427,17 @@ mod tests {
                     "price".to_owned(),
                     vec![
                         line("Close", 1, 1),
-                        line("Sma 20", 3, 3),
+                        line("SMA 20", 3, 3),
                         line("Stops stop", 4, 5)
                     ]
                 ),
                 ("volume in shares".to_owned(), vec![line("Volume", 0, 2)]),
                 (
-                    "Macd".to_owned(),
+                    "MACD".to_owned(),
                     vec![
-                        line("Macd macd", 1, 4),
-                        line("Macd signal", 2, 4),
-                        line("Macd histogram", 0, 4)
+                        line("MACD macd", 1, 4),
+                        line("MACD signal", 2, 4),
+                        line("MACD histogram", 0, 4)
                     ]
                 ),
                 (
@@ -436,6 +454,25 @@ mod tests {
         let unseen = drawing.frame.columns.iter().filter(|c| c.unseen).count();
         assert_eq!(unseen, 3);
         assert!(!drawing.svg.contains("style=") && !drawing.svg.contains("fill="));
+    }
+
+    #[test]
+    fn labels_are_short() {
+        for (text, expected) in [
+            ("sma:period=20", "SMA 20"),
+            (
+                "bollinger_bands:period=20:std_dev=2.5",
+                "Bollinger bands 20 2.5",
+            ),
+            ("rsi_divergence", "RSI divergence"),
+            ("parabolic_sar", "Parabolic SAR"),
+            (
+                "candlestick_patterns:pattern=morning_star",
+                "Candlestick patterns morning star",
+            ),
+        ] {
+            assert_eq!(label(&pick(text)), expected);
+        }
     }
 
     #[test]

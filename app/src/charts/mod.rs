@@ -260,6 +260,14 @@ impl Plot {
         Ok(Drawing { svg, frame })
     }
 
+    /// A height for a picture whose first two parts take the first number and every further one the
+    /// second.
+    #[must_use]
+    pub fn height(&self, first: u32, each: u32) -> u32 {
+        let more = self.panels.len().saturating_sub(2);
+        first + each * u32::try_from(more).unwrap_or(0)
+    }
+
     /// The same as a file of its own, with the light colours inside.
     ///
     /// # Errors
@@ -290,7 +298,7 @@ impl Plot {
         out.push_str("</text>");
         let mut x = 12;
         let mut seen: Vec<&str> = Vec::new();
-        for column in &frame.columns {
+        for column in frame.columns.iter().filter(|c| !c.unseen) {
             if seen.contains(&column.name.as_str()) {
                 continue;
             }
@@ -428,7 +436,8 @@ impl Plot {
                 for run in view.runs(&line.values, line.look == Look::Level) {
                     match base {
                         Some(base) if few => {
-                            chart.draw_series(run.into_iter().map(|(x, v)| {
+                            let there = run.into_iter().filter(|p| p.1 < base || p.1 > base);
+                            chart.draw_series(there.map(|(x, v)| {
                                 Rectangle::new([(x - half, base), (x + half, v)], ink)
                             }))?;
                         }
@@ -678,7 +687,11 @@ impl Room {
         let mut fits = [false; 2];
         for (screen, end) in ends.iter_mut().enumerate() {
             let half = letters * LETTER[screen] / 2.0;
-            let left = if x < 10.0 { x } else { x - half };
+            let left = match x {
+                x if x < 10.0 => x,
+                x if x > 90.0 => x - 2.0 * half,
+                x => x - half,
+            };
             if end.is_none_or(|e| left >= e) && half < 40.0 {
                 fits[screen] = true;
                 *end = Some(left + 2.0 * half);

@@ -834,9 +834,14 @@ fn heat(r: Option<f64>) -> String {
 /// How the address is made, and the same as JSON.
 fn address(asked: &Asked) -> AnyView {
     let json = asked.at("/api/v1/analytics");
+    let svg = Asked {
+        with: Vec::new(),
+        ..asked.clone()
+    }
+    .at("/api/v1/analytics/chart.svg");
     view! {
         <details class="address">
-            <summary>"The address of this page, and the same as JSON"</summary>
+            <summary>"The address of this page, and the same as JSON and SVG"</summary>
             <p>
                 "The address holds everything that is shown: " <code>"dataset"</code> ", " <code>"start"</code> ", "
                 <code>"end"</code> ", " <code>"show"</code> ", " <code>"feature"</code> " and " <code>"with"</code>
@@ -845,6 +850,7 @@ fn address(asked: &Asked) -> AnyView {
                 "; a comma inside a value is written " <code>"~"</code> "."
             </p>
             <p><a href=json rel="external" data-span="">"What is shown, as JSON"</a></p>
+            <p><a href=svg rel="external" data-span="">"The chart as an SVG file"</a></p>
         </details>
     }
     .into_any()

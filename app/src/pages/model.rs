@@ -24,6 +24,8 @@ pub struct ModelPage {
     pub entry: CatalogueEntry,
     /// Data sets it can run on: id and words.
     pub datasets: Vec<(String, String)>,
+    /// Whether it can be laid over prices.
+    pub drawable: bool,
     /// The run that the address asks for.
     pub run: Option<Result<Ran, PageError>>,
 }
@@ -73,6 +75,7 @@ async fn model(id: String, asked: String) -> Result<ModelPage, PageError> {
         })
     };
     Ok(ModelPage {
+        drawable: services.overlays().iter().any(|e| e.id == entry.id),
         entry,
         datasets: sets
             .iter()
@@ -126,6 +129,10 @@ fn card(p: &ModelPage, asked: &str) -> AnyView {
                 <div class="actions">
                     <a class="button primary" href="#run">"Run it on a data set"</a>
                     {trial_link(e)}
+                    {p.drawable.then(|| {
+                        let href = query::Link::to("/analytics").with("show", &e.id).build();
+                        view! { <a class="button" href=href>"Lay it over prices"</a> }
+                    })}
                 </div>
             }
             .into_any(),

@@ -61,6 +61,19 @@ pub struct Overlaid {
     pub feature: Option<Result<FeatureLine, ServiceError>>,
 }
 
+impl Overlaid {
+    /// The first thing that could not be computed, said at the field that names it.
+    #[must_use]
+    pub fn fault(&self) -> Option<ServiceError> {
+        let layer = self
+            .layers
+            .iter()
+            .find_map(|(pick, l)| l.as_ref().err().map(|e| at_layer(pick, e.clone())));
+        let feature = || self.feature.as_ref()?.as_ref().err().cloned();
+        layer.or_else(feature)
+    }
+}
+
 /// Whether an entry can be drawn over bars: it gives one value a bar of one data set.
 fn is_drawable(resolved: &Resolved) -> bool {
     match resolved.entry.engine {
@@ -142,9 +155,11 @@ impl Services {
     pub async fn analytics(&self, request: &AnalyticsRequest) -> Result<Analytics, ServiceError> {
         let all = self.overlaid(request).await?;
         let (first, last) = span(&all.bars, request.start, request.end)?;
+        if let Some(fault) = all.fault() {
+            return Err(fault);
+        }
         let mut layers = Vec::with_capacity(all.layers.len());
-        for (pick, layer) in all.layers {
-            let mut layer = layer.map_err(|e| at_layer(&pick, e))?;
+        for mut layer in all.layers.into_iter().filter_map(|(_, l)| l.ok()) {
             cut(&mut layer, &all.bars, first, last);
             layers.push(layer);
         }
