@@ -1,7 +1,7 @@
 //! Prices with what the catalogue computes on them: candles and volume, levels and averages on the
 //! prices, other lines in parts of their own, found patterns as marks, regimes as bands.
 
-use super::{BandPlot, LinePlot, Look, MarkPlot, Part, Plot, bars, day_number};
+use super::{BandPlot, LinePlot, Look, MarkPlot, Part, Plot, SegmentPlot, bars, day_number};
 use crate::drawing::{Key, Note};
 use crate::words;
 use mltrainer_services::Overlaid;
@@ -124,31 +124,47 @@ fn lay(plot: &mut Plot, bars: &[Bar], pick: &Pick, layer: &Layer, key: u8, on_pr
     let label = label(pick);
     // Lines on the prices keep off the two colours of the candles.
     let price_colour = 3 + *on_price % 5;
-    let mut own = Part {
-        weight: OWN_WEIGHT,
-        ..Part::default()
-    };
+    let mut own = Part::default();
+    let mut signal = Part::default();
     let mut parts: Vec<(u8, String, String)> = Vec::new();
-    let alone = layer.lines.len() == 1;
-    let mut own_colour = 1;
-    for line in &layer.lines {
+    let drawn = || layer.lines.iter().filter(|l| l.place != Place::Unseen);
+    let alone = drawn().count() == 1;
+    for line in drawn() {
         let look = match line.look {
             wire::Look::Line => Look::Line,
             wire::Look::Level => Look::Level,
             wire::Look::Area => Look::Area,
         };
+        let said = words::plain(&line.name);
+        let part = match line.place {
+            Place::Price => plot.panels.first_mut(),
+            Place::Signal => Some(&mut signal),
+            Place::Own | Place::Unseen => Some(&mut own),
+        };
+        let Some(part) = part else { continue };
         let colour = match line.place {
             Place::Price => price_colour,
-            _ if look == Look::Area && !alone => 0,
-            _ => own_colour,
+            // An area behind lines is the muted one.
+            Place::Own if look == Look::Area => 0,
+            _ => own_colour(part),
         };
-        let said = words::plain(&line.name);
-        parts.push((
-            colour,
-            mark(look).to_owned(),
-            if alone { String::new() } else { said.clone() },
-        ));
-        let drawn = LinePlot {
+        let in_legend = if alone { String::new() } else { said.clone() };
+        parts.push((colour, mark(look).to_owned(), in_legend));
+        if line.place != Place::Price {
+            part.zero |= line.values.iter().flatten().any(|v| *v < 0.0);
+            part.range = match (part.range, line.bounds) {
+                // One bounded line beside a free one: the free one may leave the bounds.
+                (_, None) => None,
+                (None, Some(_)) if !part.lines.is_empty() => None,
+                (range, Some([low, high])) => {
+                    // A little room, so that the ends are seen.
+                    let room = 0.04 * (high - low);
+                    let (a, b) = range.unwrap_or((low, high));
+                    Some((a.min(low - room), b.max(high + room)))
+                }
+            };
+        }
+        part.lines.push(LinePlot {
             name: if alone {
                 label.clone()
             } else {
@@ -158,57 +174,51 @@ fn lay(plot: &mut Plot, bars: &[Bar], pick: &Pick, layer: &Layer, key: u8, on_pr
             values: line.values.clone(),
             look,
             key,
-        };
-        if line.place == Place::Price {
-            if let Some(price) = plot.panels.first_mut() {
-                price.lines.push(drawn);
-            }
-            continue;
-        }
-        own_colour = own_colour % 7 + 1;
-        own.zero |= line.values.iter().flatten().any(|v| *v < 0.0);
-        if let Some([low, high]) = line.bounds {
-            let (a, b) = own.range.unwrap_or((low, high));
-            // A little room, so that the ends are seen.
-            let room = 0.04 * (high - low);
-            own.range = Some((a.min(low - room), b.max(high + room)));
-        }
-        own.lines.push(drawn);
+        });
     }
-    // One bounded line beside a free one: the free one may leave the bounds.
-    if layer
-        .lines
-        .iter()
-        .any(|l| l.place != Place::Price && l.bounds.is_none())
-    {
-        own.range = None;
-    }
-    if layer.lines.iter().any(|l| l.place == Place::Price) {
+    if drawn().any(|l| l.place == Place::Price) || !layer.segments.is_empty() {
         *on_price += 1;
     }
-    let free = layer.lines.iter().all(|l| l.place == Place::Price);
-    let mark_colour = if free { price_colour } else { 4 };
-    marks(plot, bars, layer, &label, key, mark_colour);
+    if let Some(price) = plot.panels.first_mut() {
+        price
+            .segments
+            .extend(layer.segments.iter().map(|s| SegmentPlot {
+                from: (s.from, s.from_price),
+                to: (s.to, s.to_price),
+                colour: price_colour,
+                key,
+            }));
+    }
+    if !layer.segments.is_empty() {
+        parts.push((price_colour, "ln".to_owned(), "between swings".to_owned()));
+    }
+    marks(plot, bars, layer, &label, key, price_colour);
     if !layer.events.is_empty() {
-        parts.push((mark_colour, "sign".to_owned(), "found".to_owned()));
+        parts.push((price_colour, "sign".to_owned(), "found".to_owned()));
     }
     parts.extend(bands(plot, layer, &label, key));
-    if !own.lines.is_empty() {
-        let signal = layer
-            .lines
-            .iter()
-            .any(|l| l.place == Place::Signal && !l.values.is_empty());
-        own.unit = match signal {
-            true => format!("{label}: signal from −1 (down) to 1 (up)"),
-            false => label.clone(),
-        };
-        plot.panels.push(own);
+    for (mut part, unit) in [
+        (own, label.clone()),
+        (signal, format!("{label}: from −1 (down) to 1 (up)")),
+    ] {
+        if !part.lines.is_empty() {
+            part.weight = OWN_WEIGHT;
+            part.unit = unit;
+            plot.panels.push(part);
+        }
     }
     plot.keys.push(Key {
         key,
         name: label,
         parts,
     });
+}
+
+/// The next colour of a part of its own.
+fn own_colour(part: &Part) -> u8 {
+    let lines = part.lines.iter().filter(|l| l.colour > 0).count();
+    // At most seven colours.
+    (lines % 7) as u8 + 1
 }
 
 fn mark(look: Look) -> &'static str {
@@ -376,6 +386,7 @@ mod tests {
                 .collect(),
             events: Vec::new(),
             regimes: Vec::new(),
+            segments: Vec::new(),
             figures: std::collections::BTreeMap::new(),
         }
     }
@@ -441,7 +452,7 @@ mod tests {
                     ]
                 ),
                 (
-                    "Stops: signal from −1 (down) to 1 (up)".to_owned(),
+                    "Stops: from −1 (down) to 1 (up)".to_owned(),
                     vec![line("Stops signal", 1, 5)]
                 ),
             ]
@@ -473,6 +484,29 @@ mod tests {
         ] {
             assert_eq!(label(&pick(text)), expected);
         }
+    }
+
+    #[test]
+    fn swings_are_joined_on_the_prices() {
+        let mut all = set();
+        let p = pick("rsi_divergence");
+        let mut found = layer(
+            &p,
+            &[("rsi", Place::Own, wire::Look::Line, Some([0.0, 100.0]))],
+        );
+        found.segments = vec![wire::Segment {
+            from: day(10),
+            from_price: 49.5,
+            to: day(30),
+            to_price: 49.0,
+            known: day(35),
+        }];
+        all.layers.push((p, Ok(found)));
+        let plot = plot(&all);
+        assert!(plot.draw(None, None).unwrap().svg.contains("ln s3 k3"));
+        // Outside of the span that is drawn it does not show.
+        let later = plot.draw(Some(day(40)), None).unwrap().svg;
+        assert!(!later.contains("ln s3 k3"), "{later}");
     }
 
     #[test]

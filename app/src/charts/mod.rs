@@ -74,6 +74,8 @@ pub struct Part {
     pub bands: Vec<BandPlot>,
     /// Marks at single days.
     pub marks: Vec<MarkPlot>,
+    /// Lines from one day to another.
+    pub segments: Vec<SegmentPlot>,
     /// Smallest and largest value of the axis, where they are known beforehand.
     pub range: Option<(f64, f64)>,
     /// Which of the legend's switches hides the candles; 0: that of the first colour.
@@ -104,6 +106,19 @@ pub struct MarkPlot {
     pub up: bool,
     /// What it says.
     pub word: String,
+    /// Colour, 0 to 7.
+    pub colour: u8,
+    /// Which of the legend's switches hides it.
+    pub key: u8,
+}
+
+/// A line from one day to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SegmentPlot {
+    /// Day and value at which it begins.
+    pub from: (NaiveDate, f64),
+    /// Day and value at which it ends.
+    pub to: (NaiveDate, f64),
     /// Colour, 0 to 7.
     pub colour: u8,
     /// Which of the legend's switches hides it.
@@ -457,6 +472,20 @@ impl Plot {
                             chart.draw_series(LineSeries::new(run, ink.colour()))?;
                         }
                     }
+                }
+            }
+            for segment in &part.segments {
+                let at = |(day, v): (NaiveDate, f64)| (f64::from(day_number(day)), v);
+                let (a, b) = (at(segment.from), at(segment.to));
+                // One that reaches out of the picture is cut at its edge.
+                let slope = (b.1 - a.1) / (b.0 - a.0).max(1.0);
+                let cut = |p: (f64, f64)| {
+                    let x = p.0.clamp(first, last);
+                    (x, p.1 + slope * (x - p.0))
+                };
+                if a.0 < last && b.0 > first {
+                    let ink = Ink::Line(segment.colour, segment.key).colour();
+                    chart.draw_series([PathElement::new(vec![cut(a), cut(b)], ink)])?;
                 }
             }
             if candles {

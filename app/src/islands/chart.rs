@@ -94,7 +94,7 @@ pub fn Chart(
 /// A chart of many parts is higher.
 fn figure_class(f: &Frame) -> String {
     match f.panels.len() {
-        n if n > 2 || !f.keys.is_empty() => format!("chart parts-{}", n.min(16)),
+        n if n > 2 || !f.keys.is_empty() => format!("chart parts-{}", n.min(28)),
         _ => "chart".to_owned(),
     }
 }

@@ -412,9 +412,9 @@ fn cut(layer: &mut Layer, bars: &[Bar], first: usize, last: usize) {
     layer
         .events
         .retain(|e| (from.date..=to.date).contains(&e.date));
-    layer
-        .regimes
-        .retain(|r| r.first <= to.date && from.date <= r.last);
+    let within = |a: NaiveDate, b: NaiveDate| a <= to.date && from.date <= b;
+    layer.regimes.retain(|r| within(r.first, r.last));
+    layer.segments.retain(|s| within(s.from, s.to));
     for regime in &mut layer.regimes {
         regime.first = regime.first.max(from.date);
         regime.last = regime.last.min(to.date);

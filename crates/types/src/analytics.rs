@@ -165,6 +165,8 @@ pub struct Layer {
     pub events: Vec<LayerEvent>,
     /// Spans in which a state held.
     pub regimes: Vec<Regime>,
+    /// Lines from one bar to another.
+    pub segments: Vec<Segment>,
     /// Single numbers.
     pub figures: BTreeMap<String, f64>,
 }
@@ -180,6 +182,8 @@ pub enum Place {
     Own,
     /// In a part of its own, from -1 (down) to 1 (up).
     Signal,
+    /// Nowhere: the number of a bar, or of another unit than what is drawn.
+    Unseen,
 }
 
 /// How a column is drawn.
@@ -242,6 +246,22 @@ pub struct Regime {
     pub state: i64,
     /// The state in words.
     pub word: String,
+}
+
+/// A line between two bars, from the day on which it was known: between the swings of a divergence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Segment {
+    /// Day at which it begins.
+    pub from: NaiveDate,
+    /// Price there.
+    pub from_price: f64,
+    /// Day at which it ends.
+    pub to: NaiveDate,
+    /// Price there.
+    pub to_price: f64,
+    /// Day on which it was known.
+    pub known: NaiveDate,
 }
 
 /// A feature with one value a bar.
