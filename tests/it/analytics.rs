@@ -311,7 +311,7 @@ async fn the_page_is_whole_without_script() {
     assert_eq!(status, StatusCode::OK);
     assert!(
         url.ends_with(
-            "/analytics?dataset=bundled:IBM&start=2012-01-03&end=2012-06-29&show=rsi,sma:period=20"
+            "/analytics?dataset=bundled:IBM&start=2012-01-03&end=2012-06-29&show=sma:period=20,rsi"
         ),
         "{url}"
     );

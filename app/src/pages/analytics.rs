@@ -25,7 +25,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use mltrainer_services::{Overlaid, ServiceError, Services};
 use mltrainer_types::analytics::{
-    AnalyticsRequest, Correlation, FeatureLine, Layer, MOST_LAYERS, Pick,
+    AnalyticsRequest, Correlation, FeatureLine, KnownCase, Layer, MOST_LAYERS, Pick,
 };
 use mltrainer_types::catalogue::CatalogueEntry;
 use mltrainer_types::data::{DatasetKind, DatasetSummary};
@@ -75,22 +75,26 @@ impl Asked {
         if query::get(pairs, "form").is_empty() {
             return None;
         }
+        let new = |id: &str| Pick {
+            id: id.to_owned(),
+            params: Vec::new(),
+        };
         let mut picks: Vec<Pick> = Vec::new();
         for (name, value) in pairs {
             let value = value.trim();
-            if name == "layer" || (name == "add" && !value.is_empty()) {
-                picks.push(Pick {
-                    id: value.to_owned(),
-                    params: Vec::new(),
-                });
+            if name == "layer" {
+                picks.push(new(value));
             } else if let (Some(param), Some(pick)) = (name.strip_prefix("p."), picks.last_mut())
                 && !value.is_empty()
             {
                 // A colon would begin another parameter.
-                pick.params
-                    .push((param.to_owned(), value.replace(':', " ")));
+                let value = value.replace(':', " ");
+                pick.params.push((param.to_owned(), value));
             }
         }
+        // What is added comes last, wherever its field stands.
+        let added = query::get(pairs, "add");
+        picks.extend((!added.is_empty()).then(|| new(added)));
         Some(Self {
             show: Pick::write(&picks),
             ..Self::read(pairs)
@@ -161,18 +165,14 @@ fn day(name: &str, text: &str) -> Result<Option<NaiveDate>, PageError> {
     }
 }
 
-/// The address that shows an entry on a span of a data set, with room on both sides: for the known
-/// cases of the documents.
+/// The address that shows a known case.
 #[must_use]
-pub fn case_link(dataset: &str, show: &str, first: NaiveDate, last: NaiveDate) -> String {
-    // A third of the case and at least a month, so that what led to it is seen.
-    let room = chrono::Days::new(((last - first).num_days() / 3).max(30).unsigned_abs());
-    let day = |d: Option<NaiveDate>, otherwise: NaiveDate| format::day(d.unwrap_or(otherwise));
+pub fn case_link(case: &KnownCase) -> String {
     Asked {
-        dataset: dataset.to_owned(),
-        start: day(first.checked_sub_days(room), first),
-        end: day(last.checked_add_days(room), last),
-        show: show.to_owned(),
+        dataset: case.dataset.clone(),
+        start: format::day(case.first),
+        end: format::day(case.last),
+        show: case.show.clone(),
         ..Asked::default()
     }
     .link()
@@ -189,6 +189,8 @@ pub struct AnalyticsPage {
     entries: Vec<CatalogueEntry>,
     /// Features.
     features: Vec<FeatureSpec>,
+    /// Known cases.
+    cases: Vec<KnownCase>,
     /// What is to be seen, or what is wrong.
     seen: Result<Seen, PageError>,
 }
@@ -232,6 +234,7 @@ async fn analytics(pairs: Vec<(String, String)>) -> Result<AnalyticsPage, PageEr
         sets,
         entries: services.overlays(),
         features: services.features(),
+        cases: services.known_cases(),
         seen,
     })
 }
@@ -255,7 +258,7 @@ async fn look(services: &Services, asked: &mut Asked) -> Result<Seen, PageError>
         let from = all.bars.len().saturating_sub(RECENT);
         request.start = all.bars.get(from).map(|b| b.date);
     }
-    let drawing = draw(&all, request.start, request.end).await;
+    let drawing = draw(&all, request.start, request.end);
     let inside = |d: &NaiveDate| {
         request.start.is_none_or(|s| s <= *d) && request.end.is_none_or(|e| *d <= e)
     };
@@ -305,8 +308,7 @@ fn said(e: ServiceError) -> PageError {
     }
 }
 
-/// Draws away from the threads that answer requests.
-async fn draw(
+fn draw(
     all: &Overlaid,
     start: Option<NaiveDate>,
     end: Option<NaiveDate>,
@@ -328,7 +330,7 @@ pub(crate) async fn redrawn(
         ..Asked::read(pairs).request()?
     };
     let all = services.overlaid(&request).await.map_err(|e| refuse(&e))?;
-    draw(&all, first, last).await
+    draw(&all, first, last)
 }
 
 /// The page.
@@ -444,9 +446,63 @@ fn seen_view(p: &AnalyticsPage, seen: &Seen) -> AnyView {
             <div>{ui::panel("feature-part", "Feature explorer", ().into_any(), feature(p, seen))}</div>
             <div>{ui::panel("correlation", "Moving together", ().into_any(), correlation(p, seen))}</div>
         </div>
+        {(!p.cases.is_empty()).then(|| ui::panel("cases", "Known cases", ().into_any(), cases_part(p)))}
         {address(&p.asked)}
     }
     .into_any()
+}
+
+/// Textbook shapes in the data sets, by entry.
+fn cases_part(p: &AnalyticsPage) -> AnyView {
+    let mut entries: Vec<&str> = Vec::new();
+    for case in &p.cases {
+        if !entries.contains(&case.entry.as_str()) {
+            entries.push(&case.entry);
+        }
+    }
+    let shown = |entry: &str| {
+        let picks = Pick::list(&p.asked.show).unwrap_or_default();
+        picks.iter().any(|pick| pick.id == entry)
+    };
+    let parts = entries
+        .into_iter()
+        .map(|entry| {
+            let of: Vec<&KnownCase> = p.cases.iter().filter(|c| c.entry == entry).collect();
+            let title = p.entries.iter().find(|e| e.id == entry);
+            let title = title.map_or_else(|| words::title(entry), |e| e.title.clone());
+            let n = format::counted(of.len() as u64, "case", "cases");
+            view! {
+                <details open=shown(entry)>
+                    <summary>{title} " · " {n}</summary>
+                    {cases(&of)}
+                </details>
+            }
+        })
+        .collect_view();
+    view! {
+        <p class="quiet">
+            "Shapes of the books in real history, chosen because they look like them. They show what an entry finds and when it knew; they say nothing about how often it pays."
+        </p>
+        {parts}
+    }
+    .into_any()
+}
+
+/// Known cases as a list of links to their charts.
+pub(crate) fn cases(list: &[&KnownCase]) -> AnyView {
+    let rows = list
+        .iter()
+        .map(|c| {
+            let name = format!("{}, known on {}", c.symbol, format::day(c.known));
+            view! {
+                <li>
+                    <p><a href=case_link(c)>{name}</a> <span class="figures quiet">{format!("{} to {}", format::day(c.first), format::day(c.last))}</span></p>
+                    <p>{c.why.clone()}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! { <ul class="lines">{rows}</ul> }.into_any()
 }
 
 /// Nothing in the span: what there is instead.
@@ -889,7 +945,7 @@ mod tests {
         let asked = Asked::from_form(&query::pairs(form)).unwrap();
         assert_eq!(
             asked.link(),
-            "/analytics?dataset=bundled:IBM&end=2012-01-01&show=rsi,sma:period=20,bollinger_bands:std_dev=2.5,vote:weights=1~2%20&with=AAPL,MSFT"
+            "/analytics?dataset=bundled:IBM&end=2012-01-01&show=sma:period=20,bollinger_bands:std_dev=2.5,vote:weights=1~2%20,rsi&with=AAPL,MSFT"
         );
         assert_eq!(Asked::from_form(&query::pairs("dataset=x&show=rsi")), None);
     }
@@ -910,24 +966,19 @@ mod tests {
 
     #[test]
     fn a_known_case_has_an_address() {
+        let case = KnownCase {
+            entry: "high_tight_flag".into(),
+            show: "high_tight_flag:rise=0.6".into(),
+            dataset: "bundled:GOOG".into(),
+            symbol: "GOOG".into(),
+            first: day(2005, 3, 15),
+            last: day(2005, 8, 15),
+            known: day(2005, 6, 27),
+            why: String::new(),
+        };
         assert_eq!(
-            case_link(
-                "bundled:AAPL",
-                "high_tight_flag",
-                day(2004, 9, 1),
-                day(2004, 12, 30)
-            ),
-            "/analytics?dataset=bundled:AAPL&start=2004-07-23&end=2005-02-08&show=high_tight_flag"
-        );
-        // Of a single day: a month on each side.
-        assert_eq!(
-            case_link(
-                "IBM",
-                "rsi_divergence:period=14",
-                day(2009, 3, 9),
-                day(2009, 3, 9)
-            ),
-            "/analytics?dataset=IBM&start=2009-02-07&end=2009-04-08&show=rsi_divergence:period=14"
+            case_link(&case),
+            "/analytics?dataset=bundled:GOOG&start=2005-03-15&end=2005-08-15&show=high_tight_flag:rise=0.6"
         );
     }
 

@@ -12,6 +12,7 @@ use crate::{format, query, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
+use mltrainer_types::analytics::KnownCase;
 use mltrainer_types::catalogue::{CatalogueEntry, EntryKind, ParamKind, ParamSpec, Task};
 use mltrainer_types::data::LineageStep;
 use mltrainer_types::run::RunRequest;
@@ -26,6 +27,8 @@ pub struct ModelPage {
     pub datasets: Vec<(String, String)>,
     /// Whether it can be laid over prices.
     pub drawable: bool,
+    /// Known cases of it.
+    pub cases: Vec<KnownCase>,
     /// The run that the address asks for.
     pub run: Option<Result<Ran, PageError>>,
 }
@@ -76,6 +79,11 @@ async fn model(id: String, asked: String) -> Result<ModelPage, PageError> {
     };
     Ok(ModelPage {
         drawable: services.overlays().iter().any(|e| e.id == entry.id),
+        cases: services
+            .known_cases()
+            .into_iter()
+            .filter(|c| c.entry == entry.id)
+            .collect(),
         entry,
         datasets: sets
             .iter()
@@ -160,6 +168,10 @@ fn card(p: &ModelPage, asked: &str) -> AnyView {
                 {(!e.presets.is_empty()).then(|| ui::panel("presets", "Presets", ().into_any(), presets(&e.presets)))}
             </div>
         </div>
+        {(!p.cases.is_empty()).then(|| {
+            let cases: Vec<&KnownCase> = p.cases.iter().collect();
+            ui::panel("cases", "Known cases", ().into_any(), crate::pages::analytics::cases(&cases))
+        })}
         {ui::panel("run", "Run it on a data set", ().into_any(), run_part(p, asked))}
     }
     .into_any()

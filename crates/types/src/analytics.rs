@@ -264,6 +264,28 @@ pub struct Segment {
     pub known: NaiveDate,
 }
 
+/// A textbook shape in real history that an entry finds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KnownCase {
+    /// Id of the entry that finds it.
+    pub entry: String,
+    /// The entry with its parameters, as in `show`.
+    pub show: String,
+    /// Data set.
+    pub dataset: String,
+    /// Its symbol.
+    pub symbol: String,
+    /// First day to look at.
+    pub first: NaiveDate,
+    /// Last day to look at.
+    pub last: NaiveDate,
+    /// Day on which the entry knew of it.
+    pub known: NaiveDate,
+    /// Why it is the shape of the books.
+    pub why: String,
+}
+
 /// A feature with one value a bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
