@@ -36,6 +36,34 @@ pub struct Frame {
     pub columns: Vec<Column>,
     /// Every how many days the columns have a row; 1 means every day.
     pub stride: u32,
+    /// What the legend switches; without any, each column is switched by its colour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
+    /// What held on spans of days, read out with the values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// A switch of the legend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its number, from 1.
+    pub key: u8,
+    /// What it switches.
+    pub name: String,
+    /// What belongs to it: colour, kind of mark (`ln`, `ln lv`, `fl`, `bd`), and name.
+    pub parts: Vec<(u8, String, String)>,
+}
+
+/// What held on a span of days, or on a single day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// First day, as a number.
+    pub first: i32,
+    /// Last day.
+    pub last: i32,
+    /// In words.
+    pub text: String,
 }
 
 /// A part of a drawing with its own vertical axis.
@@ -62,6 +90,12 @@ pub struct Column {
     pub colour: u8,
     /// Place in `Frame::panels`.
     pub panel: u8,
+    /// Which of the legend's switches hides it; 0: that of its colour.
+    #[serde(default)]
+    pub key: u8,
+    /// It is read out and not drawn.
+    #[serde(default)]
+    pub unseen: bool,
     /// One value a day of `Frame::days`.
     pub values: Vec<Option<f64>>,
 }
@@ -190,6 +224,29 @@ impl Frame {
         crate::format::column_decimals(column.values.iter().flatten().copied())
     }
 
+    /// What the notes say at a row, the days since the row before included.
+    #[must_use]
+    pub fn notes_at(&self, row: usize) -> Vec<&str> {
+        self.notes_between(row.checked_sub(1), row)
+    }
+
+    /// What the notes say on the days after one row up to another.
+    #[must_use]
+    pub fn notes_between(&self, before: Option<usize>, row: usize) -> Vec<&str> {
+        let Some(day) = self.days.get(row).copied() else {
+            return Vec::new();
+        };
+        let after = before.and_then(|r| self.days.get(r)).copied();
+        let here = |n: &&Note| n.first <= day && n.last > after.unwrap_or(i32::MIN);
+        let mut texts: Vec<&str> = Vec::new();
+        for note in self.notes.iter().filter(here) {
+            if !texts.contains(&note.text.as_str()) {
+                texts.push(&note.text);
+            }
+        }
+        texts
+    }
+
     /// What the crosshair reads at a row: day and each line's value.
     #[must_use]
     pub fn reading(&self, row: usize) -> Vec<(u8, String, String)> {
@@ -231,9 +288,41 @@ mod tests {
                 name: "close".into(),
                 colour: 1,
                 panel: 0,
+                key: 0,
+                unseen: false,
                 values: vec![Some(10.0), None, Some(15.0), Some(20.0)],
             }],
             stride: 1,
+            keys: vec![],
+            notes: vec![],
+        }
+    }
+
+    #[test]
+    fn notes_are_read_at_their_days() {
+        let note = |first, last, text: &str| Note {
+            first,
+            last,
+            text: text.to_owned(),
+        };
+        let d = Frame {
+            notes: vec![
+                note(0, 15, "calm"),
+                note(16, 1000, "turbulent"),
+                note(13, 13, "hammer"),
+                note(13, 13, "hammer"),
+            ],
+            ..frame(0, 1000)
+        };
+        // Rows are the days 0, 10, 20 and 1000.
+        for (row, expected) in [
+            (0, vec!["calm"]),
+            (1, vec!["calm"]),
+            (2, vec!["calm", "turbulent", "hammer"]),
+            (3, vec!["turbulent"]),
+            (4, vec![]),
+        ] {
+            assert_eq!(d.notes_at(row), expected, "{row}");
         }
     }
 

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 /// The rooms: address, name, and the drawing of their icon.
-const ROOMS: [(&str, &str, &str); 5] = [
+const ROOMS: [(&str, &str, &str); 6] = [
     (
         "/",
         "Dashboard",
@@ -17,6 +17,11 @@ const ROOMS: [(&str, &str, &str); 5] = [
         "/trials",
         "Trials",
         "M3 20h18M6 16v-5M11 16V5M16 16V9M21 16v-3",
+    ),
+    (
+        "/analytics",
+        "Analytics",
+        "M7 4v3M7 15v4M5 7h4v8H5zM17 5v4M17 16v4M15 9h4v7h-4zM11.5 12h1",
     ),
     (
         "/models",

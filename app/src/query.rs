@@ -52,6 +52,24 @@ fn encode(text: &str, out: &mut String) {
     }
 }
 
+/// The same address with another span of days.
+#[must_use]
+pub fn respan(address: &str, start: &str, end: &str) -> String {
+    let (address, fragment) = address.split_once('#').unwrap_or((address, ""));
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let mut parts: Vec<String> = query
+        .split('&')
+        .filter(|p| !p.is_empty() && !p.starts_with("start=") && !p.starts_with("end="))
+        .map(str::to_owned)
+        .collect();
+    // Behind the data set, where the pages put them.
+    let at = usize::from(parts.first().is_some_and(|p| p.starts_with("dataset=")));
+    parts.insert(at, format!("start={start}"));
+    parts.insert(at + 1, format!("end={end}"));
+    let mark = if fragment.is_empty() { "" } else { "#" };
+    format!("{path}?{}{mark}{fragment}", parts.join("&"))
+}
+
 /// One path segment, encoded.
 #[must_use]
 pub fn segment(text: &str) -> String {
@@ -148,6 +166,23 @@ mod tests {
             assert_eq!(link.build(), expected);
         }
         assert_eq!(segment("user:a/b"), "user:a%2Fb");
+    }
+
+    #[test]
+    fn a_span_is_put_into_an_address() {
+        for (address, expected) in [
+            ("/analytics", "/analytics?start=A&end=B"),
+            (
+                "/analytics?dataset=bundled:AAPL&start=1&end=2&show=sma:period=5,rsi#cases",
+                "/analytics?dataset=bundled:AAPL&start=A&end=B&show=sma:period=5,rsi#cases",
+            ),
+            (
+                "/analytics?show=rsi&with=a%26b",
+                "/analytics?start=A&end=B&show=rsi&with=a%26b",
+            ),
+        ] {
+            assert_eq!(respan(address, "A", "B"), expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The app as the server mounts it: the document, and the routes of the pages.
 
 use crate::nav;
+use crate::pages::analytics::Analytics;
 use crate::pages::compliance::Compliance;
 use crate::pages::dashboard::Dashboard;
 use crate::pages::data::Data;
@@ -69,6 +70,7 @@ pub fn App() -> impl IntoView {
             <main id="main" tabindex="-1">
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Dashboard ssr=SsrMode::Async/>
+                    <Route path=path!("/analytics") view=Analytics ssr=SsrMode::Async/>
                     <Route path=path!("/models") view=Models ssr=SsrMode::Async/>
                     <Route path=path!("/models/:id") view=Model ssr=SsrMode::Async/>
                     <Route path=path!("/trials") view=Trials ssr=SsrMode::Async/>

@@ -29,7 +29,9 @@ const pages = () => [
   "/", "/models", "/models?family=indicator&q=average", "/models?q=nothing-of-that-name",
   "/models/random_forest", "/models/sma", "/models/random_forest_50", "/trials", "/trials/new",
   `/trials/${trial}`, `/trials/${running}`, "/data", "/data/bundled:AAPL", "/compliance",
-  "/compliance?decision=allowed",
+  "/compliance?decision=allowed", "/analytics",
+  "/analytics?dataset=bundled:AAPL&start=2011-01-03&end=2012-06-29&show=sma:period=20,bollinger_bands:period=20,rsi,macd&feature=log_return_5&with=MSFT,IBM,GOOG,SPX",
+  "/analytics?dataset=bundled:IBM&show=sma:period=0,nope",
 ];
 
 for (const [name, device] of [["phone", PHONE], ["desktop", DESKTOP]]) {
@@ -101,7 +103,7 @@ test("the rooms are reached by the menu, which says where one is", async () => {
     await withPage(chrome, program, device, async (page) => {
       await open(page, "/");
       const menu = page.getByRole("navigation", { name: "Rooms" });
-      for (const [name, path] of [["Models", "/models"], ["Trials", "/trials"], ["Data", "/data"], ["Compliance", "/compliance"]]) {
+      for (const [name, path] of [["Analytics", "/analytics"], ["Models", "/models"], ["Trials", "/trials"], ["Data", "/data"], ["Compliance", "/compliance"]]) {
         await menu.getByRole("link", { name, exact: true }).click();
         await page.waitForURL((url) => url.pathname === path);
         await hydrated(page);

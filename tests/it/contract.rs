@@ -728,6 +728,7 @@ async fn every_page_is_served_whole_without_script() {
         ("/", "mlTrainer"),
         ("/models", "ridge"),
         ("/models/ridge", "alpha"),
+        ("/analytics", "Laid over the prices"),
         ("/trials", id.as_str()),
         ("/trials/new", "<form"),
         (trial.as_str(), "ridge"),

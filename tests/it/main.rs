@@ -7,6 +7,7 @@
     reason = "tests: a panic is how one fails"
 )]
 
+mod analytics;
 mod audit;
 mod bad_input;
 mod contract;

@@ -7,21 +7,25 @@ use plotters_backend::{
 use std::convert::Infallible;
 use std::fmt::Write;
 
-/// What a mark is. Plotters carries it as a colour: kind and number of the series.
+/// What a mark is. Plotters carries it as a colour: kind, colour and switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
-    /// A line of series n.
-    Line(u8),
-    /// A filled mark of series n.
-    Fill(u8),
+    /// A line of a colour, hidden by a switch of the legend (0: by that of its colour).
+    Line(u8, u8),
+    /// A filled mark, likewise.
+    Fill(u8, u8),
+    /// A level: a dashed line, likewise.
+    Level(u8, u8),
+    /// A band behind everything, likewise.
+    Band(u8, u8),
     /// A line of the grid.
     Grid,
     /// The line at zero.
     Zero,
-    /// A candle that rose.
-    Up,
-    /// A candle that fell.
-    Down,
+    /// A candle that rose, with its switch.
+    Up(u8),
+    /// A candle that fell, with its switch.
+    Down(u8),
     /// A span that is set off.
     Shade,
 }
@@ -29,28 +33,37 @@ pub(super) enum Ink {
 impl Ink {
     /// As plotters carries it.
     pub(super) fn colour(self) -> plotters::style::RGBColor {
-        let (kind, n) = match self {
-            Self::Line(n) => (1, n),
-            Self::Fill(n) => (2, n),
-            Self::Grid => (3, 0),
-            Self::Zero => (4, 0),
-            Self::Up => (5, 0),
-            Self::Down => (6, 0),
-            Self::Shade => (7, 0),
+        let (kind, n, key) = match self {
+            Self::Line(n, key) => (1, n, key),
+            Self::Fill(n, key) => (2, n, key),
+            Self::Grid => (3, 0, 0),
+            Self::Zero => (4, 0, 0),
+            Self::Up(key) => (5, 0, key),
+            Self::Down(key) => (6, 0, key),
+            Self::Shade => (7, 0, 0),
+            Self::Level(n, key) => (8, n, key),
+            Self::Band(n, key) => (9, n, key),
         };
-        plotters::style::RGBColor(kind, n, 0)
+        plotters::style::RGBColor(kind, n, key)
     }
 
     fn class(colour: BackendColor) -> String {
-        match colour.rgb {
-            (1, n, _) => format!("ln s{n}"),
-            (2, n, _) => format!("fl s{n}"),
-            (3, ..) => "grid".to_owned(),
-            (4, ..) => "zero".to_owned(),
-            (5, ..) => "up".to_owned(),
-            (6, ..) => "down".to_owned(),
+        let (kind, n, key) = colour.rgb;
+        let mut class = match kind {
+            1 => format!("ln s{n}"),
+            2 => format!("fl s{n}"),
+            3 => "grid".to_owned(),
+            4 => "zero".to_owned(),
+            5 => "up".to_owned(),
+            6 => "down".to_owned(),
+            8 => format!("ln lv s{n}"),
+            9 => format!("bd s{n}"),
             _ => "shade".to_owned(),
+        };
+        if key > 0 {
+            let _ = write!(class, " k{key}");
         }
+        class
     }
 }
 
@@ -177,16 +190,16 @@ mod tests {
             }
         };
         marks
-            .draw_path([(0, 10), (5, 8), (4, 9)], &ink(Ink::Line(2)))
+            .draw_path([(0, 10), (5, 8), (4, 9)], &ink(Ink::Line(2, 0)))
             .unwrap();
         marks
-            .draw_rect((10, 20), (14, 5), &ink(Ink::Up), true)
+            .draw_rect((10, 20), (14, 5), &ink(Ink::Up(3)), true)
             .unwrap();
         marks.draw_path([(7, 7)], &ink(Ink::Grid)).unwrap();
         assert_eq!(
             out,
             "<path class=\"ln s2\" d=\"M0 10l5-2-1 1\"/>\
-             <path class=\"up\" d=\"M10 5h4v15h-4z\"/>\
+             <path class=\"up k3\" d=\"M10 5h4v15h-4z\"/>\
              <path class=\"grid\" d=\"M7 7l0 0\"/>"
         );
     }

@@ -2,11 +2,12 @@
 //! gives the picture of a span of days with its frame. Marks carry classes, labels are placed in
 //! percent, so one picture serves every width and both themes.
 
+pub mod analytics;
 mod backend;
 mod ticks;
 pub mod trial;
 
-use crate::drawing::{Column, Drawing, Frame, Panel};
+use crate::drawing::{Column, Drawing, Frame, Key, Note, Panel};
 use crate::error::PageError;
 use crate::format;
 use crate::server::refuse;
@@ -28,8 +29,14 @@ const HEIGHT: u32 = 2000;
 const FINE: usize = 700;
 /// Rows of the columns beside a picture, at most.
 const ROWS: usize = 360;
-/// Candles are drawn up to so many days; more are a line.
+/// Candles are drawn up to so many days; more are a line. Bars of volume likewise.
 const CANDLES: usize = 160;
+/// Up to so many marks in a picture carry their word; more are signs alone.
+const WORDED: usize = 40;
+/// Marks in a picture, at most, and notes beside it: of very many the latest.
+const MARKS: usize = 400;
+/// A level that moves by more than this share from one bar to the next is another level.
+const OTHER_LEVEL: f64 = 0.015;
 
 /// What is to be drawn.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +47,12 @@ pub struct Plot {
     pub dates: Vec<NaiveDate>,
     /// Parts, top to bottom.
     pub panels: Vec<Part>,
+    /// What the legend switches; without any, each line is switched by its colour.
+    pub keys: Vec<Key>,
+    /// What held on spans of days, read out with the values.
+    pub notes: Vec<Note>,
+    /// Columns that are read out and not drawn, with the part they belong to.
+    pub unseen: Vec<(u8, LinePlot)>,
 }
 
 /// A part of a plot with its own vertical axis.
@@ -57,6 +70,73 @@ pub struct Part {
     pub zero: bool,
     /// Spans that are set off: the test windows.
     pub shaded: Vec<(NaiveDate, NaiveDate)>,
+    /// Spans in which a state held.
+    pub bands: Vec<BandPlot>,
+    /// Marks at single days.
+    pub marks: Vec<MarkPlot>,
+    /// Lines from one day to another.
+    pub segments: Vec<SegmentPlot>,
+    /// Smallest and largest value of the axis, where they are known beforehand.
+    pub range: Option<(f64, f64)>,
+    /// Which of the legend's switches hides the candles; 0: that of the first colour.
+    pub key: u8,
+}
+
+/// A span in which a state held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BandPlot {
+    /// First day.
+    pub first: NaiveDate,
+    /// Last day.
+    pub last: NaiveDate,
+    /// Colour, 0 to 7.
+    pub colour: u8,
+    /// Which of the legend's switches hides it.
+    pub key: u8,
+}
+
+/// A mark at a day, above or below what is drawn there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MarkPlot {
+    /// Day.
+    pub date: NaiveDate,
+    /// The value that it stands at.
+    pub at: f64,
+    /// It points up and stands below.
+    pub up: bool,
+    /// What it says.
+    pub word: String,
+    /// Colour, 0 to 7.
+    pub colour: u8,
+    /// Which of the legend's switches hides it.
+    pub key: u8,
+}
+
+/// A line from one day to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SegmentPlot {
+    /// Day and value at which it begins.
+    pub from: (NaiveDate, f64),
+    /// Day and value at which it ends.
+    pub to: (NaiveDate, f64),
+    /// Colour, 0 to 7.
+    pub colour: u8,
+    /// Which of the legend's switches hides it.
+    pub key: u8,
+}
+
+/// How a line is drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Look {
+    /// A line.
+    #[default]
+    Line,
+    /// Filled down to the lower edge; bars when few days are shown.
+    Filled,
+    /// Filled up or down from zero; bars when few days are shown.
+    Area,
+    /// Dashed, apart where it jumps.
+    Level,
 }
 
 /// A line of a part.
@@ -68,8 +148,10 @@ pub struct LinePlot {
     pub colour: u8,
     /// One value a day of the plot.
     pub values: Vec<Option<f64>>,
-    /// Filled down to the lower edge.
-    pub filled: bool,
+    /// How it is drawn.
+    pub look: Look,
+    /// Which of the legend's switches hides it; 0: that of its colour.
+    pub key: u8,
 }
 
 /// A day as a number, counted from 0001-01-01.
@@ -144,6 +226,7 @@ impl Plot {
             .map_err(|_| DrawError::Refused)?;
         svg.push_str("</svg>");
         labels(&mut svg, &panels, first, last);
+        self.signs(&mut svg, &panels, first, last);
         svg.push_str("</svg>");
 
         let stride = dates.len().div_ceil(ROWS).max(1);
@@ -158,11 +241,17 @@ impl Plot {
             .panels
             .iter()
             .enumerate()
-            .flat_map(|(p, part)| part.lines.iter().map(move |line| (p, line)))
-            .map(|(p, line)| Column {
+            .flat_map(|(p, part)| {
+                let p = u8::try_from(p).unwrap_or(u8::MAX);
+                part.lines.iter().map(move |line| (p, line, false))
+            })
+            .chain(self.unseen.iter().map(|(p, line)| (*p, line, true)))
+            .map(|(p, line, unseen)| Column {
                 name: line.name.clone(),
                 colour: line.colour,
-                panel: u8::try_from(p).unwrap_or(u8::MAX),
+                panel: p,
+                key: line.key,
+                unseen,
                 values: rows
                     .iter()
                     .map(|i| line.values.get(*i).copied().flatten().map(rounded))
@@ -180,8 +269,18 @@ impl Plot {
             days: rows.iter().map(|i| day_number(self.dates[*i])).collect(),
             columns,
             stride: u32::try_from(stride).unwrap_or(u32::MAX),
+            keys: self.keys.clone(),
+            notes: self.notes_within(day_number(first), day_number(last)),
         };
         Ok(Drawing { svg, frame })
+    }
+
+    /// A height for a picture whose first two parts take the first number and every further one the
+    /// second.
+    #[must_use]
+    pub fn height(&self, first: u32, each: u32) -> u32 {
+        let more = self.panels.len().saturating_sub(2);
+        first + each * u32::try_from(more).unwrap_or(0)
     }
 
     /// The same as a file of its own, with the light colours inside.
@@ -214,7 +313,7 @@ impl Plot {
         out.push_str("</text>");
         let mut x = 12;
         let mut seen: Vec<&str> = Vec::new();
-        for column in &frame.columns {
+        for column in frame.columns.iter().filter(|c| !c.unseen) {
             if seen.contains(&column.name.as_str()) {
                 continue;
             }
@@ -241,10 +340,28 @@ impl Plot {
         Ok(out)
     }
 
+    /// The notes of a span, cut to it.
+    fn notes_within(&self, first: i32, last: i32) -> Vec<Note> {
+        let inside = |n: &&Note| n.first <= last && first <= n.last;
+        let notes: Vec<Note> = self
+            .notes
+            .iter()
+            .filter(inside)
+            .map(|n| Note {
+                first: n.first.max(first),
+                last: n.last.min(last),
+                ..n.clone()
+            })
+            .collect();
+        let from = notes.len().saturating_sub(MARKS);
+        notes.into_iter().skip(from).collect()
+    }
+
     fn frames(&self, view: &View) -> Vec<Panel> {
-        const GAP: f64 = 0.05;
         let total: f64 = self.panels.iter().map(|p| p.weight).sum();
-        let free = 1.0 - GAP * (self.panels.len().saturating_sub(1)) as f64;
+        // About the same space between two parts however high the whole is.
+        let gap = 0.05_f64.min(0.16 / self.panels.len().max(1) as f64);
+        let free = 1.0 - gap * (self.panels.len().saturating_sub(1)) as f64;
         let mut top = 0.0;
         self.panels
             .iter()
@@ -258,7 +375,7 @@ impl Plot {
                     high,
                     unit: part.unit.clone(),
                 };
-                top = bottom + GAP;
+                top = bottom + gap;
                 panel
             })
             .collect()
@@ -296,6 +413,19 @@ impl Plot {
                     )])?;
                 }
             }
+            for band in &part.bands {
+                // A band reaches to the middle between its days and those beside them.
+                let (a, b) = (
+                    (f64::from(day_number(band.first)) - 0.5).max(first),
+                    (f64::from(day_number(band.last)) + 0.5).min(last),
+                );
+                if a < b {
+                    chart.draw_series([Rectangle::new(
+                        [(a, panel.low), (b, panel.high)],
+                        Ink::Band(band.colour, band.key).colour().filled(),
+                    )])?;
+                }
+            }
             for (v, _) in ticks::values(panel.low, panel.high, panel.ticks()) {
                 chart.draw_series([PathElement::new(
                     vec![(first, v), (last, v)],
@@ -308,32 +438,67 @@ impl Plot {
                     Ink::Zero.colour(),
                 )])?;
             }
-            let candles = !part.candles.is_empty() && view.days.len() <= CANDLES;
+            let few = view.days.len() <= CANDLES;
+            let half = 0.36 * (last - first) / view.days.len().max(1) as f64;
+            let candles = !part.candles.is_empty() && few;
             for line in part.lines.iter().skip(usize::from(candles)) {
-                for run in view.runs(&line.values) {
-                    if line.filled {
-                        let mut outline = run.clone();
-                        if let (Some(a), Some(b)) = (run.first(), run.last()) {
-                            outline.push((b.0, panel.low));
-                            outline.push((a.0, panel.low));
+                let base = match line.look {
+                    Look::Filled => Some(panel.low),
+                    Look::Area => Some(0.0_f64.clamp(panel.low, panel.high)),
+                    Look::Line | Look::Level => None,
+                };
+                let ink = Ink::Fill(line.colour, line.key).colour().filled();
+                for run in view.runs(&line.values, line.look == Look::Level) {
+                    match base {
+                        Some(base) if few => {
+                            let there = run.into_iter().filter(|p| p.1 < base || p.1 > base);
+                            chart.draw_series(there.map(|(x, v)| {
+                                Rectangle::new([(x - half, base), (x + half, v)], ink)
+                            }))?;
                         }
-                        chart.draw_series([Polygon::new(
-                            outline,
-                            Ink::Fill(line.colour).colour().filled(),
-                        )])?;
-                    } else {
-                        chart.draw_series(LineSeries::new(run, Ink::Line(line.colour).colour()))?;
+                        Some(base) => {
+                            let mut outline = run.clone();
+                            if let (Some(a), Some(b)) = (run.first(), run.last()) {
+                                outline.push((b.0, base));
+                                outline.push((a.0, base));
+                            }
+                            chart.draw_series([Polygon::new(outline, ink)])?;
+                        }
+                        None => {
+                            let ink = match line.look {
+                                Look::Level => Ink::Level(line.colour, line.key),
+                                _ => Ink::Line(line.colour, line.key),
+                            };
+                            chart.draw_series(LineSeries::new(run, ink.colour()))?;
+                        }
                     }
                 }
             }
+            for segment in &part.segments {
+                let at = |(day, v): (NaiveDate, f64)| (f64::from(day_number(day)), v);
+                let (a, b) = (at(segment.from), at(segment.to));
+                // One that reaches out of the picture is cut at its edge.
+                let slope = (b.1 - a.1) / (b.0 - a.0).max(1.0);
+                let cut = |p: (f64, f64)| {
+                    let x = p.0.clamp(first, last);
+                    (x, p.1 + slope * (x - p.0))
+                };
+                if a.0 < last && b.0 > first {
+                    let ink = Ink::Line(segment.colour, segment.key).colour();
+                    chart.draw_series([PathElement::new(vec![cut(a), cut(b)], ink)])?;
+                }
+            }
             if candles {
-                let half = 0.36 * (last - first) / view.days.len().max(1) as f64;
                 for (day, bar) in view.days.iter().zip(&part.candles[view.start..view.end]) {
                     let Some([open, high, low, close]) = bar else {
                         continue;
                     };
                     let x = f64::from(*day);
-                    let ink = if close >= open { Ink::Up } else { Ink::Down };
+                    let ink = if close >= open {
+                        Ink::Up(part.key)
+                    } else {
+                        Ink::Down(part.key)
+                    };
                     chart.draw_series([PathElement::new(
                         vec![(x, *low), (x, open.min(*close))],
                         ink.colour(),
@@ -350,6 +515,47 @@ impl Plot {
             }
         }
         Ok(())
+    }
+
+    /// The marks of the span: a sign each, and its word where there is room.
+    fn signs(&self, svg: &mut String, panels: &[Panel], first: NaiveDate, last: NaiveDate) {
+        let width = f64::from(day_number(last).max(day_number(first) + 1) - day_number(first));
+        for (part, panel) in self.panels.iter().zip(panels) {
+            let inside = |m: &&MarkPlot| (first..=last).contains(&m.date);
+            let marks: Vec<&MarkPlot> = part.marks.iter().filter(inside).collect();
+            let from = marks.len().saturating_sub(MARKS);
+            let marks = marks.get(from..).unwrap_or_default();
+            let mut room = Room::default();
+            for mark in marks {
+                let x = f64::from(day_number(mark.date) - day_number(first)) / width * 100.0;
+                let share = (mark.at - panel.low) / (panel.high - panel.low);
+                let y = panel.bottom - share.clamp(0.0, 1.0) * (panel.bottom - panel.top);
+                let (sign, dy) = if mark.up { ("▲", 13) } else { ("▼", -5) };
+                let class = format!("mk s{} k{}", mark.colour, mark.key);
+                let _ = write!(
+                    svg,
+                    "<text class=\"{class}\" x=\"{x:.2}%\" y=\"{:.2}%\" dy=\"{dy}\">{sign}</text>",
+                    y * 100.0
+                );
+                let place = (marks.len() <= WORDED).then(|| room.take(x, mark.up, &mark.word));
+                if let Some(size) = place.flatten() {
+                    let anchor = match x {
+                        x if x < 10.0 => " left",
+                        x if x > 90.0 => " right",
+                        _ => "",
+                    };
+                    let dy = if mark.up { dy + 13 } else { dy - 12 };
+                    let _ = write!(
+                        svg,
+                        "<text class=\"mw{size}{anchor} k{}\" x=\"{x:.2}%\" y=\"{:.2}%\" dy=\"{dy}\">",
+                        mark.key,
+                        y * 100.0
+                    );
+                    escape(&mark.word, svg);
+                    svg.push_str("</text>");
+                }
+            }
+        }
     }
 
     /// What a person who does not see the picture should know of it.
@@ -387,6 +593,9 @@ impl Plot {
 
 impl Part {
     fn range(&self, view: &View) -> (f64, f64) {
+        if let Some(range) = self.range {
+            return range;
+        }
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut see = |v: f64| {
             if v.is_finite() {
@@ -398,7 +607,7 @@ impl Part {
             for v in line.values.iter().take(view.end).skip(view.start).flatten() {
                 see(*v);
             }
-            if line.filled {
+            if matches!(line.look, Look::Filled | Look::Area) {
                 see(0.0);
             }
         }
@@ -420,12 +629,14 @@ impl Part {
         if !low.is_finite() {
             return (0.0, 1.0);
         }
+        // Signs and words stand above and below what they mark.
+        let share = if self.marks.is_empty() { 0.06 } else { 0.12 };
         let room = if high > low {
-            (high - low) * 0.06
+            (high - low) * share
         } else {
             high.abs().max(1.0) * 0.05
         };
-        let floor = if self.lines.iter().any(|l| l.filled) {
+        let floor = if self.lines.iter().any(|l| l.look == Look::Filled) {
             low
         } else {
             low - room
@@ -437,7 +648,7 @@ impl Part {
 impl Panel {
     /// About how many ticks its height bears.
     fn ticks(&self) -> usize {
-        if self.bottom - self.top > 0.4 { 5 } else { 2 }
+        if self.bottom - self.top > 0.3 { 5 } else { 2 }
     }
 }
 
@@ -456,15 +667,17 @@ impl View {
         (f64::from(first), f64::from(last.max(first + 1)))
     }
 
-    /// A line as runs without gaps, thinned to the lowest and the highest value of each bucket when
-    /// there are many.
-    fn runs(&self, values: &[Option<f64>]) -> Vec<Vec<(f64, f64)>> {
+    /// A line as runs without gaps, and apart where a level jumps; thinned to the lowest and the highest
+    /// value of each bucket when there are many.
+    fn runs(&self, values: &[Option<f64>], jumps: bool) -> Vec<Vec<(f64, f64)>> {
         let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
         let mut open = false;
         for (day, i) in self.days.iter().zip(self.start..self.end) {
             match values.get(i).copied().flatten().filter(|v| v.is_finite()) {
                 Some(v) => {
-                    if !open {
+                    let before = runs.last().and_then(|r| r.last()).map(|p| p.1);
+                    let other = |b: f64| jumps && (v - b).abs() > OTHER_LEVEL * b.abs();
+                    if !open || before.is_some_and(other) {
                         runs.push(Vec::new());
                         open = true;
                     }
@@ -481,6 +694,43 @@ impl View {
         }
         let bucket = n.div_ceil(FINE / 2);
         runs.into_iter().map(|run| thin(&run, bucket)).collect()
+    }
+}
+
+/// Where words of marks already stand. The width of the screen is not known here: a word that fits a
+/// desk only is hidden on a phone by its class.
+#[derive(Default)]
+struct Room {
+    /// Right ends on a desk and on a phone, above and below, in percent of the width.
+    ends: [[Option<f64>; 2]; 2],
+}
+
+impl Room {
+    /// Takes the room of a word centred at a place; says where it fits: everywhere (""), on a desk
+    /// only (" minor"), or nowhere.
+    fn take(&mut self, x: f64, up: bool, word: &str) -> Option<&'static str> {
+        // Percent of the width that a letter takes, on a desk and on a phone.
+        const LETTER: [f64; 2] = [0.65, 2.4];
+        let letters = word.chars().count() as f64 + 2.0;
+        let ends = &mut self.ends[usize::from(up)];
+        let mut fits = [false; 2];
+        for (screen, end) in ends.iter_mut().enumerate() {
+            let half = letters * LETTER[screen] / 2.0;
+            let left = match x {
+                x if x < 10.0 => x,
+                x if x > 90.0 => x - 2.0 * half,
+                x => x - half,
+            };
+            if end.is_none_or(|e| left >= e) && half < 40.0 {
+                fits[screen] = true;
+                *end = Some(left + 2.0 * half);
+            }
+        }
+        match fits {
+            [true, true] => Some(""),
+            [true, false] => Some(" minor"),
+            _ => None,
+        }
     }
 }
 
@@ -576,7 +826,7 @@ pub fn bars(title: &str, unit: &str, bars: &[Bar]) -> Plot {
             name: "Close".to_owned(),
             colour: 1,
             values: bars.iter().map(|b| Some(b.close)).collect(),
-            filled: false,
+            ..LinePlot::default()
         }],
         candles: if has_candles { candles } else { Vec::new() },
         ..Part::default()
@@ -589,7 +839,8 @@ pub fn bars(title: &str, unit: &str, bars: &[Bar]) -> Plot {
                 name: "Volume".to_owned(),
                 colour: 0,
                 values: volumes,
-                filled: true,
+                look: Look::Filled,
+                ..LinePlot::default()
             }],
             ..Part::default()
         });
@@ -598,6 +849,7 @@ pub fn bars(title: &str, unit: &str, bars: &[Bar]) -> Plot {
         title: title.to_owned(),
         dates: bars.iter().map(|b| b.date).collect(),
         panels,
+        ..Plot::default()
     }
 }
 
@@ -716,7 +968,10 @@ mod tests {
             end: 5,
             days: vec![0, 1, 2, 3, 4],
         };
-        let runs = view.runs(&[Some(1.0), None, Some(2.0), Some(f64::NAN), Some(3.0)]);
+        let runs = view.runs(
+            &[Some(1.0), None, Some(2.0), Some(f64::NAN), Some(3.0)],
+            false,
+        );
         assert_eq!(
             runs,
             vec![vec![(0.0, 1.0)], vec![(2.0, 2.0)], vec![(4.0, 3.0)]]

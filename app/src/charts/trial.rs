@@ -291,7 +291,7 @@ fn price(s: &Source, bars: &[Bar]) -> Option<Plot> {
         name: "Close".to_owned(),
         colour: 1,
         values: bars.iter().map(|b| Some(b.close)).collect(),
-        filled: false,
+        ..LinePlot::default()
     };
     let shaded = vec![(first, last)];
     let unit = "close, test days set off".to_owned();
@@ -308,7 +308,7 @@ fn price(s: &Source, bars: &[Bar]) -> Option<Plot> {
             name,
             colour: 2,
             values: shifted,
-            filled: false,
+            ..LinePlot::default()
         };
         vec![Part {
             weight: 1.0,
@@ -344,13 +344,13 @@ fn price(s: &Source, bars: &[Bar]) -> Option<Plot> {
                         name: "Came true".to_owned(),
                         colour: 0,
                         values: actual,
-                        filled: false,
+                        ..LinePlot::default()
                     },
                     LinePlot {
                         name: format!("{name}, forecast"),
                         colour: 2,
                         values,
-                        filled: false,
+                        ..LinePlot::default()
                     },
                 ],
                 zero: target == Target::Return,
@@ -362,6 +362,7 @@ fn price(s: &Source, bars: &[Bar]) -> Option<Plot> {
         title: format!("{}: price and forecast", s.symbol),
         dates,
         panels,
+        ..Plot::default()
     })
 }
 
@@ -437,7 +438,7 @@ fn error(s: &Source) -> Option<Plot> {
                 name: title(&s.view, &m),
                 colour,
                 values,
-                filled: false,
+                ..LinePlot::default()
             }
         })
         .collect();
@@ -454,6 +455,7 @@ fn error(s: &Source) -> Option<Plot> {
             zero: true,
             ..Part::default()
         }],
+        ..Plot::default()
     })
 }
 
@@ -498,7 +500,7 @@ fn equity(s: &Source) -> Option<Plot> {
                 name: title(&s.view, m),
                 colour: if hold { 0 } else { colour.min(7) },
                 values: dates.iter().map(|d| w.get(d).copied()).collect(),
-                filled: false,
+                ..LinePlot::default()
             }
         })
         .collect();
@@ -511,6 +513,7 @@ fn equity(s: &Source) -> Option<Plot> {
             lines,
             ..Part::default()
         }],
+        ..Plot::default()
     })
 }
 

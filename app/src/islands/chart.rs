@@ -1,9 +1,9 @@
 //! A chart: the server's picture, and over it what the browser adds: a crosshair that reads the
 //! values at the nearest day (mouse, touch, arrow keys), zoom (pinch, wheel with Ctrl, keys, buttons)
-//! and pan. The legend's switches are plain checkboxes and need no script. The picture follows a
+//! and pan (drag, two fingers, sideways wheel, keys, buttons). The legend's switches are plain checkboxes and need no script. The picture follows a
 //! gesture at once by its view box; when the gesture rests, the server draws the narrower span.
 
-use crate::drawing::{Frame, day_text};
+use crate::drawing::{Frame, Key, day_text};
 use crate::{format, ui};
 use leptos::html;
 use leptos::prelude::*;
@@ -43,13 +43,32 @@ pub fn Chart(
         alive.set(true);
         gestures::install(state);
     });
+    // A switch that was turned off stays off when the picture is drawn anew.
+    let keys = Memo::new(move |_| {
+        let frame = state.frame.read();
+        frame
+            .as_ref()
+            .map(|f| (f.keys.clone(), lines(f)))
+            .unwrap_or_default()
+    });
+    let legend = move || {
+        let (keys, lines) = keys.get();
+        if keys.is_empty() {
+            legend(&lines)
+        } else {
+            switches(&keys)
+        }
+    };
     let shown =
         move |f: fn(&Frame) -> AnyView| (move || state.frame.read().as_ref().map(f)).into_any();
     view! {
-        <figure class="chart" class:nothing=move || state.frame.read().is_none()>
+        <figure
+            class=move || state.frame.read().as_ref().map_or_else(|| "chart".to_owned(), figure_class)
+            class:nothing=move || state.frame.read().is_none()
+        >
             <figcaption>
                 <span class="chart-title">{move || state.frame.read().as_ref().map(|f| f.title.clone())}</span>
-                {shown(legend)}
+                {legend}
             </figcaption>
             <div
                 class="plot"
@@ -72,17 +91,33 @@ pub fn Chart(
     }
 }
 
-fn legend(f: &Frame) -> AnyView {
+/// A chart of many parts is higher.
+fn figure_class(f: &Frame) -> String {
+    match f.panels.len() {
+        n if n > 2 || !f.keys.is_empty() => format!("chart parts-{}", n.min(28)),
+        _ => "chart".to_owned(),
+    }
+}
+
+/// Name and colour of each line.
+fn lines(f: &Frame) -> Vec<(String, u8)> {
+    f.columns
+        .iter()
+        .map(|c| (c.name.clone(), c.colour))
+        .collect()
+}
+
+fn legend(lines: &[(String, u8)]) -> AnyView {
     view! {
         <ul class="legend">
-            {f.columns
+            {lines
                 .iter()
-                .map(|c| view! {
+                .map(|(name, colour)| view! {
                     <li>
                         <label>
-                            <input type="checkbox" checked=true class=format!("toggle t{}", c.colour)/>
-                            <svg class="swatch" aria-hidden="true" viewBox="0 0 16 8"><path class=format!("ln s{}", c.colour) d="M0 4h16"></path></svg>
-                            {c.name.clone()}
+                            <input type="checkbox" checked=true class=format!("toggle t{colour}")/>
+                            <svg class="swatch" aria-hidden="true" viewBox="0 0 16 8"><path class=format!("ln s{colour}") d="M0 4h16"></path></svg>
+                            {name.clone()}
                         </label>
                     </li>
                 })
@@ -92,16 +127,61 @@ fn legend(f: &Frame) -> AnyView {
     .into_any()
 }
 
+/// A switch each, with what belongs to it.
+fn switches(keys: &[Key]) -> AnyView {
+    view! {
+        <ul class="legend switches">
+            {keys
+                .iter()
+                .map(|k| view! {
+                    <li>
+                        <label>
+                            <input type="checkbox" checked=true class=format!("toggle c{}", k.key)/>
+                            {k.name.clone()}
+                        </label>
+                        {k.parts
+                            .iter()
+                            .map(|(colour, mark, name)| view! {
+                                <span class="part">
+                                    <svg class="swatch" aria-hidden="true" viewBox="0 0 16 8">
+                                        <path class=format!("{mark} s{colour}") d=swatch(mark)></path>
+                                    </svg>
+                                    {name.clone()}
+                                </span>
+                            })
+                            .collect_view()}
+                    </li>
+                })
+                .collect_view()}
+        </ul>
+    }
+    .into_any()
+}
+
+/// The shape of a mark in the legend.
+fn swatch(mark: &str) -> &'static str {
+    match mark {
+        "fl" | "bd" => "M0 0h16v8h-16z",
+        "sign" => "M4 8l4-8 4 8z",
+        _ => "M0 4h16",
+    }
+}
+
 /// The values as a table: evenly spread rows, so that every chart can be read without seeing it.
 fn table(f: &Frame) -> AnyView {
     let decimals: Vec<usize> = f.columns.iter().map(|c| f.decimals(c)).collect();
     let mut names = vec!["Day".to_owned()];
     names.extend(f.columns.iter().map(|c| format!("#{}", c.name)));
+    let noted = !f.notes.is_empty();
+    if noted {
+        names.push("What was found".to_owned());
+    }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let body = f
-        .table_rows(TABLE_ROWS)
+    let rows = f.table_rows(TABLE_ROWS);
+    let body = rows
         .iter()
-        .map(|r| view! {
+        .enumerate()
+        .map(|(i, r)| view! {
             <tr>
                 <th scope="row" class="figures">{f.days.get(*r).map(|day| day_text(*day))}</th>
                 {f.columns
@@ -109,6 +189,10 @@ fn table(f: &Frame) -> AnyView {
                     .zip(&decimals)
                     .map(|(c, k)| view! { <td class="num">{format::cell(c.values.get(*r).copied().flatten(), *k)}</td> })
                     .collect_view()}
+                {noted.then(|| {
+                    let before = i.checked_sub(1).and_then(|i| rows.get(i)).copied();
+                    view! { <td class="wide">{f.notes_between(before, *r).join("; ")}</td> }
+                })}
             </tr>
         })
         .collect_view()
@@ -137,6 +221,7 @@ fn cross(state: State) -> AnyView {
                 let x = percent(f.x(*f.days.get(r)?));
                 let dots = f.columns
                     .iter()
+                    .filter(|c| !c.unseen)
                     .filter_map(|c| {
                         let y = f.y(c.panel, c.values.get(r).copied().flatten()?)?;
                         Some(view! { <circle class=format!("dot s{}", c.colour) r="4" cx=x.clone() cy=percent(y)></circle> })
@@ -172,6 +257,7 @@ fn readout(state: State, alive: bool) -> AnyView {
                 </span>
             })
             .collect_view()}
+        {f.notes_at(r).into_iter().map(|text| view! { <span class="read note">{text.to_owned()}</span> }).collect_view()}
     }
     .into_any()
 }
@@ -220,12 +306,14 @@ fn want(state: State, span: fn(&Frame) -> (f64, f64)) {
 #[cfg(feature = "hydrate")]
 mod gestures {
     use super::State;
-    use crate::drawing::{Drawing, Frame};
+    use crate::drawing::{Drawing, Frame, day_text};
     use crate::islands::browser::{data, later, listen};
+    use crate::query::respan;
     use leptos::prelude::*;
     use std::cell::RefCell;
     use std::rc::Rc;
-    use web_sys::{Element, KeyboardEvent, PointerEvent, WheelEvent};
+    use wasm_bindgen::JsCast;
+    use web_sys::{Element, HtmlInputElement, KeyboardEvent, PointerEvent, WheelEvent};
 
     /// Pointers that are down, where they were when the last one came or went, the span that was
     /// shown then, and the span that the gesture leads to.
@@ -250,11 +338,53 @@ mod gestures {
         })
     }
 
+    /// The address, the form and the links of the page follow the span that is shown.
+    fn address(frame: &Frame) {
+        let (first, last) = (day_text(frame.first), day_text(frame.last));
+        let page = document();
+        for (id, day) in [("start", &first), ("end", &last)] {
+            let field = page.get_element_by_id(id);
+            if let Some(field) = field.and_then(|f| f.dyn_into::<HtmlInputElement>().ok()) {
+                field.set_value(day);
+            }
+        }
+        let links = page.query_selector_all("a[data-span]");
+        if let Ok(links) = links {
+            for i in 0..links.length() {
+                let link = links.get(i).and_then(|n| n.dyn_into::<Element>().ok());
+                if let Some(link) = link {
+                    let href = link.get_attribute("href").unwrap_or_default();
+                    let _ = link.set_attribute("href", &respan(&href, &first, &last));
+                }
+            }
+        }
+        let now = window().location();
+        let path = now.pathname().unwrap_or_default() + &now.search().unwrap_or_default();
+        if let Ok(history) = window().history() {
+            let to = respan(&path, &first, &last);
+            let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&to));
+        }
+    }
+
+    /// The picture stands still again: what was hidden while it moved is shown.
+    fn still(state: State) {
+        if let Some(el) = element(state) {
+            let _ = el.remove_attribute("data-moving");
+        }
+    }
+
     /// Lets the picture follow a gesture before the server has drawn it.
     fn preview(state: State, span: (f64, f64)) {
         let marks = element(state).and_then(|el| el.query_selector(".marks").ok().flatten());
         let shown = state.frame.with_untracked(|f| f.as_ref().map(Frame::span));
         if let (Some(marks), Some((first, last))) = (marks, shown) {
+            // Signs and words cannot be moved along: they come back with the new picture.
+            if let Some(el) = element(state) {
+                let _ = match span == (first, last) {
+                    true => el.remove_attribute("data-moving"),
+                    false => el.set_attribute("data-moving", ""),
+                };
+            }
             let unit = 4000.0 / (last - first).max(1.0);
             let width = ((span.1 - span.0) * unit).max(1.0);
             let _ = marks.set_attribute(
@@ -295,6 +425,10 @@ mod gestures {
                         picture.set_inner_html(&svg);
                     }
                     state.row.set(None);
+                    if state.source.with_value(|s| s.starts_with("analytics")) {
+                        address(&frame);
+                    }
+                    still(state);
                     state.frame.set(Some(frame));
                 }
                 // What is shown stays, at its own span.
@@ -400,16 +534,26 @@ mod gestures {
             }
         });
         listen(&el, "wheel", move |ev: WheelEvent| {
-            // A pinch on a touch pad arrives as a wheel with Ctrl; a plain wheel scrolls the page.
-            if !can_zoom || !ev.ctrl_key() {
+            // A pinch on a touch pad arrives as a wheel with Ctrl, two fingers to the side as a sideways
+            // one; a plain wheel scrolls the page.
+            let aside = ev.delta_x().abs() > ev.delta_y().abs();
+            if !can_zoom || !(ev.ctrl_key() || aside) {
                 return;
             }
             ev.prevent_default();
             let x = share(state, ev.client_x());
             let factor = (ev.delta_y() * 0.004).clamp(-0.5, 0.5).exp();
+            let by = (ev.delta_x() * 0.001).clamp(-0.5, 0.5);
             let mut now = hold.borrow_mut();
             let from = now.span.or_else(|| with(&Frame::span)).unwrap_or_default();
-            let Some(span) = with(&|f| f.scaled(from, factor, x)) else {
+            let span = with(&|f| {
+                if aside {
+                    f.moved(from, by)
+                } else {
+                    f.scaled(from, factor, x)
+                }
+            });
+            let Some(span) = span else {
                 return;
             };
             now.span = Some(span);

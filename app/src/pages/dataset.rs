@@ -84,6 +84,9 @@ fn detail(p: &DatasetPage, from: &str, to: &str) -> AnyView {
             .build();
         view! { <a class="button primary" href=href>"New trial on it"</a> }
     });
+    let analytics = Link::to("/analytics")
+        .with("dataset", s.id.as_str())
+        .build();
     let facts = ui::facts(vec![
         ("Id", view! { <code>{s.id.to_string()}</code> }.into_any()),
         ("Holds", ui::text(words::dataset_kind(s.kind))),
@@ -111,7 +114,7 @@ fn detail(p: &DatasetPage, from: &str, to: &str) -> AnyView {
         {ui::head(
             &[("/", "mlTrainer"), ("/data", "Data")],
             title,
-            view! { <p class="lede">{s.title.clone()}</p> <div class="actions">{trial}</div> }.into_any(),
+            view! { <p class="lede">{s.title.clone()}</p> <div class="actions">{trial} <a class="button" href=analytics>"Lay indicators over it"</a></div> }.into_any(),
         )}
         {ui::panel("chart", "Values", ().into_any(), chart_part(p, from, to))}
         <div class="columns">

@@ -4,6 +4,7 @@ use crate::charts;
 use crate::charts::trial::{Kind, Pick};
 use crate::drawing::Drawing;
 use crate::error::PageError;
+use crate::pages::analytics::redrawn;
 use crate::query;
 use crate::server::reader;
 use leptos::prelude::*;
@@ -13,6 +14,8 @@ use leptos::prelude::*;
 enum Source {
     /// `dataset/bundled:AAPL`
     Dataset(String),
+    /// `analytics?dataset=bundled:AAPL&show=sma:period=20`
+    Analytics(Vec<(String, String)>),
     /// `trial/t-.../price?model=ridge&horizon=1&symbol=AAPL`
     Trial(String, Kind, Pick),
 }
@@ -27,11 +30,15 @@ pub(crate) async fn redraw(
 ) -> Result<Option<Drawing>, PageError> {
     let services = reader()?;
     let unknown = || PageError::field("source", &format!("\"{source}\" names no chart"));
+    let day = |n: Option<i32>| n.and_then(charts::date_of);
     let plot = match parse(&source).ok_or_else(unknown)? {
+        Source::Analytics(pairs) => {
+            let drawing = redrawn(&services, &pairs, day(first), day(last)).await?;
+            return Ok(Some(drawing));
+        }
         Source::Dataset(id) => Some(charts::dataset(&services, &id).await?),
         Source::Trial(id, kind, pick) => charts::trial::one(&services, &id, &pick, kind).await?,
     };
-    let day = |n: Option<i32>| n.and_then(charts::date_of);
     plot.map(|plot| plot.draw(day(first), day(last)))
         .transpose()
         .map_err(|e| PageError::field("first", &e.to_string()))
@@ -41,6 +48,7 @@ fn parse(source: &str) -> Option<Source> {
     let (path, query) = source.split_once('?').unwrap_or((source, ""));
     let decoded = |text: &str| query::pairs(&format!("x={text}")).pop().map(|(_, v)| v);
     match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["analytics"] => Some(Source::Analytics(query::pairs(query))),
         ["dataset", id] => Some(Source::Dataset(decoded(id)?)),
         ["trial", id, kind] => {
             let pairs = query::pairs(query);
@@ -81,6 +89,13 @@ mod tests {
                         symbol: String::new(),
                     },
                 )),
+            ),
+            (
+                "analytics?dataset=AAPL&show=sma:period=5",
+                Some(Source::Analytics(vec![
+                    ("dataset".into(), "AAPL".into()),
+                    ("show".into(), "sma:period=5".into()),
+                ])),
             ),
             ("trial/t-1/mood", None),
             ("trial", None),

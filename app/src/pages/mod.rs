@@ -1,5 +1,6 @@
 //! One file a page: server functions, the page, its private views, its pure functions.
 
+pub mod analytics;
 pub mod compliance;
 pub mod dashboard;
 pub mod data;

@@ -12,6 +12,7 @@ use crate::{format, query, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
+use mltrainer_types::analytics::KnownCase;
 use mltrainer_types::catalogue::{CatalogueEntry, EntryKind, ParamKind, ParamSpec, Task};
 use mltrainer_types::data::LineageStep;
 use mltrainer_types::run::RunRequest;
@@ -24,6 +25,10 @@ pub struct ModelPage {
     pub entry: CatalogueEntry,
     /// Data sets it can run on: id and words.
     pub datasets: Vec<(String, String)>,
+    /// Whether it can be laid over prices.
+    pub drawable: bool,
+    /// Known cases of it.
+    pub cases: Vec<KnownCase>,
     /// The run that the address asks for.
     pub run: Option<Result<Ran, PageError>>,
 }
@@ -75,6 +80,12 @@ async fn model(id: String, asked: String) -> Result<ModelPage, PageError> {
         })
     };
     Ok(ModelPage {
+        drawable: services.overlays().iter().any(|e| e.id == entry.id),
+        cases: services
+            .known_cases()
+            .into_iter()
+            .filter(|c| c.entry == entry.id)
+            .collect(),
         entry,
         datasets: sets
             .iter()
@@ -128,6 +139,10 @@ fn card(p: &ModelPage, asked: &str) -> AnyView {
                 <div class="actions">
                     <a class="button primary" href="#run">"Run it on a data set"</a>
                     {trial_link(e)}
+                    {p.drawable.then(|| {
+                        let href = query::Link::to("/analytics").with("show", &e.id).build();
+                        view! { <a class="button" href=href>"Lay it over prices"</a> }
+                    })}
                 </div>
             }
             .into_any(),
@@ -155,6 +170,10 @@ fn card(p: &ModelPage, asked: &str) -> AnyView {
                 {(!e.presets.is_empty()).then(|| ui::panel("presets", "Presets", ().into_any(), presets(&e.presets)))}
             </div>
         </div>
+        {(!p.cases.is_empty()).then(|| {
+            let cases: Vec<&KnownCase> = p.cases.iter().collect();
+            ui::panel("cases", "Known cases", ().into_any(), crate::pages::analytics::cases(&cases))
+        })}
         {ui::panel("run", "Run it on a data set", ().into_any(), run_part(p, asked))}
     }
     .into_any()
@@ -403,6 +422,20 @@ fn levels() -> Vec<(String, String)> {
 
 fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
     let name = format!("p.{}", p.name);
+    param_control(p, &name, &name, None, value, error, &words::param_range(p))
+}
+
+/// The field of a parameter; `form` names the form that it belongs to when it stands outside.
+pub(crate) fn param_control(
+    p: &ParamSpec,
+    id: &str,
+    name: &str,
+    form: Option<&'static str>,
+    value: &str,
+    error: Option<String>,
+    help: &str,
+) -> AnyView {
+    let (id, name) = (id.to_owned(), name.to_owned());
     let default = format::json_text(&p.default);
     let bad = error.is_some();
     let control = match p.kind {
@@ -415,7 +448,7 @@ fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
             }
             let chosen = value.to_owned();
             view! {
-                <select id=name.clone() name=name.clone()>
+                <select id=id.clone() name=name form=form>
                     {options
                         .into_iter()
                         .map(|(v, w)| {
@@ -430,8 +463,9 @@ fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
         _ => view! {
             <input
                 type="text"
-                id=name.clone()
-                name=name.clone()
+                id=id.clone()
+                name=name
+                form=form
                 value=value.to_owned()
                 placeholder=default
                 autocomplete="off"
@@ -442,9 +476,9 @@ fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
     };
     view! {
         <div class="field" class:bad=bad>
-            <label for=name><code>{p.name.clone()}</code></label>
+            <label for=id><code>{p.name.clone()}</code></label>
             {control}
-            <p class="help">{words::param_range(p)}</p>
+            <p class="help">{help.to_owned()}</p>
             {error.map(|e| view! { <p class="field-error" role="alert">{ui::sentence(&e)}</p> })}
         </div>
     }
@@ -674,7 +708,7 @@ fn drawn(e: &CatalogueEntry, outputs: &Map<String, Value>) -> Option<Drawing> {
             name: name.clone(),
             colour,
             values,
-            filled: false,
+            ..LinePlot::default()
         })
         .collect();
     if lines.is_empty() {
@@ -689,6 +723,7 @@ fn drawn(e: &CatalogueEntry, outputs: &Map<String, Value>) -> Option<Drawing> {
             lines,
             ..Part::default()
         }],
+        ..Plot::default()
     }
     .draw(None, None)
     .ok()

@@ -1,9 +1,10 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `analytics`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
+mod analytics;
 mod catalogue;
 mod chain;
 mod compliance;
@@ -14,6 +15,7 @@ mod fetch;
 mod health;
 mod hub;
 mod import;
+mod layers;
 mod ledger;
 pub mod model_file;
 pub mod port;
@@ -21,6 +23,7 @@ mod room;
 pub mod run;
 mod trials;
 
+pub use analytics::Overlaid;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};
@@ -86,6 +89,7 @@ struct Inner {
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     ledger: Arc<Ledger>,
+    shelf: analytics::Shelf,
     hub: Arc<Hub>,
     engine: Engine,
     clock: Arc<dyn Clock>,
@@ -129,6 +133,7 @@ impl Services {
                 audit: parts.audit,
                 trials: parts.trials,
                 ledger,
+                shelf: analytics::Shelf::default(),
                 hub,
                 engine,
                 started_at: parts.clock.now(),

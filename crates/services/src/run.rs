@@ -820,7 +820,7 @@ fn refuse_later(train: &Table, test: &Table) -> Result<(), ServiceError> {
 }
 
 /// Pearson's correlation; none when either does not vary.
-fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+pub(crate) fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     // Rows where a figure is missing say nothing.
     let pairs = a.iter().zip(b).filter(|(a, b)| !a.is_nan() && !b.is_nan());
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
@@ -835,7 +835,7 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 }
 
 /// A run on the bars of a data set.
-fn on_bars(
+pub(crate) fn on_bars(
     resolved: &Resolved,
     bars: &Verified<DailyBars>,
     context: Option<&Verified<Context>>,

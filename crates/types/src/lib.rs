@@ -5,6 +5,7 @@
 //! Sizes are fixed-width integers, times are RFC 3339 UTC, days are `YYYY-MM-DD`, and a number that
 //! does not exist is `null` (`Option<f64>`), because JSON has no NaN.
 
+pub mod analytics;
 pub mod audit;
 pub mod catalogue;
 pub mod chart;

@@ -22,8 +22,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(trial))
 }
 
+/// Span and size of a picture.
 #[derive(Deserialize)]
-struct Frame {
+pub(super) struct Frame {
     from: Option<chrono::NaiveDate>,
     to: Option<chrono::NaiveDate>,
     w: Option<u32>,
@@ -31,6 +32,16 @@ struct Frame {
 }
 
 impl Frame {
+    /// Of these days and this size, where they are given.
+    pub(super) fn new(
+        from: Option<chrono::NaiveDate>,
+        to: Option<chrono::NaiveDate>,
+        w: Option<u32>,
+        h: Option<u32>,
+    ) -> Self {
+        Self { from, to, w, h }
+    }
+
     fn size(&self) -> Result<(u32, u32), ServiceError> {
         let size = |field: &str, n: Option<u32>, default: u32| match n.unwrap_or(default) {
             n @ 120..=4000 => Ok(n),
@@ -52,7 +63,7 @@ impl Frame {
     }
 
     /// Draws away from the threads that answer requests.
-    async fn draw(self, plot: Plot) -> Result<Response, HttpError> {
+    pub(super) async fn draw(self, plot: Plot) -> Result<Response, HttpError> {
         let (w, h) = self.size()?;
         let drawn = tokio::task::spawn_blocking(move || plot.file(self.from, self.to, w, h));
         let svg = drawn

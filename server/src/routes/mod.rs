@@ -1,5 +1,6 @@
 //! The JSON API, one file a resource. The OpenAPI document is made from these handlers.
 
+mod analytics;
 mod charts;
 mod compliance;
 mod datasets;
@@ -42,6 +43,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(datasets::router())
         .merge(sources::router())
         .merge(charts::router())
+        .merge(analytics::router())
         .merge(compliance::router())
 }
 
@@ -80,6 +82,7 @@ mod tests {
             "/api/v1/datasets/{id}/bars",
             "/api/compliance/audit",
             "/api/data-quality",
+            "/api/v1/analytics",
             "/api/v1/sources",
             "/api/v1/data/fetch",
             "/api/models/train",
