@@ -284,16 +284,13 @@ async fn the_chart_is_a_picture_of_its_own() {
 #[tokio::test]
 async fn the_page_is_whole_without_script() {
     let server = Server::fresh().await;
-    let page = |path: String| {
-        let answer = server.get(&path);
-        async move {
-            let answer = answer.await;
-            (
-                answer.status(),
-                answer.url().to_string(),
-                answer.text().await.unwrap(),
-            )
-        }
+    let page = async |path: String| {
+        let answer = server.get(&path).await;
+        (
+            answer.status(),
+            answer.url().to_string(),
+            answer.text().await.unwrap(),
+        )
     };
     let (status, _, html) = page("/analytics".into()).await;
     assert_eq!(status, StatusCode::OK);

@@ -451,7 +451,7 @@ impl Plot {
                 for run in view.runs(&line.values, line.look == Look::Level) {
                     match base {
                         Some(base) if few => {
-                            let there = run.into_iter().filter(|p| p.1 < base || p.1 > base);
+                            let there = run.into_iter().filter(|p| p.1 != base);
                             chart.draw_series(there.map(|(x, v)| {
                                 Rectangle::new([(x - half, base), (x + half, v)], ink)
                             }))?;

@@ -28,7 +28,7 @@ use mltrainer_types::analytics::{
     AnalyticsRequest, Correlation, FeatureLine, KnownCase, Layer, MOST_LAYERS, Pick,
 };
 use mltrainer_types::catalogue::CatalogueEntry;
-use mltrainer_types::data::{DatasetKind, DatasetSummary};
+use mltrainer_types::data::DatasetSummary;
 use mltrainer_types::feature::FeatureSpec;
 
 /// Bars shown when no span is named: about a year.
@@ -266,7 +266,7 @@ async fn look(services: &Services, asked: &mut Asked) -> Result<Seen, PageError>
     let first = days.next();
     let span = (
         first.or(request.start).unwrap_or(all.dataset.first),
-        days.last()
+        days.next_back()
             .or(first)
             .or(request.end)
             .unwrap_or(all.dataset.last),
@@ -916,6 +916,7 @@ fn address(asked: &Asked) -> AnyView {
 mod tests {
     use super::*;
     use mltrainer_types::DatasetId;
+    use mltrainer_types::data::DatasetKind;
 
     fn day(y: i32, m: u32, d: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(y, m, d).unwrap()

@@ -57,7 +57,7 @@ impl Form {
             Kernel::Linear | Kernel::Laplacian => {}
             Kernel::Rbf => {
                 distances(x, z, &mut k);
-                threads::each(k.rows_mut().into_iter(), |mut row| {
+                threads::each(k.rows_mut(), |mut row| {
                     row.mapv_inplace(|d| (-self.gamma * d).exp());
                 });
             }

@@ -1,5 +1,9 @@
 //! Time series, tests and measures of dependence against the libraries named in `data/dependence.json`, on the
 //! closes in `data/closes.csv` and their returns; `data/dependence.py` prints that file.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by its panic"
+)]
 
 use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::run::run_analysis;

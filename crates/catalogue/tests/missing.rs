@@ -21,7 +21,7 @@ fn trees_split_columns_with_gaps_as_scikit_learn_does() {
         let from = rows.start;
         let values = Array2::from_shape_fn((rows.len(), 5), |(i, j)| {
             let row = from + i;
-            let gap = (7 * row + 3 * j) % 11 == 0;
+            let gap = (7 * row + 3 * j).is_multiple_of(11);
             if gap { f64::NAN } else { cells[row][j] }
         });
         let names = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();

@@ -1,4 +1,8 @@
 //! SHAP values of the reference programs on the real rows in `data`: the calls are in `shap.json`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by its panic"
+)]
 
 use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::conformance::Suite;

@@ -88,7 +88,7 @@ enum Command {
     /// Serves the pages and the API
     Serve(Serve),
     /// Runs one model, indicator or clustering on files
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Lists the catalogue, or shows one entry
     Catalogue(catalogue::Catalogue),
     /// Computes the features of a file of daily bars or of data sets, or lists them
