@@ -11,7 +11,7 @@ use crate::error::FitError;
 use crate::explain;
 use crate::model::{Ask, Domain, Explained, Takes};
 use crate::registry::{Registry, Resolved};
-use crate::run;
+use crate::{run, threads};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
 use mltrainer_types::catalogue::{ParamKind, ParamSpec, Task};
 use mltrainer_types::data::QualityReport;
@@ -259,7 +259,11 @@ impl Suite {
                 }
                 x
             };
-            let design = named(x)?;
+            let design = if entry.missing {
+                Design::with_missing(x.clone(), named(x.mapv(|_| 0.0))?.names().to_vec())?
+            } else {
+                named(x)?
+            };
             if classification {
                 Training::classification(design, y)
             } else {
@@ -796,11 +800,13 @@ fn same_bits(suite: &Suite, r: &Resolved) -> Result<(), String> {
     };
     let alone = text(7);
     let (first, second) = std::thread::scope(|s| {
-        let (a, b) = (s.spawn(|| text(7)), s.spawn(|| text(7)));
+        // At the same time, and with threads of their own.
+        let a = s.spawn(|| threads::grant(2, || text(7)));
+        let b = s.spawn(|| threads::grant(4, || text(7)));
         (a.join(), b.join())
     });
     if first.ok().as_ref() != Some(&alone) || second.ok().as_ref() != Some(&alone) {
-        return Err("one seed gave two answers".into());
+        return Err("one seed gave two answers on 1, 2 and 4 threads".into());
     }
     match (r.entry.card.stochastic, text(8) == alone) {
         (true, true) => Err("it says that the seed matters, and it does not".into()),
@@ -1063,6 +1069,31 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
         one.target[i] = one.target[0];
     }
     survives(suite, r, "equal rows", &one)?;
+    for by in [1e300, 1e-300] {
+        let mut uneven = real.clone();
+        uneven.x.column_mut(1).mapv_inplace(|v| v * by);
+        survives(suite, r, &format!("one column of scale {by:e}"), &uneven)?;
+    }
+    let mut twice = real.clone();
+    for i in (1..twice.target.len()).step_by(2) {
+        let before = twice.x.row(i - 1).to_owned();
+        twice.x.row_mut(i).assign(&before);
+    }
+    survives(suite, r, "every row twice", &twice)?;
+    // Columns shifted in time, until there are many more than rows.
+    let mut wide = real.first(24);
+    let (n, p) = wide.x.dim();
+    wide.x = Array2::from_shape_fn((n, 12 * p), |(i, j)| real.x[[i + j / p, j % p]]);
+    survives(suite, r, "12 times the columns on 24 rows", &wide)?;
+    if r.entry.missing {
+        let mut tenth = real.clone();
+        for ((i, j), v) in tenth.x.indexed_iter_mut() {
+            if (7 * i + 3 * j) % 10 == 0 {
+                *v = f64::NAN;
+            }
+        }
+        survives(suite, r, "a tenth of the cells missing", &tenth)?;
+    }
     let mut holes = real.clone();
     holes.x[[2, 1]] = f64::NAN;
     holes.target[1] = f64::INFINITY;

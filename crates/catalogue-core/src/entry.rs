@@ -6,7 +6,7 @@ use crate::error::{FitError, ParamError};
 use crate::model::{
     Analysis, Ask, Clusterer, Columns, Contributions, Domain, Forecaster, Foreign, Incremental,
     Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised,
-    Takes,
+    Takes, Track, Tracker,
 };
 use crate::params::Params;
 use crate::stream::{self, Stream, Streamed};
@@ -497,6 +497,8 @@ pub struct Entry {
     pub foreign: Option<ForeignFile>,
     /// Goes on learning from more rows, for an entry that can.
     pub update: Option<UpdateFn>,
+    /// Fits on one series and goes on with it value by value, for an entry that can.
+    pub track: Option<TrackFn>,
     /// Whether a trial that names no model takes it: quick, well known, and good without tuning.
     pub first_choice: bool,
     /// Parameters under which most rules of the conformance suite run it, in place of its defaults:
@@ -567,6 +569,9 @@ pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Output
 /// Starts an indicator before its first bar, with parameters.
 pub type StreamFn = fn(&ParamMap) -> Result<Box<dyn Stream>, FitError>;
 
+/// Fits on one series and stands after its last value.
+pub type TrackFn = fn(&ParamMap, &Verified<Sequence>) -> Result<Box<dyn Tracker>, FitError>;
+
 impl Entry {
     /// The entry of a supervised model.
     #[must_use]
@@ -583,6 +588,7 @@ impl Entry {
             stream: None,
             whole: &[],
             update: None,
+            track: None,
             first_choice: false,
             light: &[],
             weights: M::WEIGHTS,
@@ -608,6 +614,7 @@ impl Entry {
             stream: None,
             whole: &[],
             update: None,
+            track: None,
             first_choice: false,
             light: &[],
             weights: false,
@@ -687,6 +694,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            track: None,
             first_choice: false,
             light: &[],
             weights: false,
@@ -713,12 +721,21 @@ impl Entry {
             missing: M::MISSING,
             foreign: None,
             update: None,
+            track: None,
             first_choice: false,
             light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
         }
+    }
+
+    /// The same entry, that also goes on with a series value by value.
+    #[must_use]
+    pub const fn with_tracking<M: Track>(mut self) -> Self {
+        self.track =
+            Some(|params, series| M::track(&M::Params::from_map(params)?, series.get().values()));
+        self
     }
 
     /// The entry of an indicator.
@@ -735,6 +752,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            track: None,
             first_choice: false,
             light: &[],
             weights: false,

@@ -17,6 +17,7 @@ pub mod run;
 pub mod score;
 pub mod stream;
 pub mod suggest;
+pub mod threads;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -28,7 +29,7 @@ pub use error::{FitError, ParamError};
 pub use model::{
     Analysis, Ask, Clusterer, Columns, Contributions, Domain, Explained, Forecaster, Foreign,
     Incremental, Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor,
-    Supervised, Takes,
+    Supervised, Takes, Track, Tracker,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

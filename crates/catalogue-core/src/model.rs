@@ -399,3 +399,23 @@ pub trait Analysis: 'static {
     /// [`FitError`] when the method has no answer on this data; never a panic.
     fn analyse(params: &Self::Params, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError>;
 }
+
+/// A fitted model of one series that goes on with it, one value after the other: its parameters stay as they
+/// were estimated, its state moves on.
+pub trait Tracker: Send {
+    /// Takes in the next value of the series.
+    fn update(&mut self, value: f64);
+
+    /// The forecast so many steps (at least 1) after the last value taken in.
+    fn forecast(&self, steps: usize) -> f64;
+}
+
+/// An analysis that can go on with a series after it was fitted: so it forecasts day by day in a trial, each
+/// day from values known by then.
+pub trait Track: Analysis {
+    /// Fits on values, oldest first; `y` is finite and not empty. The tracker stands after the last one.
+    ///
+    /// # Errors
+    /// [`FitError`] when the method has no answer on this series; never a panic.
+    fn track(params: &Self::Params, y: &[f64]) -> Result<Box<dyn Tracker>, FitError>;
+}

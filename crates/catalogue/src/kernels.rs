@@ -1,7 +1,7 @@
 //! Kernels: inner products of rows after a map that is never computed.
 
 use crate::numeric::{dot, row_products};
-use mltrainer_catalogue_core::choices;
+use mltrainer_catalogue_core::{choices, threads};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,9 @@ impl Form {
             Kernel::Linear | Kernel::Laplacian => {}
             Kernel::Rbf => {
                 distances(x, z, &mut k);
-                k.mapv_inplace(|d| (-self.gamma * d).exp());
+                threads::each(k.rows_mut().into_iter(), |mut row| {
+                    row.mapv_inplace(|d| (-self.gamma * d).exp());
+                });
             }
             Kernel::Poly if self.degree.fract() == 0.0 && self.degree.abs() < 1e6 => {
                 let degree = self.degree as i32;
@@ -90,7 +92,7 @@ pub(crate) fn distances(x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>, k: &mut 
         dot(&row, &row)
     };
     let own: Vec<f64> = z.rows().into_iter().map(square).collect();
-    for (i, mut row) in k.rows_mut().into_iter().enumerate() {
+    threads::each(k.rows_mut().into_iter().enumerate(), |(i, mut row)| {
         let x = x.row(i);
         let size = square(x);
         for (j, v) in row.iter_mut().enumerate() {
@@ -103,7 +105,7 @@ pub(crate) fn distances(x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>, k: &mut 
                 gaps.map(|(a, b)| (a - b).powi(2)).sum()
             };
         }
-    }
+    });
 }
 
 #[cfg(test)]

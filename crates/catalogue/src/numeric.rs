@@ -2,9 +2,9 @@
 //! singular values, minimisation of smooth functions, links, random normals.
 
 use linfa_linalg::eigh::EighInto as _;
-use mltrainer_catalogue_core::FitError;
+use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rand::Rng;
 use std::collections::VecDeque;
 
@@ -36,25 +36,29 @@ const ROWS: usize = 64;
 /// with zeros, so that a row gives the same bits whatever its neighbours.
 pub(crate) fn row_products(x: ArrayView2<'_, f64>, a: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut out = Array2::zeros((x.nrows(), a.nrows()));
-    let mut block = Array2::zeros((ROWS, x.ncols()));
-    let mut product = Array2::zeros((ROWS, a.nrows()));
-    for (from, mut to) in x
-        .axis_chunks_iter(Axis(0), ROWS)
-        .zip(out.axis_chunks_iter_mut(Axis(0), ROWS))
-    {
-        block.fill(0.0);
+    let pairs = x.axis_chunks_iter(Axis(0), ROWS);
+    let pairs = pairs.zip(out.axis_chunks_iter_mut(Axis(0), ROWS));
+    threads::each(pairs, |(from, mut to)| {
         let rows = from.nrows();
+        if rows == ROWS {
+            general_mat_mul(1.0, &from, &a.t(), 0.0, &mut to);
+            return;
+        }
+        let mut block = Array2::zeros((ROWS, x.ncols()));
         block.slice_axis_mut(Axis(0), (..rows).into()).assign(&from);
+        let mut product = Array2::zeros((ROWS, a.nrows()));
         general_mat_mul(1.0, &block, &a.t(), 0.0, &mut product);
         to.assign(&product.slice_axis(Axis(0), (..rows).into()));
-    }
+    });
     out
 }
 
-/// Columns that [`Cholesky`] works on together.
+/// Columns that [`Cholesky`] works on together, and rows or columns of one piece of its products.
 const PANEL: usize = 64;
+const PART: usize = 256;
 
 /// A lower triangle L with A = L Lᵀ.
+#[derive(Debug)]
 pub(crate) struct Cholesky {
     l: Array2<f64>,
 }
@@ -71,24 +75,48 @@ impl Cholesky {
             let (mut panel, _) = rest.split_at(Axis(1), end - start);
             if start > 0 {
                 let head = done.slice_axis(Axis(0), (..end - start).into());
-                general_mat_mul(-1.0, &done, &head.t(), 1.0, &mut panel);
+                let parts = panel.axis_chunks_iter_mut(Axis(0), PART);
+                threads::each(
+                    parts.zip(done.axis_chunks_iter(Axis(0), PART)),
+                    |(mut to, from)| general_mat_mul(-1.0, &from, &head.t(), 1.0, &mut to),
+                );
             }
+            let (mut square, mut below) = panel.split_at(Axis(0), end - start);
             for j in 0..end - start {
-                let pivot_row = panel.row(j).to_vec();
+                let pivot_row = square.row(j).to_vec();
                 let rest = pivot_row[j] - dot(&pivot_row[..j], &pivot_row[..j]);
                 if rest.is_nan() || rest <= 0.0 {
                     return None;
                 }
                 let pivot = rest.sqrt();
-                panel[[j, j]] = pivot;
-                for i in j + 1..n - start {
-                    let mut row = panel.row_mut(i);
+                square[[j, j]] = pivot;
+                for i in j + 1..end - start {
+                    let mut row = square.row_mut(i);
                     let row = row.as_slice_mut().unwrap_or_default();
                     row[j] = (row[j] - dot(&row[..j], &pivot_row[..j])) / pivot;
                 }
             }
+            if below.is_empty() {
+                continue;
+            }
+            // The rows below by one more product: times the inverse of the square.
+            let inverse = inverse_of_lower(square.view());
+            threads::each(below.axis_chunks_iter_mut(Axis(0), PART), |mut rows| {
+                let from = rows.to_owned();
+                general_mat_mul(1.0, &from, &inverse.t(), 0.0, &mut rows);
+            });
         }
         Some(Self { l: a })
+    }
+
+    /// L; what lies above its diagonal means nothing.
+    pub(crate) fn lower(&self) -> &Array2<f64> {
+        &self.l
+    }
+
+    /// An entry of L, 0 above its diagonal.
+    pub(crate) fn entry(&self, i: usize, j: usize) -> f64 {
+        if i < j { 0.0 } else { self.l[[i, j]] }
     }
 
     fn row(&self, i: usize) -> &[f64] {
@@ -123,6 +151,22 @@ impl Cholesky {
     /// L⁻¹ B for B rows x columns.
     pub(crate) fn forward_all(&self, mut b: Array2<f64>) -> Array2<f64> {
         let n = self.l.nrows();
+        let inverses: Vec<Array2<f64>> = (0..n)
+            .step_by(PANEL)
+            .map(|start| {
+                let own = start..(start + PANEL).min(n);
+                let rows = self.l.slice_axis(Axis(0), own.clone().into());
+                inverse_of_lower(rows.slice_axis(Axis(1), own.into()))
+            })
+            .collect();
+        threads::each(b.axis_chunks_iter_mut(Axis(1), PART), |part| {
+            self.forward_part(part, &inverses);
+        });
+        b
+    }
+
+    fn forward_part(&self, mut b: ArrayViewMut2<'_, f64>, inverses: &[Array2<f64>]) {
+        let n = self.l.nrows();
         for start in (0..n).step_by(PANEL) {
             let end = (start + PANEL).min(n);
             let (done, rest) = b.view_mut().split_at(Axis(0), start);
@@ -132,17 +176,9 @@ impl Cholesky {
                 let l = rows.slice_axis(Axis(1), (..start).into());
                 general_mat_mul(-1.0, &l, &done, 1.0, &mut now);
             }
-            for i in start..end {
-                let row = self.row(i);
-                let (before, mut after) = now.view_mut().split_at(Axis(0), i - start);
-                let mut own = after.row_mut(0);
-                for (j, other) in before.rows().into_iter().enumerate() {
-                    own.scaled_add(-row[start + j], &other);
-                }
-                own /= row[i];
-            }
+            let from = now.to_owned();
+            general_mat_mul(1.0, &inverses[start / PANEL], &from, 0.0, &mut now);
         }
-        b
     }
 
     /// A⁻¹.
@@ -155,6 +191,26 @@ impl Cholesky {
     pub(crate) fn log_det(&self) -> f64 {
         2.0 * self.l.diag().iter().map(|v| v.ln()).sum::<f64>()
     }
+}
+
+/// L⁻¹ of a small lower triangle L; what lies above its diagonal is not read.
+pub(crate) fn inverse_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
+    let n = l.nrows();
+    let mut inverse = Array2::zeros((n, n));
+    for j in 0..n {
+        let mut column = vec![0.0; n];
+        column[j] = 1.0 / l[[j, j]];
+        for i in j + 1..n {
+            let done: f64 = (j..i).map(|k| l[[i, k]] * column[k]).sum();
+            column[i] = -done / l[[i, i]];
+        }
+        inverse
+            .column_mut(j)
+            .iter_mut()
+            .zip(column)
+            .for_each(|(to, v)| *to = v);
+    }
+    inverse
 }
 
 /// Cholesky factor of a matrix that rounding may have left just short of positive definite: the

@@ -4,6 +4,7 @@ use super::out::{Table, figure, json, say};
 use super::{Failure, Global};
 use crate::clock::SystemClock;
 use clap::Args;
+use mltrainer_catalogue_core::threads;
 use mltrainer_services::model_file;
 use mltrainer_services::run::{File, More, RunFiles, run_and_keep};
 use mltrainer_types::run::RunResult;
@@ -148,7 +149,11 @@ impl Run {
                 folds: self.folds,
             },
         };
-        let (result, kept) = run_and_keep(&registry, &SystemClock::new(), &self.model, &request)?;
+        // One model and nothing beside it: it may use every core.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (result, kept) = threads::grant(cores, || {
+            run_and_keep(&registry, &SystemClock::new(), &self.model, &request)
+        })?;
         if let Some(path) = &self.save_model {
             let kept = kept.ok_or_else(|| {
                 Failure::new(

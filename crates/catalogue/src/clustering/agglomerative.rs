@@ -8,9 +8,11 @@
 //! Source: Ward (1963); Lance & Williams (1967); Müllner (2011).
 //! Not claimed: that the number of groups is right.
 
+use super::kmeans::squared;
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run,
+    threads,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView1;
@@ -136,7 +138,10 @@ impl Pairs {
 fn distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>, metric: Metric) -> f64 {
     let pairs = || a.iter().zip(b);
     match metric {
-        Metric::Euclidean => pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt(),
+        Metric::Euclidean => match (a.as_slice(), b.as_slice()) {
+            (Some(a), Some(b)) => squared(a, b).sqrt(),
+            _ => squared(&a.to_vec(), &b.to_vec()).sqrt(),
+        },
         Metric::Manhattan => pairs().map(|(a, b)| (a - b).abs()).sum(),
         Metric::Cosine => {
             let norm = |v: ArrayView1<'_, f64>| v.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -237,10 +242,19 @@ impl Clusterer for Agglomerative {
                 "{n} rows: the distances of all pairs are too many above {ROWS}; take fewer rows"
             )));
         }
-        let mut d = Vec::with_capacity(n * n.saturating_sub(1) / 2);
+        // Rows of the triangle of pairs, each in its place.
+        let mut d = vec![0.0; n * n.saturating_sub(1) / 2];
+        let (mut rows, mut rest) = (Vec::with_capacity(n), &mut d[..]);
         for i in 0..n {
-            d.extend((i + 1..n).map(|j| distance(x.row(i), x.row(j), params.metric)));
+            let (row, after) = rest.split_at_mut(n - i - 1);
+            rows.push((i, row));
+            rest = after;
         }
+        threads::each(rows, |(i, row)| {
+            for (k, d) in row.iter_mut().enumerate() {
+                *d = distance(x.row(i), x.row(i + 1 + k), params.metric);
+            }
+        });
         // Ward's update squares a distance and weighs it with up to n.
         if d.iter().any(|v| !(v * v * n as f64).is_finite()) {
             return Err(FitError::Failed(

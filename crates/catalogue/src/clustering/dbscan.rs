@@ -8,7 +8,7 @@
 //! Source: Ester, Kriegel, Sander, Xu, KDD (1996).
 //! Not claimed: that noise is an error in the data.
 
-use crate::neighbors::engine::{Minkowski, within};
+use crate::neighbors::engine::{Minkowski, comparable, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params};
 use mltrainer_types::catalogue::Task;
@@ -18,6 +18,9 @@ pub struct Dbscan;
 
 /// The registration.
 pub const ENTRY: Entry = Entry::clustering::<Dbscan>();
+
+/// Neighbours kept at once: 2 GiB.
+const MOST_NEIGHBOURS: usize = 1 << 29;
 
 params! {
     /// Parameters of DBSCAN.
@@ -68,17 +71,20 @@ impl Clusterer for Dbscan {
     fn cluster(params: &DbscanParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
         let x = data.x();
         let n = x.nrows();
+        comparable(CARD.id, x)?;
         let mut near: Vec<Vec<u32>> = Vec::with_capacity(n);
-        within(
-            x,
-            x.view(),
-            params.eps,
-            Minkowski { p: params.p },
-            |_, hits| {
-                near.push(hits.iter().map(|h| *h as u32).collect());
-                Ok(())
-            },
-        )?;
+        let mut kept = 0;
+        let metric = Minkowski { p: params.p };
+        within(x.view(), x.view(), params.eps, metric, |_, hits| {
+            kept += hits.len();
+            if kept > MOST_NEIGHBOURS {
+                return Err(FitError::Data(format!(
+                    "rows have more than {MOST_NEIGHBOURS} neighbours in all, the most that dbscan keeps: lower eps"
+                )));
+            }
+            near.push(hits.iter().map(|h| *h as u32).collect());
+            Ok(())
+        })?;
         let core: Vec<bool> = near.iter().map(|h| h.len() >= params.min_samples).collect();
         let mut labels = vec![-1_i64; n];
         let mut groups = 0;

@@ -10,12 +10,14 @@
 //! Not claimed: the largest of all likelihoods.
 
 use super::kmeans;
+use crate::numeric::inverse_of_lower;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run,
+    threads,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::Value;
@@ -145,6 +147,9 @@ fn cholesky(a: &Array2<f64>) -> Option<Array2<f64>> {
     Some(l)
 }
 
+/// Rows of one piece of a pass.
+const PIECE: usize = 512;
+
 /// One start, brought to its end.
 struct Mixture {
     parts: Vec<Part>,
@@ -163,27 +168,56 @@ fn maximise(
 ) -> Result<Vec<Part>, FitError> {
     let (n, p) = x.dim();
     let k = shares.ncols();
+    // Sums over pieces of the rows, in their order: the number of threads does not matter.
+    let pieces = n.div_ceil(PIECE);
+    let rows_of = |piece: usize| piece * PIECE..((piece + 1) * PIECE).min(n);
+    let sums = threads::map(pieces, |piece| {
+        let mut sums = Array2::<f64>::zeros((k, p + 1));
+        for i in rows_of(piece) {
+            for (mut sum, share) in sums.rows_mut().into_iter().zip(shares.row(i)) {
+                sum[p] += share;
+                sum.iter_mut()
+                    .zip(x.row(i))
+                    .for_each(|(s, v)| *s += share * v);
+            }
+        }
+        sums
+    });
+    let sums = sums
+        .iter()
+        .fold(Array2::<f64>::zeros((k, p + 1)), |a, b| a + b);
     let mut parts = Vec::with_capacity(k);
     for c in 0..k {
         // The little that keeps an empty component finite is scikit-learn's.
-        let size = shares.column(c).sum() + 10.0 * f64::EPSILON;
-        let mean: Vec<f64> = (0..p)
-            .map(|j| x.column(j).dot(&shares.column(c)) / size)
-            .collect();
-        let mut off = x.clone();
-        let mut weighed = x.clone();
-        for i in 0..n {
-            for j in 0..p {
-                off[[i, j]] -= mean[j];
-                weighed[[i, j]] = off[[i, j]] * shares[[i, c]];
+        let size = sums[[c, p]] + 10.0 * f64::EPSILON;
+        let mean: Vec<f64> = (0..p).map(|j| sums[[c, j]] / size).collect();
+        let full = matches!(params.covariance_type, Covariance::Full | Covariance::Tied);
+        let squares = threads::map(pieces, |piece| {
+            let mut off = x.slice_axis(Axis(0), rows_of(piece).into()).to_owned();
+            let mut weighed = off.clone();
+            for ((i, mut off), mut weighed) in
+                rows_of(piece).zip(off.rows_mut()).zip(weighed.rows_mut())
+            {
+                for ((off, weighed), mean) in off.iter_mut().zip(weighed.iter_mut()).zip(&mean) {
+                    *off -= mean;
+                    *weighed = *off * shares[[i, c]];
+                }
             }
-        }
-        let covariance = match params.covariance_type {
-            Covariance::Full | Covariance::Tied => weighed.t().dot(&off) / size,
-            _ => Array2::from_diag(&ndarray::Array1::from_shape_fn(p, |j| {
-                weighed.column(j).dot(&off.column(j)) / size
-            })),
-        };
+            if full {
+                return weighed.t().dot(&off);
+            }
+            let mut diagonal = Array2::<f64>::zeros((p, p));
+            for (off, weighed) in off.rows().into_iter().zip(weighed.rows()) {
+                for j in 0..p {
+                    diagonal[[j, j]] += off[j] * weighed[j];
+                }
+            }
+            diagonal
+        });
+        let covariance = squares
+            .iter()
+            .fold(Array2::<f64>::zeros((p, p)), |a, b| a + b)
+            / size;
         parts.push(Part {
             weight: size / n as f64,
             mean,
@@ -222,24 +256,44 @@ fn maximise(
 /// Shares of the components in each row, and the log likelihood.
 fn expect(x: &Array2<f64>, parts: &[Part]) -> (Array2<f64>, f64) {
     let (n, p) = x.dim();
-    let mut shares = Array2::zeros((n, parts.len()));
-    let mut total = 0.0;
     let constant = 0.5 * p as f64 * std::f64::consts::TAU.ln();
-    let mut z = vec![0.0; p];
-    for (row, mut out) in x.rows().into_iter().zip(shares.rows_mut()) {
-        for (part, out) in parts.iter().zip(out.iter_mut()) {
-            let mut square = 0.0;
-            for i in 0..p {
-                let dot: f64 = (0..i).map(|j| part.factor[[i, j]] * z[j]).sum();
-                z[i] = (row[i] - part.mean[i] - dot) / part.factor[[i, i]];
-                square += z[i] * z[i];
+    // z = L⁻¹ (row - mean) of a piece of the rows is one product.
+    let inverses: Vec<Array2<f64>> = parts
+        .iter()
+        .map(|part| inverse_of_lower(part.factor.view()))
+        .collect();
+    let pieces = threads::map(n.div_ceil(PIECE), |piece| {
+        let rows = piece * PIECE..((piece + 1) * PIECE).min(n);
+        let x = x.slice_axis(Axis(0), rows.into());
+        let mut shares = Array2::<f64>::zeros((x.nrows(), parts.len()));
+        for (c, (part, inverse)) in parts.iter().zip(&inverses).enumerate() {
+            let mut off = x.to_owned();
+            for mut row in off.rows_mut() {
+                row.iter_mut().zip(&part.mean).for_each(|(v, m)| *v -= m);
             }
-            *out = part.weight.ln() - constant - part.half_log_det - 0.5 * square;
+            let own = part.weight.ln() - constant - part.half_log_det;
+            for (z, mut out) in off
+                .dot(&inverse.t())
+                .rows()
+                .into_iter()
+                .zip(shares.rows_mut())
+            {
+                out[c] = own - 0.5 * z.iter().map(|z| z * z).sum::<f64>();
+            }
         }
-        let top = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let sum = top + out.iter().map(|v| (v - top).exp()).sum::<f64>().ln();
+        let mut total = 0.0;
+        for mut out in shares.rows_mut() {
+            let top = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum = top + out.iter().map(|v| (v - top).exp()).sum::<f64>().ln();
+            total += sum;
+            out.mapv_inplace(|v| (v - sum).exp());
+        }
+        (shares, total)
+    });
+    let (mut shares, mut total) = (Array2::<f64>::zeros((n, parts.len())), 0.0);
+    for (mut to, (piece, sum)) in shares.axis_chunks_iter_mut(Axis(0), PIECE).zip(pieces) {
+        to.assign(&piece);
         total += sum;
-        out.mapv_inplace(|v| (v - sum).exp());
     }
     (shares, total)
 }

@@ -10,7 +10,7 @@
 
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, choices, params, run,
+    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1};
@@ -125,7 +125,7 @@ impl Clusterer for KMeans {
             row.iter_mut().zip(&means).for_each(|(v, m)| *v -= m);
         }
         let k = params.n_clusters;
-        let different = count_different(&x);
+        let different = count_different(&x, k);
         if k > different {
             return Err(FitError::Data(format!(
                 "{k} groups of {different} different rows: lower n_clusters"
@@ -198,20 +198,22 @@ fn variance(column: ArrayView1<'_, f64>) -> f64 {
     column.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / column.len() as f64
 }
 
-fn count_different(x: &Array2<f64>) -> usize {
-    let mut rows: Vec<Vec<u64>> = x
-        .rows()
-        .into_iter()
-        // + 0.0 makes -0 and 0 one.
-        .map(|r| r.iter().map(|v| (v + 0.0).to_bits()).collect())
-        .collect();
-    rows.sort_unstable();
-    rows.dedup();
-    rows.len()
+/// Number of different rows, counted up to `enough`.
+fn count_different(x: &Array2<f64>, enough: usize) -> usize {
+    let mut found: Vec<&[f64]> = Vec::new();
+    for row in rows(x) {
+        if found.len() >= enough {
+            break;
+        }
+        if !found.contains(&row) {
+            found.push(row);
+        }
+    }
+    found.len()
 }
 
 /// Squared distance, in four sums that the processor can add at once.
-fn squared(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (fours, others) = (a.chunks_exact(4), b.chunks_exact(4));
     let rest = fours.remainder().iter().zip(others.remainder());
@@ -271,26 +273,71 @@ pub(crate) fn plus_plus(x: &Array2<f64>, k: usize, random: &mut Xoshiro256PlusPl
     x.select(ndarray::Axis(0), &chosen)
 }
 
-/// The nearest centre of every row, the first in a tie: one matrix product compares |c|² - 2 x·c.
-fn assign(x: &Array2<f64>, centers: &Array2<f64>) -> Vec<usize> {
-    let lengths: Vec<f64> = rows(centers)
-        .map(|c| squared(c, &vec![0.0; c.len()]))
-        .collect();
-    let nearest = |products: ArrayView1<'_, f64>| {
-        let mut best = (0, f64::INFINITY);
-        for (c, (product, length)) in products.iter().zip(&lengths).enumerate() {
-            let d = length - 2.0 * product;
-            if d < best.1 {
-                best = (c, d);
-            }
+/// Rows of one piece of a pass.
+const PIECE: usize = 1_024;
+/// Centres that a row is compared with at a time.
+const LANES: usize = 8;
+
+/// The nearest centre of every row, and what the rows of each centre add up to.
+struct Pass {
+    labels: Vec<usize>,
+    /// Centres x columns.
+    sums: Array2<f64>,
+    sizes: Vec<f64>,
+}
+
+/// The nearest centre is the first with the least |c|² - 2 x·c. Pieces of the rows are summed up in
+/// their order, so that the number of threads does not matter.
+fn pass(x: &Array2<f64>, centers: &Array2<f64>) -> Pass {
+    let ((n, p), k) = (x.dim(), centers.nrows());
+    let groups = k.div_ceil(LANES);
+    // Group after group, column after column: the entries of eight centres.
+    let mut turned = vec![[0.0; LANES]; groups * p];
+    let mut lengths = vec![[f64::INFINITY; LANES]; groups];
+    for (c, center) in rows(centers).enumerate() {
+        let (group, lane) = (c / LANES, c % LANES);
+        lengths[group][lane] = squared(center, &vec![0.0; p]);
+        for (j, v) in center.iter().enumerate() {
+            turned[group * p + j][lane] = -2.0 * v;
         }
-        best.0
+    }
+    let pieces = threads::map(n.div_ceil(PIECE), |piece| {
+        let from = piece * PIECE;
+        let mut labels = Vec::with_capacity(PIECE);
+        let (mut sums, mut sizes) = (vec![0.0; k * p], vec![0.0; k]);
+        for row in rows(x).skip(from).take(PIECE) {
+            let mut best = (0, f64::INFINITY);
+            for (group, length) in lengths.iter().enumerate() {
+                let mut near = *length;
+                for (v, c) in row.iter().zip(&turned[group * p..(group + 1) * p]) {
+                    for (near, c) in near.iter_mut().zip(c) {
+                        *near += v * c;
+                    }
+                }
+                for (lane, d) in near.into_iter().enumerate() {
+                    if d < best.1 {
+                        best = (group * LANES + lane, d);
+                    }
+                }
+            }
+            let own = &mut sums[best.0 * p..(best.0 + 1) * p];
+            own.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+            sizes[best.0] += 1.0;
+            labels.push(best.0);
+        }
+        (labels, sums, sizes)
+    });
+    let mut all = Pass {
+        labels: Vec::with_capacity(n),
+        sums: Array2::zeros((k, p)),
+        sizes: vec![0.0; k],
     };
-    x.dot(&centers.t())
-        .rows()
-        .into_iter()
-        .map(nearest)
-        .collect()
+    for (labels, sums, sizes) in pieces {
+        all.labels.extend(labels);
+        all.sums.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
+        all.sizes.iter_mut().zip(sizes).for_each(|(a, b)| *a += b);
+    }
+    all
 }
 
 /// Squared distance of every row to its centre.
@@ -307,18 +354,15 @@ pub(crate) fn lloyd(
     tol: f64,
 ) -> Grouping {
     let k = centers.nrows();
-    let mut labels = assign(x, &centers);
+    let Pass {
+        mut labels,
+        mut sums,
+        mut sizes,
+    } = pass(x, &centers);
     let (mut n_iter, mut converged) = (0, false);
     while n_iter < max_iter && !converged {
         n_iter += 1;
-        let mut next = Array2::zeros(centers.dim());
-        let mut sizes = vec![0.0; k];
-        for (row, c) in rows(x).zip(&labels) {
-            for (sum, v) in next.row_mut(*c).iter_mut().zip(row) {
-                *sum += v;
-            }
-            sizes[*c] += 1.0;
-        }
+        let mut next = sums;
         if sizes.contains(&0.0) {
             // A centre without rows takes the row that is farthest from its own centre.
             let far = distances(x, &centers, &labels);
@@ -341,9 +385,10 @@ pub(crate) fn lloyd(
         }
         let pairs = centers.iter().zip(&next);
         let moved: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
-        let after = assign(x, &next);
-        converged = after == labels || moved <= tol;
-        (centers, labels) = (next, after);
+        let after = pass(x, &next);
+        converged = after.labels == labels || moved <= tol;
+        centers = next;
+        (labels, sums, sizes) = (after.labels, after.sums, after.sizes);
     }
     Grouping {
         inertia: distances(x, &centers, &labels).iter().sum(),

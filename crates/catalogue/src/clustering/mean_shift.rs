@@ -8,7 +8,7 @@
 //! Source: Comaniciu & Meer, IEEE TPAMI 24 (2002).
 //! Not claimed: that the modes are those of the population.
 
-use crate::neighbors::engine::{Minkowski, nearest, within};
+use crate::neighbors::engine::{Minkowski, comparable, nearest, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params, run,
@@ -80,7 +80,7 @@ fn estimate(x: &Array2<f64>) -> Result<f64, FitError> {
     let n = x.nrows();
     let k = ((n as f64 * 0.3) as usize).max(1);
     let mut sum = 0.0;
-    nearest(x, x.view(), k, EUCLIDEAN, |_, hits| {
+    nearest(x.view(), x.view(), k, EUCLIDEAN, |_, hits| {
         sum += hits.last().map_or(0.0, |h| h.0);
         Ok(())
     })?;
@@ -118,6 +118,7 @@ impl Clusterer for MeanShift {
 
     fn cluster(params: &MeanShiftParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
         let x = data.x();
+        comparable(CARD.id, x)?;
         let bandwidth = match params.bandwidth {
             Some(given) => given,
             None => estimate(x)?,
@@ -137,7 +138,7 @@ impl Clusterer for MeanShift {
             n_iter += 1;
             let here = starts.select(ndarray::Axis(0), &walking);
             let mut go_on = Vec::new();
-            within(x, here.view(), bandwidth, EUCLIDEAN, |k, hits| {
+            within(x.view(), here.view(), bandwidth, EUCLIDEAN, |k, hits| {
                 let i = walking[k];
                 around[i] = hits.len();
                 if hits.is_empty() {
@@ -186,7 +187,7 @@ impl Clusterer for MeanShift {
         }
         let centers = starts.select(ndarray::Axis(0), &modes);
         let mut labels = Vec::with_capacity(x.nrows());
-        nearest(&centers, x.view(), 1, EUCLIDEAN, |_, hits| {
+        nearest(centers.view(), x.view(), 1, EUCLIDEAN, |_, hits| {
             let (distance, mode) = hits[0];
             labels.push(if params.cluster_all || distance <= bandwidth {
                 mode as i64

@@ -134,9 +134,9 @@ impl Learner for Bagging {
         let rows = data.get();
         let (n, p) = rows.x().dim();
         let seed = run::effective_seed(own.seed, seed);
-        let chances = rows.weights();
+        let chances = forest::chances(rows.weights());
         let draws = if own.max_samples < 1.0 {
-            forest::draws(own.max_samples, n, chances)
+            forest::draws(own.max_samples, n, rows.weights())
         } else {
             n
         };

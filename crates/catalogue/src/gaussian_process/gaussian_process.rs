@@ -21,6 +21,7 @@ use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::OnceLock;
 
 /// The handle.
 pub struct GaussianProcess;
@@ -135,6 +136,9 @@ enum Surface {
         dual: Vec<f64>,
         mean: f64,
         scale: f64,
+        /// Of K + alpha I: kept from the fit, found again after loading.
+        #[serde(skip)]
+        factor: OnceLock<Cholesky>,
     },
     /// One a label against the rest; one only for two labels.
     Labels {
@@ -273,7 +277,7 @@ impl Supervised for GaussianProcess {
             }
         }
         let y: Vec<f64> = y.iter().map(|y| (y - mean) / scale).collect();
-        let solve = |form: &Form| -> Option<(Vec<f64>, f64)> {
+        let solve = |form: &Form| -> Option<(Vec<f64>, f64, Cholesky)> {
             let mut k = d2.mapv(|d| form.of(d));
             k.diag_mut().mapv_inplace(|v| v + params.alpha);
             let factor = Cholesky::new(k)?;
@@ -281,10 +285,10 @@ impl Supervised for GaussianProcess {
             factor.solve(&mut dual);
             let n = y.len() as f64;
             let value = -0.5 * (dot(&y, &dual) + factor.log_det() + n * std::f64::consts::TAU.ln());
-            value.is_finite().then_some((dual, value))
+            value.is_finite().then_some((dual, value, factor))
         };
         let form = search(params, form, |form| solve(form).map(|s| s.1));
-        let (dual, log_likelihood) = solve(&form).ok_or_else(singular)?;
+        let (dual, log_likelihood, factor) = solve(&form).ok_or_else(singular)?;
         Ok(Fitted {
             x: x.clone(),
             log_likelihood,
@@ -294,6 +298,7 @@ impl Supervised for GaussianProcess {
                 dual,
                 mean,
                 scale,
+                factor: OnceLock::from(factor),
             },
         })
     }
@@ -489,10 +494,17 @@ impl Predictor for Fitted {
                 dual,
                 mean,
                 scale,
+                factor,
             } => {
-                let mut k = self.own(form);
-                k.diag_mut().mapv_inplace(|v| v + alpha);
-                let factor = Cholesky::new(k).ok_or_else(singular)?;
+                let factor = match factor.get() {
+                    Some(factor) => factor,
+                    None => {
+                        let mut k = self.own(form);
+                        k.diag_mut().mapv_inplace(|v| v + alpha);
+                        let found = Cholesky::new(k).ok_or_else(singular)?;
+                        factor.get_or_init(|| found)
+                    }
+                };
                 let (mut values, mut std) = (Vec::new(), Vec::new());
                 for rows in x.axis_chunks_iter(Axis(0), BLOCK) {
                     let k = self.distances(rows).mapv(|d| form.of(d));

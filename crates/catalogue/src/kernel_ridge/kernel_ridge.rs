@@ -112,24 +112,28 @@ impl Supervised for KernelRidge {
             degree: params.degree,
             coef0: params.coef0,
         };
-        let mut k = form.pairs(data.x().view(), data.x().view());
-        if k.iter().any(|v| !v.is_finite()) {
-            return Err(FitError::Failed(
-                "kernel_ridge: a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
-            ));
-        }
         let roots: Vec<f64> = data
             .weights()
             .map_or_else(|| vec![1.0; n], |w| w.iter().map(|w| w.sqrt()).collect());
-        for ((i, j), v) in k.indexed_iter_mut() {
-            *v *= roots[i] * roots[j];
-        }
-        k.diag_mut().mapv_inplace(|v| v + params.alpha);
+        let matrix = || {
+            let mut k = form.pairs(data.x().view(), data.x().view());
+            if k.iter().any(|v| !v.is_finite()) {
+                return Err(FitError::Failed(
+                    "kernel_ridge: a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
+                ));
+            }
+            for ((i, j), v) in k.indexed_iter_mut() {
+                *v *= roots[i] * roots[j];
+            }
+            k.diag_mut().mapv_inplace(|v| v + params.alpha);
+            Ok(k)
+        };
         let mut dual: Vec<f64> = data.y().iter().zip(&roots).map(|(y, s)| y * s).collect();
-        // A kernel need not be positive definite (sigmoid), and may be singular (alpha 0).
-        match Cholesky::new(k.clone()) {
+        // A kernel need not be positive definite (sigmoid), and may be singular (alpha 0): then the
+        // matrix is made again, which is cheaper than a second one kept for it.
+        match Cholesky::new(matrix()?) {
             Some(factor) => factor.solve(&mut dual),
-            None => dual = indefinite(k, dual)?,
+            None => dual = indefinite(matrix()?, dual)?,
         }
         for (a, s) in dual.iter_mut().zip(&roots) {
             *a *= s;

@@ -81,7 +81,7 @@ impl ErrorBar {
                     .rows()
                     .into_iter()
                     .zip(&z)
-                    .map(|(s, z_i)| z_i * dot(s, &z))
+                    .map(|(s, z_i)| z_i * numeric::dot(s.as_slice().unwrap_or_default(), &z))
                     .sum();
                 (self.noise + spread.max(0.0)).sqrt()
             })

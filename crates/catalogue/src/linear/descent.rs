@@ -161,6 +161,9 @@ pub(crate) struct Rows<'a> {
     pub(crate) held_out: &'a [usize],
 }
 
+/// Rows fetched at a time.
+const AHEAD: usize = 32;
+
 /// Beyond this a slope is cut off, so that one row cannot throw the weights to infinity.
 const STEEPEST: f64 = 1e12;
 
@@ -237,83 +240,93 @@ impl Descent {
         let mut mean = MeanBySteps::new();
         let (mut least, mut best, mut idle) = (f64::INFINITY, f64::NEG_INFINITY, 0);
         (line.converged, line.n_iter) = (false, 0);
+        let mut near: Vec<f64> = Vec::with_capacity(AHEAD * p);
         for _ in 0..self.max_iter {
             line.n_iter += 1;
             let mut objective = 0.0;
             if self.shuffle {
                 order.shuffle(random);
             }
-            for &i in order.iter().filter(|i| !out[**i]) {
-                let (x, y) = (row(i), rows.y[i]);
-                let score = dot(x, &line.weights) + line.intercept;
-                match self.rate {
-                    Rate::Optimal => eta = 1.0 / (self.alpha * (start + line.t - 1.0)),
-                    Rate::InverseScaling(power) => eta = self.eta0 / line.t.powf(power),
-                    _ => {}
-                }
-                let loss = self.loss.value(y, score);
-                objective += loss;
-                if penalised && !passive && rows.held_out.is_empty() {
-                    let absolute: f64 = if l1_ratio > 0.0 {
-                        line.weights.iter().map(|w| w.abs()).sum()
-                    } else {
-                        0.0
-                    };
-                    let squared = dot(&line.weights, &line.weights);
-                    objective +=
-                        self.alpha * ((1.0 - l1_ratio) * 0.5 * squared + l1_ratio * absolute);
-                }
-                let mut update = match self.rate {
-                    Rate::Passive => {
-                        let size = dot(x, x);
-                        if size == 0.0 {
-                            continue;
-                        }
-                        self.eta0.min(loss / size)
+            let seen: Vec<usize> = order.iter().copied().filter(|i| !out[*i]).collect();
+            for some in seen.chunks(AHEAD) {
+                // Rows in random order are far apart: fetched a few at a time, they wait less.
+                near.clear();
+                some.iter().for_each(|i| near.extend_from_slice(row(*i)));
+                for (k, &i) in some.iter().enumerate() {
+                    let (x, y) = (&near[k * p..][..p], rows.y[i]);
+                    let score = dot(x, &line.weights) + line.intercept;
+                    match self.rate {
+                        Rate::Optimal => eta = 1.0 / (self.alpha * (start + line.t - 1.0)),
+                        // The usual power, by roots: a fraction of the time.
+                        Rate::InverseScaling(0.25) => eta = self.eta0 / line.t.sqrt().sqrt(),
+                        Rate::InverseScaling(power) => eta = self.eta0 / line.t.powf(power),
+                        _ => {}
                     }
-                    Rate::PassiveSquared => loss / (dot(x, x) + 0.5 / self.eta0),
-                    _ => -eta * self.loss.slope(y, score).clamp(-STEEPEST, STEEPEST),
-                };
-                if passive && y < score {
-                    update = -update;
-                }
-                update *= if y > 0.0 { self.sides.0 } else { self.sides.1 };
-                update *= rows.weights.map_or(1.0, |w| w[i]);
-                if matches!(self.penalty, Some(Penalty::L2 | Penalty::ElasticNet)) {
-                    let shrink = (1.0 - (1.0 - l1_ratio) * eta * self.alpha).max(0.0);
-                    line.weights.iter_mut().for_each(|w| *w *= shrink);
-                    mean.shrink(shrink);
-                }
-                if update != 0.0 {
-                    add_scaled(&mut line.weights, update, x);
+                    let loss = self.loss.value(y, score);
+                    objective += loss;
+                    if penalised && !passive && rows.held_out.is_empty() && self.tol.is_some() {
+                        let absolute: f64 = if l1_ratio > 0.0 {
+                            line.weights.iter().map(|w| w.abs()).sum()
+                        } else {
+                            0.0
+                        };
+                        let squared = dot(&line.weights, &line.weights);
+                        objective +=
+                            self.alpha * ((1.0 - l1_ratio) * 0.5 * squared + l1_ratio * absolute);
+                    }
+                    let mut update = match self.rate {
+                        Rate::Passive => {
+                            let size = dot(x, x);
+                            if size == 0.0 {
+                                continue;
+                            }
+                            self.eta0.min(loss / size)
+                        }
+                        Rate::PassiveSquared => loss / (dot(x, x) + 0.5 / self.eta0),
+                        _ => -eta * self.loss.slope(y, score).clamp(-STEEPEST, STEEPEST),
+                    };
+                    if passive && y < score {
+                        update = -update;
+                    }
+                    update *= if y > 0.0 { self.sides.0 } else { self.sides.1 };
+                    update *= rows.weights.map_or(1.0, |w| w[i]);
+                    if matches!(self.penalty, Some(Penalty::L2 | Penalty::ElasticNet)) {
+                        let shrink = (1.0 - (1.0 - l1_ratio) * eta * self.alpha).max(0.0);
+                        for (w, x) in line.weights.iter_mut().zip(x) {
+                            *w = *w * shrink + update * x;
+                        }
+                        mean.shrink(shrink);
+                    } else if update != 0.0 {
+                        add_scaled(&mut line.weights, update, x);
+                    }
                     if self.fit_intercept {
                         line.intercept += update;
                     }
-                }
-                if self.average > 0 && self.average as f64 <= line.t {
-                    let share = 1.0 / (line.t - self.average as f64 + 1.0);
-                    for (m, w) in line.mean_weights.iter_mut().zip(&line.weights) {
-                        *m += share * (w - *m);
-                    }
-                    line.mean_intercept += share * (line.intercept - line.mean_intercept);
-                    mean.step(share);
-                }
-                if l1_ratio > 0.0 {
-                    pulled += l1_ratio * eta * self.alpha;
-                    let passed_on = mean.share_of_a_pull();
-                    let means = line.mean_weights.iter_mut();
-                    for ((w, q), m) in line.weights.iter_mut().zip(&mut followed).zip(means) {
-                        let before = *w;
-                        if before > 0.0 {
-                            *w = (before - (pulled + *q)).max(0.0);
-                        } else if before < 0.0 {
-                            *w = (before + (pulled - *q)).min(0.0);
+                    if self.average > 0 && self.average as f64 <= line.t {
+                        let share = 1.0 / (line.t - self.average as f64 + 1.0);
+                        for (m, w) in line.mean_weights.iter_mut().zip(&line.weights) {
+                            *m += share * (w - *m);
                         }
-                        *q += *w - before;
-                        *m += passed_on * (*w - before);
+                        line.mean_intercept += share * (line.intercept - line.mean_intercept);
+                        mean.step(share);
                     }
+                    if l1_ratio > 0.0 {
+                        pulled += l1_ratio * eta * self.alpha;
+                        let passed_on = mean.share_of_a_pull();
+                        let means = line.mean_weights.iter_mut();
+                        for ((w, q), m) in line.weights.iter_mut().zip(&mut followed).zip(means) {
+                            let before = *w;
+                            if before > 0.0 {
+                                *w = (before - (pulled + *q)).max(0.0);
+                            } else if before < 0.0 {
+                                *w = (before + (pulled - *q)).min(0.0);
+                            }
+                            *q += *w - before;
+                            *m += passed_on * (*w - before);
+                        }
+                    }
+                    line.t += 1.0;
                 }
-                line.t += 1.0;
             }
             if !line.intercept.is_finite() || line.weights.iter().any(|w| !w.is_finite()) {
                 return Err(FitError::Failed(format!(

@@ -3,8 +3,10 @@
 //!
 //! Every one of them depends on the rows only through XᵀX, Xᵀy and yᵀy. One QR decomposition of the
 //! centred [X y] (linfa-linalg) therefore replaces n rows by p + 1 of the same geometry, without
-//! squaring the condition number as XᵀX would. A row of weight w enters as √w times itself.
+//! squaring the condition number as XᵀX would. A row of weight w enters as √w times itself. Many rows
+//! whose columns are far from dependent take a quicker way to the same R (`gram`).
 
+use super::gram;
 use crate::numeric::{self, Svd, add_scaled};
 use linfa_linalg::qr::QRInto as _;
 use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run};
@@ -44,9 +46,14 @@ impl Plane {
 
     /// Values of the plane, one a row.
     pub(crate) fn values(&self, x: ArrayView2<'_, f64>) -> Vec<f64> {
+        // The same bits however rows are stored.
+        let value = |row: ArrayView1<'_, f64>| match row.as_slice() {
+            Some(row) => numeric::dot(row, &self.weights),
+            None => numeric::dot(&row.to_vec(), &self.weights),
+        };
         x.rows()
             .into_iter()
-            .map(|row| self.intercept + dot(row, &self.weights))
+            .map(|row| self.intercept + value(row))
             .collect()
     }
 }
@@ -108,27 +115,47 @@ impl Standardised {
         let (n, p) = data.x().dim();
         let mut x = Array2::ones((n, p + usize::from(intercept)));
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
-        for (j, from) in data.x().columns().into_iter().enumerate() {
-            let column = from.to_vec();
-            let (mean, column) = if intercept {
-                centred(&column, data.weights())
-            } else {
-                (0.0, column)
-            };
-            let scale = (numeric::dot(&column, &column) / n as f64).sqrt();
+        // Row after row, as the table lies in memory.
+        let rows = || data.x().rows().into_iter();
+        if intercept {
+            let weights = data.weights();
+            for (i, row) in rows().enumerate() {
+                let w = weights.map_or(1.0, |w| w[i]);
+                means.iter_mut().zip(row).for_each(|(m, v)| *m += v * w);
+            }
+            let all = weights.map_or(n as f64, |w| w.iter().sum());
+            means.iter_mut().for_each(|m| *m /= all);
+        }
+        let (mut largest, mut squares) = (vec![0.0; p], vec![0.0; p]);
+        for (mut to, row) in x.rows_mut().into_iter().zip(rows()) {
+            for j in 0..p {
+                let v = row[j] - means[j];
+                to[j] = v;
+                squares[j] += v * v;
+                largest[j] = if v.abs() > largest[j] {
+                    v.abs()
+                } else {
+                    largest[j]
+                };
+            }
+        }
+        for j in 0..p {
+            let scale = (squares[j] / n as f64).sqrt();
             if !scale.is_finite() {
                 return Err(FitError::Failed(format!(
                     "column \"{}\" is too large to be squared: rescale it",
                     data.design().names()[j]
                 )));
             }
-            means[j] = mean;
-            if scale > 0.0 {
+            if intercept && largest[j] <= 8.0 * f64::EPSILON * means[j].abs() {
+                // What is left of a constant column is rounding.
+                x.column_mut(j).fill(0.0);
+            } else if scale > 0.0 {
                 scales[j] = scale;
             }
-            for (to, from) in x.column_mut(j).iter_mut().zip(column) {
-                *to = from / scales[j];
-            }
+        }
+        for mut row in x.rows_mut() {
+            row.iter_mut().zip(&scales).for_each(|(v, s)| *v /= s);
         }
         Ok(Self { x, means, scales })
     }
@@ -173,6 +200,10 @@ impl Problem {
         fit_intercept: bool,
     ) -> Result<Self, FitError> {
         let (n, p) = x.dim();
+        let weighted = row_weights.map_or(n as f64, |w| w.iter().sum());
+        if let Some(gram) = gram::triangle(x, y, row_weights, fit_intercept) {
+            return Ok(Self::split(&gram.r, gram.means, gram.y_mean, weighted, n));
+        }
         let prepare = |column: Vec<f64>| {
             let (mean, mut column) = if fit_intercept {
                 centred(&column, row_weights)
@@ -198,18 +229,22 @@ impl Problem {
         }
         let both = Array2::from_shape_vec((n, p + 1).f(), flat)
             .map_err(|e| FitError::Failed(format!("least squares: {e}")))?;
-        let both = triangle(both)?;
-        let b = both.column(p).to_owned();
+        Ok(Self::split(&triangle(both)?, means, y_mean, weighted, n))
+    }
+
+    /// The problem of a reduced table whose last column is the target.
+    fn split(both: &Array2<f64>, means: Vec<f64>, y_mean: f64, n: f64, rows: usize) -> Self {
+        let p = means.len();
         let mut a = Array2::zeros((both.nrows(), p).f());
         a.assign(&both.slice_axis(Axis(1), (..p).into()));
-        Ok(Self {
+        Self {
             a,
-            b,
+            b: both.column(p).to_owned(),
             means,
             y_mean,
-            n: row_weights.map_or(n as f64, |w| w.iter().sum()),
-            rows: n,
-        })
+            n,
+            rows,
+        }
     }
 
     /// Some of the columns, in this order.

@@ -3,8 +3,9 @@
 
 use super::engine::{Plane, Standardised};
 use crate::numeric::{add_scaled, dot, lifted};
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training};
-use ndarray::{Array2, ArrayView2};
+use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, threads};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 /// Power of the variance and link: mean μ = exp(η) or η, variance ∝ μ^power.
@@ -45,7 +46,7 @@ impl Family {
     fn slopes(self, y: f64, eta: f64) -> (f64, f64, f64) {
         let (p, mu) = (self.power, self.mean(eta));
         if self.log {
-            let unit = mu.powf(1.0 - p);
+            let unit = if p == 1.0 { 1.0 } else { mu.powf(1.0 - p) };
             (
                 (mu - y) * unit,
                 unit * ((2.0 - p) * mu + (p - 1.0) * y),
@@ -187,6 +188,10 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
     })
 }
 
+/// Rows of one piece of a sum, and rows multiplied at a time.
+const PIECE: usize = 2_048;
+const BLOCK: usize = 128;
+
 struct Problem<'a> {
     x: &'a Array2<f64>,
     y: &'a [f64],
@@ -226,19 +231,34 @@ impl Problem<'_> {
             .map(|(eta, y)| self.family.slopes(*y, eta))
             .collect();
         let convex = slopes.iter().all(|s| s.1 > 0.0);
-        let mut gradient = vec![0.0; theta.len()];
-        let mut scaled = self.x.clone();
-        for (((mut to, x), s), w) in scaled
-            .rows_mut()
-            .into_iter()
-            .zip(self.x.rows())
-            .zip(&slopes)
-            .zip(&self.rows)
-        {
-            add_scaled(&mut gradient, w * s.0, x.to_slice().unwrap_or_default());
-            to *= w * if convex { s.1 } else { s.2 };
+        let width = theta.len();
+        // Blocks that stay in the cache, in pieces that are summed up in their order.
+        let pieces = threads::map(self.y.len().div_ceil(PIECE), |piece| {
+            let end = ((piece + 1) * PIECE).min(self.y.len());
+            let mut gradient = vec![0.0; width];
+            let mut hessian = Array2::zeros((width, width));
+            let mut scaled = Array2::zeros((BLOCK, width));
+            for from in (piece * PIECE..end).step_by(BLOCK) {
+                let until = (from + BLOCK).min(end);
+                let x = self.x.slice_axis(Axis(0), (from..until).into());
+                let mut scaled = scaled.slice_axis_mut(Axis(0), (..until - from).into());
+                for (i, (mut to, x)) in scaled.rows_mut().into_iter().zip(x.rows()).enumerate() {
+                    let (s, w) = (slopes[from + i], self.rows[from + i]);
+                    let x = x.to_slice().unwrap_or_default();
+                    add_scaled(&mut gradient, w * s.0, x);
+                    let by = w * if convex { s.1 } else { s.2 };
+                    to.iter_mut().zip(x).for_each(|(to, x)| *to = x * by);
+                }
+                general_mat_mul(1.0, &scaled.t(), &x, 1.0, &mut hessian);
+            }
+            (gradient, hessian)
+        });
+        let mut gradient = vec![0.0; width];
+        let mut hessian = Array2::zeros((width, width));
+        for (g, h) in pieces {
+            add_scaled(&mut gradient, 1.0, &g);
+            hessian += &h;
         }
-        let mut hessian = scaled.t().dot(self.x);
         for (j, a) in self.penalties.iter().enumerate() {
             gradient[j] += a * theta[j];
             hessian[[j, j]] += a;

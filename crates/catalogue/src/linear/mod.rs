@@ -3,6 +3,7 @@
 mod descent;
 mod engine;
 mod glm;
+mod gram;
 mod path;
 
 pub(crate) use engine::{Plane, Problem, dot, reduced};

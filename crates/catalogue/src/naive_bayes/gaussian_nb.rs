@@ -94,20 +94,31 @@ impl Supervised for GaussianNb {
         let mut variances = vec![vec![0.0; p]; k];
         for (i, row) in data.x().rows().into_iter().enumerate() {
             let code = labels.codes[i];
+            let share = weight(i) / totals[code];
             for (m, v) in means[code].iter_mut().zip(row) {
-                *m += weight(i) / totals[code] * v;
+                *m += share * v;
             }
         }
         for (i, row) in data.x().rows().into_iter().enumerate() {
             let code = labels.codes[i];
+            let share = weight(i) / totals[code];
             for ((s, m), v) in variances[code].iter_mut().zip(&means[code]).zip(row) {
-                *s += weight(i) / totals[code] * (v - m).powi(2);
+                *s += share * (v - m).powi(2);
             }
         }
-        let widest = data.x().columns().into_iter().map(|c| {
-            let mean = c.sum() / n as f64;
-            c.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64
-        });
+        // Row after row, as the table lies in memory.
+        let rows = || data.x().rows().into_iter();
+        let (mut centres, mut widths) = (vec![0.0; p], vec![0.0; p]);
+        for row in rows() {
+            centres.iter_mut().zip(row).for_each(|(c, v)| *c += v);
+        }
+        centres.iter_mut().for_each(|c| *c /= n as f64);
+        for row in rows() {
+            for ((s, c), v) in widths.iter_mut().zip(&centres).zip(row) {
+                *s += (v - c).powi(2);
+            }
+        }
+        let widest = widths.iter().map(|s| s / n as f64);
         let smoothing = params.var_smoothing * widest.fold(0.0, f64::max);
         variances.iter_mut().flatten().for_each(|v| *v += smoothing);
         if variances.iter().flatten().any(|v| !v.is_normal()) {

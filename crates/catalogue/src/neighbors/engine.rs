@@ -1,11 +1,12 @@
 //! Brute-force search of the nearest rows, in blocks.
 //!
-//! For the Euclidean distance one matrix product a block gives |q|² + |t|² - 2 q·t, which is fast but
-//! loses digits to cancellation. It only chooses candidates, with a margin above its rounding error;
-//! the distances that count are computed from the differences. So the answer is that of the plain
-//! definition, whatever the block a row falls into.
+//! For the Euclidean distance one matrix product a tile gives |t|² - 2 q·t, which is fast but loses
+//! digits to cancellation. It only chooses candidates, with a margin above its rounding error; the
+//! distances that count are computed from the differences. So the answer is that of the plain
+//! definition, whatever the block a row falls into and however many threads share the blocks.
 
-use mltrainer_catalogue_core::FitError;
+use mltrainer_catalogue_core::{FitError, threads};
+use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -33,25 +34,218 @@ impl Minkowski {
     }
 }
 
-fn kth_smallest(values: &[f64], k: usize) -> f64 {
-    if k > 32 {
-        let mut scratch = values.to_vec();
-        return *scratch.select_nth_unstable_by(k - 1, f64::total_cmp).1;
-    }
-    // Few are kept, and nearly every value is turned away by the one comparison.
-    let mut top = vec![f64::INFINITY; k];
-    for &v in values {
-        if v < top[k - 1] {
-            let at = top.partition_point(|t| *t <= v);
-            top.copy_within(at..k - 1, at + 1);
-            top[at] = v;
-        }
-    }
-    top[k - 1]
+/// Rows that are asked about together, and rows they are compared with at a time: a tile of their
+/// products stays in the cache.
+const QUERIES: usize = 64;
+const TILE: usize = 512;
+
+/// Beyond this size of a squared row sums may overflow: then only differences are trusted.
+const HUGE: f64 = 1e300;
+
+/// Rows to search among.
+struct Rows<'a> {
+    rows: ArrayView2<'a, f64>,
+    metric: Minkowski,
+    /// Squared lengths of the rows, and the largest of them.
+    lengths: Vec<f64>,
+    longest: f64,
 }
 
-/// Products of one block: few enough to stay in the cache.
-const BLOCK: usize = 1 << 18;
+fn squares(m: ArrayView2<'_, f64>) -> Vec<f64> {
+    let rows = m.rows().into_iter();
+    rows.map(|r| r.iter().map(|v| v * v).sum()).collect()
+}
+
+impl<'a> Rows<'a> {
+    fn new(rows: ArrayView2<'a, f64>, metric: Minkowski) -> Self {
+        let lengths = if metric.p == 2.0 {
+            squares(rows)
+        } else {
+            Vec::new()
+        };
+        Self {
+            rows,
+            metric,
+            longest: lengths.iter().copied().fold(0.0, f64::max),
+            lengths,
+        }
+    }
+
+    fn distance(&self, query: ndarray::ArrayView1<'_, f64>, t: usize) -> f64 {
+        self.metric.distance(query, self.rows.row(t))
+    }
+
+    /// Twice the error bound of the product formula for a query of that squared length: of p
+    /// products, their sum and two more.
+    fn margin(&self, own: f64) -> f64 {
+        8.0 * (self.rows.ncols() as f64 + 8.0) * f64::EPSILON * (own + self.longest)
+    }
+
+    /// Calls `each` with the number of a query, the first row of a tile and |t|² - 2 q·t of its rows.
+    fn tiles(&self, queries: ArrayView2<'_, f64>, mut each: impl FnMut(usize, usize, &[f64])) {
+        let mut products = vec![0.0; queries.nrows() * TILE.min(self.lengths.len())];
+        for (k, tile) in self.rows.axis_chunks_iter(Axis(0), TILE).enumerate() {
+            let from = k * TILE;
+            let lengths = &self.lengths[from..from + tile.nrows()];
+            let products = &mut products[..queries.nrows() * lengths.len()];
+            for row in products.chunks_mut(lengths.len()) {
+                row.copy_from_slice(lengths);
+            }
+            let shape = (queries.nrows(), lengths.len());
+            if let Ok(mut to) = ndarray::ArrayViewMut2::from_shape(shape, products) {
+                general_mat_mul(-2.0, &queries, &tile.t(), 1.0, &mut to);
+            }
+            for (i, row) in products.chunks(lengths.len()).enumerate() {
+                each(i, from, row);
+            }
+        }
+    }
+
+    /// The `k` nearest rows of each query of a block, nearest first.
+    fn nearest(&self, queries: ArrayView2<'_, f64>, k: usize) -> Vec<Vec<(f64, usize)>> {
+        let n = self.rows.nrows();
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let own = squares(queries);
+        let largest = own.iter().copied().fold(self.longest, f64::max);
+        let mut finders: Vec<Finder> = own
+            .iter()
+            .map(|own| Finder {
+                k,
+                margin: self.margin(*own),
+                limit: f64::INFINITY,
+                room: 2 * k + 64,
+                among: Vec::with_capacity(2 * k + 64),
+            })
+            .collect();
+        let by_products = self.metric.p == 2.0 && 2.0 * largest < HUGE;
+        if by_products {
+            self.tiles(queries, |i, from, values| finders[i].look(from, values));
+        }
+        let each = finders.into_iter().zip(queries.rows());
+        each.map(|(mut finder, query)| {
+            let mut near: Vec<(f64, usize)> = if by_products {
+                finder.tidy();
+                let among = finder.among.iter();
+                among.map(|(_, t)| (self.distance(query, *t), *t)).collect()
+            } else {
+                (0..n).map(|t| (self.distance(query, t), t)).collect()
+            };
+            if near.len() > k {
+                near.select_nth_unstable_by(k - 1, order);
+                near.truncate(k);
+            }
+            near.sort_unstable_by(order);
+            near
+        })
+        .collect()
+    }
+
+    /// All rows at most `radius` away from each query of a block, in order.
+    fn within(&self, queries: ArrayView2<'_, f64>, radius: f64) -> Vec<Vec<usize>> {
+        let near =
+            |query: ndarray::ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
+        let own = squares(queries);
+        let largest = own.iter().copied().fold(self.longest, f64::max);
+        if self.metric.p != 2.0 || 2.0 * largest >= HUGE {
+            let all = 0..self.rows.nrows();
+            let rows = queries.rows().into_iter();
+            return rows
+                .map(|query| all.clone().filter(|t| near(query, *t)).collect())
+                .collect();
+        }
+        let mut hits: Vec<Vec<usize>> = vec![Vec::new(); queries.nrows()];
+        self.tiles(queries, |i, from, values| {
+            // As in `nearest`: the products only choose whom to measure.
+            let limit = radius * radius - own[i] + self.margin(own[i]);
+            below(limit, values, |at, _| {
+                if near(queries.row(i), from + at) {
+                    hits[i].push(from + at);
+                }
+                limit
+            });
+        });
+        hits
+    }
+}
+
+/// Calls `hit` with the place and the value of each of the values up to a limit; it gives the limit
+/// for those that follow.
+fn below(mut limit: f64, values: &[f64], mut hit: impl FnMut(usize, f64) -> f64) {
+    // Nearly all are turned away, eight at a time.
+    for (c, eight) in values.chunks(8).enumerate() {
+        let mut least = f64::INFINITY;
+        for v in eight {
+            least = if *v < least { *v } else { least };
+        }
+        if least <= limit {
+            for (k, v) in eight.iter().enumerate() {
+                if *v <= limit {
+                    limit = hit(c * 8 + k, *v);
+                }
+            }
+        }
+    }
+}
+
+/// Collects the rows that may be among the `k` nearest of a query.
+struct Finder {
+    k: usize,
+    margin: f64,
+    /// Values beyond it are certainly too far.
+    limit: f64,
+    room: usize,
+    among: Vec<(f64, usize)>,
+}
+
+impl Finder {
+    fn look(&mut self, from: usize, values: &[f64]) {
+        below(self.limit, values, |at, v| {
+            self.among.push((v, from + at));
+            if self.among.len() >= self.room {
+                self.tidy();
+                // Many that cannot be told apart need more room.
+                self.room = self.room.max(2 * self.among.len());
+            }
+            self.limit
+        });
+    }
+
+    /// Lets go of those that others have pushed out.
+    fn tidy(&mut self) {
+        if self.among.len() <= self.k {
+            return;
+        }
+        let by = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0);
+        let kth = self.among.select_nth_unstable_by(self.k - 1, by).1.0;
+        self.limit = kth + self.margin;
+        let limit = self.limit;
+        self.among.retain(|(v, _)| *v <= limit);
+    }
+}
+
+/// What `work` makes of each block of queries, handed to `found` query by query, in order.
+fn by_blocks<T: Send>(
+    queries: ArrayView2<'_, f64>,
+    work: impl Fn(ArrayView2<'_, f64>) -> Vec<T> + Sync,
+    mut found: impl FnMut(usize, T) -> Result<(), FitError>,
+) -> Result<(), FitError> {
+    let blocks = queries.nrows().div_ceil(QUERIES);
+    // Few blocks at a time: their answers wait for their turn.
+    let wave = 4 * threads::granted();
+    for first in (0..blocks).step_by(wave) {
+        let each = threads::map(wave.min(blocks - first), |b| {
+            let from = (first + b) * QUERIES;
+            let until = (from + QUERIES).min(queries.nrows());
+            work(queries.slice_axis(Axis(0), (from..until).into()))
+        });
+        for (b, answers) in each.into_iter().enumerate() {
+            for (i, answer) in answers.into_iter().enumerate() {
+                found((first + b) * QUERIES + i, answer)?;
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Calls `found` for each row of `queries` with its `k` nearest rows of `rows` and their distances,
 /// nearest first, the earlier row first in a tie. `rows` has at least `k` rows.
@@ -59,62 +253,18 @@ const BLOCK: usize = 1 << 18;
 /// # Errors
 /// Those of `found`.
 pub(crate) fn nearest(
-    rows: &Array2<f64>,
+    rows: ArrayView2<'_, f64>,
     queries: ArrayView2<'_, f64>,
     k: usize,
     metric: Minkowski,
     mut found: impl FnMut(usize, &[(f64, usize)]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
-    let n = rows.nrows();
-    let square = |m: &ArrayView2<'_, f64>| -> Vec<f64> {
-        m.rows()
-            .into_iter()
-            .map(|r| r.iter().map(|v| v * v).sum())
-            .collect()
-    };
-    let mut near: Vec<(f64, usize)> = Vec::new();
-    let mut exact = |query: ndarray::ArrayView1<'_, f64>,
-                     among: &mut dyn Iterator<Item = usize>| {
-        near.clear();
-        near.extend(among.map(|t| (metric.distance(query, rows.row(t)), t)));
-        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if near.len() > k {
-            near.select_nth_unstable_by(k - 1, order);
-            near.truncate(k);
-        }
-        near.sort_unstable_by(order);
-        near.clone()
-    };
-    if metric.p != 2.0 {
-        for (i, query) in queries.rows().into_iter().enumerate() {
-            found(i, &exact(query, &mut (0..n)))?;
-        }
-        return Ok(());
-    }
-    let lengths = square(&rows.view());
-    let longest = lengths.iter().copied().fold(0.0, f64::max);
-    let block = (BLOCK / n).clamp(1, 256);
-    let mut approximate = vec![0.0; n];
-    for (b, part) in queries.axis_chunks_iter(Axis(0), block).enumerate() {
-        let products = part.dot(&rows.t());
-        for (i, own) in square(&part).into_iter().enumerate() {
-            // Twice the error bound of the product formula: of p products, their sum and two more.
-            let margin = 8.0 * (queries.ncols() as f64 + 8.0) * f64::EPSILON * (own + longest);
-            let pairs = products.row(i).into_iter().zip(&lengths);
-            for (a, (product, length)) in approximate.iter_mut().zip(pairs) {
-                *a = length - 2.0 * product;
-            }
-            let limit = kth_smallest(&approximate, k) + margin;
-            let hits = if limit.is_finite() {
-                let mut among = (0..n).filter(|t| approximate[*t] <= limit);
-                exact(part.row(i), &mut among)
-            } else {
-                exact(part.row(i), &mut (0..n))
-            };
-            found(b * block + i, &hits)?;
-        }
-    }
-    Ok(())
+    let rows = Rows::new(rows, metric);
+    by_blocks(
+        queries,
+        |block| rows.nearest(block, k),
+        |i, hits: Vec<(f64, usize)>| found(i, &hits),
+    )
 }
 
 /// Calls `found` for each row of `queries` with all rows of `rows` at most `radius` away, in order.
@@ -122,51 +272,33 @@ pub(crate) fn nearest(
 /// # Errors
 /// Those of `found`.
 pub(crate) fn within(
-    rows: &Array2<f64>,
+    rows: ArrayView2<'_, f64>,
     queries: ArrayView2<'_, f64>,
     radius: f64,
     metric: Minkowski,
     mut found: impl FnMut(usize, &[usize]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
+    let rows = Rows::new(rows, metric);
+    by_blocks(
+        queries,
+        |block| rows.within(block, radius),
+        |i, hits: Vec<usize>| found(i, &hits),
+    )
+}
+
+/// Rows that a search of all rows against all rows takes: a million would take hours.
+const MOST_ROWS: usize = 200_000;
+
+/// Refuses more rows than can all be compared with each other in a bearable time.
+///
+/// # Errors
+/// [`FitError::Data`] naming the limit.
+pub(crate) fn comparable(id: &str, rows: &Array2<f64>) -> Result<(), FitError> {
     let n = rows.nrows();
-    let square = |m: &ArrayView2<'_, f64>| -> Vec<f64> {
-        m.rows()
-            .into_iter()
-            .map(|r| r.iter().map(|v| v * v).sum())
-            .collect()
-    };
-    let near = |query: ndarray::ArrayView1<'_, f64>, t: usize| {
-        metric.distance(query, rows.row(t)) <= radius
-    };
-    let mut hits: Vec<usize> = Vec::new();
-    if metric.p != 2.0 {
-        for (i, query) in queries.rows().into_iter().enumerate() {
-            hits.clear();
-            hits.extend((0..n).filter(|t| near(query, *t)));
-            found(i, &hits)?;
-        }
-        return Ok(());
-    }
-    let lengths = square(&rows.view());
-    let longest = lengths.iter().copied().fold(0.0, f64::max);
-    let block = (BLOCK / n).clamp(1, 256);
-    for (b, part) in queries.axis_chunks_iter(Axis(0), block).enumerate() {
-        let products = part.dot(&rows.t());
-        for (i, own) in square(&part).into_iter().enumerate() {
-            // As in `nearest`: the products only choose whom to measure.
-            let margin = 8.0 * (queries.ncols() as f64 + 8.0) * f64::EPSILON * (own + longest);
-            let limit = radius * radius + margin;
-            let pairs = products.row(i).into_iter().zip(&lengths);
-            hits.clear();
-            for (t, (product, length)) in pairs.enumerate() {
-                let about = own + length - 2.0 * product;
-                // Sums that overflow say nothing: such rows are measured too.
-                if (about.is_nan() || about <= limit) && near(part.row(i), t) {
-                    hits.push(t);
-                }
-            }
-            found(b * block + i, &hits)?;
-        }
+    if n > MOST_ROWS {
+        return Err(FitError::Data(format!(
+            "{n} rows: {id} takes at most {MOST_ROWS}, since it compares every row with every other; take a sample of the rows"
+        )));
     }
     Ok(())
 }
@@ -187,21 +319,43 @@ mod tests {
         ];
         let query = array![[1e8, 1e8]];
         let mut all = Vec::new();
-        nearest(&rows, query.view(), 3, Minkowski { p: 2.0 }, |_, hits| {
-            all.extend_from_slice(hits);
-            Ok(())
-        })
+        nearest(
+            rows.view(),
+            query.view(),
+            3,
+            Minkowski { p: 2.0 },
+            |_, hits| {
+                all.extend_from_slice(hits);
+                Ok(())
+            },
+        )
         .unwrap();
         assert_eq!(all, [(0.0, 0), (0.125, 2), (0.25, 1)]);
     }
 
     #[test]
-    fn both_ways_to_the_kth_smallest_agree() {
-        let values: Vec<f64> = (0..200).map(|i| f64::from(i * 37 % 101)).collect();
-        let mut sorted = values.clone();
-        sorted.sort_by(f64::total_cmp);
-        for k in [1, 2, 31, 32, 33, 199] {
-            assert_eq!(kth_smallest(&values, k), sorted[k - 1]);
+    fn any_number_of_threads_finds_what_sorting_finds() {
+        // Rows of few distinct values: many ties.
+        let rows = Array2::from_shape_fn((700, 3), |(i, j)| f64::from((i * (j + 7) % 13) as u32));
+        for (p, k) in [(2.0, 1), (2.0, 5), (2.0, 200), (1.0, 5)] {
+            let metric = Minkowski { p };
+            for threads in [1, 2, 4] {
+                let mut seen = 0;
+                threads::grant(threads, || {
+                    nearest(rows.view(), rows.view(), k, metric, |i, hits| {
+                        let mut all: Vec<(f64, usize)> = (0..700)
+                            .map(|t| (metric.distance(rows.row(i), rows.row(t)), t))
+                            .collect();
+                        all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                        assert_eq!(hits, &all[..k]);
+                        assert_eq!(i, seen);
+                        seen += 1;
+                        Ok(())
+                    })
+                })
+                .unwrap();
+                assert_eq!(seen, 700);
+            }
         }
     }
 

@@ -144,10 +144,10 @@ impl Supervised for Knn {
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let rows = Array2::from_shape_vec((self.y.len(), self.columns), self.rows.clone())
+        let rows = ArrayView2::from_shape((self.y.len(), self.columns), &self.rows)
             .map_err(|e| FitError::Failed(format!("the training rows of knn: {e}")))?;
         let mut out = Array2::zeros((x.nrows(), self.classes.len().max(1)));
-        nearest(&rows, x, self.n_neighbors, self.metric, |i, hits| {
+        nearest(rows, x, self.n_neighbors, self.metric, |i, hits| {
             let met = hits[0].0 == 0.0;
             let weight = |d: f64| match (self.by_distance, met) {
                 (false, _) => 1.0,

@@ -9,7 +9,7 @@
 //! Not claimed: a probability of being strange.
 
 use super::threshold::{self, Auto};
-use crate::neighbors::engine::{Minkowski, nearest};
+use crate::neighbors::engine::{Minkowski, comparable, nearest};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params};
@@ -82,31 +82,33 @@ impl Clusterer for LocalOutlierFactor {
                 "one row has no neighbours: two are needed".into(),
             ));
         }
+        comparable(CARD.id, x)?;
         let k = params.n_neighbors.min(n - 1);
-        let mut neighbours: Vec<Vec<(f64, usize)>> = Vec::with_capacity(n);
-        nearest(x, x.view(), k + 1, Minkowski { p: params.p }, |i, hits| {
-            let mut own: Vec<(f64, usize)> = hits.iter().copied().filter(|h| h.1 != i).collect();
-            own.truncate(k);
-            neighbours.push(own);
+        // Row after row: the k nearest other rows, and how far they are.
+        let (mut near, mut away) = (Vec::with_capacity(n * k), Vec::with_capacity(n * k));
+        let metric = Minkowski { p: params.p };
+        nearest(x.view(), x.view(), k + 1, metric, |i, hits| {
+            for (d, j) in hits.iter().filter(|h| h.1 != i).take(k) {
+                near.push(*j as u32);
+                away.push(*d);
+            }
             Ok(())
         })?;
-        let far: Vec<f64> = neighbours
-            .iter()
-            .map(|own| own.last().map_or(0.0, |h| h.0))
-            .collect();
-        let density: Vec<f64> = neighbours
-            .iter()
-            .map(|own| {
-                let reach: f64 = own.iter().map(|(d, j)| d.max(far[*j])).sum();
+        let neighbours = || near.chunks(k).zip(away.chunks(k));
+        let far: Vec<f64> = away.chunks(k).map(|own| own[k - 1]).collect();
+        let density: Vec<f64> = neighbours()
+            .map(|(near, away)| {
+                let pairs = near.iter().zip(away);
+                let reach: f64 = pairs.map(|(j, d)| d.max(far[*j as usize])).sum();
                 // The little that keeps equal rows finite is scikit-learn's.
-                1.0 / (reach / own.len() as f64 + 1e-10)
+                1.0 / (reach / k as f64 + 1e-10)
             })
             .collect();
-        let scores: Vec<f64> = neighbours
-            .iter()
+        let scores: Vec<f64> = neighbours()
             .zip(&density)
-            .map(|(own, d)| {
-                -own.iter().map(|(_, j)| density[*j]).sum::<f64>() / own.len() as f64 / d
+            .map(|((near, _), d)| {
+                let sum: f64 = near.iter().map(|j| density[*j as usize]).sum();
+                -sum / k as f64 / d
             })
             .collect();
         if scores.iter().any(|s| !s.is_finite()) {

@@ -174,6 +174,7 @@ impl Clusterer for OneClassSvm {
         }
         let most = usize::try_from(params.max_iter).unwrap_or(10_000_000);
         let mut steps = 0;
+        let diagonal = k.diag().to_vec();
         // The pair: who wants to grow most, and the partner that lowers the aim most.
         while let Some(i) = pick((0..n).filter(|i| a[*i] < 1.0), |i| -gradient[i]) {
             let can_fall = || (0..n).filter(|j| a[*j] > 0.0);
@@ -189,7 +190,8 @@ impl Clusterer for OneClassSvm {
                 )));
             }
             steps += 1;
-            let curve = |j: usize| (k[[i, i]] + k[[j, j]] - 2.0 * k[[i, j]]).max(1e-12);
+            let own = k.row(i);
+            let curve = |j: usize| (diagonal[i] + diagonal[j] - 2.0 * own[j]).max(1e-12);
             let gains = can_fall().filter(|j| gradient[*j] > gradient[i]);
             let Some(j) = pick(gains, |j| (gradient[j] - gradient[i]).powi(2) / curve(j)) else {
                 break;

@@ -15,6 +15,8 @@ pub(crate) struct Rows<'a> {
     form: Form,
     x: &'a Array2<f64>,
     squares: Vec<f64>,
+    /// All rows, when they fit.
+    all: Option<Array2<f64>>,
     rows: Vec<Vec<f64>>,
     used: VecDeque<usize>,
     most: usize,
@@ -29,6 +31,7 @@ impl<'a> Rows<'a> {
             form,
             x,
             squares,
+            all: None,
             rows: vec![Vec::new(); n],
             used: VecDeque::new(),
             most: (KEPT / n.max(1)).max(4),
@@ -36,10 +39,17 @@ impl<'a> Rows<'a> {
         };
         all.diagonal = (0..n).map(|i| all.value(i, i)).collect();
         if n <= all.most {
-            let k = form.pairs(x.view(), x.view());
-            all.rows = k.rows().into_iter().map(|r| r.to_vec()).collect();
+            all.all = Some(form.pairs(x.view(), x.view()));
         }
         all
+    }
+
+    /// A row that is there.
+    fn row(&self, i: usize) -> &[f64] {
+        match &self.all {
+            Some(all) => row_of(all, i),
+            None => &self.rows[i],
+        }
     }
 
     fn value(&self, i: usize, j: usize) -> f64 {
@@ -74,7 +84,7 @@ impl<'a> Rows<'a> {
 
     /// Computes a row unless it is there; the `most` that came last stay.
     fn need(&mut self, i: usize) {
-        if self.rows[i].is_empty() {
+        if self.all.is_none() && self.rows[i].is_empty() {
             self.rows[i] = (0..self.x.nrows()).map(|j| self.value(i, j)).collect();
             self.used.push_back(i);
             if self.used.len() > self.most
@@ -106,6 +116,8 @@ pub(crate) struct Dual {
 /// Where it ended.
 pub(crate) struct Solution {
     pub(crate) a: Vec<f64>,
+    /// Q a + p.
+    pub(crate) g: Vec<f64>,
     /// f(x) = Σ y a k - rho.
     pub(crate) rho: f64,
     /// With `nu` half the width of the tube, negative.
@@ -131,7 +143,7 @@ pub(crate) fn solve(
     for s in 0..l {
         if a[s] != 0.0 {
             rows.need(s % n);
-            spread(&mut g, y, &rows.rows[s % n], y[s] * a[s]);
+            spread(&mut g, y, rows.row(s % n), y[s] * a[s]);
         }
     }
     // Never more than this, as LIBSVM: it would take days.
@@ -177,7 +189,7 @@ pub(crate) fn solve(
             let difference = steep + y[t] * g[t];
             if difference > 0.0 {
                 let curve =
-                    rows.diagonal[s % n] + rows.diagonal[t % n] - 2.0 * rows.rows[s % n][t % n];
+                    rows.diagonal[s % n] + rows.diagonal[t % n] - 2.0 * rows.row(s % n)[t % n];
                 let gain = -difference * difference / if curve > 0.0 { curve } else { TAU };
                 if gain <= best {
                     (best, pair) = (gain, Some((s, t)));
@@ -192,7 +204,7 @@ pub(crate) fn solve(
         n_iter += 1;
         let (ki, kj) = (i % n, j % n);
         rows.need_all(&[ki, kj]);
-        let curve = rows.diagonal[ki] + rows.diagonal[kj] - 2.0 * rows.rows[ki][kj];
+        let curve = rows.diagonal[ki] + rows.diagonal[kj] - 2.0 * rows.row(ki)[kj];
         let curve = if curve > 0.0 { curve } else { TAU };
         let (old_i, old_j) = (a[i], a[j]);
         if y[i] != y[j] {
@@ -234,8 +246,8 @@ pub(crate) fn solve(
                 (a[i], a[j]) = (0.0, sum);
             }
         }
-        spread(&mut g, y, &rows.rows[ki], y[i] * (a[i] - old_i));
-        spread(&mut g, y, &rows.rows[kj], y[j] * (a[j] - old_j));
+        spread(&mut g, y, rows.row(ki), y[i] * (a[i] - old_i));
+        spread(&mut g, y, rows.row(kj), y[j] * (a[j] - old_j));
     }
     let middle = |sign: f64| -> f64 {
         // y g of the free variables; between its bounds when there is none.
@@ -280,6 +292,7 @@ pub(crate) fn solve(
     };
     Solution {
         a,
+        g,
         rho,
         r,
         n_iter,

@@ -31,6 +31,10 @@ choices! {
     }
 }
 
+/// Rows that a machine with a kernel takes: its steps grow in number with the rows, and each goes over
+/// all of them.
+const MOST_ROWS: usize = 100_000;
+
 /// The kernel for these columns.
 pub(crate) fn form(
     data: &Training,
@@ -39,6 +43,12 @@ pub(crate) fn form(
     degree: usize,
     coef0: f64,
 ) -> Result<Form, FitError> {
+    let n = data.x().nrows();
+    if n > MOST_ROWS {
+        return Err(FitError::Data(format!(
+            "{n} rows: support vectors with a kernel take at most {MOST_ROWS}, since the time grows with the square of that; take linear_svr, or a sample of the rows"
+        )));
+    }
     let p = data.x().ncols() as f64;
     let gamma = match gamma {
         WordOr::Number(g) => g,
@@ -120,13 +130,6 @@ impl Machine {
             );
         }
         values
-    }
-
-    /// |w|² in the space of the kernel.
-    pub(crate) fn squared_weights(&self) -> f64 {
-        let values = self.values(self.vectors.view());
-        let each = values.iter().zip(&self.dual);
-        each.map(|(f, c)| c * (f - self.intercept)).sum()
     }
 
     pub(crate) fn add(&mut self, name: &str, value: serde_json::Value) {

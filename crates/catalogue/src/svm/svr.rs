@@ -144,15 +144,22 @@ impl Supervised for Svr {
         let (up, down) = found.a.split_at(n);
         let c: Vec<f64> = up.iter().zip(down).map(|(a, b)| a - b).collect();
         let mut machine = Machine::new(form, data.x(), &c, -found.rho, Outputs::new());
-        let fitted = machine.values(data.x().view());
-        let errors = fitted.iter().zip(data.y()).zip(&cost);
-        let errors: f64 = errors
-            .map(|((f, y), c)| c * ((y - f).abs() - params.epsilon).max(0.0))
+        // Q a of the first half is the surface over the training rows without its intercept.
+        let surface: Vec<f64> = found
+            .g
+            .iter()
+            .zip(&dual.p)
+            .take(n)
+            .map(|(g, p)| g - p)
+            .collect();
+        let errors: f64 = surface
+            .iter()
+            .zip(data.y())
+            .zip(&cost)
+            .map(|((f, y), c)| c * ((y - f + found.rho).abs() - params.epsilon).max(0.0))
             .sum();
-        machine.add(
-            "objective",
-            (0.5 * machine.squared_weights() + errors).into(),
-        );
+        let squared_weights = crate::numeric::dot(&surface, &c);
+        machine.add("objective", (0.5 * squared_weights + errors).into());
         machine.add("n_iter", found.n_iter.into());
         machine.add("converged", found.converged.into());
         Ok(machine)

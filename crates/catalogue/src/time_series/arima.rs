@@ -12,7 +12,8 @@
 use super::arima_run::{self, Covariance, OUTPUTS, Order, Request, SeasonalOrder, Trend};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, Preset, SeriesTable, params,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, Preset, SeriesTable, Track, Tracker,
+    params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -20,7 +21,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Arima;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Arima>();
+pub const ENTRY: Entry = Entry::analysis::<Arima>().with_tracking::<Arima>();
 
 params! {
     /// Parameters of an ARIMA model.
@@ -93,6 +94,17 @@ impl Analysis for Arima {
             holdout: params.holdout,
             covariance: params.cov_type,
         };
-        arima_run::analyse(&request, data, ask, None)
+        arima_run::analyse(&request, data, ask)
+    }
+}
+
+impl Track for Arima {
+    fn track(params: &ArimaParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+        arima_run::track(
+            CARD.id,
+            arima_run::orders(params.order, SeasonalOrder([0; 4])),
+            params.trend,
+            y,
+        )
     }
 }

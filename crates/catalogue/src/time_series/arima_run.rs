@@ -1,14 +1,17 @@
 //! What `arima`, `sarima` and `auto_arima` share around the likelihood: orders from parameters, trend and
 //! exogenous columns, rows held out, and the outputs.
 
-use super::arma::{self, Coefficients, Fit, Orders};
+use super::arma::{self, Fit, Following, Orders, Search};
 use super::dates;
 use super::engine::{
     self, finite, gappy, ljung_box, number, put_criteria, put_forecast, reachable, refused,
 };
 use mltrainer_catalogue_core::params::{ParamType, Range};
-use mltrainer_catalogue_core::{Ask, FitError, Outputs, SeriesTable, choices, run};
+use mltrainer_catalogue_core::{
+    Ask, Design, FitError, Outputs, SeriesTable, Tracker, choices, run,
+};
 use mltrainer_types::catalogue::ParamKind;
+use ndarray::Array2;
 use serde_json::{Map, Value};
 
 choices! {
@@ -215,7 +218,6 @@ pub(crate) fn analyse(
     request: &Request,
     data: &SeriesTable,
     ask: Ask,
-    start: Option<&Coefficients>,
 ) -> Result<Outputs, FitError> {
     let prepared = prepare(
         request.id,
@@ -230,9 +232,27 @@ pub(crate) fn analyse(
         request.orders,
         &prepared.y,
         &prepared.known(),
-        start,
+        Search::Thorough,
     )?;
     outputs(request, data, &prepared, &fit, ask.horizon)
+}
+
+/// Fits a series without further columns, to go on with it.
+///
+/// # Errors
+/// Those of [`prepare`] and of the fit.
+pub(crate) fn track(
+    id: &'static str,
+    orders: Orders,
+    trend: Option<Trend>,
+    y: &[f64],
+) -> Result<Box<dyn Tracker>, FitError> {
+    let x = Array2::from_shape_fn((y.len(), 1), |(r, _)| y[r]);
+    let table = SeriesTable::new(Design::new(x, vec!["series".to_owned()])?, None)?;
+    let prepared = prepare(id, &table, &orders, trend, 0, 1)?;
+    let fit = arma::fit(id, orders, y, &prepared.known(), Search::Thorough)?;
+    let has = |name: &str| prepared.columns.iter().any(|(c, _)| c == name);
+    Ok(Box::new(Following::new(fit, y, has("mean"), has("trend"))))
 }
 
 /// Roots nearer to the unit circle than this are said to lie on it.

@@ -12,7 +12,7 @@ use super::eigen::root_sizes;
 use super::engine::{self, LeastSquares, least_squares, mean_square};
 use crate::numeric::{Cholesky, dot};
 use crate::optimize::{self, Found, Limits};
-use mltrainer_catalogue_core::FitError;
+use mltrainer_catalogue_core::{FitError, Tracker};
 use ndarray::Array2;
 
 /// Orders (p, d, q) and (P, D, Q, s).
@@ -449,8 +449,16 @@ fn likelihood(c: &Coefficients, s: usize, w: &[f64], x: &[Vec<f64>]) -> Option<L
     })
 }
 
-/// Fits by exact maximum likelihood. `columns` are those of X for the rows of `y`, before differencing;
-/// `start` are coefficients of an earlier fit, from which the search goes on.
+/// Where the search starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// From the best of several starts, four searches.
+    Thorough,
+    /// From the best of several starts, one search: for candidates that are compared.
+    Quick,
+}
+
+/// Fits by exact maximum likelihood. `columns` are those of X for the rows of `y`, before differencing.
 ///
 /// # Errors
 /// [`FitError`] when the differenced series is constant or too short, a column is a combination of others
@@ -460,7 +468,7 @@ pub(crate) fn fit(
     orders: Orders,
     y: &[f64],
     columns: &[(String, Vec<f64>)],
-    start: Option<&Coefficients>,
+    search: Search,
 ) -> Result<Fit, FitError> {
     let free = orders.coefficients();
     let need = orders.lost() + free + columns.len() + 2;
@@ -487,7 +495,7 @@ pub(crate) fn fit(
             orders.label()
         )));
     }
-    if !scale.is_finite() || scale < 1e-150 || scale > 1e150 {
+    if !(1e-150..=1e150).contains(&scale) {
         return Err(FitError::Data(format!(
             "the series moves by {scale:e} on average, too far from 1 for {id}: divide it by that"
         )));
@@ -510,15 +518,16 @@ pub(crate) fn fit(
             converged: true,
         }
     } else {
-        let starts: Vec<Vec<f64>> = match start {
-            Some(c) => vec![c.to_free()],
-            None => starts(&orders, &plain.residuals),
-        };
+        let starts = starts(&orders, &plain.residuals);
         let mut ranked: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|s| (value(&s), s)).collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
         ranked.dedup_by(|a, b| a.1 == b.1);
         // A long seasonal state costs: two starts there.
-        ranked.truncate(if orders.s > 1 { 2 } else { 4 });
+        ranked.truncate(match search {
+            Search::Thorough if orders.s > 1 => 2,
+            Search::Thorough => 4,
+            Search::Quick => 1,
+        });
         let mut best: Option<Found> = None;
         for (_, point) in &ranked {
             let found = optimize::bfgs(&mut value, point, &limits);
@@ -533,7 +542,7 @@ pub(crate) fn fit(
             steps: 0,
             converged: false,
         });
-        if !best.converged && best.value.is_finite() {
+        if !best.converged && best.value.is_finite() && search == Search::Thorough {
             // At a border of the region the slope fades out; the simplex needs none.
             let again = optimize::nelder_mead(&mut value, &best.at, &vec![0.1; free], &limits);
             let gain = best.value - again.value;
@@ -840,6 +849,105 @@ impl Fit {
     }
 }
 
+/// A fitted model that goes on with its series.
+pub(crate) struct Following {
+    fit: Fit,
+    /// 1 and the moving-average coefficients, as long as the state.
+    r: Vec<f64>,
+    /// The last errors u that differencing looks back to, oldest first.
+    recent: Vec<f64>,
+    /// Coefficients of a constant and of the row's number.
+    line: (f64, f64),
+    /// Rows taken in.
+    rows: usize,
+}
+
+impl Following {
+    /// After the rows of `y`; the columns of the fit are a constant and the row's number, where `line` says so.
+    pub(crate) fn new(fit: Fit, y: &[f64], constant: bool, slope: bool) -> Self {
+        let mut beta = fit.beta.iter().copied();
+        let mut take = |there: bool| {
+            if there {
+                beta.next().unwrap_or_default()
+            } else {
+                0.0
+            }
+        };
+        let line = (take(constant), take(slope));
+        let keep = fit.orders.lost().min(y.len());
+        let recent = (y.len() - keep..y.len())
+            .map(|t| y[t] - line.0 - line.1 * (t + 1) as f64)
+            .collect();
+        let mut r = vec![1.0];
+        r.extend(&fit.theta);
+        r.resize(fit.state.len(), 0.0);
+        Self {
+            fit,
+            r,
+            recent,
+            line,
+            rows: y.len(),
+        }
+    }
+}
+
+impl Tracker for Following {
+    fn update(&mut self, value: f64) {
+        self.rows += 1;
+        let u = value - self.line.0 - self.line.1 * self.rows as f64;
+        let differencing = self.fit.orders.differencing();
+        let n = self.recent.len();
+        let past = differencing.iter().enumerate();
+        let w = u - past.map(|(i, c)| c * self.recent[n - 1 - i]).sum::<f64>();
+        if n > 0 {
+            self.recent.remove(0);
+            self.recent.push(u);
+        }
+        let k = self.fit.state.len();
+        let phi = |i: usize| self.fit.phi.get(i).copied().unwrap_or(0.0);
+        let p = &mut self.fit.covariance;
+        let f = p[0];
+        let first: Vec<f64> = p[..k].to_vec();
+        let next = |i: usize| first.get(i + 1).copied().unwrap_or(0.0);
+        let a = &mut self.fit.state;
+        let (predicted, v) = (a[0], w - a[0]);
+        for i in 0..k {
+            let moved = if i + 1 < k { a[i + 1] } else { 0.0 };
+            a[i] = moved + phi(i) * predicted + (phi(i) + next(i) / f) * v;
+        }
+        for i in 0..k {
+            for j in i..k {
+                let down = if j + 1 < k {
+                    p[(i + 1) * k + j + 1]
+                } else {
+                    0.0
+                };
+                p[i * k + j] = down - next(i) * next(j) / f + self.r[i] * self.r[j];
+            }
+        }
+    }
+
+    fn forecast(&self, steps: usize) -> f64 {
+        let k = self.fit.state.len();
+        let differencing = self.fit.orders.differencing();
+        let mut state = self.fit.state.clone();
+        let mut known = self.recent.clone();
+        let mut value = f64::NAN;
+        for _ in 0..steps {
+            let n = known.len();
+            let past = differencing.iter().enumerate();
+            value = state[0] + past.map(|(i, c)| c * known[n - 1 - i]).sum::<f64>();
+            known.push(value);
+            let first = state[0];
+            for i in 0..k {
+                let next = if i + 1 < k { state[i + 1] } else { 0.0 };
+                state[i] = self.fit.phi.get(i).copied().unwrap_or(0.0) * first + next;
+            }
+        }
+        value + self.line.0 + self.line.1 * (self.rows + steps) as f64
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -921,5 +1029,33 @@ mod tests {
         assert_near(&level, &[9.3; 3], 1e-14);
         let want = [4.0_f64, 5.0, 6.0].map(f64::sqrt);
         assert_near(&std, &want, 1e-14);
+    }
+
+    #[test]
+    fn following_a_series_is_fitting_with_the_coefficients_held() {
+        // The Nile's first 60 years, then 40 more one by one: the state is that of one pass over all 100.
+        let text = include_str!("../../tests/data/series/nile.csv");
+        let y: Vec<f64> = text
+            .lines()
+            .skip(1)
+            .map(|l| l.split(',').nth(1).unwrap().parse().unwrap())
+            .collect();
+        let o = Orders {
+            d: 1,
+            ..orders(1, 1)
+        };
+        let early = fit("arima", o, &y[..60], &[], Search::Thorough).unwrap();
+        let c = early.coefficients.clone();
+        let mut following = Following::new(early, &y[..60], false, false);
+        for v in &y[60..] {
+            following.update(*v);
+        }
+        let process = Process::new(&c, 1).unwrap();
+        let w = o.difference(&y);
+        let whole = process.filter(&[&w]);
+        let next = y[99] + whole.state[0][0];
+        assert_near(&[following.forecast(1)], &[next], 1e-10);
+        let second = next + c.ar[0] * whole.state[0][0] + whole.state[0][1];
+        assert_near(&[following.forecast(2)], &[second], 1e-10);
     }
 }

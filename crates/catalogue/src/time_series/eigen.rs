@@ -127,6 +127,10 @@ pub(crate) fn eigenvalues(mut a: Vec<Vec<f64>>) -> Option<Vec<(f64, f64)>> {
             let z = r / s;
             q /= p;
             r /= p;
+            #[expect(
+                clippy::needless_range_loop,
+                reason = "three rows change together in one column"
+            )]
             for j in k..=nn {
                 let mut pp = a[k][j] + q * a[k + 1][j];
                 if k + 1 != nn {

@@ -110,33 +110,69 @@ const CARD: Card = Card {
     source: "R. J. Hyndman, A. B. Koehler, J. K. Ord, R. D. Snyder, Forecasting with Exponential Smoothing (2008)",
     reference: "statsmodels 0.15.0, tsa.exponential_smoothing.ets.ETSModel; auto as ets of R's forecast with its restrictions",
     outputs: &[
-        ("forecast", "one value a step after the last row, errors to come being 0"),
+        (
+            "forecast",
+            "one value a step after the last row, errors to come being 0",
+        ),
         ("forecast_std", "standard deviation of each forecast error"),
-        ("forecast_lower", "lower end of the interval of each forecast"),
+        (
+            "forecast_lower",
+            "lower end of the interval of each forecast",
+        ),
         ("forecast_upper", "upper end"),
         ("fitted", "one-step forecasts of the rows"),
-        ("residuals", "rows less fitted; their shares of fitted where the error multiplies"),
-        ("model", "error, trend and season: A added, M multiplied, N none, Ad or Md damped"),
+        (
+            "residuals",
+            "rows less fitted; their shares of fitted where the error multiplies",
+        ),
+        (
+            "model",
+            "error, trend and season: A added, M multiplied, N none, Ad or Md damped",
+        ),
         ("alpha", "weight of the error in the level"),
         ("beta", "weight of the error in the trend; null without one"),
-        ("gamma", "weight of the error in the season; null without one"),
+        (
+            "gamma",
+            "weight of the error in the season; null without one",
+        ),
         ("phi", "damping; null without it"),
         ("initial_level", "level before the first row"),
-        ("initial_trend", "trend before the first row; null without one"),
-        ("initial_season", "factors before the first row, that of row 1 first; empty without a season"),
+        (
+            "initial_trend",
+            "trend before the first row; null without one",
+        ),
+        (
+            "initial_season",
+            "factors before the first row, that of row 1 first; empty without a season",
+        ),
         ("level", "level after the last row"),
         ("trend", "trend after the last row; null without one"),
-        ("season", "latest factors, that of the next row first; empty without a season"),
+        (
+            "season",
+            "latest factors, that of the next row first; empty without a season",
+        ),
         ("sigma2", "mean square of the residuals"),
         ("log_likelihood", "at the maximum"),
         ("aic", "Akaike's criterion"),
-        ("aicc", "the same, corrected for few rows; null when rows are fewer than estimates"),
+        (
+            "aicc",
+            "the same, corrected for few rows; null when rows are fewer than estimates",
+        ),
         ("bic", "the Bayesian criterion"),
         ("hqic", "the criterion of Hannan and Quinn"),
-        ("ljung_box", "test of the residuals: lags, degrees_of_freedom, statistic, p_value"),
-        ("tried", "each combination with its criterion, in the order in which they were tried; null for one that could not be fitted"),
+        (
+            "ljung_box",
+            "test of the residuals: lags, degrees_of_freedom, statistic, p_value",
+        ),
+        (
+            "tried",
+            "each combination with its criterion, in the order in which they were tried; null for one that could not be fitted",
+        ),
         ("converged", "whether the search ended on a maximum"),
-        ("gaps", "where dates leave rows out: after, before, days; null without dates"),
+        (
+            "gaps",
+            "where dates leave rows out: after, before, days; null without dates",
+        ),
     ],
     stochastic: false,
     evidence: &[Evidence {
@@ -175,12 +211,19 @@ impl Form {
         };
         let error = if self.multiply { "M" } else { "A" };
         let damped = if self.damped { "d" } else { "" };
-        format!("{error},{}{damped},{}", part(self.trend), part(self.seasonal))
+        format!(
+            "{error},{}{damped},{}",
+            part(self.trend),
+            part(self.seasonal)
+        )
     }
 
     /// Weights, starting values with every factor of a season, and σ².
     fn counted(&self) -> usize {
-        let (trend, season) = (usize::from(self.trend.is_some()), usize::from(self.seasonal.is_some()));
+        let (trend, season) = (
+            usize::from(self.trend.is_some()),
+            usize::from(self.seasonal.is_some()),
+        );
         2 + 2 * trend + usize::from(self.damped) + season * (1 + self.period) + 1
     }
 
@@ -219,7 +262,11 @@ impl Form {
         };
         s.level = moved + w.alpha * own;
         if let Some(part) = self.seasonal {
-            let share = if part == Part::Mul { error / moved } else { error };
+            let share = if part == Part::Mul {
+                error / moved
+            } else {
+                error
+            };
             s.season[s.place] += w.gamma * share;
             s.place = (s.place + 1) % self.period;
         }
@@ -307,15 +354,29 @@ impl Form {
         let mut take = || next.next().unwrap_or_default();
         let inside = |u: f64, low: f64, high: f64| low + (high - low) * sigmoid(u);
         let alpha = inside(take(), 1e-4, 1.0 - 1e-4);
-        let beta = if self.trend.is_some() { alpha * inside(take(), 1e-4, 1.0 - 1e-4) } else { 0.0 };
-        let gamma = if self.seasonal.is_some() { (1.0 - alpha) * inside(take(), 1e-4, 1.0 - 1e-4) } else { 0.0 };
-        let phi = if self.damped { inside(take(), 0.8, 0.98) } else { 1.0 };
+        let beta = if self.trend.is_some() {
+            alpha * inside(take(), 1e-4, 1.0 - 1e-4)
+        } else {
+            0.0
+        };
+        let gamma = if self.seasonal.is_some() {
+            (1.0 - alpha) * inside(take(), 1e-4, 1.0 - 1e-4)
+        } else {
+            0.0
+        };
+        let phi = if self.damped {
+            inside(take(), 0.8, 0.98)
+        } else {
+            1.0
+        };
         let mut state = base.clone();
         state.level += unit * take();
         match self.trend {
             None => {}
             Some(Part::Add) => state.trend += 0.1 * unit * take(),
-            Some(Part::Mul) => state.trend *= (0.1 * unit / base.level.abs().max(unit) * take()).exp(),
+            Some(Part::Mul) => {
+                state.trend *= (0.1 * unit / base.level.abs().max(unit) * take()).exp()
+            }
         }
         // The last factor stays: a shift of all is one of the level.
         let count = state.season.len().saturating_sub(1);
@@ -325,7 +386,15 @@ impl Form {
                 _ => *s += unit * take(),
             }
         }
-        (Weights { alpha, beta, gamma, phi }, state)
+        (
+            Weights {
+                alpha,
+                beta,
+                gamma,
+                phi,
+            },
+            state,
+        )
     }
 
     fn searched(&self) -> usize {
@@ -352,11 +421,18 @@ fn fit(form: Form, y: &[f64]) -> Option<Fit> {
     let mut value = |at: &[f64]| {
         let (w, state) = form.unpack(at, &base, unit);
         form.run(y, &state, &w)
-            .map_or(f64::INFINITY, |(fitted, _)| -form.log_likelihood(y, &fitted))
+            .map_or(f64::INFINITY, |(fitted, _)| {
+                -form.log_likelihood(y, &fitted)
+            })
     };
     let inverse = |p: f64| (p / (1.0 - p)).ln();
     let mut starts: Vec<(f64, Vec<f64>)> = Vec::new();
-    for (alpha, beta, gamma) in [(0.1, 0.1, 0.1), (0.3, 0.05, 0.3), (0.6, 0.1, 0.2), (0.9, 0.05, 0.5)] {
+    for (alpha, beta, gamma) in [
+        (0.1, 0.1, 0.1),
+        (0.3, 0.05, 0.3),
+        (0.6, 0.1, 0.2),
+        (0.9, 0.05, 0.5),
+    ] {
         let mut at = vec![inverse(alpha)];
         if form.trend.is_some() {
             at.push(inverse(beta));
@@ -425,7 +501,8 @@ fn forms(p: &EtsParams, positive: bool, period: Option<usize>, rows: usize) -> V
             (true, true) => &[None, Some(Part::Add), Some(Part::Mul)],
         },
     );
-    let auto = p.error == Error::Auto || p.trend == Component::Auto || p.seasonal == Component::Auto;
+    let auto =
+        p.error == Error::Auto || p.trend == Component::Auto || p.seasonal == Component::Auto;
     let mut all = Vec::new();
     for multiply in errors {
         for trend in trends {
@@ -437,7 +514,11 @@ fn forms(p: &EtsParams, positive: bool, period: Option<usize>, rows: usize) -> V
                 };
                 for damped in dampings {
                     // An added error on a season that multiplies has no finite variance (Hyndman et al., 2008, 3.4).
-                    if auto && !multiply && *seasonal == Some(Part::Mul) && p.seasonal == Component::Auto {
+                    if auto
+                        && !multiply
+                        && *seasonal == Some(Part::Mul)
+                        && p.seasonal == Component::Auto
+                    {
                         continue;
                     }
                     all.push(Form {
@@ -445,7 +526,11 @@ fn forms(p: &EtsParams, positive: bool, period: Option<usize>, rows: usize) -> V
                         trend: *trend,
                         damped: *damped,
                         seasonal: *seasonal,
-                        period: if seasonal.is_some() { period.unwrap_or(1) } else { 1 },
+                        period: if seasonal.is_some() {
+                            period.unwrap_or(1)
+                        } else {
+                            1
+                        },
                     });
                 }
             }
@@ -463,9 +548,10 @@ impl Analysis for Ets {
         let period = match params.seasonal {
             Component::None => None,
             Component::Auto => dates::period(params.period, data),
-            _ => Some(dates::period(params.period, data).ok_or_else(|| {
-                refused("period", "the dates do not tell the season: set it")
-            })?),
+            _ => Some(
+                dates::period(params.period, data)
+                    .ok_or_else(|| refused("period", "the dates do not tell the season: set it"))?,
+            ),
         };
         let must = match params.seasonal {
             Component::Add | Component::Mul => 2 * period.unwrap_or(1),
@@ -558,7 +644,8 @@ fn outputs(
             form.update(&mut calm, w, 0.0);
         }
         let width = normal_quantile(1.0 - params.interval_alpha / 2.0);
-        let shifted = |by: f64| -> Vec<f64> { forecast.iter().zip(&std).map(|(f, s)| f + by * s).collect() };
+        let shifted =
+            |by: f64| -> Vec<f64> { forecast.iter().zip(&std).map(|(f, s)| f + by * s).collect() };
         let ends = (shifted(-width), shifted(width));
         (std, ends.0, ends.1)
     } else {

@@ -13,7 +13,8 @@ use super::engine::{checked, reachable};
 use super::smoothing::{self, Form, Given};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, Preset, SeriesTable, params,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, Preset, SeriesTable, Track, Tracker,
+    params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -21,7 +22,8 @@ use mltrainer_types::catalogue::Task;
 pub struct ExponentialSmoothing;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<ExponentialSmoothing>();
+pub const ENTRY: Entry =
+    Entry::analysis::<ExponentialSmoothing>().with_tracking::<ExponentialSmoothing>();
 
 params! {
     /// Parameters of simple exponential smoothing.
@@ -79,6 +81,29 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+/// Form and given weights.
+fn setting(params: &ExponentialSmoothingParams) -> (Form, Given) {
+    let form = Form {
+        trend: None,
+        seasonal: None,
+        period: 1,
+    };
+    let given = Given {
+        alpha: params.alpha,
+        beta: None,
+        gamma: None,
+        phi: Some(1.0),
+    };
+    (form, given)
+}
+
+impl Track for ExponentialSmoothing {
+    fn track(params: &ExponentialSmoothingParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+        let (form, given) = setting(params);
+        smoothing::track(CARD.id, form, y, &given)
+    }
+}
+
 impl Analysis for ExponentialSmoothing {
     type Params = ExponentialSmoothingParams;
     const CARD: &'static Card = &CARD;
@@ -90,17 +115,7 @@ impl Analysis for ExponentialSmoothing {
     ) -> Result<Outputs, FitError> {
         reachable(ask.horizon)?;
         let y = checked(CARD.id, data, 0, 2)?;
-        let form = Form {
-            trend: None,
-            seasonal: None,
-            period: 1,
-        };
-        let given = Given {
-            alpha: params.alpha,
-            beta: None,
-            gamma: None,
-            phi: Some(1.0),
-        };
+        let (form, given) = setting(params);
         let (mut out, _, _) = smoothing::analyse(
             CARD.id,
             &form,

@@ -13,7 +13,7 @@ use super::engine::{checked, number, reachable};
 use super::smoothing::{self, Form, Given, Part};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, params,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Track, Tracker, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -21,7 +21,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Holt;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Holt>();
+pub const ENTRY: Entry = Entry::analysis::<Holt>().with_tracking::<Holt>();
 
 params! {
     /// Parameters of Holt's method.
@@ -76,6 +76,37 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+/// Form and given weights.
+fn setting(params: &HoltParams) -> (Form, Given) {
+    let form = Form {
+        trend: Some(if params.exponential {
+            Part::Mul
+        } else {
+            Part::Add
+        }),
+        seasonal: None,
+        period: 1,
+    };
+    let given = Given {
+        alpha: params.alpha,
+        beta: params.beta,
+        gamma: None,
+        phi: if params.damped_trend {
+            params.damping_trend
+        } else {
+            Some(1.0)
+        },
+    };
+    (form, given)
+}
+
+impl Track for Holt {
+    fn track(params: &HoltParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+        let (form, given) = setting(params);
+        smoothing::track(CARD.id, form, y, &given)
+    }
+}
+
 impl Analysis for Holt {
     type Params = HoltParams;
     const CARD: &'static Card = &CARD;
@@ -83,25 +114,7 @@ impl Analysis for Holt {
     fn analyse(params: &HoltParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
         reachable(ask.horizon)?;
         let y = checked(CARD.id, data, 0, 3)?;
-        let form = Form {
-            trend: Some(if params.exponential {
-                Part::Mul
-            } else {
-                Part::Add
-            }),
-            seasonal: None,
-            period: 1,
-        };
-        let given = Given {
-            alpha: params.alpha,
-            beta: params.beta,
-            gamma: None,
-            phi: if params.damped_trend {
-                params.damping_trend
-            } else {
-                Some(1.0)
-            },
-        };
+        let (form, given) = setting(params);
         let (mut out, w, state) = smoothing::analyse(
             CARD.id,
             &form,

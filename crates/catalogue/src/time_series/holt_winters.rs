@@ -13,7 +13,8 @@ use super::engine::{checked, number, reachable, refused};
 use super::smoothing::{self, Form, Given, Part};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, Preset, SeriesTable, params, run,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, Preset, SeriesTable, Track, Tracker,
+    params, run,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -21,7 +22,7 @@ use mltrainer_types::catalogue::Task;
 pub struct HoltWinters;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<HoltWinters>();
+pub const ENTRY: Entry = Entry::analysis::<HoltWinters>().with_tracking::<HoltWinters>();
 
 params! {
     /// Parameters of the Holt-Winters method.
@@ -102,6 +103,39 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+/// Form and given weights.
+fn setting(params: &HoltWintersParams, period: usize) -> (Form, Given) {
+    let form = Form {
+        trend: params.trend,
+        seasonal: Some(params.seasonal),
+        period,
+    };
+    let given = Given {
+        alpha: params.alpha,
+        beta: params.beta,
+        gamma: params.gamma,
+        phi: if params.damped_trend {
+            params.damping_trend
+        } else {
+            Some(1.0)
+        },
+    };
+    (form, given)
+}
+
+impl Track for HoltWinters {
+    fn track(params: &HoltWintersParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+        let period = params.period.ok_or_else(|| {
+            refused(
+                "period",
+                "a series without dates does not tell its season: set it",
+            )
+        })?;
+        let (form, given) = setting(params, period);
+        smoothing::track(CARD.id, form, y, &given)
+    }
+}
+
 impl Analysis for HoltWinters {
     type Params = HoltWintersParams;
     const CARD: &'static Card = &CARD;
@@ -115,21 +149,7 @@ impl Analysis for HoltWinters {
         let period = dates::period(params.period, data)
             .ok_or_else(|| refused("period", "the dates do not tell the season: set it"))?;
         let y = checked(CARD.id, data, 0, 2 * period)?;
-        let form = Form {
-            trend: params.trend,
-            seasonal: Some(params.seasonal),
-            period,
-        };
-        let given = Given {
-            alpha: params.alpha,
-            beta: params.beta,
-            gamma: params.gamma,
-            phi: if params.damped_trend {
-                params.damping_trend
-            } else {
-                Some(1.0)
-            },
-        };
+        let (form, given) = setting(params, period);
         let (mut out, w, state) = smoothing::analyse(
             CARD.id,
             &form,

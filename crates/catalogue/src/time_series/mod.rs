@@ -1,7 +1,9 @@
 //! Time-series models: forecasts of a series from its own past, its changing variance, and states behind it.
 
 pub mod arima;
+pub mod auto_arima;
 pub mod egarch;
+pub mod ets;
 pub mod exponential_smoothing;
 pub mod garch;
 pub mod gjr_garch;

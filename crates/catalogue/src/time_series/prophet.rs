@@ -11,7 +11,7 @@
 
 use super::dates;
 use super::engine::{checked, finite, mean, number, reachable, refused};
-use crate::numeric::{dot, lifted, normal};
+use crate::numeric::{add_scaled, dot, lifted, normal};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::run::effective_seed;
@@ -414,8 +414,8 @@ fn search(
     let rows = n as f64;
     let changes = 2..2 + curve.changes.len();
     let mut theta = start;
-    let sum_of_squares =
-        |theta: &[f64]| -> f64 { (0..n).map(|r| (y[r] - curve.value(theta, r)).powi(2)).sum() };
+    let misses =
+        |theta: &[f64]| -> Vec<f64> { (0..n).map(|r| y[r] - curve.value(theta, r)).collect() };
     let penalty = |theta: &[f64]| -> f64 {
         let line = (theta[0] * theta[0] + theta[1] * theta[1]) / (2.0 * LINE_PRIOR * LINE_PRIOR);
         let bends: f64 = theta[changes.clone()].iter().map(|d| d.abs() / tau).sum();
@@ -441,7 +441,8 @@ fn search(
         }
         a
     };
-    let mut sse = sum_of_squares(&theta);
+    let mut errors = misses(&theta);
+    let mut sse = dot(&errors, &errors);
     let mut value = objective(sse, &theta);
     let mut columns = curve.slopes(&theta, n);
     let mut square = products(&columns);
@@ -452,7 +453,6 @@ fn search(
             square = products(&columns);
         }
         let s2 = noise(sse);
-        let errors: Vec<f64> = (0..n).map(|r| y[r] - curve.value(&theta, r)).collect();
         let precision = |j: usize| {
             if j < 2 {
                 1.0 / (LINE_PRIOR * LINE_PRIOR)
@@ -478,14 +478,27 @@ fn search(
         lifted(&a, CARD.id)?.solve(&mut b);
         let mut length = 1.0;
         let mut taken = false;
+        // Where the curve is a sum of columns, a step moves it along their sum.
+        let mut along = vec![0.0; if constant_slopes { n } else { 0 }];
+        if constant_slopes {
+            for (column, (b, unit)) in columns.iter().zip(b.iter().zip(&unit)) {
+                add_scaled(&mut along, b * unit, column);
+            }
+        }
         while length > 1e-6 {
             let next: Vec<f64> = (0..d).map(|j| theta[j] + length * b[j] * unit[j]).collect();
-            let squares = sum_of_squares(&next);
+            let missed = if constant_slopes {
+                let pairs = errors.iter().zip(&along);
+                pairs.map(|(e, a)| e - length * a).collect()
+            } else {
+                misses(&next)
+            };
+            let squares = dot(&missed, &missed);
             let there = objective(squares, &next);
             if there.is_finite() && there <= value {
                 // Steps that raise the log posterior by less than a millionth.
                 idle = if value - there <= 1e-6 { idle + 1 } else { 0 };
-                (theta, sse, value) = (next, squares, there);
+                (theta, errors, sse, value) = (next, missed, squares, there);
                 taken = true;
                 break;
             }

@@ -11,7 +11,7 @@
 use super::arima_run::{self, Covariance, OUTPUTS, Order, Request, SeasonalOrder, Trend};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, params,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Track, Tracker, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -19,7 +19,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Sarima;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Sarima>();
+pub const ENTRY: Entry = Entry::analysis::<Sarima>().with_tracking::<Sarima>();
 
 params! {
     /// Parameters of a seasonal ARIMA model.
@@ -78,6 +78,17 @@ impl Analysis for Sarima {
             holdout: params.holdout,
             covariance: params.cov_type,
         };
-        arima_run::analyse(&request, data, ask, None)
+        arima_run::analyse(&request, data, ask)
+    }
+}
+
+impl Track for Sarima {
+    fn track(params: &SarimaParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+        arima_run::track(
+            CARD.id,
+            arima_run::orders(params.order, params.seasonal_order),
+            params.trend,
+            y,
+        )
     }
 }

@@ -4,7 +4,7 @@
 use super::engine::{finite, number, put_forecast};
 use crate::numeric::{Stop, dot, minimise};
 use crate::optimize;
-use mltrainer_catalogue_core::{FitError, Outputs, choices, run};
+use mltrainer_catalogue_core::{FitError, Outputs, Tracker, choices, run};
 use serde_json::Value;
 
 choices! {
@@ -309,6 +309,20 @@ pub(crate) fn estimate(form: &Form, y: &[f64], given: &Given) -> (Weights, usize
     };
     let mut ranked: Vec<(f64, Vec<f64>)> = places.into_iter().map(|u| (raw(&u), u)).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if let [only] = free.as_slice() {
+        // One weight: the valley between the places beside the best one.
+        let best = ranked[0].1[0];
+        let places = PLACES[*only].iter();
+        let low = places
+            .clone()
+            .filter(|v| **v < best)
+            .fold(0.0, |m: f64, v| m.max(*v));
+        let high = places
+            .filter(|v| **v > best)
+            .fold(1.0, |m: f64, v| m.min(*v));
+        let found = optimize::within(|u| raw(&[u]), low, high);
+        return (weights(&found.at), 1, found.converged);
+    }
     let unit = ranked[0].0.max(f64::MIN_POSITIVE);
     let mut best = (ranked[0].0, ranked[0].1.clone(), false);
     for (_, start) in ranked.into_iter().take(3) {
@@ -392,6 +406,60 @@ pub(crate) fn analyse(
     out.insert("level".into(), number(state.level));
     out.insert("converged".into(), Value::from(converged));
     Ok((out, w, state))
+}
+
+/// Weights and state that go on with a series.
+struct Following {
+    form: Form,
+    weights: Weights,
+    state: State,
+}
+
+impl Tracker for Following {
+    fn update(&mut self, value: f64) {
+        self.form.update(&mut self.state, &self.weights, value);
+    }
+
+    fn forecast(&self, steps: usize) -> f64 {
+        let path = self.form.forecast(&self.state, &self.weights, steps);
+        path.last().copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Fits, to go on with the series.
+///
+/// # Errors
+/// [`FitError::Data`] when rows are too few or, where parts multiply, not above 0.
+pub(crate) fn track(
+    id: &str,
+    form: Form,
+    y: &[f64],
+    given: &Given,
+) -> Result<Box<dyn Tracker>, FitError> {
+    let need = match (form.seasonal, form.trend) {
+        (Some(_), _) => 2 * form.period,
+        (None, Some(_)) => 3,
+        (None, None) => 2,
+    };
+    if y.len() < need {
+        return Err(FitError::Data(format!(
+            "the series has {} rows and {id} needs at least {need}: take a longer span",
+            y.len()
+        )));
+    }
+    let multiplies = form.seasonal == Some(Part::Mul) || form.trend == Some(Part::Mul);
+    if multiplies && y.iter().any(|v| *v <= 0.0) {
+        return Err(FitError::Data(format!(
+            "{id}: parts that multiply need values above 0, and the series has others: take add"
+        )));
+    }
+    let (weights, _, _) = estimate(&form, y, given);
+    let (_, state) = form.run(y, &weights);
+    Ok(Box::new(Following {
+        form,
+        weights,
+        state,
+    }))
 }
 
 /// The outputs of [`analyse`], for cards.

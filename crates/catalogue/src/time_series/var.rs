@@ -179,7 +179,7 @@ fn fit(
         labels.push("the constant".into());
     }
     if trend == Deterministic::Both {
-        columns.push((from..n).map(|t| (t + 1 - p) as f64).collect());
+        columns.push((from..n).map(|t| (t + 1) as f64).collect());
         labels.push("the slope".into());
     }
     let deterministic = columns.len();
@@ -349,7 +349,7 @@ impl Analysis for Var {
                         value += b[0];
                     }
                     if system.deterministic > 1 {
-                        value += b[1] * (n + h + 1 - p) as f64;
+                        value += b[1] * (n + h + 1) as f64;
                     }
                     for l in 1..=p {
                         for (j, series) in known.iter().enumerate() {

@@ -134,7 +134,7 @@ impl Supervised for AdaBoost {
     const WEIGHTS: bool = true;
 
     fn fit(params: &AdaBoostParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
-        let sorted = Sorted::new(data.x(), Splitter::Best)?;
+        let sorted = Sorted::new(data.x(), Splitter::Best, usize::MAX)?;
         let p = sorted.columns();
         let classes = data.labels().map(|l| l.classes.clone()).unwrap_or_default();
         let learned = engine::Learned::new(data, Criterion::SquaredError)?;

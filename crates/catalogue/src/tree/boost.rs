@@ -55,6 +55,8 @@ pub(crate) struct Dart {
     pub(crate) by_weight: bool,
     /// How trees are weighed.
     pub(crate) weighing: Weighing,
+    /// Whether the start is a part of the first round, and left out with it (LightGBM).
+    pub(crate) with_start: bool,
 }
 
 /// What the k trees left out, and the new one, are worth afterwards.
@@ -459,8 +461,9 @@ pub(crate) fn boost(
         .filter(|i| rows.w[*i as usize] > 0.0)
         .collect();
     let mut seen = counted.clone();
-    // Weight of each round, where rounds are left out.
+    // Weight of each round, where rounds are left out, and of the start.
     let mut weights: Vec<f64> = Vec::new();
+    let mut held = 1.0;
     for t in 0..spec.rounds {
         let left_out = match &spec.dart {
             Some(dart) => dart.draw(&weights, random),
@@ -474,6 +477,10 @@ pub(crate) fn boost(
             each.collect()
         };
         let trees_out = of_rounds(&left_out);
+        let start_out = spec.dart.is_some_and(|d| d.with_start) && left_out.contains(&0);
+        if start_out {
+            move_start(&mut f, &mut watch, &spec.start, -held);
+        }
         for at in &trees_out {
             let tree = &trees[*at];
             for (sum, row) in f[at % width].iter_mut().zip(rows.x.rows()) {
@@ -561,6 +568,10 @@ pub(crate) fn boost(
             weights.push(new);
             left_out.iter().for_each(|r| weights[*r] *= kept);
         }
+        if start_out {
+            held *= kept;
+            move_start(&mut f, &mut watch, &spec.start, held);
+        }
         for at in &trees_out {
             for node in &mut trees[*at].nodes {
                 node.value = round(node.value * kept);
@@ -609,11 +620,19 @@ pub(crate) fn boost(
     }
     Ok(Boosted {
         trees,
-        start: spec.start.clone(),
+        start: spec.start.iter().map(|s| s * held).collect(),
         objective: spec.objective,
         classes: spec.classes.clone(),
         single: spec.single,
     })
+}
+
+/// Adds so many times the start to all sums.
+fn move_start(f: &mut [Vec<f64>], watch: &mut Option<Watch<'_>>, start: &[f64], by: f64) {
+    let watched = watch.iter_mut().flat_map(|w| w.f.iter_mut().zip(start));
+    for (sums, s) in f.iter_mut().zip(start).chain(watched) {
+        sums.iter_mut().for_each(|sum| *sum += by * s);
+    }
 }
 
 fn still(config: &Config) -> bool {

@@ -164,7 +164,7 @@ impl Supervised for DecisionTree {
     fn fit(params: &TreeParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let rules = params.rules(data)?;
         let learned = Learned::new(data, rules.criterion)?;
-        let sorted = Sorted::new(data.x(), rules.splitter)?;
+        let sorted = Sorted::new(data.x(), rules.splitter, rules.max_features)?;
         let weights = row_weights(data, params.class_weight.as_ref())?;
         let seed = run::effective_seed(params.seed, seed);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);

@@ -2,8 +2,10 @@
 //!
 //! Columns are sorted once for all trees of an ensemble. A node owns the same stretch of every sorted
 //! column; a split scans the stretches and then parts each of them, keeping its order, so a level of
-//! a tree costs O(rows · columns) without sorting again. Cuts drawn at random need no order: then
-//! there is one stretch, and a column costs one pass. Fitted trees are flat arrays.
+//! a tree costs O(rows · columns) without sorting again. A place in a sorted column holds the rank of
+//! the value beside the number of the row, so that a scan reads no values. Where a split looks at few
+//! of the columns, ranks are sorted node by node for these alone. Cuts drawn at random need no order:
+//! then there is one stretch, and a column costs two passes. Fitted trees are flat arrays.
 //!
 //! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at), and
 //! in it the lowest threshold.
@@ -13,7 +15,7 @@ mod gaps;
 use super::shap::Splits;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
-use mltrainer_catalogue_core::{FitError, ParamError, Training, choices};
+use mltrainer_catalogue_core::{FitError, ParamError, Training, choices, threads};
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
 use rand::Rng as _;
@@ -179,15 +181,56 @@ pub(crate) struct Rules {
     pub(crate) max_features: usize,
 }
 
+/// A value of a column: its rank among the column's distinct values, and the row it is in (or
+/// another number that finds the row's target). Places compare by rank, then by row.
+pub(crate) trait Place: Copy + Ord + Send + Sync + 'static {
+    fn new(rank: u32, row: u32) -> Self;
+    fn rank(self) -> u32;
+    fn row(self) -> usize;
+}
+
+/// For up to 65,536 rows.
+impl Place for u32 {
+    fn new(rank: u32, row: u32) -> Self {
+        rank << 16 | row
+    }
+    fn rank(self) -> u32 {
+        self >> 16
+    }
+    fn row(self) -> usize {
+        (self & 0xffff) as usize
+    }
+}
+
+impl Place for u64 {
+    fn new(rank: u32, row: u32) -> Self {
+        Self::from(rank) << 32 | Self::from(row)
+    }
+    fn rank(self) -> u32 {
+        (self >> 32) as u32
+    }
+    fn row(self) -> usize {
+        (self & 0xffff_ffff) as usize
+    }
+}
+
+/// The columns of a problem, one after the other, as the way of cutting needs them.
+enum Columns {
+    /// For cuts that are drawn.
+    Values(Vec<f64>),
+    Short(Vec<u32>),
+    Long(Vec<u64>),
+}
+
 /// The columns of a problem, each sorted once where cuts are not drawn.
-pub(crate) struct Sorted {
+pub(crate) struct Sorted<'a> {
     n: usize,
     p: usize,
-    /// Column after column.
-    values: Vec<f64>,
-    /// Column after column: row numbers by ascending value, equal values by row, missing ones last.
-    /// Empty for cuts that are drawn.
-    order: Vec<u32>,
+    x: &'a Array2<f64>,
+    /// Whether places are in the order of the rows, to be sorted node by node: the way for splits
+    /// that look at few of the columns.
+    by_node: bool,
+    columns: Columns,
     /// Whether values of a column are missing.
     gaps: Vec<bool>,
 }
@@ -201,40 +244,40 @@ pub(crate) enum Target<'a> {
     Codes(&'a [u32], usize),
 }
 
-impl Sorted {
-    /// Columns row by row, sorted unless cuts are drawn.
+impl<'a> Sorted<'a> {
+    /// Columns row by row, sorted unless cuts are drawn; a split will look at `look` of them.
     ///
     /// # Errors
     /// With more rows than a tree can number.
-    pub(crate) fn new(x: &Array2<f64>, splitter: Splitter) -> Result<Self, FitError> {
+    pub(crate) fn new(
+        x: &'a Array2<f64>,
+        splitter: Splitter,
+        look: usize,
+    ) -> Result<Self, FitError> {
         let (n, p) = x.dim();
-        let Ok(rows) = u32::try_from(n) else {
+        if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
-        };
-        let mut values: Vec<f64> = Vec::with_capacity(n * p);
-        let mut order = Vec::new();
-        let mut pairs: Vec<(f64, u32)> = Vec::with_capacity(n);
-        let mut gaps = Vec::with_capacity(p);
-        for column in x.columns() {
-            gaps.push(column.iter().any(|v| v.is_nan()));
-            // One NaN for all of them: the order of numbers knows several.
-            values.extend(
-                column
-                    .iter()
-                    .map(|v| if v.is_nan() { f64::NAN } else { *v }),
-            );
-            if splitter == Splitter::Best {
-                pairs.clear();
-                pairs.extend(values[values.len() - n..].iter().copied().zip(0..rows));
-                pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                order.extend(pairs.iter().map(|(_, r)| *r));
-            }
         }
+        let gaps = x.columns().into_iter();
+        let gaps = gaps.map(|c| c.iter().any(|v| v.is_nan())).collect();
+        let by_node = splitter == Splitter::Best && look.saturating_mul(3) <= p;
+        let columns = if splitter == Splitter::Random {
+            let mut values = vec![0.0; n * p];
+            threads::chunks(&mut values, n, |j, to| {
+                to.iter_mut().zip(x.column(j)).for_each(|(t, v)| *t = *v);
+            });
+            Columns::Values(values)
+        } else if n <= 1 << 16 {
+            Columns::Short(places(x, by_node))
+        } else {
+            Columns::Long(places(x, by_node))
+        };
         Ok(Self {
             n,
             p,
-            values,
-            order,
+            x,
+            by_node,
+            columns,
             gaps,
         })
     }
@@ -248,10 +291,33 @@ impl Sorted {
     pub(crate) fn columns(&self) -> usize {
         self.p
     }
+}
 
-    fn column(&self, feature: usize) -> &[f64] {
-        &self.values[feature * self.n..(feature + 1) * self.n]
+/// The places of every column: ascending, or in the order of the rows.
+fn places<P: Place>(x: &Array2<f64>, by_row: bool) -> Vec<P> {
+    let (n, p) = x.dim();
+    let mut all = vec![P::new(0, 0); n * p];
+    threads::chunks(&mut all, n, |j, to| {
+        // One NaN for all of them, which comes last: the order of numbers knows several.
+        let known = |v: &f64| if v.is_nan() { f64::NAN } else { *v };
+        let mut pairs: Vec<(f64, u32)> = x.column(j).iter().map(known).zip(0..).collect();
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (mut rank, mut before) = (0, pairs.first().map_or(0.0, |p| p.0));
+        for (k, (value, row)) in pairs.into_iter().enumerate() {
+            rank += u32::from(value > before);
+            before = value;
+            to[if by_row { row as usize } else { k }] = P::new(rank, row);
+        }
+    });
+    if !by_row {
+        // Zeros of either sign share a rank and were told apart above: now by row.
+        threads::chunks(&mut all, n, |_, to| {
+            if !to.is_sorted() {
+                to.sort_unstable();
+            }
+        });
     }
+    all
 }
 
 /// The target of a problem as the engine takes it.
@@ -390,10 +456,14 @@ impl Tree {
         self.missing_left.get(node).copied().unwrap_or_default()
     }
 
+    /// The values of a leaf, by its place among the leaves.
+    pub(crate) fn values(&self, leaf: usize) -> &[f64] {
+        &self.values[leaf * self.width..(leaf + 1) * self.width]
+    }
+
     /// The values of a row's leaf.
     pub(crate) fn of(&self, row: ndarray::ArrayView1<'_, f64>) -> &[f64] {
-        let at = self.leaf(row) * self.width;
-        &self.values[at..at + self.width]
+        self.values(self.leaf(row))
     }
 
     /// Adds the values of each row's leaf, rows x width.
@@ -421,8 +491,7 @@ impl Splits for Tree {
         v <= threshold || (v.is_nan() && self.takes_left(node))
     }
     fn answer(&self, leaf: usize) -> &[f64] {
-        let at = self.nodes[leaf].1 as usize * self.width;
-        &self.values[at..at + self.width]
+        self.values(self.nodes[leaf].1 as usize)
     }
 }
 
@@ -454,6 +523,8 @@ struct Node {
 struct Split {
     feature: usize,
     threshold: f64,
+    /// Rank of the largest value on the left, where places are sorted.
+    rank: u32,
     /// Rows on the left.
     count: usize,
     gain: f64,
@@ -462,7 +533,25 @@ struct Split {
 
 /// Grows a tree on the rows with a weight above 0.
 pub(crate) fn grow(
-    data: &Sorted,
+    data: &Sorted<'_>,
+    target: Target<'_>,
+    weights: &[f64],
+    rules: &Rules,
+    random: &mut Xoshiro256PlusPlus,
+) -> Grown {
+    match &data.columns {
+        Columns::Values(values) => {
+            grow_on::<u32>(data, &[], values, target, weights, rules, random)
+        }
+        Columns::Short(places) => grow_on(data, places, &[], target, weights, rules, random),
+        Columns::Long(places) => grow_on(data, places, &[], target, weights, rules, random),
+    }
+}
+
+fn grow_on<P: Place + Default>(
+    data: &Sorted<'_>,
+    places: &[P],
+    values: &[f64],
     target: Target<'_>,
     weights: &[f64],
     rules: &Rules,
@@ -473,39 +562,46 @@ pub(crate) fn grow(
         Target::Codes(_, classes) => classes,
     };
     let p = data.columns();
-    let rows: Vec<u32> = if rules.splitter == Splitter::Random {
-        (0..data.n as u32)
-            .filter(|r| weights[*r as usize] > 0.0)
-            .collect()
-    } else {
-        data.order
-            .iter()
-            .copied()
-            .filter(|r| weights[*r as usize] > 0.0)
-            .collect()
+    let way = match (rules.splitter, data.by_node) {
+        (Splitter::Random, _) => Way::Drawn,
+        (_, true) => Way::ByNode,
+        _ => Way::Presorted,
     };
-    let stretches = if rules.splitter == Splitter::Random {
-        1
+    let counts = |r: usize| weights[r] > 0.0;
+    let (mut rows, mut stretches) = (Vec::new(), Vec::new());
+    if way == Way::Presorted {
+        stretches.reserve_exact(places.len());
+        stretches.extend(places.iter().copied().filter(|q| counts(q.row())));
     } else {
-        p
+        rows.extend((0..data.n as u32).filter(|r| counts(*r as usize)));
+    }
+    let m = if way == Way::Presorted {
+        stretches.len().checked_div(p).unwrap_or_default()
+    } else {
+        rows.len()
     };
-    let m = rows.len().checked_div(stretches).unwrap_or_default();
     let total: f64 = weights.iter().sum();
     let entropy = matches!(rules.criterion, Criterion::Entropy | Criterion::LogLoss);
     let whole = weights.iter().all(|w| w.fract() == 0.0) && total < 1e7;
     let mut grower = Grower {
         data,
+        places,
+        values,
+        way,
         target,
         weights,
+        unit: weights.iter().all(|w| *w == 1.0 || *w == 0.0),
         rules,
         random,
         m,
-        stretches,
         total,
         least_weight: rules.min_weight_fraction_leaf * total,
+        stretches,
         rows,
         goes_left: vec![false; data.n],
-        scratch: Vec::with_capacity(m),
+        place_scratch: Vec::new(),
+        row_scratch: Vec::new(),
+        own: Own::default(),
         columns: (0..p).collect(),
         // Entropy needs c · ln c; for whole weights, of whole c up to their sum.
         xlogx: if entropy && whole {
@@ -546,7 +642,7 @@ pub(crate) fn grow(
 
 /// Cuts off, weakest first, every subtree whose decrease of impurity a leaf is at most `alpha`;
 /// returns the new place of each old leaf.
-fn prune(tree: &mut Tree, risk: &[f64], means: &[Vec<f64>], alpha: f64) -> Vec<u32> {
+fn prune(tree: &mut Tree, risk: &[f64], means: &[f64], alpha: f64) -> Vec<u32> {
     let n = tree.nodes.len();
     let mut cut = vec![false; n];
     let is_leaf = |id: usize, cut: &[bool]| tree.nodes[id].0 == LEAF || cut[id];
@@ -594,7 +690,7 @@ fn prune(tree: &mut Tree, risk: &[f64], means: &[Vec<f64>], alpha: f64) -> Vec<u
         if feature == LEAF || cut[old] {
             let place = (values.len() / tree.width) as u32;
             nodes[new] = (LEAF, place, 0.0);
-            values.extend(&means[old]);
+            values.extend(&means[old * tree.width..(old + 1) * tree.width]);
             let mut below = vec![old];
             while let Some(id) = below.pop() {
                 let (feature, left, _) = tree.nodes[id];
@@ -626,34 +722,61 @@ fn xlogx(c: f64) -> f64 {
     if c > 0.0 { c * c.ln() } else { 0.0 }
 }
 
-struct Grower<'a> {
-    data: &'a Sorted,
+/// How the rows of a node are kept.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// A stretch of each sorted column.
+    Presorted,
+    /// Row numbers; ranks are sorted for the columns looked at.
+    ByNode,
+    /// Row numbers; cuts are drawn.
+    Drawn,
+}
+
+/// Targets and weights of the rows of one node, in the order of its rows, and room to work in.
+#[derive(Default)]
+struct Own<P> {
+    numbers: Vec<(f64, f64)>,
+    codes: Vec<(f64, u32)>,
+    values: Vec<f64>,
+    sorted: Vec<P>,
+}
+
+struct Grower<'a, P> {
+    data: &'a Sorted<'a>,
+    places: &'a [P],
+    values: &'a [f64],
+    way: Way,
     target: Target<'a>,
     weights: &'a [f64],
+    /// Whether every row in the tree has weight 1.
+    unit: bool,
     rules: &'a Rules,
     random: &'a mut Xoshiro256PlusPlus,
     /// Rows in the tree.
     m: usize,
-    /// One a column, or one in all where cuts are drawn.
-    stretches: usize,
     /// Sum of their weights.
     total: f64,
     least_weight: f64,
-    /// Stretch after stretch: row numbers by ascending value, parted by node.
+    /// Column after column: places by ascending value, parted by node.
+    stretches: Vec<P>,
+    /// Row numbers, parted by node, where nothing is presorted.
     rows: Vec<u32>,
     goes_left: Vec<bool>,
-    scratch: Vec<u32>,
+    place_scratch: Vec<P>,
+    row_scratch: Vec<u32>,
+    own: Own<P>,
     columns: Vec<usize>,
     xlogx: Vec<f64>,
     /// Impurity times weight, as a share of all rows, node after node; kept for pruning.
     risk: Vec<f64>,
-    /// What each node would answer as a leaf; kept for pruning.
-    means: Vec<Vec<f64>>,
+    /// What each node would answer as a leaf, node after node.
+    means: Vec<f64>,
     leaf: Vec<u32>,
     tree: Tree,
 }
 
-impl Grower<'_> {
+impl<P: Place + Default> Grower<'_, P> {
     fn run(&mut self) {
         let root = self.node(0, self.m, 0);
         let mut open = vec![root];
@@ -665,7 +788,7 @@ impl Grower<'_> {
                 continue;
             };
             leaves += 1;
-            let gap = self.missing_in(&node, split.feature);
+            let gap = self.missing_between(split.feature, node.start, node.end);
             self.part(&node, &split);
             let middle = node.start + split.count;
             // The children are numbered side by side before either is looked into.
@@ -723,7 +846,7 @@ impl Grower<'_> {
         if self.rules.ccp_alpha > 0.0 {
             self.risk.push(parent.risk / self.total);
         }
-        self.means.push(parent.answer());
+        self.means.extend(parent.answer());
         Node {
             id,
             start,
@@ -734,58 +857,76 @@ impl Grower<'_> {
     }
 
     /// Whether a value of a column is missing in a node's rows.
-    fn missing_in(&self, node: &Node, feature: usize) -> bool {
-        self.missing_between(feature, node.start, node.end)
-    }
-
     fn missing_between(&self, feature: usize, start: usize, end: usize) -> bool {
-        if !self.data.gaps[feature] {
-            return false;
+        let mut found = false;
+        if self.data.gaps[feature] {
+            let column = self.data.x.column(feature);
+            self.each_row(start, end, |r| found |= column[r].is_nan());
         }
-        let values = self.data.column(feature);
-        let drawn = self.rules.splitter == Splitter::Random;
-        let rows = self.stretch(if drawn { 0 } else { feature }, start, end);
-        rows.iter().any(|r| values[*r as usize].is_nan())
+        found
     }
 
-    /// Rows of a node in the order of column `feature`.
-    fn stretch(&self, feature: usize, start: usize, end: usize) -> &[u32] {
-        &self.rows[feature * self.m + start..feature * self.m + end]
+    /// Calls `each` for the rows of a node.
+    fn each_row(&self, start: usize, end: usize, mut each: impl FnMut(usize)) {
+        if self.way == Way::Presorted {
+            self.stretches[start..end]
+                .iter()
+                .for_each(|q| each(q.row()));
+        } else {
+            self.rows[start..end].iter().for_each(|r| each(*r as usize));
+        }
     }
 
     /// The split with the largest gain among the columns looked at.
     fn best_split(&mut self, parent: &Parent, start: usize, end: usize) -> Option<Split> {
         let p = self.columns.len();
         let look = self.rules.max_features.min(p);
-        let drawn = self.rules.splitter == Splitter::Random;
+        let mut own = std::mem::take(&mut self.own);
+        if self.way != Way::Presorted {
+            let rows = self.rows[start..end].iter().map(|r| *r as usize);
+            match self.target {
+                Target::Numbers(y) => {
+                    own.numbers.clear();
+                    own.numbers.extend(rows.map(|r| (self.weights[r], y[r])));
+                }
+                Target::Codes(codes, _) => {
+                    own.codes.clear();
+                    own.codes.extend(rows.map(|r| (self.weights[r], codes[r])));
+                }
+            }
+        }
         let mut best: Option<Split> = None;
         for k in 0..p {
             // Past the columns asked for, go on only while none of them could be split at all.
             if k >= look && best.is_some() {
                 break;
             }
-            if look < p || drawn {
+            if look < p || self.way == Way::Drawn {
                 let other = self.random.gen_range(k..p);
                 self.columns.swap(k, other);
             }
             let feature = self.columns[k];
-            let found = if self.missing_between(feature, start, end) {
-                if drawn {
+            let found = match self.way {
+                Way::Drawn if self.missing_between(feature, start, end) => {
                     self.draw_gaps(parent, feature, start, end)
-                } else {
+                }
+                _ if self.missing_between(feature, start, end) => {
                     self.scan_gaps(parent, feature, start, end)
                 }
-            } else if drawn {
-                self.draw(parent, feature, start, end)
-            } else {
-                match (self.target, self.rules.criterion) {
-                    (Target::Numbers(y), Criterion::AbsoluteError) => {
-                        self.scan_absolute(y, parent, feature, start, end)
-                    }
-                    (Target::Numbers(y), _) => self.scan_numbers(y, parent, feature, start, end),
-                    (Target::Codes(codes, _), _) => {
-                        self.scan_codes(codes, parent, feature, start, end)
-                    }
+                Way::Drawn => self.draw(parent, feature, start, end, &mut own),
+                Way::ByNode => {
+                    let column = &self.places[feature * self.data.n..][..self.data.n];
+                    own.sorted.clear();
+                    let rows = self.rows[start..end].iter().zip(0..);
+                    own.sorted
+                        .extend(rows.map(|(r, i)| P::new(column[*r as usize].rank(), i)));
+                    own.sorted.sort_unstable();
+                    self.scan(parent, feature, &own.sorted, Some(&own), start)
+                }
+                Way::Presorted => {
+                    let at = feature * self.m;
+                    let places = &self.stretches[at + start..at + end];
+                    self.scan(parent, feature, places, None, start)
                 }
             };
             if let Some(split) = found
@@ -794,104 +935,213 @@ impl Grower<'_> {
                 best = Some(split);
             }
         }
+        self.own = own;
         // The slack is that of scikit-learn: a gain of exactly the limit passes.
         best.filter(|s| s.gain / self.total + f64::EPSILON >= self.rules.min_impurity_decrease)
+    }
+
+    /// The best cut of a column, given its places on the node in order. With `own` the places number
+    /// the rows of the node instead of all rows.
+    fn scan(
+        &self,
+        parent: &Parent,
+        feature: usize,
+        places: &[P],
+        own: Option<&Own<P>>,
+        start: usize,
+    ) -> Option<Split> {
+        let (first, last) = (places.first()?, places.last()?);
+        if first.rank() == last.rank() {
+            return None;
+        }
+        let found = match (self.target, own) {
+            (Target::Numbers(y), None) if self.unit => {
+                self.scan_numbers(parent, places, |i| (1.0, y[i]))
+            }
+            (Target::Numbers(y), None) => {
+                self.scan_numbers(parent, places, |i| (self.weights[i], y[i]))
+            }
+            (Target::Numbers(_), Some(own)) => {
+                self.scan_numbers(parent, places, |i| own.numbers[i])
+            }
+            (Target::Codes(codes, 2), None) if self.unit && !self.entropy() => {
+                self.scan_two(parent, places, |i| (1.0, codes[i]))
+            }
+            (Target::Codes(codes, 2), None) if !self.entropy() => {
+                self.scan_two(parent, places, |i| (self.weights[i], codes[i]))
+            }
+            (Target::Codes(_, 2), Some(own)) if !self.entropy() => {
+                self.scan_two(parent, places, |i| own.codes[i])
+            }
+            (Target::Codes(codes, _), None) => {
+                self.scan_codes(parent, places, |i| (self.weights[i], codes[i]))
+            }
+            (Target::Codes(..), Some(own)) => self.scan_codes(parent, places, |i| own.codes[i]),
+        };
+        let (gain, count) = found?;
+        // Only the best cut needs its values.
+        let value = |q: P| {
+            let row = match own {
+                Some(_) => self.rows[start + q.row()] as usize,
+                None => q.row(),
+            };
+            self.data.x[[row, feature]]
+        };
+        let (below, above) = (value(places[count - 1]), value(places[count]));
+        let middle = below / 2.0 + above / 2.0;
+        Some(Split {
+            feature,
+            // Between neighbouring doubles the midpoint may round up onto the larger one.
+            threshold: if middle < above { middle } else { below },
+            rank: places[count - 1].rank(),
+            count,
+            gain,
+            missing_left: false,
+        })
+    }
+
+    /// Walks along the places of a node and keeps the best place to cut: its gain and the rows on the
+    /// left. `pass` takes in a place and gives the weight on the left so far; `gain` judges a cut.
+    fn walk<S>(
+        &self,
+        parent: &Parent,
+        places: &[P],
+        mut state: S,
+        pass: impl Fn(&mut S, P) -> f64,
+        gain: impl Fn(&S, f64, f64, usize) -> f64,
+    ) -> Option<(f64, usize)> {
+        let least = self.rules.min_samples_leaf;
+        let n = places.len();
+        let (mut best, mut at) = (f64::NEG_INFINITY, 0);
+        for (k, pair) in places.windows(2).enumerate() {
+            let weight = pass(&mut state, pair[0]);
+            let other = parent.weight - weight;
+            let done = k + 1;
+            if pair[0].rank() != pair[1].rank()
+                && done >= least
+                && n - done >= least
+                && weight >= self.least_weight
+                && other >= self.least_weight
+            {
+                let gain = gain(&state, weight, other, done);
+                if gain > best {
+                    (best, at) = (gain, done);
+                }
+            }
+        }
+        (at > 0).then_some((best, at))
     }
 
     /// Squared error: with y measured from the mean of the node, the gain is S²/W of the left rows
     /// plus S²/W of the right ones. Poisson: S log(S/W) of both sides less that of the node.
     fn scan_numbers(
         &self,
-        y: &[f64],
         parent: &Parent,
-        feature: usize,
-        start: usize,
-        end: usize,
-    ) -> Option<Split> {
-        let mut cut = Cut::new(self, feature, start, end)?;
-        let poisson = self.rules.criterion == Criterion::Poisson;
-        let (mut sum, mut weight) = (0.0, 0.0);
-        while let Some(row) = cut.next() {
-            let w = self.weights[row];
-            sum += w * (y[row] - parent.mean);
-            weight += w;
-            if cut.allowed(weight, parent.weight - weight) {
-                let (rest, other) = (parent.sum - sum, parent.weight - weight);
-                if poisson {
-                    let gain = poisson_gain(parent, sum, weight, rest, other);
-                    if gain.is_finite() {
-                        cut.offer(gain);
-                    }
-                } else {
-                    cut.offer(sum * sum / weight + rest * rest / other);
-                }
+        places: &[P],
+        of: impl Fn(usize) -> (f64, f64),
+    ) -> Option<(f64, usize)> {
+        let mean = parent.mean;
+        let pass = |(sum, weight): &mut (f64, f64), q: P| {
+            let (w, y) = of(q.row());
+            *sum += w * (y - mean);
+            *weight += w;
+            *weight
+        };
+        match self.rules.criterion {
+            Criterion::AbsoluteError => {
+                let pairs: Vec<(f64, f64)> = places
+                    .iter()
+                    .map(|q| of(q.row()))
+                    .map(|(w, y)| (y, w))
+                    .collect();
+                let left = absolute_prefixes(&pairs);
+                let back: Vec<(f64, f64)> = pairs.iter().rev().copied().collect();
+                let right = absolute_prefixes(&back);
+                self.walk(parent, places, (0.0, 0.0), pass, |_, _, _, done| {
+                    parent.risk - left[done - 1] - right[places.len() - done - 1]
+                })
+            }
+            Criterion::Poisson => {
+                let gain = |(sum, _): &(f64, f64), weight: f64, other: f64, _| {
+                    poisson_gain(parent, *sum, weight, parent.sum - sum, other)
+                };
+                self.walk(parent, places, (0.0, 0.0), pass, gain)
+            }
+            _ => {
+                let gain = |(sum, _): &(f64, f64), weight: f64, other: f64, _| {
+                    let rest = parent.sum - sum;
+                    (sum * sum * other + rest * rest * weight) / (weight * other)
+                };
+                self.walk(parent, places, (0.0, 0.0), pass, gain)
             }
         }
-        cut.best
     }
 
-    /// Absolute error: Σ w |y - median| of the node less those of both sides.
-    fn scan_absolute(
+    /// Gini of two labels: the weight of the second one on the left says all.
+    fn scan_two(
         &self,
-        y: &[f64],
         parent: &Parent,
-        feature: usize,
-        start: usize,
-        end: usize,
-    ) -> Option<Split> {
-        let mut cut = Cut::new(self, feature, start, end)?;
-        let rows = self.stretch(feature, start, end);
-        let pairs: Vec<(f64, f64)> = rows
-            .iter()
-            .map(|r| (y[*r as usize], self.weights[*r as usize]))
-            .collect();
-        let left = absolute_prefixes(&pairs);
-        let back: Vec<(f64, f64)> = pairs.iter().rev().copied().collect();
-        let right = absolute_prefixes(&back);
-        let (mut weight, mut k) = (0.0, 0);
-        while let Some(row) = cut.next() {
-            weight += self.weights[row];
-            k += 1;
-            if cut.allowed(weight, parent.weight - weight) {
-                cut.offer(parent.risk - left[k - 1] - right[rows.len() - k - 1]);
-            }
-        }
-        cut.best
+        places: &[P],
+        of: impl Fn(usize) -> (f64, u32),
+    ) -> Option<(f64, usize)> {
+        let pass = |(second, weight): &mut (f64, f64), q: P| {
+            let (w, code) = of(q.row());
+            *second += w * f64::from(code);
+            *weight += w;
+            *weight
+        };
+        let all = parent.counts[1];
+        let gain = |(second, _): &(f64, f64), weight: f64, other: f64, _| {
+            let (first, rest) = (weight - second, all - second);
+            let first_rest = other - rest;
+            let on_left = first * first + second * second;
+            let on_right = first_rest * first_rest + rest * rest;
+            (on_left * other + on_right * weight) / (weight * other) - parent.base
+        };
+        self.walk(parent, places, (0.0, 0.0), pass, gain)
     }
 
     /// Gini and entropy: counts, updated one row at a time.
     fn scan_codes(
         &self,
-        codes: &[u32],
         parent: &Parent,
-        feature: usize,
-        start: usize,
-        end: usize,
-    ) -> Option<Split> {
-        let mut cut = Cut::new(self, feature, start, end)?;
-        let mut left = vec![0.0; parent.counts.len()];
-        let mut right = parent.counts.clone();
-        let entropy = self.entropy();
-        let (mut on_left, mut on_right): (f64, f64) = (0.0, right.iter().map(|c| self.f(*c)).sum());
-        let mut weight = 0.0;
-        while let Some(row) = cut.next() {
-            let (w, k) = (self.weights[row], codes[row] as usize);
-            on_left += self.f(left[k] + w) - self.f(left[k]);
-            on_right += self.f(right[k] - w) - self.f(right[k]);
-            left[k] += w;
-            right[k] -= w;
-            weight += w;
-            let rest = parent.weight - weight;
-            if cut.allowed(weight, rest) {
-                cut.offer(if entropy {
-                    (on_left - self.f(weight) + on_right - self.f(rest) - parent.base)
-                        / std::f64::consts::LN_2
-                } else {
-                    on_left / weight + on_right / rest - parent.base
-                });
-            }
+        places: &[P],
+        of: impl Fn(usize) -> (f64, u32),
+    ) -> Option<(f64, usize)> {
+        struct Sides {
+            left: Vec<f64>,
+            right: Vec<f64>,
+            on_left: f64,
+            on_right: f64,
+            weight: f64,
         }
-        cut.best
+        let right = parent.counts.clone();
+        let sides = Sides {
+            left: vec![0.0; right.len()],
+            on_left: 0.0,
+            on_right: right.iter().map(|c| self.f(*c)).sum(),
+            right,
+            weight: 0.0,
+        };
+        let entropy = self.entropy();
+        let pass = |s: &mut Sides, q: P| {
+            let (w, code) = of(q.row());
+            let k = code as usize;
+            s.on_left += self.f(s.left[k] + w) - self.f(s.left[k]);
+            s.on_right += self.f(s.right[k] - w) - self.f(s.right[k]);
+            s.left[k] += w;
+            s.right[k] -= w;
+            s.weight += w;
+            s.weight
+        };
+        self.walk(parent, places, sides, pass, |s, weight, rest, _| {
+            if entropy {
+                (s.on_left - self.f(weight) + s.on_right - self.f(rest) - parent.base)
+                    / std::f64::consts::LN_2
+            } else {
+                s.on_left / weight + s.on_right / rest - parent.base
+            }
+        })
     }
 
     fn entropy(&self) -> bool {
@@ -913,13 +1163,23 @@ impl Grower<'_> {
     }
 
     /// A cut at a value drawn between the least and the largest.
-    fn draw(&mut self, parent: &Parent, feature: usize, start: usize, end: usize) -> Option<Split> {
-        let values = self.data.column(feature);
+    fn draw(
+        &mut self,
+        parent: &Parent,
+        feature: usize,
+        start: usize,
+        end: usize,
+        own: &mut Own<P>,
+    ) -> Option<Split> {
+        let column = &self.values[feature * self.data.n..][..self.data.n];
         let rows = &self.rows[start..end];
+        own.values.clear();
+        own.values.extend(rows.iter().map(|r| column[*r as usize]));
+        let values = &own.values;
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for r in rows {
-            let v = values[*r as usize];
-            (low, high) = (low.min(v), high.max(v));
+        for v in values {
+            low = if *v < low { *v } else { low };
+            high = if *v > high { *v } else { high };
         }
         if low >= high {
             return None;
@@ -931,36 +1191,37 @@ impl Grower<'_> {
         } else {
             low
         };
-        let rows = &self.rows[start..end];
-        let (mut count, mut weight) = (0, 0.0);
+        let count = values.iter().filter(|v| **v <= threshold).count();
+        let least = self.rules.min_samples_leaf;
+        if count < least || rows.len() - count < least {
+            return None;
+        }
+        let mut weight = 0.0;
         let gain = match (self.target, self.rules.criterion) {
-            (Target::Numbers(y), Criterion::AbsoluteError) => {
+            (Target::Numbers(_), Criterion::AbsoluteError) => {
                 let (mut left, mut right) = (Vec::new(), Vec::new());
-                for r in rows {
-                    let r = *r as usize;
-                    if values[r] <= threshold {
-                        count += 1;
-                        weight += self.weights[r];
-                        left.push((y[r], self.weights[r]));
+                for (v, (w, y)) in values.iter().zip(&own.numbers) {
+                    if *v <= threshold {
+                        weight += w;
+                        left.push((*y, *w));
                     } else {
-                        right.push((y[r], self.weights[r]));
+                        right.push((*y, *w));
                     }
                 }
                 parent.risk - absolute(&mut left).1 - absolute(&mut right).1
             }
-            (Target::Numbers(y), criterion) => {
-                let mut sum = 0.0;
-                for r in rows {
-                    let r = *r as usize;
-                    let w = if values[r] <= threshold {
-                        self.weights[r]
-                    } else {
-                        0.0
-                    };
-                    count += usize::from(values[r] <= threshold);
-                    weight += w;
-                    sum += w * (y[r] - parent.mean);
+            (Target::Numbers(_), criterion) => {
+                // Four running sums: the additions need not wait for each other.
+                let (mut sums, mut weights) = ([0.0; 4], [0.0; 4]);
+                for (values, own) in values.chunks(4).zip(own.numbers.chunks(4)) {
+                    for (k, (v, (w, y))) in values.iter().zip(own).enumerate() {
+                        let w = if *v <= threshold { *w } else { 0.0 };
+                        weights[k] += w;
+                        sums[k] += w * (y - parent.mean);
+                    }
                 }
+                let sum: f64 = sums.iter().sum();
+                weight = weights.iter().sum();
                 let (rest, other) = (parent.sum - sum, parent.weight - weight);
                 if criterion == Criterion::Poisson {
                     poisson_gain(parent, sum, weight, rest, other)
@@ -968,14 +1229,26 @@ impl Grower<'_> {
                     sum * sum / weight + rest * rest / other
                 }
             }
-            (Target::Codes(codes, classes), _) => {
+            (Target::Codes(_, classes), _) => {
                 let mut left = vec![0.0; classes];
-                for r in rows {
-                    let r = *r as usize;
-                    if values[r] <= threshold {
-                        count += 1;
-                        weight += self.weights[r];
-                        left[codes[r] as usize] += self.weights[r];
+                if classes == 2 {
+                    let (mut seconds, mut weights) = ([0.0; 4], [0.0; 4]);
+                    for (values, own) in values.chunks(4).zip(own.codes.chunks(4)) {
+                        for (k, (v, (w, code))) in values.iter().zip(own).enumerate() {
+                            let w = if *v <= threshold { *w } else { 0.0 };
+                            weights[k] += w;
+                            seconds[k] += w * f64::from(*code);
+                        }
+                    }
+                    weight = weights.iter().sum();
+                    left[1] = seconds.iter().sum();
+                    left[0] = weight - left[1];
+                } else {
+                    for (v, (w, code)) in values.iter().zip(&own.codes) {
+                        if *v <= threshold {
+                            weight += w;
+                            left[*code as usize] += w;
+                        }
                     }
                 }
                 let rest = parent.weight - weight;
@@ -990,14 +1263,11 @@ impl Grower<'_> {
                 }
             }
         };
-        let least = self.rules.min_samples_leaf;
-        let fits = count >= least
-            && rows.len() - count >= least
-            && weight >= self.least_weight
-            && parent.weight - weight >= self.least_weight;
+        let fits = weight >= self.least_weight && parent.weight - weight >= self.least_weight;
         (fits && gain.is_finite()).then_some(Split {
             feature,
             threshold,
+            rank: 0,
             count,
             gain,
             missing_left: false,
@@ -1006,39 +1276,52 @@ impl Grower<'_> {
 
     /// Parts every stretch into the rows of the left child and those of the right one.
     fn part(&mut self, node: &Node, split: &Split) {
-        let drawn = self.rules.splitter == Splitter::Random;
-        if drawn || split.missing_left {
-            let values = self.data.column(split.feature);
-            let stretch = if drawn { 0 } else { split.feature * self.m };
-            for r in &self.rows[stretch + node.start..stretch + node.end] {
-                let v = values[*r as usize];
-                self.goes_left[*r as usize] =
-                    v <= split.threshold || (v.is_nan() && split.missing_left);
-            }
-        } else {
-            let column = split.feature * self.m;
-            for i in node.start..node.end {
-                let row = self.rows[column + i] as usize;
-                self.goes_left[row] = i < node.start + split.count;
-            }
-        }
-        // Children that cannot be split again need only the rows, in any one order.
-        let last = node.depth + 1 >= self.rules.max_depth;
-        for feature in 0..if last { 1 } else { self.stretches } {
-            let at = feature * self.m;
-            let rows = &mut self.rows[at + node.start..at + node.end];
-            self.scratch.clear();
-            let mut kept = 0;
-            for i in 0..rows.len() {
-                let row = rows[i];
-                if self.goes_left[row as usize] {
-                    rows[kept] = row;
-                    kept += 1;
-                } else {
-                    self.scratch.push(row);
+        let n = self.data.n;
+        let gap = self.missing_between(split.feature, node.start, node.end);
+        let own = self.data.x.column(split.feature);
+        // With missing values neither places nor ranks tell the side.
+        let by_value = |r: usize| {
+            let v = own[r];
+            v <= split.threshold || (v.is_nan() && split.missing_left)
+        };
+        match self.way {
+            Way::Presorted => {
+                let at = split.feature * self.m;
+                let places = &self.stretches[at + node.start..at + node.end];
+                for (i, q) in places.iter().enumerate() {
+                    self.goes_left[q.row()] = if gap {
+                        by_value(q.row())
+                    } else {
+                        i < split.count
+                    };
+                }
+                // Children that cannot be split again need only the rows, in any one order.
+                let last = node.depth + 1 >= self.rules.max_depth;
+                for feature in 0..if last { 1 } else { self.columns.len() } {
+                    let at = feature * self.m;
+                    let places = &mut self.stretches[at + node.start..at + node.end];
+                    let goes_left = &self.goes_left;
+                    part_by(places, &mut self.place_scratch, |q| goes_left[q.row()]);
                 }
             }
-            rows[kept..].copy_from_slice(&self.scratch);
+            Way::ByNode | Way::Drawn if gap => {
+                let rows = &mut self.rows[node.start..node.end];
+                part_by(rows, &mut self.row_scratch, |r| by_value(r as usize));
+            }
+            Way::ByNode => {
+                let column = &self.places[split.feature * n..][..n];
+                let rows = &mut self.rows[node.start..node.end];
+                part_by(rows, &mut self.row_scratch, |r| {
+                    column[r as usize].rank() <= split.rank
+                });
+            }
+            Way::Drawn => {
+                let column = &self.values[split.feature * n..][..n];
+                let rows = &mut self.rows[node.start..node.end];
+                part_by(rows, &mut self.row_scratch, |r| {
+                    column[r as usize] <= split.threshold
+                });
+            }
         }
     }
 
@@ -1046,11 +1329,32 @@ impl Grower<'_> {
     fn close(&mut self, node: &Node) {
         let place = self.tree.n_leaves() as u32;
         self.tree.nodes[node.id].1 = place;
-        for r in &self.rows[node.start..node.end] {
-            self.leaf[*r as usize] = place;
-        }
-        self.tree.values.extend(&self.means[node.id]);
+        let mut leaf = std::mem::take(&mut self.leaf);
+        self.each_row(node.start, node.end, |r| leaf[r] = place);
+        self.leaf = leaf;
+        let width = self.tree.width;
+        let own = &self.means[node.id * width..(node.id + 1) * width];
+        self.tree.values.extend(own);
     }
+}
+
+/// Moves what goes left to the front; both sides keep their order. There is no branch on the side,
+/// which no processor could foresee.
+fn part_by<T: Copy>(of: &mut [T], scratch: &mut Vec<T>, goes_left: impl Fn(T) -> bool) {
+    let Some(first) = of.first() else { return };
+    if scratch.len() < of.len() {
+        scratch.resize(of.len(), *first);
+    }
+    let (mut kept, mut other) = (0, 0);
+    for i in 0..of.len() {
+        let item = of[i];
+        let left = goes_left(item);
+        of[kept] = item;
+        scratch[other] = item;
+        kept += usize::from(left);
+        other += usize::from(!left);
+    }
+    of[kept..].copy_from_slice(&scratch[..other]);
 }
 
 /// Gain of a Poisson split from sums measured from the parent's mean; NaN when a side sums to 0.
@@ -1144,8 +1448,19 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(grower: &Grower<'_>, start: usize, end: usize) -> Self {
-        let rows = grower.stretch(0, start, end);
+    fn new<P: Place + Default>(grower: &Grower<'_, P>, start: usize, end: usize) -> Self {
+        let by_number = |r: &u32| *r as usize;
+        if grower.way == Way::Presorted {
+            Self::of(grower, grower.stretches[start..end].iter().map(|q| q.row()))
+        } else {
+            Self::of(grower, grower.rows[start..end].iter().map(by_number))
+        }
+    }
+
+    fn of<P: Place + Default>(
+        grower: &Grower<'_, P>,
+        rows: impl Iterator<Item = usize> + Clone,
+    ) -> Self {
         let mut parent = Self {
             weight: 0.0,
             pure: true,
@@ -1156,33 +1471,27 @@ impl Parent {
             base: 0.0,
             risk: 0.0,
         };
-        let weight = |row: u32| grower.weights[row as usize];
-        parent.weight = rows.iter().map(|r| weight(*r)).sum();
+        let weight = |row: usize| grower.weights[row];
+        parent.weight = rows.clone().map(weight).sum();
         let prunes = grower.rules.ccp_alpha > 0.0;
         match grower.target {
             Target::Numbers(y) => {
-                let first = rows.first().map_or(0.0, |r| y[*r as usize]);
-                parent.pure = rows.iter().all(|r| y[*r as usize] == first);
-                let sum: f64 = rows.iter().map(|r| weight(*r) * y[*r as usize]).sum();
+                let first = rows.clone().next().map_or(0.0, |r| y[r]);
+                parent.pure = rows.clone().all(|r| y[r] == first);
+                let sum: f64 = rows.clone().map(|r| weight(r) * y[r]).sum();
                 let mean = sum / parent.weight;
                 // The rounding of the first mean is taken back by the second pass.
-                let rest: f64 = rows
-                    .iter()
-                    .map(|r| weight(*r) * (y[*r as usize] - mean))
-                    .sum();
+                let rest: f64 = rows.clone().map(|r| weight(r) * (y[r] - mean)).sum();
                 parent.mean = mean + rest / parent.weight;
-                parent.sum = rows
-                    .iter()
-                    .map(|r| weight(*r) * (y[*r as usize] - parent.mean))
-                    .sum();
+                parent.sum = rows.clone().map(|r| weight(r) * (y[r] - parent.mean)).sum();
                 parent.level = parent.mean;
                 match grower.rules.criterion {
                     Criterion::AbsoluteError => {
-                        let each = rows.iter().map(|r| (y[*r as usize], weight(*r)));
+                        let each = rows.clone().map(|r| (y[r], weight(r)));
                         (parent.level, parent.risk) = absolute(&mut each.collect::<Vec<_>>());
                     }
                     Criterion::Poisson if prunes => {
-                        let each = rows.iter().map(|r| (y[*r as usize], weight(*r)));
+                        let each = rows.clone().map(|r| (y[r], weight(r)));
                         parent.risk = each
                             .map(|(y, w)| {
                                 w * (xlogx(y) - y * parent.mean.max(f64::MIN_POSITIVE).ln())
@@ -1190,7 +1499,7 @@ impl Parent {
                             .sum();
                     }
                     _ if prunes => {
-                        let each = rows.iter().map(|r| (y[*r as usize], weight(*r)));
+                        let each = rows.clone().map(|r| (y[r], weight(r)));
                         parent.risk = each.map(|(y, w)| w * (y - parent.mean).powi(2)).sum();
                     }
                     _ => {}
@@ -1199,7 +1508,7 @@ impl Parent {
             Target::Codes(codes, classes) => {
                 parent.counts = vec![0.0; classes];
                 for r in rows {
-                    parent.counts[codes[*r as usize] as usize] += weight(*r);
+                    parent.counts[codes[r] as usize] += weight(r);
                 }
                 parent.pure = parent.counts.iter().filter(|c| **c > 0.0).count() <= 1;
                 let counts = parent.counts.iter();
@@ -1220,73 +1529,6 @@ impl Parent {
             vec![self.level]
         } else {
             self.counts.iter().map(|c| c / self.weight).collect()
-        }
-    }
-}
-
-/// A walk along one column of a node, from the smallest value, that keeps the best place to cut.
-struct Cut<'a> {
-    values: &'a [f64],
-    rows: &'a [u32],
-    feature: usize,
-    least: usize,
-    least_weight: f64,
-    /// Rows walked past.
-    done: usize,
-    best: Option<Split>,
-}
-
-impl<'a> Cut<'a> {
-    /// None when the column is constant on the node.
-    fn new(grower: &'a Grower<'_>, feature: usize, start: usize, end: usize) -> Option<Self> {
-        let rows = grower.stretch(feature, start, end);
-        let values = grower.data.column(feature);
-        let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
-        (values[first] < values[last]).then_some(Self {
-            values,
-            rows,
-            feature,
-            least: grower.rules.min_samples_leaf,
-            least_weight: grower.least_weight,
-            done: 0,
-            best: None,
-        })
-    }
-
-    /// The next row, until the last one is left.
-    fn next(&mut self) -> Option<usize> {
-        if self.done + 1 >= self.rows.len() {
-            return None;
-        }
-        self.done += 1;
-        Some(self.rows[self.done - 1] as usize)
-    }
-
-    fn value(&self, i: usize) -> f64 {
-        self.values[self.rows[i] as usize]
-    }
-
-    /// Whether a cut may lie between the row just given and the one after it.
-    fn allowed(&self, left: f64, right: f64) -> bool {
-        self.value(self.done - 1) < self.value(self.done)
-            && self.done >= self.least
-            && self.rows.len() - self.done >= self.least
-            && left >= self.least_weight
-            && right >= self.least_weight
-    }
-
-    fn offer(&mut self, gain: f64) {
-        if self.best.is_none_or(|b| gain > b.gain) {
-            let (below, above) = (self.value(self.done - 1), self.value(self.done));
-            let middle = below / 2.0 + above / 2.0;
-            self.best = Some(Split {
-                feature: self.feature,
-                // Between neighbouring doubles the midpoint may round up onto the larger one.
-                threshold: if middle < above { middle } else { below },
-                count: self.done,
-                gain,
-                missing_left: false,
-            });
         }
     }
 }
@@ -1313,7 +1555,7 @@ mod tests {
     }
 
     fn tree(data: &Training, rules: &Rules) -> Tree {
-        let sorted = Sorted::new(data.x(), rules.splitter).unwrap();
+        let sorted = Sorted::new(data.x(), rules.splitter, rules.max_features).unwrap();
         let learned = Learned::new(data, rules.criterion).unwrap();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
         let weights = vec![1.0; data.y().len()];
@@ -1413,7 +1655,7 @@ mod tests {
             max_depth: 1,
             ..rules(Criterion::SquaredError)
         };
-        let sorted = Sorted::new(once.x(), Splitter::Best).unwrap();
+        let sorted = Sorted::new(once.x(), Splitter::Best, usize::MAX).unwrap();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
         let weights = [3.0, 0.0, 1.0, 2.0];
         let target = Target::Numbers(once.y());

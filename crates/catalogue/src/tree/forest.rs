@@ -4,9 +4,9 @@ use super::engine::{self, Learned, Rules, Sorted, Tree};
 use super::shap;
 use crate::class_weight::{ClassWeight, ForestClassWeight, balanced, row_weights};
 use mltrainer_catalogue_core::{
-    Contributions, FitError, Outputs, ParamError, Prediction, Training, run,
+    Contributions, FitError, Outputs, ParamError, Prediction, Training, run, threads,
 };
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -53,10 +53,9 @@ impl RowWeights {
             None => (None, false),
         };
         let weights = row_weights(data, of_labels)?;
-        let uneven = data.weights().is_some() || of_labels.is_some();
         Ok(if bootstrap {
             Self {
-                chances: uneven.then(|| weights.clone()),
+                chances: chances(Some(&weights)).map(<[f64]>::to_vec),
                 // A row that counts for nothing is drawn by nobody.
                 factors: vec![1.0; weights.len()],
                 balance_drawn,
@@ -69,6 +68,30 @@ impl RowWeights {
             }
         })
     }
+}
+
+impl RowWeights {
+    /// From how often each row is drawn to what it counts for.
+    fn weigh(&self, weights: &mut [f64], data: &Training) {
+        for (w, factor) in weights.iter_mut().zip(&self.factors) {
+            *w *= factor;
+        }
+        if let (true, Some(labels)) = (self.balance_drawn, data.labels()) {
+            let mut counts = vec![0.0; labels.classes.len()];
+            for (w, code) in weights.iter().zip(&labels.codes) {
+                counts[*code] += w;
+            }
+            let factors = balanced(&counts);
+            for (w, code) in weights.iter_mut().zip(&labels.codes) {
+                *w *= factors[*code];
+            }
+        }
+    }
+}
+
+/// Weights as chances; none when they are all the same.
+pub(crate) fn chances(weights: Option<&[f64]>) -> Option<&[f64]> {
+    weights.filter(|w| w.iter().any(|v| *v != w[0]))
 }
 
 /// A share of the rows, or of their weight, as a number of draws.
@@ -105,6 +128,9 @@ pub(crate) fn drawn(
     counts
 }
 
+/// Rows that are predicted together.
+const PIECE: usize = 256;
+
 /// Fitted trees.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Forest {
@@ -125,7 +151,7 @@ pub(crate) fn grow(
     rules: &Rules,
     plan: &Plan,
 ) -> Result<Forest, FitError> {
-    let sorted = Sorted::new(data.x(), rules.splitter)?;
+    let sorted = Sorted::new(data.x(), rules.splitter, rules.max_features)?;
     let (n, p) = (sorted.rows(), sorted.columns());
     let classes = data.labels().map(|l| l.classes.clone()).unwrap_or_default();
     let width = classes.len().max(1);
@@ -134,47 +160,45 @@ pub(crate) fn grow(
     let mut trees = Vec::with_capacity(plan.trees);
     let draws = plan.bootstrap || plan.draw;
     let (mut unseen, mut votes) = (Array2::<f64>::zeros((n, width)), vec![0_u32; n]);
-    for _ in 0..plan.trees {
-        let chances = plan.weight.chances.as_deref();
-        let mut own_weights = vec![f64::from(u8::from(!draws)); n];
-        if plan.bootstrap {
-            own_weights = drawn(n, plan.draws, chances, &mut random);
-        } else if plan.draw {
-            for row in apart(n, plan.draws, chances, &mut random)? {
-                own_weights[row] = 1.0;
+    // A few trees at a time: what they say of rows they did not see waits for its turn.
+    let wave = 4 * threads::granted();
+    for first in (0..plan.trees).step_by(wave) {
+        let starts: Vec<Xoshiro256PlusPlus> = (first..plan.trees.min(first + wave))
+            .map(|_| {
+                let start = random.clone();
+                // Drawn once to know where the next tree starts, and again by the tree itself.
+                rows_of_tree(plan, n, &mut random)?;
+                random.long_jump();
+                Ok(start)
+            })
+            .collect::<Result<_, FitError>>()?;
+        let grown = threads::map(starts.len(), |t| {
+            let mut own = starts[t].clone();
+            let mut own_weights = rows_of_tree(plan, n, &mut own)?;
+            let seen: Vec<bool> = own_weights.iter().map(|w| *w > 0.0).collect();
+            plan.weight.weigh(&mut own_weights, data);
+            // Each tree has a stream of its own: how one grows does not move the draws of the next.
+            own.jump();
+            let tree = engine::grow(&sorted, learned.target(), &own_weights, rules, &mut own).tree;
+            let rows = (0..n).filter(|r| draws && !seen[*r]);
+            let answers: Vec<(u32, u32)> = rows
+                .map(|r| (r as u32, tree.leaf(data.x().row(r)) as u32))
+                .collect();
+            Ok::<_, FitError>((tree, answers))
+        });
+        for found in grown {
+            let (tree, answers) = found?;
+            for (sum, i) in importances.iter_mut().zip(tree.importances()) {
+                *sum += i;
             }
-        }
-        let seen: Vec<bool> = own_weights.iter().map(|w| *w > 0.0).collect();
-        for (w, factor) in own_weights.iter_mut().zip(&plan.weight.factors) {
-            *w *= factor;
-        }
-        if let (true, Some(labels)) = (plan.weight.balance_drawn, data.labels()) {
-            let mut counts = vec![0.0; labels.classes.len()];
-            for (w, code) in own_weights.iter().zip(&labels.codes) {
-                counts[*code] += w;
-            }
-            let factors = balanced(&counts);
-            for (w, code) in own_weights.iter_mut().zip(&labels.codes) {
-                *w *= factors[*code];
-            }
-        }
-        // Each tree has a stream of its own: how one grows does not move the draws of the next.
-        let mut own = random.clone();
-        own.jump();
-        random.long_jump();
-        let tree = engine::grow(&sorted, learned.target(), &own_weights, rules, &mut own).tree;
-        for (sum, i) in importances.iter_mut().zip(tree.importances()) {
-            *sum += i;
-        }
-        if draws {
-            for row in (0..n).filter(|r| !seen[*r]) {
-                votes[row] += 1;
-                let answer = tree.of(data.x().row(row));
-                let mut sum = unseen.row_mut(row);
+            for (row, leaf) in answers {
+                votes[row as usize] += 1;
+                let mut sum = unseen.row_mut(row as usize);
+                let answer = tree.values(leaf as usize);
                 sum.iter_mut().zip(answer).for_each(|(s, a)| *s += a);
             }
+            trees.push(tree);
         }
-        trees.push(tree);
     }
     Ok(Forest {
         trees,
@@ -182,6 +206,28 @@ pub(crate) fn grow(
         oob_score: oob_score(data, &unseen, &votes),
         classes,
     })
+}
+
+/// How often each row is drawn for a tree.
+///
+/// # Errors
+/// Those of [`apart`].
+fn rows_of_tree(
+    plan: &Plan,
+    n: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<f64>, FitError> {
+    let chances = plan.weight.chances.as_deref();
+    if plan.bootstrap {
+        return Ok(drawn(n, plan.draws, chances, random));
+    }
+    let mut weights = vec![f64::from(u8::from(!plan.draw)); n];
+    if plan.draw {
+        for row in apart(n, plan.draws, chances, random)? {
+            weights[row] = 1.0;
+        }
+    }
+    Ok(weights)
 }
 
 /// Rows drawn without replacement: alike, or one after another with a chance in proportion to the
@@ -249,34 +295,61 @@ impl Forest {
     /// The mean over the trees; for numbers also the standard deviation over the trees.
     pub(crate) fn predict(&self, x: ArrayView2<'_, f64>) -> Prediction {
         let many = self.trees.len() as f64;
-        let mut out = Array2::zeros((x.nrows(), self.classes.len().max(1)));
-        if !self.classes.is_empty() {
-            for tree in &self.trees {
-                tree.add_to(x, &mut out);
+        let n = x.nrows();
+        // Rows in pieces, tree after tree: a piece and a tree stay in the cache.
+        let pieces = threads::map(n.div_ceil(PIECE), |piece| {
+            let rows = piece * PIECE..((piece + 1) * PIECE).min(n);
+            let x = x.slice_axis(Axis(0), rows.into());
+            if self.classes.is_empty() {
+                self.numbers(x)
+            } else {
+                let mut out = Array2::zeros((x.nrows(), self.classes.len()));
+                for tree in &self.trees {
+                    tree.add_to(x, &mut out);
+                }
+                out /= many;
+                out
             }
-            return Prediction::probabilities(out / many, self.classes.clone());
+        });
+        let width = self.classes.len().max(2);
+        let mut out = Array2::zeros((n, width));
+        for (mut to, piece) in out.axis_chunks_iter_mut(Axis(0), PIECE).zip(pieces) {
+            to.assign(&piece);
         }
+        if !self.classes.is_empty() {
+            let out = out.slice_axis(Axis(1), (..self.classes.len()).into());
+            return Prediction::probabilities(out.to_owned(), self.classes.clone());
+        }
+        Prediction {
+            values: out.column(0).to_vec(),
+            std: Some(out.column(1).to_vec()),
+            ..Prediction::default()
+        }
+    }
+
+    /// Mean and standard deviation over the trees, one row each.
+    fn numbers(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
+        let many = self.trees.len() as f64;
         // Sums of what is left after the first tree's answer is taken off: fewer digits are lost.
         let first: Vec<f64> = x
             .rows()
             .into_iter()
             .map(|r| self.trees[0].of(r)[0])
             .collect();
-        let (mut sums, mut squares) = (vec![0.0; x.nrows()], vec![0.0; x.nrows()]);
+        let mut out = Array2::<f64>::zeros((x.nrows(), 2));
         for tree in &self.trees {
-            for (i, row) in x.rows().into_iter().enumerate() {
-                let off = tree.of(row)[0] - first[i];
-                sums[i] += off;
-                squares[i] += off * off;
+            for ((mut sums, row), first) in out.rows_mut().into_iter().zip(x.rows()).zip(&first) {
+                let off = tree.of(row)[0] - first;
+                sums[0] += off;
+                sums[1] += off * off;
             }
         }
-        let pairs = || sums.iter().zip(&squares);
-        let std = pairs().map(|(s, q)| (q / many - (s / many).powi(2)).max(0.0).sqrt());
-        Prediction {
-            values: first.iter().zip(&sums).map(|(f, s)| f + s / many).collect(),
-            std: Some(std.collect()),
-            ..Prediction::default()
+        for (mut row, first) in out.rows_mut().into_iter().zip(&first) {
+            let (sum, squares) = (row[0], row[1]);
+            row[0] = first + sum / many;
+            row[1] = (squares / many - (sum / many).powi(2)).max(0.0).sqrt();
         }
+        out
     }
 
     /// SHAP values of the mean over the trees.

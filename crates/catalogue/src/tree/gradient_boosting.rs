@@ -413,7 +413,8 @@ impl Supervised for GradientBoosting {
         let aside_w: Vec<f64> = aside.iter().map(own).collect();
         let aside_y: Vec<f64> = aside.iter().map(|i| all_y[*i]).collect();
         let (n, p) = x.dim();
-        let sorted = Sorted::new(&x, Splitter::Best)?;
+        let look = params.max_features.map_or(p, |m| m.of(p));
+        let sorted = Sorted::new(&x, Splitter::Best, look)?;
         let rules = Rules {
             criterion: Criterion::SquaredError,
             splitter: Splitter::Best,
@@ -424,7 +425,7 @@ impl Supervised for GradientBoosting {
             max_leaf_nodes: params.max_leaf_nodes,
             min_impurity_decrease: params.min_impurity_decrease,
             ccp_alpha: params.ccp_alpha,
-            max_features: params.max_features.map_or(p, |m| m.of(p)),
+            max_features: look,
         };
         let start = match params.init {
             Some(Init::Zero) => vec![0.0; objective.width],

@@ -9,11 +9,12 @@
 //! categories is cut between categories ordered by gradient over hessian.
 
 use super::shap::Splits;
-use mltrainer_catalogue_core::FitError;
+use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use rand::seq::index::sample;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 
 /// How a column of numbers is cut into bins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -291,9 +292,8 @@ impl Binned {
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
         }
-        let mut columns = Vec::new();
-        let mut cells = 0;
-        for (j, column) in x.columns().into_iter().enumerate() {
+        let cut = |j: usize| -> Result<(Column, usize), FitError> {
+            let column = x.column(j);
             let mut sorted: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
             let missing = sorted.len() < n;
             sorted.sort_unstable_by(f64::total_cmp);
@@ -355,15 +355,22 @@ impl Binned {
             } else {
                 count + usize::from(missing)
             };
-            columns.push(Column {
+            let column = Column {
                 codes,
                 bins: count,
                 missing,
                 bounds,
                 ends,
                 categories: categorical.then_some(values),
-                at: cells,
-            });
+                at: 0,
+            };
+            Ok((column, width))
+        };
+        let (mut columns, mut cells) = (Vec::new(), 0);
+        for found in threads::map(x.ncols(), cut) {
+            let (mut column, width) = found?;
+            column.at = cells;
+            columns.push(column);
             cells += width;
         }
         Ok(Self { n, columns, cells })
@@ -387,6 +394,33 @@ impl Binned {
     /// Values up to it are in that bin or before.
     pub(crate) fn bound(&self, column: usize, bin: usize) -> f64 {
         self.columns[column].bounds[bin]
+    }
+
+    /// Adds what `of` gives for each row to the cell of its bin.
+    pub(crate) fn add(
+        &self,
+        column: usize,
+        rows: &[u32],
+        cells: &mut [(f64, f64)],
+        of: impl Fn(usize) -> (f64, f64),
+    ) {
+        let mut add = |bin: usize, row: u32| {
+            let (a, b) = of(row as usize);
+            let cell = &mut cells[bin];
+            *cell = (cell.0 + a, cell.1 + b);
+        };
+        match &self.columns[column].codes {
+            Codes::Small(codes) => {
+                for r in rows {
+                    add(usize::from(codes[*r as usize]), *r);
+                }
+            }
+            Codes::Large(codes) => {
+                for r in rows {
+                    add(usize::from(codes[*r as usize]), *r);
+                }
+            }
+        }
     }
 
     /// The bin of a row.
@@ -498,6 +532,9 @@ impl Groups {
             .any(|g| g.contains(&column) && path.iter().all(|p| g.contains(p)))
     }
 }
+
+/// LightGBM's kEpsilon, on each side of a sum of hessians.
+const TINY: f64 = 1e-15;
 
 const LEAF: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX;
@@ -650,6 +687,10 @@ pub(crate) fn grow(
         data,
         gradients,
         config,
+        plain: config.alpha == 0.0
+            && config.max_delta_step == 0.0
+            && config.path_smooth == 0.0
+            && config.monotone.iter().all(|m| *m == 0),
         random,
         rows,
         scratch: Vec::with_capacity(m),
@@ -741,6 +782,8 @@ struct Grower<'a> {
     data: &'a Binned,
     gradients: &'a [(f32, f32)],
     config: &'a Config,
+    /// Whether a cut gains G²/(H + λ) of both sides less that of the node, and nothing limits values.
+    plain: bool,
     random: &'a mut Xoshiro256PlusPlus,
     rows: Vec<u32>,
     scratch: Vec<u32>,
@@ -753,6 +796,9 @@ struct Grower<'a> {
     tree: Tree,
     leaves: Vec<(usize, usize, usize)>,
 }
+
+/// Rows times columns from which on starting threads for a sum is worth it.
+const SHARED: usize = 200_000;
 
 impl Grower<'_> {
     fn run(&mut self) {
@@ -860,14 +906,13 @@ impl Grower<'_> {
         self.pairs.clear();
         self.pairs
             .extend(rows.iter().map(|r| self.gradients[*r as usize]));
-        for c in &self.used {
-            let column = &self.data.columns[*c];
+        let add = |c: usize, cells: &mut [Sums]| {
+            let column = &self.data.columns[c];
             let pairs = rows.iter().zip(&self.pairs);
             match &column.codes {
                 Codes::Small(codes) => {
-                    let cells: Option<&mut [Sums; 256]> = hist
-                        .get_mut(column.at..column.at + 256)
-                        .and_then(|c| c.try_into().ok());
+                    let cells: Option<&mut [Sums; 256]> =
+                        cells.get_mut(..256).and_then(|c| c.try_into().ok());
                     if let Some(cells) = cells {
                         for (row, (g, h)) in pairs {
                             let cell = &mut cells[usize::from(codes[*row as usize])];
@@ -878,8 +923,6 @@ impl Grower<'_> {
                     }
                 }
                 Codes::Large(codes) => {
-                    let cells =
-                        &mut hist[column.at..column.at + column.bins + usize::from(column.missing)];
                     for (row, (g, h)) in pairs {
                         let cell = &mut cells[usize::from(codes[*row as usize])];
                         cell.g += f64::from(*g);
@@ -887,6 +930,25 @@ impl Grower<'_> {
                         cell.n += 1.0;
                     }
                 }
+            }
+        };
+        if threads::granted() > 1 && rows.len() * self.used.len() >= SHARED {
+            let (mut parts, mut rest, mut at) = (Vec::new(), &mut hist[..], 0);
+            for c in &self.used {
+                let from = self.data.columns[*c].at;
+                let to = self
+                    .data
+                    .columns
+                    .get(c + 1)
+                    .map_or(self.data.cells, |n| n.at);
+                let (part, after) = rest[from - at..].split_at_mut(to - from);
+                parts.push((*c, part));
+                (rest, at) = (after, to);
+            }
+            threads::each(parts, |(c, cells)| add(c, cells));
+        } else {
+            for c in &self.used {
+                add(*c, &mut hist[self.data.columns[*c].at..]);
             }
         }
         hist
@@ -959,13 +1021,12 @@ impl Grower<'_> {
         &self,
         node: &Open,
         feature: usize,
-        left: Sums,
+        (left, right): (Sums, Sums),
         rows_left: f64,
         lambda: f64,
         base: f64,
     ) -> Option<(f64, Sums, (f64, f64))> {
         let c = self.config;
-        let right = node.sums.less(left);
         if rows_left < c.min_rows
             || node.sums.n - rows_left < c.min_rows
             || left.h < c.min_hessian
@@ -984,7 +1045,16 @@ impl Grower<'_> {
             Some(-1) if values.0 < values.1 => return None,
             _ => {}
         }
-        let gain = self.gain(left, values.0, lambda) + self.gain(right, values.1, lambda) - base;
+        let sides = (
+            self.gain(left, values.0, lambda),
+            self.gain(right, values.1, lambda),
+        );
+        // Rounding breaks the ties of like gains: each program adds in its own order.
+        let gain = if c.first_order {
+            sides.0 - base + sides.1
+        } else {
+            sides.0 + sides.1 - base
+        };
         (gain > c.above).then_some((gain, right, values))
     }
 
@@ -1002,9 +1072,11 @@ impl Grower<'_> {
         let holes = missing.n > 0.0;
         let mut best: Option<Split> = None;
         // LightGBM's estimate of the rows of a bin; it counts from the right.
+        let rows_by_hessian = node.sums.n / node.sums.h;
         let about = |cell: &Sums| {
             if self.config.count_by_hessian {
-                (cell.h * node.sums.n / node.sums.h + 0.5).floor()
+                // Rounded; a side has fewer than 2^63 rows.
+                (cell.h * rows_by_hessian + 0.5) as i64 as f64
             } else {
                 cell.n
             }
@@ -1014,13 +1086,29 @@ impl Grower<'_> {
         } else {
             0.0
         };
-        let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
-            if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
+        let above = self.config.above;
+        let floor = Cell::new((base + above) - 1e-9 * (base.abs() + above.abs()));
+        let all = node.sums;
+        // G²/H of both sides compared with what it must reach, without a division: most cuts end here.
+        // The slack leaves what is near to the full judgement.
+        let hopeless = |left: &Sums| {
+            let (l, r) = (left.h + lambda, all.h - left.h + lambda);
+            let (gl, gr) = (left.g, all.g - left.g);
+            let enough = floor.get() * (l * r);
+            self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
+        };
+        let backward = self.config.last_wins && !holes;
+        let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
+            let left = sides.0;
+            if let Some((gain, right, values)) =
+                self.judge(node, feature, sides, rows, lambda, base)
             {
+                let last_wins = self.config.last_wins && !backward;
                 let better = best
                     .as_ref()
-                    .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
+                    .is_none_or(|b| gain > b.gain || (last_wins && gain == b.gain));
                 if better {
+                    floor.set((base + gain) - 1e-9 * (base.abs() + gain.abs()));
                     best = Some(Split {
                         feature,
                         bin,
@@ -1034,6 +1122,34 @@ impl Grower<'_> {
                 }
             }
         };
+        if backward {
+            // LightGBM adds up from the right, and takes the left for the rest: ties of like gains are
+            // broken by this rounding.
+            let mut right = Sums {
+                h: TINY,
+                ..Sums::default()
+            };
+            let whole = Sums {
+                h: all.h + 2.0 * TINY,
+                ..all
+            };
+            let mut rows = 0.0;
+            for bin in (1..column.bins).rev() {
+                right = right.plus(cells[bin]);
+                rows += about(&cells[bin]);
+                let left = whole.less(right);
+                if !hopeless(&left) {
+                    offer(bin - 1, (left, right), all.n - rows, false);
+                }
+            }
+            if let Some(split) = &mut best {
+                split.right = whole.less(split.left);
+                split.values.1 = self.value(split.right, node.bounds, node.value, lambda);
+                split.left.h -= TINY;
+                split.right.h -= TINY;
+            }
+            return best;
+        }
         let mut left = Sums::default();
         // What the estimates do not add up to is on the left.
         let mut rows = if holes { 0.0 } else { seen };
@@ -1044,10 +1160,10 @@ impl Grower<'_> {
                 left = left.plus(*cell);
                 rows += about(cell);
             }
-            if cell.n > 0.0 || self.config.last_wins {
+            if (cell.n > 0.0 || self.config.last_wins) && !hopeless(&left) {
                 let larger = left.n > node.sums.n - left.n;
                 let goes_left = !holes && self.config.missing_to_larger && larger;
-                offer(bin, left, rows, goes_left);
+                offer(bin, (left, all.less(left)), rows, goes_left);
             }
         }
         if holes {
@@ -1060,8 +1176,8 @@ impl Grower<'_> {
             for (bin, cell) in cells[..column.bins - 1].iter().enumerate() {
                 left = left.plus(*cell);
                 rows += about(cell);
-                if cell.n > 0.0 {
-                    offer(bin, left, rows, true);
+                if cell.n > 0.0 && !hopeless(&left) {
+                    offer(bin, (left, all.less(left)), rows, true);
                 }
             }
         }
@@ -1088,9 +1204,14 @@ impl Grower<'_> {
             let mut left = Sums::default();
             for k in 0..order.len().min(rules.most) {
                 left = left.plus(cells[order[k]]);
-                if let Some((gain, right, values)) =
-                    self.judge(node, feature, left, left.n, lambda, base)
-                    && best.as_ref().is_none_or(|b| gain > b.gain)
+                if let Some((gain, right, values)) = self.judge(
+                    node,
+                    feature,
+                    (left, node.sums.less(left)),
+                    left.n,
+                    lambda,
+                    base,
+                ) && best.as_ref().is_none_or(|b| gain > b.gain)
                 {
                     best = Some(Split {
                         feature,

@@ -413,6 +413,7 @@ impl Supervised for LightGbm {
                 } else {
                     Weighing::Even
                 },
+                with_start: true,
             }),
             early: params.early_stopping_round.map(|patience| Early {
                 patience,

@@ -464,6 +464,7 @@ impl Supervised for XgBoost {
                     NormalizeType::Tree => Weighing::Tree,
                     NormalizeType::Forest => Weighing::Forest,
                 },
+                with_start: false,
             }),
             early: params.early_stopping_rounds.map(|patience| Early {
                 patience,

@@ -2,7 +2,7 @@
 //! is tried with the missing values on its right and on its left, and so is the cut between all known
 //! values and the missing ones. A drawn cut sends the missing values to a side drawn too.
 
-use super::{Criterion, Grower, Parent, Split, Target, poisson_gain};
+use super::{Criterion, Grower, Parent, Place, Split, Target, poisson_gain};
 use rand::Rng as _;
 
 /// What the rows of the left side add up to.
@@ -26,7 +26,7 @@ impl Left {
     }
 }
 
-impl Grower<'_> {
+impl<P: Place + Default> Grower<'_, P> {
     fn take(&self, left: &mut Left, parent: &Parent, row: usize) {
         let w = self.weights[row];
         left.weight += w;
@@ -78,10 +78,17 @@ impl Grower<'_> {
         start: usize,
         end: usize,
     ) -> Option<Split> {
-        let values = self.data.column(feature);
-        let value = |r: u32| values[r as usize];
-        let rows = self.stretch(feature, start, end);
-        // Missing values come last in the order of a column.
+        let values = self.data.x.column(feature);
+        let value = |r: usize| values[r];
+        let mut rows: Vec<usize> = Vec::with_capacity(end - start);
+        self.each_row(start, end, |r| rows.push(r));
+        // Ascending, equal values by row, the missing ones last.
+        rows.sort_unstable_by(|a, b| {
+            let (x, y) = (value(*a), value(*b));
+            let gaps = x.is_nan().cmp(&y.is_nan());
+            gaps.then(x.partial_cmp(&y).unwrap_or(std::cmp::Ordering::Equal))
+                .then(a.cmp(b))
+        });
         let cut = rows.partition_point(|r| !value(*r).is_nan());
         let (known, missing) = rows.split_at(cut);
         let mut best: Option<Split> = None;
@@ -92,6 +99,7 @@ impl Grower<'_> {
                 best = Some(Split {
                     feature,
                     threshold,
+                    rank: 0,
                     count: left.rows,
                     gain,
                     missing_left,
@@ -102,10 +110,10 @@ impl Grower<'_> {
             let mut left = Left::new(parent);
             if missing_left {
                 let all = missing.iter();
-                all.for_each(|r| self.take(&mut left, parent, *r as usize));
+                all.for_each(|r| self.take(&mut left, parent, *r));
             }
             for (k, row) in known.iter().enumerate() {
-                self.take(&mut left, parent, *row as usize);
+                self.take(&mut left, parent, *row);
                 match known.get(k + 1) {
                     Some(next) if value(*row) < value(*next) => {
                         let (below, above) = (value(*row), value(*next));
@@ -130,7 +138,7 @@ impl Grower<'_> {
         start: usize,
         end: usize,
     ) -> Option<Split> {
-        let values = self.data.column(feature);
+        let values = self.data.x.column(feature);
         let known = self.rows[start..end]
             .iter()
             .map(|r| values[*r as usize])
@@ -163,6 +171,7 @@ impl Grower<'_> {
         Some(Split {
             feature,
             threshold,
+            rank: 0,
             count: left.rows,
             gain,
             missing_left,

@@ -1,0 +1,220 @@
+//! The catalogue's side of `benches/peers/catalogue_sklearn.py`, which starts it and speaks with it over
+//! standard input and output: one line of JSON asks, one line answers.
+//!
+//! `load` reads a table (numbers of 8 bytes, row after row, then the target), `run` fits and predicts
+//! and tells the seconds and the growth of memory. Predictions go to a file for the script to judge.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench speaks on standard output and reads the clock"
+)]
+
+use mltrainer_catalogue::registry;
+use mltrainer_catalogue_core::{Design, Engine, ParamMap, Training, threads};
+use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
+use mltrainer_types::data::QualityReport;
+use ndarray::Array2;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{BufRead as _, Write as _};
+use std::time::Instant;
+
+/// A table of numbers, the target last.
+struct Table {
+    x: Array2<f64>,
+    y: Vec<f64>,
+}
+
+impl Content for Table {
+    fn digest(&self, d: &mut Digest) {
+        d.floats(&self.y);
+    }
+}
+
+impl Admissible for Table {
+    fn inspect(self) -> Inspection<Self> {
+        let rows = self.y.len() as u64;
+        Inspection {
+            usable: self,
+            report: QualityReport {
+                score: 100.0,
+                rows,
+                usable: rows,
+                quarantined: 0,
+                counts: BTreeMap::new(),
+                findings: Vec::new(),
+            },
+        }
+    }
+}
+
+fn text<'a>(ask: &'a Value, name: &str) -> Result<&'a str, String> {
+    ask[name]
+        .as_str()
+        .ok_or_else(|| format!("{name} is not given"))
+}
+
+fn size(ask: &Value, name: &str) -> Result<usize, String> {
+    let given = ask[name]
+        .as_u64()
+        .ok_or_else(|| format!("{name} is not given"))?;
+    Ok(given as usize)
+}
+
+fn read(path: &str, rows: usize, columns: usize) -> Result<Table, Box<dyn Error>> {
+    let bytes = std::fs::read(path)?;
+    let mut numbers = bytes
+        .chunks_exact(8)
+        .map(|b| f64::from_le_bytes(b.try_into().unwrap_or_default()));
+    let x: Vec<f64> = numbers.by_ref().take(rows * columns).collect();
+    Ok(Table {
+        x: Array2::from_shape_vec((rows, columns), x)?,
+        y: numbers.take(rows).collect(),
+    })
+}
+
+fn admit(table: Table) -> Result<Verified<Table>, String> {
+    Gate::admit(Arrival {
+        origin: "user_provided".into(),
+        request: "the table of the bench".into(),
+        promised_sha256: None,
+        content: table,
+    })
+    .map(|a| a.verified)
+    .map_err(|r| r.refusal.reason)
+}
+
+fn design(x: &Array2<f64>) -> Result<Design, mltrainer_catalogue_core::FitError> {
+    let names = (0..x.ncols()).map(|j| format!("c{j}")).collect();
+    Design::with_missing(x.clone(), names)
+}
+
+/// Memory that the kernel counts for this process, in KiB: now, or the most since the last reset.
+fn memory(row: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with(row));
+    line.and_then(|l| l.split_whitespace().nth(1)?.parse().ok())
+        .unwrap_or_default()
+}
+
+/// Seconds of the processor that this thread has had.
+fn processor_s() -> f64 {
+    // The kernel brings the figure up to date when it looks for another thread to run.
+    std::thread::yield_now();
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let first = text.split_whitespace().next();
+    first
+        .and_then(|n| n.parse::<f64>().ok())
+        .unwrap_or_default()
+        / 1e9
+}
+
+enum Data {
+    Supervised(Verified<Training>),
+    Rows(Verified<Design>),
+}
+
+struct Loaded {
+    data: Data,
+    test: Array2<f64>,
+}
+
+fn load(ask: &Value) -> Result<Loaded, Box<dyn Error>> {
+    let (rows, columns) = (size(ask, "rows")?, size(ask, "columns")?);
+    let table = admit(read(text(ask, "train")?, rows, columns)?)?;
+    let task = text(ask, "task")?;
+    let data = if task == "rows" {
+        Data::Rows(table.derive("table", "bench", |t| design(&t.x))?)
+    } else {
+        Data::Supervised(table.derive("table", "bench", |t| {
+            let design = design(&t.x)?;
+            if task == "classification" {
+                Training::classification(design, t.y.clone())
+            } else {
+                Training::regression(design, t.y.clone())
+            }
+        })?)
+    };
+    let test = read(text(ask, "test")?, size(ask, "test_rows")?, columns)?.x;
+    Ok(Loaded { data, test })
+}
+
+fn run(ask: &Value, loaded: &Loaded) -> Result<Value, Box<dyn Error>> {
+    let id = text(ask, "id")?;
+    let resolved = registry().find(id).ok_or("no such entry")?;
+    let given: ParamMap = ask["params"].as_object().cloned().unwrap_or_default();
+    let params = resolved.params(&given)?;
+    // Reset the peak.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = memory("VmRSS");
+    let granted = size(ask, "threads")?;
+    // One thread is timed by the processor, so that what else the machine does counts for nothing.
+    let begun = Instant::now();
+    let now = || match granted {
+        1 => processor_s(),
+        _ => begun.elapsed().as_secs_f64(),
+    };
+    let start = now();
+    let mut fitted_s = 0.0;
+    let values = threads::grant(granted, || -> Result<Vec<f64>, Box<dyn Error>> {
+        match (&resolved.entry.engine, &loaded.data) {
+            (Engine::Supervised { fit, .. }, Data::Supervised(data)) => {
+                let model = fit(&params, data, 1)?;
+                fitted_s = now() - start;
+                let p = model.predict(loaded.test.view())?;
+                Ok(match p.probabilities {
+                    Some(p) if p.ncols() == 2 => p.column(1).to_vec(),
+                    _ => p.values,
+                })
+            }
+            (Engine::Clustering { run }, Data::Rows(data)) => {
+                let outputs = run(&params, data, 1)?;
+                fitted_s = now() - start;
+                let found = outputs.get("scores").or_else(|| outputs.get("labels"));
+                let found = found.and_then(Value::as_array).cloned().unwrap_or_default();
+                Ok(found.iter().filter_map(Value::as_f64).collect())
+            }
+            _ => Err("the entry is of another kind".into()),
+        }
+    });
+    let all_s = now() - start;
+    let peak = memory("VmHWM");
+    let growth = peak.saturating_sub(before);
+    let out = text(ask, "out")?;
+    match values {
+        Ok(values) => {
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            std::fs::write(out, bytes)?;
+            Ok(
+                json!({"fit_s": fitted_s, "predict_s": all_s - fitted_s, "peak_kb": peak, "growth_kb": growth}),
+            )
+        }
+        Err(e) => Ok(json!({"error": e.to_string(), "fit_s": all_s, "peak_kb": peak})),
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut loaded = None;
+    for line in std::io::stdin().lock().lines() {
+        let ask: Value = serde_json::from_str(&line?)?;
+        let answer = if ask["do"] == "load" {
+            match load(&ask) {
+                Ok(l) => {
+                    loaded = Some(l);
+                    json!({"loaded": true})
+                }
+                Err(e) => json!({"error": e.to_string()}),
+            }
+        } else {
+            match &loaded {
+                Some(l) => run(&ask, l)?,
+                None => json!({"error": "load a table first"}),
+            }
+        };
+        println!("{answer}");
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
