@@ -1420,6 +1420,33 @@ mod tests {
     }
 
     #[test]
+    fn an_option_chain_with_words_and_dates_runs() {
+        let mut text = String::from("date,right,strike,expiry,bid,ask,last,volume,open_interest\n");
+        for day in ["2014-06-06", "2014-06-09", "2014-06-10"] {
+            for strike in [90, 95, 100, 105] {
+                text.push_str(&format!("{day},call,{strike},2014-07-19,4,5,,60,100\n"));
+                text.push_str(&format!("{day},put,{strike},2014-07-19,4,5,4.5,30,\n"));
+            }
+        }
+        let data = Some(File {
+            name: "chain.csv".into(),
+            bytes: text.into_bytes(),
+        });
+        let request = RunFiles {
+            data,
+            ..RunFiles::default()
+        };
+        let outputs = run("options_flow", &request).unwrap().outputs;
+        assert_eq!(
+            outputs["dates"],
+            serde_json::json!(["2014-06-06", "2014-06-09", "2014-06-10"])
+        );
+        // 30 puts for 60 calls; no open interest of puts.
+        assert_eq!(outputs["put_call_volume"][0], 0.5);
+        assert_eq!(outputs["put_call_open_interest"][0], 0.0);
+    }
+
+    #[test]
     fn correlations_by_hand() {
         let r = correlation(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]).unwrap();
         assert!(r > COPY && r < 1.0 + 1e-12);

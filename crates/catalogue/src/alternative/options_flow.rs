@@ -80,7 +80,10 @@ const CARD: Card = Card {
     reference: "own rule, stated here",
     outputs: &[
         ("day", "days since 1970-01-01, one a day of the chain"),
-        ("signal", "-1 to 1, one a day"),
+        (
+            "signal",
+            "-1 to 1, one a day; null without trades and quotes",
+        ),
         ("call_volume", "contracts, one a day"),
         ("put_volume", "contracts, one a day"),
         (
@@ -109,6 +112,10 @@ const CARD: Card = Card {
         (
             "unusual",
             "the unusual contracts: day, right, strike, expiry (days since 1970-01-01), volume, open_interest, side, premium, times_mean",
+        ),
+        (
+            "expired",
+            "rows of contracts that had expired before the day, which are left out",
         ),
     ],
     stochastic: false,
@@ -225,8 +232,8 @@ fn quotes(data: &SeriesTable) -> Result<Vec<Quote>, FitError> {
         if v(2) <= 0.0 {
             return bad(2, "is no strike; it must be above 0");
         }
-        if v(3).fract() != 0.0 || !(0.0..=1e5).contains(&v(3)) {
-            return bad(3, "is no number of days of at least 0");
+        if v(3).fract() != 0.0 || v(3).abs() > 1e5 {
+            return bad(3, "is no number of days");
         }
         if let Some(k) = (4..9).find(|k| v(*k) < 0.0) {
             return bad(k, "is below 0");
@@ -342,8 +349,14 @@ impl Analysis for OptionsFlow {
 
     fn analyse(p: &OptionsFlowParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
         let mut days: BTreeMap<i64, Vec<Quote>> = BTreeMap::new();
+        let mut expired = 0;
         for q in quotes(data)? {
-            days.entry(q.day).or_default().push(q);
+            // Chains of vendors go on listing contracts for a while.
+            if q.left < 0 {
+                expired += 1;
+            } else {
+                days.entry(q.day).or_default().push(q);
+            }
         }
         let dates: Vec<i64> = days.keys().copied().collect();
         let mut past = Past::new();
@@ -430,7 +443,7 @@ impl Analysis for OptionsFlow {
                     100.0 * p.neutral_skew
                 ));
             }
-            let signal = if weight > 0.0 { sum / weight } else { 0.0 };
+            let signal = (weight > 0.0).then(|| sum / weight);
             let values = [
                 json!(day),
                 json!(signal),
@@ -468,6 +481,7 @@ impl Analysis for OptionsFlow {
             outputs.insert(title.to_owned(), Value::from(column));
         }
         outputs.insert("unusual".to_owned(), Value::from(unusual));
+        outputs.insert("expired".to_owned(), Value::from(expired));
         Ok(outputs)
     }
 }
@@ -629,6 +643,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let mut rows = chain();
+        rows[0][3] = -3.0;
+        let outputs = OptionsFlow::analyse(&with("{}"), &table(&rows), ASK).unwrap();
+        assert_eq!(
+            (&outputs["expired"], &outputs["call_volume"][0]),
+            (&json!(1), &json!(400.0))
+        );
         rows[3][1] = 0.5;
         let text = OptionsFlow::analyse(&with("{}"), &table(&rows), ASK).unwrap_err();
         assert_eq!(
