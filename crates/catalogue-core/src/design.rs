@@ -468,7 +468,7 @@ impl Bars {
         self.check_read(&Field::ALL)
     }
 
-    /// Columns are of one length and not empty, and those that are read finite.
+    /// Columns are of one length and not empty, and the close and those that are read finite.
     ///
     /// # Errors
     /// As [`Self::check`].
@@ -494,7 +494,7 @@ impl Bars {
                     self.len()
                 )));
             }
-            if reads.contains(&field) {
+            if field == Field::Close || reads.contains(&field) {
                 check_finite(name, column)?;
             }
         }
