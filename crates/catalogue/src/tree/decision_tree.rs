@@ -100,6 +100,11 @@ const CARD: Card = Card {
             cases: "the other tree-* cases",
             tolerance: "figures within three standard deviations, correlation of predictions 0.79 to 0.97",
         },
+        Evidence {
+            against: "shap 0.51.0, TreeExplainer of scikit-learn 1.9.1",
+            cases: "the cases of decision_tree of crates/catalogue/tests/data/shap.json",
+            tolerance: "SHAP values 1e-7, and the sum of each row",
+        },
     ],
     presets: &[
         Preset {

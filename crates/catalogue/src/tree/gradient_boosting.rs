@@ -146,6 +146,11 @@ const CARD: Card = Card {
             cases: "gradient-boosting-100-0.1-spx-reg, gradient-boosting-spx-cls3",
             tolerance: "figures on test and training rows within three standard deviations, correlation of predictions 0.97",
         },
+        Evidence {
+            against: "shap 0.51.0, TreeExplainer of scikit-learn 1.9.1",
+            cases: "the cases of gradient_boosting of crates/catalogue/tests/data/shap.json",
+            tolerance: "SHAP values 1e-7, and the sum of each row",
+        },
     ],
     presets: &[
         Preset {

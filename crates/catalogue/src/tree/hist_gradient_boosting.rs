@@ -144,6 +144,11 @@ const CARD: Card = Card {
             cases: "hist-gradient-boosting-spx-reg, hist-gradient-boosting-aapl-reg, hist-gradient-boosting-spx-cls",
             tolerance: "figures within three standard deviations, correlation of predictions 0.93",
         },
+        Evidence {
+            against: "shap 0.51.0, TreeExplainer of scikit-learn 1.9.1",
+            cases: "the cases of hist_gradient_boosting of crates/catalogue/tests/data/shap.json",
+            tolerance: "SHAP values 1e-7, and the sum of each row",
+        },
     ],
     presets: &[],
     exemptions: &[],

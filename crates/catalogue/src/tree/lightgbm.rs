@@ -219,6 +219,11 @@ const CARD: Card = Card {
             cases: "lightgbm-band-spx-reg, lightgbm-band-aapl-reg, lightgbm-band-spx-cls3",
             tolerance: "figures within three standard deviations, correlation of predictions 0.92 to 0.93",
         },
+        Evidence {
+            against: "lightgbm 4.7.0, predict(pred_contrib=True)",
+            cases: "the cases of lightgbm of crates/catalogue/tests/data/shap.json",
+            tolerance: "SHAP values 1e-6, and the sum of each row",
+        },
     ],
     presets: &[],
     exemptions: &[],

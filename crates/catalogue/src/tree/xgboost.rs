@@ -239,6 +239,11 @@ const CARD: Card = Card {
             cases: "xgboost-band-spx-reg, xgboost-band-aapl-reg, xgboost-band-spx-cls3",
             tolerance: "figures within three standard deviations, correlation of predictions 0.93",
         },
+        Evidence {
+            against: "xgboost 3.2.0, predict(pred_contribs=True)",
+            cases: "the cases of xgboost of crates/catalogue/tests/data/shap.json",
+            tolerance: "SHAP values 2e-5, and the sum of each row",
+        },
     ],
     presets: &[],
     exemptions: &[],
