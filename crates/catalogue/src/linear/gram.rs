@@ -182,9 +182,10 @@ pub(super) fn triangle(
         let (begin, mut same) = (row.clone(), vec![true; q]);
         for i in 0..FEW {
             table.copy(i, &mut row);
-            for j in 0..q {
-                table.means[j] += row[j] / FEW as f64;
-                same[j] &= row[j] == begin[j];
+            let each = table.means.iter_mut().zip(&mut same);
+            for ((mean, same), (v, begin)) in each.zip(row.iter().zip(&begin)) {
+                *mean += v / FEW as f64;
+                *same &= v == begin;
             }
         }
         for j in (0..q).filter(|j| same[*j]) {
@@ -202,13 +203,13 @@ pub(super) fn triangle(
         for ((i, j), v) in first.indexed_iter_mut() {
             *v -= all * off[i] * off[j];
         }
-        for j in 0..q {
-            table.means[j] += off[j];
-            table.flat[j] = largest[j] + off[j].abs() <= 8.0 * f64::EPSILON * table.means[j].abs();
+        for (j, off) in off.iter().enumerate() {
+            table.means[j] += off;
+            table.flat[j] = largest[j] + off.abs() <= 8.0 * f64::EPSILON * table.means[j].abs();
             if table.flat[j] {
                 first.row_mut(j).fill(0.0);
                 first.column_mut(j).fill(0.0);
-            } else if first[[j, j]] < 0.01 * all * off[j] * off[j] {
+            } else if first[[j, j]] < 0.01 * all * off * off {
                 // The first rows said nothing of the others: digits were lost.
                 return None;
             }

@@ -1188,9 +1188,9 @@ impl<P: Place + Default> Grower<'_, P> {
         let (mut low, mut high) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
         let (fours, others) = values.as_chunks::<4>();
         for four in fours {
-            for k in 0..4 {
-                low[k] = if four[k] < low[k] { four[k] } else { low[k] };
-                high[k] = if four[k] > high[k] { four[k] } else { high[k] };
+            for ((low, high), v) in low.iter_mut().zip(&mut high).zip(four) {
+                *low = if *v < *low { *v } else { *low };
+                *high = if *v > *high { *v } else { *high };
             }
         }
         let (low, high) = low
@@ -1341,11 +1341,12 @@ impl OnLeft {
         let (mut counts, mut sums, mut heavy) = ([0.0; 4], [0.0; 4], [0.0; 4]);
         let (fours, others) = values.as_chunks::<4>();
         let (summed, more) = summands.as_chunks::<4>();
-        for (v, s) in fours.iter().zip(summed) {
-            for k in 0..4 {
-                let left = v[k] <= threshold;
-                counts[k] += if left { 1.0 } else { 0.0 };
-                sums[k] += if left { s[k] } else { 0.0 };
+        for (values, summands) in fours.iter().zip(summed) {
+            let to = counts.iter_mut().zip(&mut sums);
+            for ((count, sum), (v, s)) in to.zip(values.iter().zip(summands)) {
+                let left = *v <= threshold;
+                *count += if left { 1.0 } else { 0.0 };
+                *sum += if left { *s } else { 0.0 };
             }
         }
         for (_, s) in others.iter().zip(more).filter(|(v, _)| **v <= threshold) {
@@ -1356,9 +1357,9 @@ impl OnLeft {
         let mut weight = count;
         if !unit {
             let (fours_w, more) = weights.as_chunks::<4>();
-            for (v, w) in fours.iter().zip(fours_w) {
-                for k in 0..4 {
-                    heavy[k] += if v[k] <= threshold { w[k] } else { 0.0 };
+            for (values, weights) in fours.iter().zip(fours_w) {
+                for (sum, (v, w)) in heavy.iter_mut().zip(values.iter().zip(weights)) {
+                    *sum += if *v <= threshold { *w } else { 0.0 };
                 }
             }
             let rest = others.iter().zip(more).filter(|(v, _)| **v <= threshold);
