@@ -266,6 +266,18 @@ pub fn metric(name: &str) -> (String, String, bool) {
             false,
         ),
         (
+            "interval_coverage",
+            "Coverage",
+            "share of the test rows that lie in their prediction interval; near its level is right",
+            true,
+        ),
+        (
+            "interval_width",
+            "Width",
+            "mean width of the prediction intervals; smaller is better at the same coverage",
+            false,
+        ),
+        (
             "log_loss",
             "Log loss",
             "mean negative log likelihood; smaller is better",

@@ -16,7 +16,7 @@ import pandas as pd
 import talib as T
 
 FILE = pathlib.Path(__file__).resolve().parents[2] / "data" / "bundled" / "bars" / "SPX.parquet"
-REPEATS = 300
+REPEATS = 3000
 
 table = pd.read_parquet(FILE)
 table.to_csv(sys.argv[1], columns=["date", "open", "high", "low", "close", "volume"], index=False)

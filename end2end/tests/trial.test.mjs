@@ -24,8 +24,8 @@ const LONG = {
   start: "2003-01-01",
   target: "log_volatility",
   horizons: [5],
-  models: ["ridge", { model: "random_forest", params: { n_estimators: 300 } }],
-  validation: { kind: "walk_forward", folds: 4 },
+  models: ["ridge", { model: "random_forest", params: { n_estimators: 3000 } }],
+  validation: { kind: "walk_forward", folds: 8 },
 };
 
 /** A trial on two cores that are shared takes its time. */

@@ -12,6 +12,7 @@ mod bad_input;
 mod contract;
 mod crash;
 mod data;
+mod explain;
 mod features;
 mod readme;
 mod security;

@@ -41,6 +41,8 @@ pub struct Ran {
     pub lineage: Vec<LineageStep>,
     /// Outputs with one value a day as a chart.
     pub drawing: Option<Drawing>,
+    /// Column, drop of the score when it is shuffled, and its standard deviation; the largest first.
+    pub importances: Vec<(String, f64, f64)>,
 }
 
 /// An output as the page shows it.
@@ -332,6 +334,20 @@ fn run_part(p: &ModelPage, asked: &str) -> AnyView {
                     at("horizon"),
                     view! { <input type="number" id="horizon" name="horizon" min="1" max="250" value=horizon inputmode="numeric"/> }.into_any(),
                 ))}
+                {a.target.then(|| ui::field(
+                    "explain",
+                    "Explain",
+                    "Importance: how much the score falls when a column is shuffled. SHAP: what each column adds to each forecast.",
+                    at("explain"),
+                    ui::select("explain", explanations(e), &get("explain")),
+                ))}
+                {a.numbers.then(|| ui::field(
+                    "interval",
+                    "Prediction interval",
+                    "Conformal: from the errors on the last quarter of the training rows.",
+                    at("interval"),
+                    ui::select("interval", levels(), &get("interval")),
+                ))}
                 {a.column.then(|| ui::field("column", "Column of the series", "", at("column"), ui::select("column", columns, &get("column"))))}
                 {ui::field("start", "From", "", at("start"), view! { <input type="date" id="start" name="start" value=start/> }.into_any())}
                 {ui::field("end", "To", "", at("end"), view! { <input type="date" id="end" name="end" value=end/> }.into_any())}
@@ -361,6 +377,28 @@ fn run_part(p: &ModelPage, asked: &str) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// Explanations to choose from: SHAP values are for models of trees.
+fn explanations(e: &CatalogueEntry) -> Vec<(String, String)> {
+    let mut all = vec![("", "nothing"), ("permutation", "importance")];
+    if e.family == "tree" {
+        all.extend([("shap", "SHAP values"), ("permutation,shap", "both")]);
+    }
+    let texts = |(value, words): (&str, &str)| (value.to_owned(), words.to_owned());
+    all.into_iter().map(texts).collect()
+}
+
+/// Levels of intervals to choose from.
+fn levels() -> Vec<(String, String)> {
+    let level = |l: &str, words: &str| (l.to_owned(), words.to_owned());
+    vec![
+        level("", "none"),
+        level("0.5", "50%"),
+        level("0.8", "80%"),
+        level("0.9", "90%"),
+        level("0.95", "95%"),
+    ]
 }
 
 fn param_field(p: &ParamSpec, value: &str, error: Option<String>) -> AnyView {
@@ -443,8 +481,30 @@ fn ran_view(r: &Ran) -> AnyView {
         })
         .collect_view()
         .into_any();
+    let importances = (!r.importances.is_empty()).then(|| {
+        let rows = r
+            .importances
+            .iter()
+            .map(|(name, mean, std)| {
+                view! {
+                    <tr>
+                        <th scope="row"><code>{name.clone()}</code></th>
+                        <td>{format::figure(Some(*mean))}</td>
+                        <td>{format::figure(Some(*std))}</td>
+                    </tr>
+                }
+            })
+            .collect_view()
+            .into_any();
+        view! {
+            <h3>"Importance of the columns"</h3>
+            <p class="quiet">"How much R² (or the share of labels met) on the test rows falls when a column is shuffled. Columns that say the same share it."</p>
+            {ui::table("Permutation importance", "plain", ui::heads(&["Column", "Mean drop", "Standard deviation"]), rows)}
+        }
+    });
     view! {
         {metrics}
+        {importances}
         {r.drawing.clone().map(|d| view! {
             <Chart source="".to_owned() frame=Some(d.frame)><div class="drawn" inner_html=d.svg></div></Chart>
         })}
@@ -488,6 +548,17 @@ pub fn run_request(
             )
         })?),
     };
+    let interval = match get("interval") {
+        None => Vec::new(),
+        Some(text) => vec![text.parse::<f64>().map_err(|_| {
+            PageError::field(
+                "interval",
+                &format!("\"{text}\" is not a number such as 0.9"),
+            )
+        })?],
+    };
+    let explain = get("explain").unwrap_or_default();
+    let explain = explain.split(',').filter(|w| !w.is_empty());
     let mut params = Map::new();
     for spec in &e.params {
         if let Some(text) = get(&format!("p.{}", spec.name)) {
@@ -507,8 +578,10 @@ pub fn run_request(
         target: get("target"),
         horizon: horizon.filter(|_| a.target || a.own_series),
         column: get("column").filter(|_| a.column),
-        task: None,
+        explain: explain.map(str::to_owned).collect(),
+        interval,
         params,
+        ..RunRequest::default()
     })
 }
 
@@ -539,6 +612,7 @@ fn param_value(spec: &ParamSpec, text: &str) -> Result<Value, PageError> {
 
 fn shown(e: &CatalogueEntry, result: mltrainer_types::run::RunResult) -> Ran {
     let drawing = drawn(e, &result.outputs);
+    let importances = importances(&result.outputs);
     Ran {
         metrics: result.metrics.into_iter().collect(),
         outputs: result
@@ -549,7 +623,28 @@ fn shown(e: &CatalogueEntry, result: mltrainer_types::run::RunResult) -> Ran {
         took: (result.timing.fit_ms, result.timing.predict_ms),
         lineage: result.lineage,
         drawing,
+        importances,
     }
+}
+
+/// Permutation importances by column, the largest first; empty when none were asked for.
+fn importances(outputs: &Map<String, Value>) -> Vec<(String, f64, f64)> {
+    let list = |name: &str| outputs.get(name).and_then(Value::as_array);
+    let number = |v: &Value| v.as_f64().unwrap_or(f64::NAN);
+    let (Some(names), Some(means), Some(stds)) = (
+        list("feature_names"),
+        list("permutation_importance"),
+        list("permutation_importance_std"),
+    ) else {
+        return Vec::new();
+    };
+    let mut rows: Vec<(String, f64, f64)> = names
+        .iter()
+        .zip(means.iter().zip(stds))
+        .map(|(name, (m, s))| (format::json_text(name), number(m), number(s)))
+        .collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    rows
 }
 
 /// Outputs with one number a day, drawn over the days that stand beside them.
@@ -696,13 +791,15 @@ mod tests {
     #[test]
     fn a_query_asks_for_a_run() {
         let q = query::pairs(
-            "run=1&dataset=bundled:AAPL&target=return&horizon=5&start=2010-01-01&end=&p.alpha=0.5&p.max_iter=none&p.unknown=1",
+            "run=1&dataset=bundled:AAPL&target=return&horizon=5&start=2010-01-01&end=&p.alpha=0.5&p.max_iter=none&p.unknown=1&explain=permutation,shap&interval=0.9",
         );
         let r = run_request(&ridge(), &q).unwrap();
         assert_eq!(r.dataset.as_deref(), Some("bundled:AAPL"));
         assert_eq!(r.horizon, Some(5));
         assert_eq!(r.start, chrono::NaiveDate::from_ymd_opt(2010, 1, 1));
         assert_eq!((r.end, r.column), (None, None));
+        assert_eq!(r.explain, ["permutation", "shap"]);
+        assert_eq!(r.interval, [0.9]);
         assert_eq!(
             Value::Object(r.params),
             json!({"alpha": 0.5, "max_iter": null})
@@ -726,6 +823,7 @@ mod tests {
         for (q, field) in [
             ("horizon=x", "horizon"),
             ("start=yesterday", "start"),
+            ("interval=most", "interval"),
             ("p.alpha=abc", "alpha"),
             ("p.alpha=inf", "alpha"),
             ("p.alpha=none", "alpha"),
@@ -735,6 +833,21 @@ mod tests {
             let e = run_request(&ridge(), &query::pairs(q)).unwrap_err();
             assert_eq!(e.field.as_deref(), Some(field), "{q}");
         }
+    }
+
+    #[test]
+    fn importances_are_in_order() {
+        let outputs = json!({
+            "feature_names": ["a", "b"],
+            "permutation_importance": [0.1, 0.4],
+            "permutation_importance_std": [0.01, 0.02],
+        });
+        let rows = importances(outputs.as_object().unwrap());
+        assert_eq!(
+            rows,
+            [("b".to_owned(), 0.4, 0.02), ("a".to_owned(), 0.1, 0.01)]
+        );
+        assert!(importances(&Map::new()).is_empty());
     }
 
     #[test]

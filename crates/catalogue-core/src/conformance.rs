@@ -8,7 +8,8 @@ use crate::card::Inputs;
 use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Entry, ParamMap};
 use crate::error::FitError;
-use crate::model::{Ask, Domain, Takes};
+use crate::explain;
+use crate::model::{Ask, Domain, Explained, Takes};
 use crate::registry::{Registry, Resolved};
 use crate::{run, threads};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
@@ -48,7 +49,7 @@ const RULES: [(&str, Rule); 3] = [
     ("outputs_as_listed", outputs_as_listed),
     ("same_bits", same_bits),
 ];
-const ENTRY_RULES: [(&str, Rule); 11] = [
+const ENTRY_RULES: [(&str, Rule); 12] = [
     ("card_complete", card_complete),
     ("parameters_refused", parameters_refused),
     ("parameters_matter", parameters_matter),
@@ -57,6 +58,7 @@ const ENTRY_RULES: [(&str, Rule); 11] = [
     ("saved_and_loaded", saved_and_loaded),
     ("row_weights", row_weights),
     ("goes_on_learning", goes_on_learning),
+    ("explained", explained),
     ("no_look_ahead", no_look_ahead),
     ("no_skill_on_shuffled", no_skill_on_shuffled),
     ("same_bar_by_bar", same_bar_by_bar),
@@ -155,6 +157,35 @@ impl Suite {
             },
             |(_, answer)| answer,
         )
+    }
+
+    /// As [`Suite::run`] of an entry that is fitted to a target, with explanations and intervals.
+    ///
+    /// # Errors
+    /// Those of the run.
+    pub fn explain(
+        &self,
+        resolved: &Resolved,
+        given: &ParamMap,
+        task: &str,
+        train: usize,
+        more: &run::Extras,
+    ) -> Result<RunResult, FitError> {
+        let mut case = self.case().map_err(FitError::Data)?;
+        case.train = train;
+        if task == "three_classes" {
+            for (label, last) in case.label.iter_mut().zip(&case.last_label) {
+                *label += last;
+            }
+        }
+        let task = if task == "regression" {
+            Task::Regression
+        } else {
+            Task::Classification
+        };
+        let train = self.training(&case, resolved.entry, task, Rows::Train)?;
+        let test = self.training(&case, resolved.entry, task, Rows::Test)?;
+        run::run_and_explain(resolved, given, &train, &test, 0, &|| 0.0, more).map(|(r, _)| r)
     }
 
     /// The real rows, as a case.
@@ -506,6 +537,22 @@ fn defaults_valid(suite: &Suite, r: &Resolved) -> Result<(), String> {
     Ok(())
 }
 
+/// The parameters that the rules run with where the defaults are not what is asked about.
+fn light(r: &Resolved) -> ParamMap {
+    let fixed = r.fixed();
+    let all = r.entry.light.iter();
+    all.filter(|(name, _)| !fixed.contains_key(*name))
+        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+        .collect()
+}
+
+/// Given parameters over the light ones.
+fn over(r: &Resolved, given: &ParamMap) -> ParamMap {
+    let mut all = light(r);
+    all.extend(given.clone());
+    all
+}
+
 fn in_range(spec: &ParamSpec, v: f64) -> bool {
     let over = spec
         .min
@@ -550,7 +597,7 @@ fn outputs_as_listed(suite: &Suite, r: &Resolved) -> Result<(), String> {
         .map(|o| o.name)
         .collect();
     let mut given = BTreeSet::new();
-    for (task, answer) in suite.answers(r, &ParamMap::new(), &suite.case()?, 0) {
+    for (task, answer) in suite.answers(r, &light(r), &suite.case()?, 0) {
         let answer = answer.map_err(|e| format!("{task}: {e}"))?;
         given.extend(answer.outputs.keys().cloned());
     }
@@ -616,8 +663,8 @@ fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
     }
 }
 
-/// Texts and lists to try: numbers of columns, signs, counts, ids of entries.
-const TEXTS: [&str; 12] = [
+/// Texts and lists to try: numbers of columns, signs, counts, ids of entries, orders, dates.
+const TEXTS: [&str; 14] = [
     "0.5",
     "3",
     "4,2",
@@ -630,6 +677,8 @@ const TEXTS: [&str; 12] = [
     "10",
     "knn",
     "ridge,knn",
+    "1,0,0,5",
+    "spring:1970-03-20,1970-04-20",
 ];
 
 /// Values to try in place of the default.
@@ -685,21 +734,29 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
         let many = if words { usize::MAX } else { 2 };
         // A penalty that is weak, say, lets through what a strong one hides.
         let weak = (spec.kind == ParamKind::Float && in_range(spec, 0.01)).then(|| json!(0.01));
-        for value in other_values(spec).into_iter().take(many).chain(weak) {
-            contexts.push(ParamMap::from_iter([(spec.name.clone(), value)]));
-        }
+        // A value that is refused before any data is seen is no context.
+        let read = other_values(spec).into_iter().filter_map(|value| {
+            let context = ParamMap::from_iter([(spec.name.clone(), value)]);
+            r.params(&context).is_ok().then_some(context)
+        });
+        contexts.extend(read.take(many));
+        contexts.extend(weak.map(|value| ParamMap::from_iter([(spec.name.clone(), value)])));
     }
     // Some losses take targets above 0 only: the same rows with e to the power of the target.
     let mut positive = case.clone();
     positive.target = case.target.iter().map(|v| v.exp()).collect();
     let mut beside: Vec<(&ParamMap, &Case, Vec<_>)> = Vec::new();
     for context in &contexts {
-        let before = suite.answers(r, context, &case, 0);
+        let before = suite.answers(r, &over(r, context), &case, 0);
         let refused = |e: &FitError| matches!(e, FitError::Param(_) | FitError::Data(_));
         if before.iter().any(|(_, b)| !b.as_ref().is_err_and(refused)) {
             beside.push((context, &case, before));
         } else {
-            beside.push((context, &positive, suite.answers(r, context, &positive, 0)));
+            beside.push((
+                context,
+                &positive,
+                suite.answers(r, &over(r, context), &positive, 0),
+            ));
         }
     }
     'each: for spec in &specs {
@@ -710,7 +767,7 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 for value in other_values(spec).into_iter().take(many) {
                     let mut given = (*context).clone();
                     given.insert(spec.name.clone(), value);
-                    let after = suite.answers(r, &given, case, 0);
+                    let after = suite.answers(r, &over(r, &given), case, 0);
                     let mut pairs = before.iter().zip(&after);
                     let changed = pairs.any(|((_, a), (_, b))| match (a, b) {
                         (Ok(a), Ok(b)) => a.outputs != b.outputs,
@@ -734,7 +791,7 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
 fn same_bits(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let case = suite.case()?;
     let text = |seed: u64| -> String {
-        let answers = suite.answers(r, &ParamMap::new(), &case, seed);
+        let answers = suite.answers(r, &light(r), &case, seed);
         let outputs: Vec<Value> = answers
             .into_iter()
             .filter_map(|(_, a)| Some(Value::Object(a.ok()?.outputs)))
@@ -764,7 +821,7 @@ fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
         for task in supervised_tasks(r) {
             let steps = || -> Result<bool, FitError> {
                 let train = suite.multi_training(&case, task, Rows::Train)?;
-                let model = fit(&ParamMap::new(), &train, 3)?;
+                let model = fit(&light(r), &train, 3)?;
                 let bytes = model.save()?;
                 let loaded = load(&bytes)?;
                 let x = train.get().design().x().view();
@@ -783,7 +840,7 @@ fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
             let train = suite.training(&case, r.entry, task, Rows::Train)?;
             let test = suite.training(&case, r.entry, task, Rows::Test)?;
-            let model = fit(&ParamMap::new(), &train, 3)?;
+            let model = fit(&light(r), &train, 3)?;
             let bytes = model.save()?;
             let loaded = load(&bytes)?;
             let x = test.get().x().view();
@@ -837,12 +894,12 @@ fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
             let test = suite.training(&case, r.entry, task, Rows::Test)?;
             let x = test.get().x().view();
             if !r.entry.weights {
-                return match fit(&ParamMap::new(), &ones, 0) {
+                return match fit(&light(r), &ones, 0) {
                     Ok(_) => Err(wrong("weights are taken and ignored")),
                     Err(_) => Ok(()),
                 };
             }
-            let answer = |data| fit(&ParamMap::new(), data, 0)?.predict(x);
+            let answer = |data| fit(&light(r), data, 0)?.predict(x);
             let (plain, same, other) = (answer(&train)?, answer(&ones)?, answer(&uneven)?);
             let size = plain.values.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
             let mut pairs = plain.values.iter().zip(&same.values);
@@ -851,6 +908,61 @@ fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
             }
             if other == plain {
                 return Err(wrong("weights change nothing"));
+            }
+            Ok(())
+        };
+        steps().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// SHAP values, where there are such, add up to what the model says; importances exist for all.
+fn explained(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let Engine::Supervised { fit, .. } = r.entry.engine else {
+        return Ok(());
+    };
+    let case = suite.case()?;
+    for task in supervised_tasks(r) {
+        let steps = || -> Result<(), FitError> {
+            let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
+            let train = suite.training(&case, r.entry, task, Rows::Train)?;
+            let test = suite.training(&case, r.entry, task, Rows::Test)?;
+            let model = fit(&light(r), &train, 3)?;
+            let few = test.get().rows(&[0, 1, 2, 3, 4, 5, 6, 7])?;
+            let said = model.predict(few.x().view())?;
+            if said.positions.is_none() {
+                let found = explain::permutation(model.as_ref(), &few, 1, 5)?;
+                if found.mean.len() != few.design().columns() {
+                    return Err(wrong("there is not one importance a column"));
+                }
+            }
+            // Why a model of trees has none is told; the text is its own.
+            let Ok(Some(found)) = model.contributions(few.x().view()) else {
+                return Ok(());
+            };
+            for row in 0..few.design().rows() {
+                let tables = found.values.iter().zip(&found.base);
+                let sums: Vec<f64> = tables.map(|(t, b)| b + t.row(row).sum()).collect();
+                let top = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let all: f64 = sums.iter().map(|s| (s - top).exp()).sum();
+                let p = said.probabilities.as_ref();
+                for (k, sum) in sums.iter().enumerate() {
+                    let shares = p.map_or(f64::NAN, |p| p[[row, k.min(p.ncols() - 1)]]);
+                    let larger = p.map_or(f64::NAN, |p| p[[row, p.ncols() - 1]]);
+                    let (got, want) = match found.of {
+                        Explained::Value => (*sum, said.values[row]),
+                        Explained::LogValue => (sum.exp(), said.values[row]),
+                        Explained::Probability => (*sum, shares),
+                        Explained::LogOdds => (1.0 / (1.0 + (-sum).exp()), larger),
+                        Explained::Score => ((sum - top).exp() / all, shares),
+                    };
+                    let near = (got - want).abs() <= 1e-5 * (1.0 + want.abs());
+                    if !near {
+                        return Err(wrong(&format!(
+                            "the SHAP values of row {row} add up to {got}, the model says {want}"
+                        )));
+                    }
+                }
             }
             Ok(())
         };
@@ -870,19 +982,19 @@ fn goes_on_learning(suite: &Suite, r: &Resolved) -> Result<(), String> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
             let train = suite.training(&case, r.entry, task, Rows::Train)?;
             let more = suite.training(&case, r.entry, task, Rows::Test)?;
-            let saved = fit(&ParamMap::new(), &train, 1)?.save()?;
-            let later = update(&saved, &ParamMap::new(), &more, 1)?;
+            let saved = fit(&light(r), &train, 1)?.save()?;
+            let later = update(&saved, &light(r), &more, 1)?;
             if later.save()? == saved {
                 return Err(wrong("more rows change nothing"));
             }
-            if later.save()? != update(&saved, &ParamMap::new(), &more, 1)?.save()? {
+            if later.save()? != update(&saved, &light(r), &more, 1)?.save()? {
                 return Err(wrong("one seed gave two answers"));
             }
             later.predict(more.get().x().view())?;
             let mut narrow = case.clone();
             narrow.x.remove_index(ndarray::Axis(1), 0);
             let narrow = suite.training(&narrow, r.entry, task, Rows::Test)?;
-            if update(&saved, &ParamMap::new(), &narrow, 1).is_ok() {
+            if update(&saved, &light(r), &narrow, 1).is_ok() {
                 return Err(wrong("a table of another width is learned from"));
             }
             Ok(())
@@ -894,10 +1006,8 @@ fn goes_on_learning(suite: &Suite, r: &Resolved) -> Result<(), String> {
 
 /// Runs a bent case: no panic, and an error or a finite answer.
 fn survives(suite: &Suite, r: &Resolved, what: &str, case: &Case) -> Result<(), String> {
-    let answers = catch_unwind(AssertUnwindSafe(|| {
-        suite.answers(r, &ParamMap::new(), case, 0)
-    }))
-    .map_err(|_| format!("{what}: it panicked"))?;
+    let answers = catch_unwind(AssertUnwindSafe(|| suite.answers(r, &light(r), case, 0)))
+        .map_err(|_| format!("{what}: it panicked"))?;
     for (task, answer) in answers {
         match answer {
             Ok(answer) => {
@@ -991,7 +1101,7 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
     holes.last_label[3] = f64::NAN;
     holes.bars.close[4] = f64::NAN;
     holes.closes[[4, 0]] = f64::INFINITY;
-    let answers = suite.answers(r, &ParamMap::new(), &holes, 0);
+    let answers = suite.answers(r, &light(r), &holes, 0);
     // An entry that is fed neither features nor target may not see some of the holes.
     for (task, answer) in answers {
         if answer.is_ok() && !bare(r) {
@@ -1017,7 +1127,7 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
         r.entry.engine,
         Engine::Supervised { .. } | Engine::Multi { .. }
     ) {
-        for (task, answer) in suite.answers(r, &ParamMap::new(), &empty, 0) {
+        for (task, answer) in suite.answers(r, &light(r), &empty, 0) {
             if task != "forecasting" && answer.is_ok() && !bare(r) {
                 return Err(format!("{task}: no row at all was accepted"));
             }
@@ -1036,7 +1146,7 @@ fn hostile_prediction(suite: &Suite, r: &Resolved) -> Result<(), String> {
         let train = suite
             .training(&case, r.entry, task, Rows::Train)
             .map_err(|e| e.to_string())?;
-        let model = fit(&ParamMap::new(), &train, 0).map_err(|e| format!("{name}: {e}"))?;
+        let model = fit(&light(r), &train, 0).map_err(|e| format!("{name}: {e}"))?;
         let x = train.get().x();
         let wide = Array2::zeros((2, x.ncols() + 1));
         if model.predict(wide.view()).is_ok() || model.predict(Array2::zeros((1, 0)).view()).is_ok()
@@ -1069,7 +1179,7 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 let steps = || -> Result<bool, FitError> {
                     let train = suite.multi_training(&case, task, Rows::Train)?;
                     let test = suite.multi_training(&case, task, Rows::Test)?;
-                    let model = fit(&ParamMap::new(), &train, 0)?;
+                    let model = fit(&light(r), &train, 0)?;
                     let x = test.get().design().x();
                     let whole = model.predict(x.view())?;
                     for (i, row) in x.axis_chunks_iter(ndarray::Axis(0), 1).enumerate() {
@@ -1091,12 +1201,12 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
             Ok(())
         }
         Engine::Indicator { .. } => {
-            let whole = suite.answers(r, &ParamMap::new(), &case, 0);
+            let whole = suite.answers(r, &light(r), &case, 0);
             let (_, Ok(whole)) = &whole[0] else {
                 return Err("it fails on the real bars".into());
             };
             for cut in (1..case.bars.len()).step_by(7) {
-                let part = suite.answers(r, &ParamMap::new(), &case.first(cut), 0);
+                let part = suite.answers(r, &light(r), &case.first(cut), 0);
                 let (_, Ok(part)) = &part[0] else {
                     return Err(format!("it fails on the first {cut} bars"));
                 };
@@ -1114,7 +1224,7 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 let steps = || -> Result<bool, FitError> {
                     let train = suite.training(&case, r.entry, task, Rows::Train)?;
                     let test = suite.training(&case, r.entry, task, Rows::Test)?;
-                    let model = fit(&ParamMap::new(), &train, 0)?;
+                    let model = fit(&light(r), &train, 0)?;
                     let x = test.get().x();
                     let whole = model.predict(x.view())?;
                     for (i, row) in x.axis_chunks_iter(ndarray::Axis(0), 1).enumerate() {
@@ -1202,7 +1312,7 @@ fn no_skill_on_shuffled(suite: &Suite, r: &Resolved) -> Result<(), String> {
         case.label.shuffle(&mut random);
         let test = &case.label[case.train..];
         let ones = test.iter().filter(|l| **l == test[0]).count() as f64 / test.len() as f64;
-        for (task, answer) in suite.answers(r, &ParamMap::new(), &case, 0) {
+        for (task, answer) in suite.answers(r, &light(r), &case, 0) {
             let Ok(answer) = answer else { continue };
             let skill = match task {
                 "regression" => answer.metrics.get("r2").copied().flatten(),

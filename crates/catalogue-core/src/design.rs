@@ -4,7 +4,7 @@ use crate::error::FitError;
 use crate::stream::{Bar, Field};
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::catalogue::Task;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 /// A table of finite numbers, rows x columns, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,6 +202,34 @@ impl Training {
         Ok(self)
     }
 
+    /// The same problem on these rows, in this order, with their weights; a label that none of them
+    /// has is no label of it.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] without a row, or when all of them have weight 0.
+    pub fn rows(&self, rows: &[usize]) -> Result<Self, FitError> {
+        let x = self.x().select(Axis(0), rows);
+        let design = Design::with_missing(x, self.design.names().to_vec())?;
+        self.over(design, rows)
+    }
+
+    /// The targets and weights of these rows over a table made of them.
+    ///
+    /// # Errors
+    /// As [`Training::rows`], and when the table has another number of rows.
+    pub fn over(&self, design: Design, rows: &[usize]) -> Result<Self, FitError> {
+        let y = rows.iter().map(|i| self.y[*i]).collect();
+        let part = if self.labels.is_some() {
+            Self::classification(design, y)?
+        } else {
+            Self::regression(design, y)?
+        };
+        match &self.weights {
+            Some(w) => part.with_weights(rows.iter().map(|i| w[*i]).collect()),
+            None => Ok(part),
+        }
+    }
+
     /// The table.
     #[must_use]
     pub fn design(&self) -> &Design {
@@ -291,6 +319,22 @@ impl MultiTraining {
         Ok(Self { names, problems })
     }
 
+    /// The same rows with a weight each, for every target.
+    ///
+    /// # Errors
+    /// Those of [`Training::with_weights`].
+    pub fn with_weights(self, weights: &[f64]) -> Result<Self, FitError> {
+        let problems: Result<_, _> = self
+            .problems
+            .into_iter()
+            .map(|p| p.with_weights(weights.to_vec()))
+            .collect();
+        Ok(Self {
+            names: self.names,
+            problems: problems?,
+        })
+    }
+
     /// Names of the targets, in order.
     #[must_use]
     pub fn names(&self) -> &[String] {
@@ -321,6 +365,9 @@ impl Content for MultiTraining {
         self.design().digest(d);
         for (name, problem) in self.names.iter().zip(&self.problems) {
             d.text(name).floats(problem.y());
+        }
+        if let Some(weights) = self.problems.first().and_then(Training::weights) {
+            d.floats(weights);
         }
     }
 }
@@ -584,8 +631,17 @@ impl Content for SeriesTable {
 }
 
 fn check_finite(name: &str, column: &[f64]) -> Result<(), FitError> {
-    // Without an early way out the loop over a sound column is a vector one.
-    if column.iter().fold(true, |all, v| all & v.is_finite()) {
+    // A finite number times 0 is 0, any other is not a number. Eight sums side by side are vector ones,
+    // which a search for the first bad number is not.
+    let (eights, rest) = column.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, v) in sums.iter_mut().zip(eight) {
+            *sum += v * 0.0;
+        }
+    }
+    let all = sums.iter().copied().chain(rest.iter().map(|v| v * 0.0));
+    if all.sum::<f64>() == 0.0 {
         return Ok(());
     }
     match column.iter().position(|v| !v.is_finite()) {

@@ -4,8 +4,9 @@ use crate::card::Card;
 use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
-    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
+    Analysis, Ask, Clusterer, Columns, Contributions, Domain, Forecaster, Foreign, Incremental,
+    Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised,
+    Takes, Track, Tracker,
 };
 use crate::params::Params;
 use crate::stream::{self, Stream, Streamed};
@@ -127,6 +128,10 @@ impl<F: Predictor> Predictor for Held<F> {
     }
     fn figures(&self, y: &[f64], prediction: &Prediction) -> Vec<(&'static str, f64)> {
         self.model.figures(y, prediction)
+    }
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.admit(x)?;
+        self.model.contributions(x)
     }
 }
 
@@ -492,8 +497,13 @@ pub struct Entry {
     pub foreign: Option<ForeignFile>,
     /// Goes on learning from more rows, for an entry that can.
     pub update: Option<UpdateFn>,
+    /// Fits on one series and goes on with it value by value, for an entry that can.
+    pub track: Option<TrackFn>,
     /// Whether a trial that names no model takes it: quick, well known, and good without tuning.
     pub first_choice: bool,
+    /// Parameters under which most rules of the conformance suite run it, in place of its defaults:
+    /// fewer rounds, say, of an entry whose defaults take seconds.
+    pub light: &'static [(&'static str, &'static str)],
     /// Whether it takes row weights.
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
@@ -559,6 +569,9 @@ pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Output
 /// Starts an indicator before its first bar, with parameters.
 pub type StreamFn = fn(&ParamMap) -> Result<Box<dyn Stream>, FitError>;
 
+/// Fits on one series and stands after its last value.
+pub type TrackFn = fn(&ParamMap, &Verified<Sequence>) -> Result<Box<dyn Tracker>, FitError>;
+
 impl Entry {
     /// The entry of a supervised model.
     #[must_use]
@@ -575,7 +588,9 @@ impl Entry {
             stream: None,
             whole: &[],
             update: None,
+            track: None,
             first_choice: false,
+            light: &[],
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
@@ -599,7 +614,9 @@ impl Entry {
             stream: None,
             whole: &[],
             update: None,
+            track: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: true,
             missing: false,
@@ -612,6 +629,13 @@ impl Entry {
     #[must_use]
     pub const fn as_first_choice(mut self) -> Self {
         self.first_choice = true;
+        self
+    }
+
+    /// The same entry, run with these parameters by most rules of the conformance suite.
+    #[must_use]
+    pub const fn tested_with(mut self, light: &'static [(&'static str, &'static str)]) -> Self {
+        self.light = light;
         self
     }
 
@@ -670,7 +694,9 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            track: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -695,11 +721,21 @@ impl Entry {
             missing: M::MISSING,
             foreign: None,
             update: None,
+            track: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
         }
+    }
+
+    /// The same entry, that also goes on with a series value by value.
+    #[must_use]
+    pub const fn with_tracking<M: Track>(mut self) -> Self {
+        self.track =
+            Some(|params, series| M::track(&M::Params::from_map(params)?, series.get().values()));
+        self
     }
 
     /// The entry of an indicator.
@@ -716,7 +752,9 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            track: None,
             first_choice: false,
+            light: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,

@@ -8,6 +8,7 @@ pub mod card;
 pub mod design;
 pub mod entry;
 pub mod error;
+pub mod explain;
 pub mod markdown;
 pub mod model;
 pub mod params;
@@ -26,8 +27,9 @@ pub use design::{Bars, Design, Labels, MultiTraining, Sequence, SeriesTable, Tra
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Analysis, Ask, Clusterer, Columns, Domain, Forecaster, Foreign, Incremental, Indicator,
-    Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised, Takes,
+    Analysis, Ask, Clusterer, Columns, Contributions, Domain, Explained, Forecaster, Foreign,
+    Incremental, Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor,
+    Supervised, Takes, Track, Tracker,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

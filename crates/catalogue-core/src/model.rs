@@ -84,6 +84,49 @@ impl Prediction {
     }
 }
 
+/// What SHAP values add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explained {
+    /// The predicted value.
+    Value,
+    /// The probability of each label.
+    Probability,
+    /// The log odds of the larger of two labels.
+    LogOdds,
+    /// The score of each label, of which the softmax gives the probabilities.
+    Score,
+    /// The natural logarithm of the predicted value.
+    LogValue,
+}
+
+impl Explained {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Probability => "probability",
+            Self::LogOdds => "log_odds",
+            Self::Score => "score",
+            Self::LogValue => "log_value",
+        }
+    }
+}
+
+/// What each column adds to what a model says of a row: SHAP values (Lundberg & Lee 2017). In each
+/// row they add up, with the base value, to what is explained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contributions {
+    /// Rows x columns: one table, or one a label of `classes`.
+    pub values: Vec<Array2<f64>>,
+    /// What the model says when no column is known, one a table.
+    pub base: Vec<f64>,
+    /// Labels of the tables; empty when there is one table.
+    pub classes: Vec<i64>,
+    /// What they add up to.
+    pub of: Explained,
+}
+
 /// Index of the largest entry, the first of equal ones.
 fn largest(row: ArrayView1<'_, f64>) -> usize {
     let mut best = 0;
@@ -110,6 +153,15 @@ pub trait Predictor: Send + Sync {
     /// their rows. A generalised linear model states its deviance here.
     fn figures(&self, _y: &[f64], _prediction: &Prediction) -> Vec<(&'static str, f64)> {
         Vec::new()
+    }
+
+    /// Exact SHAP values of rows as in [`Predictor::predict`]; none for a model that is not a sum of
+    /// trees.
+    ///
+    /// # Errors
+    /// [`FitError::Failed`] saying why a model of trees has none.
+    fn contributions(&self, _x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        Ok(None)
     }
 }
 
@@ -346,4 +398,24 @@ pub trait Analysis: 'static {
     /// # Errors
     /// [`FitError`] when the method has no answer on this data; never a panic.
     fn analyse(params: &Self::Params, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError>;
+}
+
+/// A fitted model of one series that goes on with it, one value after the other: its parameters stay as they
+/// were estimated, its state moves on.
+pub trait Tracker: Send {
+    /// Takes in the next value of the series.
+    fn update(&mut self, value: f64);
+
+    /// The forecast so many steps (at least 1) after the last value taken in.
+    fn forecast(&self, steps: usize) -> f64;
+}
+
+/// An analysis that can go on with a series after it was fitted: so it forecasts day by day in a trial, each
+/// day from values known by then.
+pub trait Track: Analysis {
+    /// Fits on values, oldest first; `y` is finite and not empty. The tracker stands after the last one.
+    ///
+    /// # Errors
+    /// [`FitError`] when the method has no answer on this series; never a panic.
+    fn track(params: &Self::Params, y: &[f64]) -> Result<Box<dyn Tracker>, FitError>;
 }

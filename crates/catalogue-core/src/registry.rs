@@ -123,7 +123,7 @@ impl Resolved {
     }
 
     /// What the preset fixes, as on the command line; empty for an entry.
-    fn fixed(&self) -> ParamMap {
+    pub(crate) fn fixed(&self) -> ParamMap {
         self.preset
             .map(|p| {
                 p.set

@@ -9,13 +9,15 @@
 use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Fitted, ParamMap};
 use crate::error::FitError;
-use crate::model::{Ask, Outputs, Prediction};
+use crate::explain;
+use crate::model::{Ask, Contributions, Outputs, Prediction};
 use crate::registry::Resolved;
 use crate::score::{self, Metrics};
 use mltrainer_compliance::{Lineage, Verified};
 use mltrainer_types::catalogue::Task;
 use mltrainer_types::finite;
 use mltrainer_types::run::{RunResult, Timing};
+use ndarray::Array2;
 use serde_json::{Map, Value};
 
 /// The seed that applies: the parameter `seed` when it is given, else the one handed in.
@@ -41,6 +43,41 @@ pub fn run_supervised(
     seed: u64,
     clock: &dyn Fn() -> f64,
 ) -> Result<RunResult, FitError> {
+    let more = Extras::default();
+    run_and_explain(resolved, given, train, test, seed, clock, &more).map(|(result, _)| result)
+}
+
+/// What a supervised run states beside its forecasts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Extras {
+    /// Permutation importance on the test rows, over so many shuffles of each column.
+    pub permutation: Option<usize>,
+    /// SHAP values of the test rows.
+    pub shap: bool,
+    /// Levels of conformal intervals of the test rows, and how rows are kept back for them.
+    pub intervals: Option<(Vec<f64>, explain::Method)>,
+}
+
+/// As [`run_supervised`], with explanations and intervals; returns the fitted model too.
+///
+/// Further outputs, columns in the order of `feature_names`: `permutation_importance` and
+/// `permutation_importance_std` (one a column); `shap_values` (rows x columns, by label where a model
+/// has a sum a label), `shap_base_value` and `shap_of` (what they add up to); `interval_lower`,
+/// `interval_upper` (one a test row). Further figures: `interval_coverage`, `interval_width`. With
+/// several levels the intervals are by level, and the figures carry it: `interval_coverage_0.9`.
+///
+/// # Errors
+/// Those of [`run_supervised`], [`explain::permutation`] and [`explain::conformal`]; SHAP values of an
+/// entry that has none.
+pub fn run_and_explain(
+    resolved: &Resolved,
+    given: &ParamMap,
+    train: &Verified<Training>,
+    test: &Verified<Training>,
+    seed: u64,
+    clock: &dyn Fn() -> f64,
+    more: &Extras,
+) -> Result<(RunResult, Box<dyn Fitted>), FitError> {
     let Engine::Supervised { fit, .. } = resolved.entry.engine else {
         return Err(wrong_kind(
             resolved,
@@ -67,14 +104,151 @@ pub fn run_supervised(
     let mut metrics = Metrics::new();
     figures(&mut metrics, "", model.as_ref(), test_y, &prediction);
     figures(&mut metrics, "train_", model.as_ref(), train_y, &fitted);
-    Ok(RunResult {
+    let mut outputs = supervised_outputs(model.as_ref(), &prediction, train_y.task());
+    let given = params.get("seed").and_then(Value::as_u64);
+    let (rows, draws) = (test_y.design(), given.unwrap_or(seed));
+    let fitted = model.as_ref();
+    explain_to(
+        &mut outputs,
+        resolved,
+        fitted,
+        rows,
+        Some(test_y),
+        more,
+        draws,
+    )?;
+    if let Some((levels, method)) = &more.intervals {
+        let x = test_y.x().view();
+        let bands = explain::conformal(fit, &params, train, x, levels, *method, seed)?;
+        state_bands(&bands, test_y.y(), &mut outputs, &mut metrics);
+    }
+    let result = RunResult {
         model: resolved.id().to_owned(),
         params: with_seed(params, seed),
-        outputs: supervised_outputs(model.as_ref(), &prediction, train_y.task()),
+        outputs,
         metrics,
         timing: timing(t0, t1, t2),
         lineage: steps(&[train.lineage(), test.lineage()]),
+    };
+    Ok((result, model))
+}
+
+/// Runs a model that was fitted before, on rows whose targets may be known: the outputs and figures
+/// of [`run_and_explain`] but those of training rows. Intervals need fits and are not made here.
+///
+/// # Errors
+/// Those of the predictions and explanations; importances without known targets.
+pub fn run_fitted(
+    resolved: &Resolved,
+    model: &dyn Fitted,
+    rows: &Verified<Design>,
+    truth: Option<&Training>,
+    task: Task,
+    clock: &dyn Fn() -> f64,
+    more: &Extras,
+) -> Result<RunResult, FitError> {
+    let test = rows;
+    let x = rows.get().x().view();
+    let t0 = clock();
+    let prediction = model.predict(x)?;
+    let t1 = clock();
+    let mut metrics = Metrics::new();
+    if let Some(truth) = truth {
+        figures(&mut metrics, "", model, truth, &prediction);
+    }
+    let mut outputs = supervised_outputs(model, &prediction, task);
+    explain_to(&mut outputs, resolved, model, rows.get(), truth, more, 0)?;
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params: ParamMap::new(),
+        outputs,
+        metrics,
+        timing: timing(t0, t0, t1),
+        lineage: steps(&[test.lineage()]),
     })
+}
+
+/// Importances and SHAP values, where they are asked for.
+fn explain_to(
+    outputs: &mut Outputs,
+    resolved: &Resolved,
+    model: &dyn Fitted,
+    rows: &Design,
+    truth: Option<&Training>,
+    more: &Extras,
+    seed: u64,
+) -> Result<(), FitError> {
+    if more.permutation.is_some() || more.shap {
+        outputs.insert("feature_names".into(), rows.names().to_vec().into());
+    }
+    if let Some(repeats) = more.permutation {
+        let truth = truth.ok_or_else(|| {
+            FitError::Data(
+                "permutation importance is a loss of score: it needs the target of the rows".into(),
+            )
+        })?;
+        let found = explain::permutation(model, truth, repeats, seed)?;
+        outputs.insert("permutation_importance".into(), numbers(&found.mean));
+        outputs.insert("permutation_importance_std".into(), numbers(&found.std));
+    }
+    if more.shap {
+        let found = model.contributions(rows.x().view())?.ok_or_else(|| {
+            FitError::Data(format!(
+                "{} has no SHAP values: they are computed exactly for models of trees; use permutation importance",
+                resolved.id()
+            ))
+        })?;
+        let (values, base) = contributions(&found);
+        outputs.insert("shap_values".into(), values);
+        outputs.insert("shap_base_value".into(), base);
+        outputs.insert("shap_of".into(), found.of.as_str().into());
+    }
+    Ok(())
+}
+
+/// Tables and base values; by label where there is a table a label.
+fn contributions(found: &Contributions) -> (Value, Value) {
+    let table = |t: &Array2<f64>| -> Value {
+        let rows = t.rows().into_iter();
+        rows.map(|r| numbers(&r.to_vec())).collect()
+    };
+    if let ([values], [base], true) = (
+        found.values.as_slice(),
+        found.base.as_slice(),
+        found.classes.is_empty(),
+    ) {
+        return (table(values), finite(*base).into());
+    }
+    let labels = || found.classes.iter().map(ToString::to_string);
+    let values = labels().zip(found.values.iter().map(table));
+    let base = labels().zip(found.base.iter().map(|b| Value::from(finite(*b))));
+    (
+        Value::Object(values.collect()),
+        Value::Object(base.collect()),
+    )
+}
+
+fn state_bands(bands: &[explain::Band], y: &[f64], outputs: &mut Outputs, metrics: &mut Metrics) {
+    if let [band] = bands {
+        outputs.insert("interval_lower".into(), numbers(&band.lower));
+        outputs.insert("interval_upper".into(), numbers(&band.upper));
+        metrics.insert("interval_coverage".into(), band.coverage(y));
+        metrics.insert("interval_width".into(), band.width());
+        return;
+    }
+    let by_level = |ends: fn(&explain::Band) -> &[f64]| -> Value {
+        let each = bands
+            .iter()
+            .map(|b| (b.level.to_string(), numbers(ends(b))));
+        Value::Object(each.collect())
+    };
+    outputs.insert("interval_lower".into(), by_level(|b| &b.lower));
+    outputs.insert("interval_upper".into(), by_level(|b| &b.upper));
+    for band in bands {
+        let level = band.level;
+        metrics.insert(format!("interval_coverage_{level}"), band.coverage(y));
+        metrics.insert(format!("interval_width_{level}"), band.width());
+    }
 }
 
 /// Fits several targets on the training rows and predicts the test rows.

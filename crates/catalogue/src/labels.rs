@@ -1,7 +1,7 @@
 //! What classifiers share: labels that can be learned from, and answers from logarithmic scores.
 
 use crate::numeric::softmax;
-use mltrainer_catalogue_core::{FitError, Labels, Prediction, Training};
+use mltrainer_catalogue_core::{FitError, Labels, ParamError, Prediction, Training};
 use ndarray::Array2;
 
 /// The labels of a table, at least two of them.
@@ -37,6 +37,31 @@ pub(crate) fn decided_by_logs(logs: Array2<f64>, classes: &[i64]) -> Prediction 
         decision: Some(decision),
         ..from_logs(logs, classes)
     }
+}
+
+/// The prior of each label: the given ones divided by their sum, or the shares of the labels.
+///
+/// # Errors
+/// [`ParamError`] when there is not one a label.
+pub(crate) fn priors(
+    field: &str,
+    given: Option<&[f64]>,
+    counts: &[f64],
+) -> Result<Vec<f64>, ParamError> {
+    let of = given.unwrap_or(counts);
+    if of.len() != counts.len() {
+        return Err(ParamError {
+            field: field.into(),
+            reason: format!(
+                "{} priors for {} labels: give one a label, ascending",
+                of.len(),
+                counts.len()
+            ),
+            suggestions: Vec::new(),
+        });
+    }
+    let all: f64 = of.iter().sum();
+    Ok(of.iter().map(|p| p / all).collect())
 }
 
 /// Sum of the weights of each label's rows.

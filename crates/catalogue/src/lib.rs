@@ -4,7 +4,9 @@
 //! `pub mod <entry>;` in the family's `mod.rs`; `build.rs` turns these lines into [`registry`].
 //! There is no input or output here, no clock, no logging and no randomness but the seed handed in.
 
+pub mod alternative;
 pub mod baseline;
+pub mod cases;
 pub mod clustering;
 pub mod decomposition;
 pub mod discriminant;
@@ -13,19 +15,29 @@ pub mod gaussian_process;
 pub mod indicator;
 pub mod kernel_ridge;
 pub mod linear;
+pub mod microstructure;
 pub mod naive_bayes;
 pub mod neighbors;
 pub mod neural;
 pub mod outlier;
 pub mod pattern;
+pub mod rule;
+pub mod signal_ensemble;
+pub mod signal_processing;
 pub mod svm;
+pub mod technical;
+pub mod test;
 pub mod time_series;
 pub mod tree;
+pub mod volume;
 
+mod class_weight;
+mod distributions;
 mod kernels;
 mod labels;
 mod numeric;
 mod optimize;
+mod signals;
 
 #[cfg(test)]
 mod listing;

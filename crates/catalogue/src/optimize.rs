@@ -123,7 +123,10 @@ pub(crate) fn hessian(f: &mut impl FnMut(&[f64]) -> f64, x: &[f64]) -> Vec<Vec<f
     h
 }
 
-/// Minimises a smooth function by BFGS with gradients by central differences, see [`bfgs_with`].
+/// Minimises a smooth function, by gradients from central differences, with quasi-Newton steps (Broyden,
+/// Fletcher, Goldfarb, Shanno; Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 6.1) and a line
+/// search for the weak Wolfe conditions by bisection (Lewis & Overton, 2013), which walks around points
+/// without a finite value.
 pub(crate) fn bfgs(mut f: impl FnMut(&[f64]) -> f64, start: &[f64], limits: &Limits) -> Found {
     // Two views of one function: the search asks for values far more often than for gradients.
     search(
@@ -136,31 +139,7 @@ pub(crate) fn bfgs(mut f: impl FnMut(&[f64]) -> f64, start: &[f64], limits: &Lim
     )
 }
 
-/// Minimises a smooth function, given by value and gradient, by quasi-Newton steps (Broyden, Fletcher,
-/// Goldfarb, Shanno; Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 6.1) with a line search
-/// for the weak Wolfe conditions by bisection (Lewis & Overton, 2013), which walks around points without
-/// a finite value.
-pub(crate) fn bfgs_with(
-    mut f: impl FnMut(&[f64]) -> (f64, Vec<f64>),
-    start: &[f64],
-    limits: &Limits,
-) -> Found {
-    let mut last: (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-    search(
-        &mut |x: &[f64], slope: Option<f64>| match slope {
-            Some(value) if last.0 == x => (value, last.1.clone()),
-            _ => {
-                let (value, gradient) = f(x);
-                last = (x.to_vec(), gradient.clone());
-                (finite(value), gradient)
-            }
-        },
-        start,
-        limits,
-    )
-}
-
-/// The search behind [`bfgs`] and [`bfgs_with`]: `f(x, None)` gives the value, `f(x, Some(value))` the
+/// The search behind [`bfgs`]: `f(x, None)` gives the value, `f(x, Some(value))` the
 /// gradient at the point that was asked for last.
 fn search(
     f: &mut impl FnMut(&[f64], Option<f64>) -> (f64, Vec<f64>),
@@ -519,13 +498,6 @@ mod tests {
         let found = bfgs(valley, &[-1.2, 1.0], &Limits::default());
         assert!(found.converged, "{found:?}");
         assert_near(&found.at, &[1.0, 1.0], 1e-5);
-        let given = |x: &[f64]| {
-            let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
-            (valley(x), vec![-2.0 * a - 400.0 * b * x[0], 200.0 * b])
-        };
-        let found = bfgs_with(given, &[-1.2, 1.0], &Limits::default());
-        assert!(found.converged);
-        assert_near(&found.at, &[1.0, 1.0], 1e-6);
         let found = nelder_mead(valley, &[-1.2, 1.0], &[0.5, 0.5], &Limits::default());
         assert!(found.converged);
         assert_near(&found.at, &[1.0, 1.0], 1e-4);

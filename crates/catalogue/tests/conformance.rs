@@ -4,8 +4,8 @@ use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::card::{Card, Exemption};
 use mltrainer_catalogue_core::conformance::{Finding, Suite};
 use mltrainer_catalogue_core::{
-    Bars, Columns, Entry, FitError, Indicator, Outputs, Prediction, Predictor, Registry, Resolved,
-    Supervised, Training, params,
+    Bar, Bars, Columns, Entry, Feed, Field, FitError, Indicator, Outputs, Prediction, Predictor,
+    Registry, Resolved, State, Streamed, Supervised, Training, params,
 };
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,41 @@ impl Indicator for Cheat {
     }
 }
 
+/// Gives other columns than bar by bar.
+struct Slip;
+
+struct SlipState(f64);
+
+const SLIP: Card = Card {
+    id: "slip",
+    outputs: &[("count", "bars so far")],
+    ..CHEAT
+};
+
+impl State for SlipState {
+    type Row = [Option<f64>; 1];
+
+    fn push(&mut self, _: &Bar) -> [Option<f64>; 1] {
+        self.0 += 1.0;
+        [Some(self.0)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        vec![(0..bars.len()).map(|t| Some(t as f64)).collect()]
+    }
+}
+
+impl Streamed for Slip {
+    type Params = CheatParams;
+    type State = SlipState;
+    const CARD: &'static Card = &SLIP;
+    const READS: &'static [Field] = &[Field::Close];
+
+    fn start(_: &CheatParams) -> Result<SlipState, FitError> {
+        Ok(SlipState(0.0))
+    }
+}
+
 /// Panics on one row, learns the test rows' order, and does not save what it needs.
 struct Careless;
 
@@ -117,7 +152,11 @@ impl Predictor for CarelessFitted {
 
 #[test]
 fn the_rules_catch_who_breaks_them() {
-    static BAD: [Entry; 2] = [Entry::indicator::<Cheat>(), Entry::supervised::<Careless>()];
+    static BAD: [Entry; 3] = [
+        Entry::indicator::<Cheat>(),
+        Entry::streamed::<Slip>(),
+        Entry::supervised::<Careless>(),
+    ];
     let findings = suite().unwrap().check(&Registry::new(&BAD));
     let broken: Vec<(&str, &str)> = findings
         .iter()
@@ -129,6 +168,8 @@ fn the_rules_catch_who_breaks_them() {
         ("cheat", "no_look_ahead"),
         ("cheat", "outputs_as_listed"),
         ("cheat", "same_bits"),
+        ("cheat", "same_bar_by_bar"),
+        ("slip", "same_bar_by_bar"),
         ("careless", "hostile_data"),
         ("careless", "saved_and_loaded"),
         ("careless", "no_look_ahead"),

@@ -37,6 +37,24 @@ pub fn read_bars(bytes: &[u8], name: &str) -> Result<Bars, DataError> {
 /// [`DataError`]: not text, empty, a column without a name or named twice, no numeric column, a row of the wrong
 /// width, and for the first cell that is empty, text, NaN or infinite its column and row.
 pub fn read_table(bytes: &[u8]) -> Result<Table, DataError> {
+    read(bytes, number)
+}
+
+/// As [`read_table`], with NaN for a cell that is empty or says `nan`, for entries that take missing
+/// values.
+///
+/// # Errors
+/// Those of [`read_table`] but for such cells.
+pub fn read_table_with_gaps(bytes: &[u8]) -> Result<Table, DataError> {
+    read(bytes, |cell| {
+        if cell.is_empty() || cell.eq_ignore_ascii_case("nan") {
+            return Ok(f64::NAN);
+        }
+        number(cell)
+    })
+}
+
+fn read(bytes: &[u8], number: impl Fn(&str) -> Result<f64, String>) -> Result<Table, DataError> {
     let sheet = Sheet::new(bytes, None)?;
     let heading = &sheet.heading;
     let date = find_column(heading, &Field::Date.names()[..3])?;

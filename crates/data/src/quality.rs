@@ -36,7 +36,7 @@ use crate::intraday::{Intraday, UNREADABLE_STAMP};
 
 use crate::screen;
 use crate::series::Series;
-use crate::table::{Table, Unseen};
+use crate::table::{Table, Unseen, WithGaps};
 use chrono::NaiveDate;
 use mltrainer_compliance::{Admissible, Inspection};
 use mltrainer_types::data::{Finding, QualityReport, Severity};
@@ -631,8 +631,8 @@ impl Admissible for Series {
 }
 
 impl Table {
-    /// The checks of a table: it is used whole or not at all.
-    fn inspect_rows(self, least: usize) -> Inspection<Self> {
+    /// The checks of a table: it is used whole or not at all; `gaps` says whether figures may be missing.
+    fn inspect_rows(self, least: usize, gaps: bool) -> Inspection<Self> {
         let mut book = Book::default();
         let rows = self.rows();
         let uneven = self
@@ -661,7 +661,8 @@ impl Table {
             book.refuse("shape", reason);
         }
         for (name, column) in self.names.iter().zip(&self.columns) {
-            if let Some(row) = column.iter().position(|x| !x.is_finite()) {
+            let bad = |x: &f64| !(x.is_finite() || (gaps && x.is_nan()));
+            if let Some(row) = column.iter().position(bad) {
                 let reason = format!("column \"{name}\" row {} is not a finite number", row + 1);
                 book.refuse("unreadable_figure", reason);
             }
@@ -676,13 +677,33 @@ impl Table {
 
 impl Admissible for Table {
     fn inspect(self) -> Inspection<Self> {
-        self.inspect_rows(MIN_ROWS)
+        self.inspect_rows(MIN_ROWS, false)
+    }
+}
+
+impl Admissible for WithGaps<Table> {
+    fn inspect(self) -> Inspection<Self> {
+        let Inspection { usable, report } = self.0.inspect_rows(MIN_ROWS, true);
+        Inspection {
+            usable: Self(usable),
+            report,
+        }
+    }
+}
+
+impl Admissible for WithGaps<Unseen> {
+    fn inspect(self) -> Inspection<Self> {
+        let Inspection { usable, report } = self.0.0.inspect_rows(1, true);
+        Inspection {
+            usable: Self(Unseen(usable)),
+            report,
+        }
     }
 }
 
 impl Admissible for Unseen {
     fn inspect(self) -> Inspection<Self> {
-        let Inspection { usable, report } = self.0.inspect_rows(1);
+        let Inspection { usable, report } = self.0.inspect_rows(1, false);
         Inspection {
             usable: Self(usable),
             report,

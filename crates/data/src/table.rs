@@ -49,6 +49,17 @@ impl Content for Table {
     }
 }
 
+/// A table whose cells may be empty: NaN stands for a figure that is missing. For entries that take such.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WithGaps<T>(pub T);
+
+impl<T: Content> Content for WithGaps<T> {
+    fn digest(&self, d: &mut Digest) {
+        d.text("with gaps");
+        self.0.digest(d);
+    }
+}
+
 /// Rows to predict on: a [`Table`] of which one row is enough, where a table to learn from needs
 /// [`MIN_ROWS`](crate::quality::MIN_ROWS).
 #[derive(Debug, Clone, PartialEq, Default)]

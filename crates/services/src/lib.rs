@@ -5,6 +5,7 @@
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod catalogue;
+mod chain;
 mod compliance;
 mod data;
 mod error;
@@ -14,6 +15,7 @@ mod health;
 mod hub;
 mod import;
 mod ledger;
+pub mod model_file;
 pub mod port;
 mod room;
 pub mod run;

@@ -4,16 +4,20 @@
 //! feature column that gives the target away is refused by the rule `no_look_ahead`.
 
 use crate::catalogue::find;
+use crate::chain;
 use crate::error::{from_data, from_refused};
+use crate::model_file;
 use crate::port::Clock;
 use crate::room::blocking;
 use crate::{ServiceError, Services};
+use mltrainer_catalogue_core::explain;
 use mltrainer_catalogue_core::run::{
-    numbers, run_analysis, run_clustering, run_forecast, run_indicator, run_multi, run_supervised,
+    Extras, numbers, run_analysis, run_and_explain, run_clustering, run_forecast, run_indicator,
+    run_multi,
 };
 use mltrainer_catalogue_core::{
-    Ask, Bars, Design, Engine, FitError, Inputs, MultiTraining, Registry, Resolved, Sequence,
-    SeriesTable, Takes, Training, score,
+    Ask, Bars, Design, Engine, FitError, Fitted, Inputs, MultiTraining, Registry, Resolved,
+    Sequence, SeriesTable, Takes, Training, score,
 };
 use mltrainer_compliance::{
     Admissible, Arrival, Content, Digest, Gate, Inspection, Verified, policy,
@@ -21,7 +25,7 @@ use mltrainer_compliance::{
 use mltrainer_data::bars::Bars as DailyBars;
 use mltrainer_data::csv;
 use mltrainer_data::nearest::nearest;
-use mltrainer_data::table::{Table, Unseen};
+use mltrainer_data::table::{Table, Unseen, WithGaps};
 use mltrainer_features::target;
 use mltrainer_features::{Context, FeatureTable};
 use mltrainer_types::catalogue::Task;
@@ -43,6 +47,15 @@ const COPY: f64 = 1.0 - 1e-12;
 
 /// Fewer rows can agree by chance.
 const COPY_ROWS: usize = 20;
+
+/// Shuffles of a column when no number is given; that of scikit-learn.
+const REPEATS: u32 = 5;
+
+/// Share of the training rows that split conformal intervals keep back when none is given.
+const CALIBRATION: f64 = 0.25;
+
+/// Blocks of CV+ when no number is given.
+const FOLDS: u32 = 10;
 
 /// Seed of a single run without `--set seed=`.
 const SEED: u64 = 0;
@@ -75,6 +88,104 @@ pub struct RunFiles {
     pub task: Option<String>,
     /// Parameters.
     pub params: Map<String, Value>,
+    /// Explanations and intervals.
+    pub more: More,
+    /// Column of the training file with a weight a row; it is no feature.
+    pub weights: Option<String>,
+    /// A saved model, in place of rows to learn from.
+    pub model: Option<File>,
+}
+
+/// What a supervised run states beside its forecasts, as a caller asks for it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct More {
+    /// `permutation` and `shap`, in any number.
+    pub explain: Vec<String>,
+    /// Shuffles of each column; 5 when absent.
+    pub repeats: Option<u32>,
+    /// Levels of prediction intervals.
+    pub interval: Vec<f64>,
+    /// `split` or `cv+`.
+    pub interval_method: Option<String>,
+    /// Share of the training rows that `split` keeps back; 0.25 when absent.
+    pub calibration: Option<f64>,
+    /// Blocks of rows of `cv+`; 10 when absent.
+    pub folds: Option<u32>,
+}
+
+impl More {
+    fn of(request: &RunRequest) -> Self {
+        Self {
+            explain: request.explain.clone(),
+            repeats: request.repeats,
+            interval: request.interval.clone(),
+            interval_method: request.interval_method.clone(),
+            calibration: request.calibration,
+            folds: request.folds,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Checked words and numbers.
+    fn extras(&self) -> Result<Extras, ServiceError> {
+        let mut extras = Extras::default();
+        for word in self.explain.iter().filter(|w| !w.is_empty()) {
+            match word.as_str() {
+                "permutation" => {
+                    extras.permutation = Some(self.repeats.unwrap_or(REPEATS) as usize);
+                }
+                "shap" => extras.shap = true,
+                _ => {
+                    return Err(ServiceError::invalid(
+                        "explain",
+                        format!("\"{word}\" is not one of permutation, shap"),
+                    ));
+                }
+            }
+        }
+        if extras.permutation.is_some_and(|r| !(1..=1000).contains(&r)) {
+            return Err(ServiceError::invalid(
+                "repeats",
+                format!(
+                    "{} is not in 1 to 1000",
+                    extras.permutation.unwrap_or_default()
+                ),
+            ));
+        }
+        if self.interval.is_empty() {
+            return Ok(extras);
+        }
+        if let Some(level) = self.interval.iter().find(|l| !(**l > 0.0 && **l < 1.0)) {
+            return Err(ServiceError::invalid(
+                "interval",
+                format!("level {level} is not above 0 and below 1"),
+            ));
+        }
+        let method = match self.interval_method.as_deref().filter(|m| !m.is_empty()) {
+            None | Some("split") => {
+                let share = self.calibration.unwrap_or(CALIBRATION);
+                if !(share > 0.0 && share < 1.0) {
+                    return Err(ServiceError::invalid(
+                        "calibration",
+                        format!("share {share} is not above 0 and below 1"),
+                    ));
+                }
+                explain::Method::Split(share)
+            }
+            Some("cv+") => explain::Method::CvPlus(self.folds.unwrap_or(FOLDS) as usize),
+            Some(other) => {
+                return Err(ServiceError::invalid(
+                    "interval_method",
+                    format!("\"{other}\" is not one of split, cv+"),
+                ));
+            }
+        };
+        extras.intervals = Some((self.interval.clone(), method));
+        Ok(extras)
+    }
 }
 
 impl Services {
@@ -169,11 +280,48 @@ pub fn run_files(
     id: &str,
     request: &RunFiles,
 ) -> Result<RunResult, ServiceError> {
+    run_and_keep(registry, clock, id, request).map(|(result, _)| result)
+}
+
+/// As [`run_files`]; the second is the fitted model, where the entry fits one to one target.
+///
+/// # Errors
+/// Those of [`run_files`].
+pub fn run_and_keep(
+    registry: &Registry,
+    clock: &dyn Clock,
+    id: &str,
+    request: &RunFiles,
+) -> Result<(RunResult, Option<Kept>), ServiceError> {
     let resolved = find(registry, id)?;
     // A wrong parameter is told before files are read.
     resolved.params(&request.params)?;
     let ms = || clock.monotonic().as_secs_f64() * 1e3;
     let given = &request.params;
+    let more = request.more.extras()?;
+    let fits = matches!(resolved.entry.engine, Engine::Supervised { .. })
+        && (request.train.is_some()
+            || request.model.is_some()
+            || resolved.entry.forecast.is_none());
+    if !fits {
+        for (field, asked) in [
+            ("explain", !request.more.is_empty()),
+            ("model", request.model.is_some()),
+        ] {
+            if asked {
+                return Err(ServiceError::invalid(
+                    field,
+                    format!(
+                        "{id} is not fitted to one target here: explanations, intervals and saved models are for models that are"
+                    ),
+                ));
+            }
+        }
+    }
+    if let Some(file) = &request.model {
+        return model_file::run(&resolved, &ms, file, request, &more).map(|r| (r, None));
+    }
+    let alone = |result: RunResult| (result, None);
     match resolved.entry.engine {
         Engine::Supervised { .. }
             if request.train.is_none() && resolved.entry.forecast.is_some() =>
@@ -184,7 +332,9 @@ pub fn run_files(
                 Sequence::new(name.clone(), t.column(&name).unwrap_or_default().to_vec())
             })?;
             let horizon = request.horizon.unwrap_or(1) as usize;
-            Ok(run_forecast(&resolved, given, &series, horizon, &ms)?)
+            Ok(alone(run_forecast(
+                &resolved, given, &series, horizon, &ms,
+            )?))
         }
         Engine::Supervised { .. } => {
             let (train, test) = (
@@ -201,19 +351,39 @@ pub fn run_files(
                 ));
             };
             let task = task(&resolved, request.task.as_deref())?;
-            let admitted = admit(train, csv::read_table)?;
+            let gaps = resolved.entry.missing;
+            let weights = request.weights.as_deref();
+            let admitted = admit_table(train, gaps)?;
             let fit = admitted.derive("target", format!("column {target}"), |t| {
-                supervised(t, &train.name, target, &request.column, task)
+                let problem = Problem {
+                    target,
+                    task,
+                    weights,
+                };
+                supervised(t, &train.name, &request.column, &problem)
             })?;
             refuse_leak(fit.get(), target)?;
-            let unseen = admit(test, |bytes| csv::read_table(bytes).map(Unseen))?;
+            let unseen = admit_unseen(test, gaps)?;
             refuse_later(admitted.get(), &unseen.get().0)?;
             let tested = unseen.derive("target", format!("column {target}"), |t| {
                 // The same columns in the same order, wherever they stand in this file.
                 let columns = fit.get().design().names();
-                supervised(&t.0, &test.name, target, columns, task)
+                let problem = Problem {
+                    target,
+                    task,
+                    weights: None,
+                };
+                supervised(&t.0, &test.name, columns, &problem)
             })?;
-            Ok(run_supervised(&resolved, given, &fit, &tested, SEED, &ms)?)
+            let (result, model) =
+                run_and_explain(&resolved, given, &fit, &tested, SEED, &ms, &more)?;
+            let kept = Kept {
+                model,
+                task,
+                target: target.clone(),
+                features: fit.get().design().names().to_vec(),
+            };
+            Ok((result, Some(kept)))
         }
         Engine::Multi { .. } => {
             let (train, test) = (
@@ -229,8 +399,16 @@ pub fn run_files(
             let task = task(&resolved, request.task.as_deref())?;
             let names = request.target.join(", ");
             let admitted = admit(train, csv::read_table)?;
+            let weights = request.weights.as_deref();
             let fit = admitted.derive("targets", format!("columns {names}"), |t| {
-                several(t, &train.name, &request.target, &request.column, task)
+                several(
+                    t,
+                    &train.name,
+                    &request.target,
+                    &request.column,
+                    task,
+                    weights,
+                )
             })?;
             for (problem, target) in fit.get().problems().iter().zip(&request.target) {
                 refuse_leak(problem, target)?;
@@ -239,15 +417,17 @@ pub fn run_files(
             refuse_later(admitted.get(), &unseen.get().0)?;
             let tested = unseen.derive("targets", format!("columns {names}"), |t| {
                 let columns = fit.get().design().names();
-                several(&t.0, &test.name, &request.target, columns, task)
+                several(&t.0, &test.name, &request.target, columns, task, None)
             })?;
-            Ok(run_multi(&resolved, given, &fit, &tested, SEED, &ms)?)
+            Ok(alone(run_multi(
+                &resolved, given, &fit, &tested, SEED, &ms,
+            )?))
         }
         Engine::Clustering { .. } => {
             let data = admit(need("data", request.data.as_ref())?, csv::read_table)?;
             let columns = chosen(data.get(), &request.column, &[])?;
             let design = data.derive("table", columns.join(", "), |t| design(t, &columns))?;
-            Ok(run_clustering(&resolved, given, &design, SEED, &ms)?)
+            Ok(alone(run_clustering(&resolved, given, &design, SEED, &ms)?))
         }
         Engine::Indicator { .. } => {
             let file = need("data", request.data.as_ref())?;
@@ -275,14 +455,19 @@ pub fn run_files(
                 };
                 bars.check().map(|()| bars)
             })?;
-            Ok(run_indicator(&resolved, given, &bars, &ms)?)
+            Ok(alone(run_indicator(&resolved, given, &bars, &ms)?))
         }
         Engine::Analysis { width, .. } => {
             let file = match &request.data {
-                None if width.0 == 0 => return without_data(&resolved, request, &ms),
+                None if width.0 == 0 => return without_data(&resolved, request, &ms).map(alone),
                 file => need("data", file.as_ref())?,
             };
-            let table = admit(file, csv::read_table)?;
+            let table = if resolved.entry.card.id == chain::ID {
+                let read = |bytes: &[u8]| csv::read_table(&chain::numeric(bytes)?);
+                admit(file, read)?
+            } else {
+                admit(file, csv::read_table)?
+            };
             let columns = match (width.0, request.column.is_empty()) {
                 (1, true) => vec![one_column(&[], table.get())?],
                 _ => chosen(table.get(), &request.column, &[])?,
@@ -290,13 +475,15 @@ pub fn run_files(
             let data = table.derive("series", columns.join(", "), |t| {
                 SeriesTable::new(design(t, &columns)?, days(t))
             })?;
-            Ok(run_analysis(
-                &resolved,
-                given,
-                &data,
-                ask(request.horizon),
-                &ms,
-            )?)
+            let asked = ask(request.horizon);
+            let mut result = run_analysis(&resolved, given, &data, asked, &ms)?;
+            if resolved.entry.card.id == chain::ID
+                && let Some(days) = result.outputs.get("day")
+            {
+                let dates = chain::dates(days);
+                result.outputs.insert("dates".to_owned(), dates);
+            }
+            Ok(alone(result))
         }
     }
 }
@@ -347,7 +534,41 @@ fn days(table: &Table) -> Option<Vec<f64>> {
         .collect()
 }
 
-fn need<'a>(flag: &str, file: Option<&'a File>) -> Result<&'a File, ServiceError> {
+/// A model that a run has fitted, and what it was fitted to.
+pub struct Kept {
+    /// The model.
+    pub model: Box<dyn Fitted>,
+    /// Regression or classification.
+    pub task: Task,
+    /// Column of the target.
+    pub target: String,
+    /// Columns of the features, in order.
+    pub features: Vec<String>,
+}
+
+/// A table to learn from; `gaps` says whether its figures may be missing.
+fn admit_table(file: &File, gaps: bool) -> Result<Verified<Table>, ServiceError> {
+    if !gaps {
+        return admit(file, csv::read_table);
+    }
+    let read = |bytes: &[u8]| csv::read_table_with_gaps(bytes).map(WithGaps);
+    admit(file, read)?.derive("table", "empty cells are missing values", |t| {
+        Ok(t.0.clone())
+    })
+}
+
+/// Rows to predict.
+pub(crate) fn admit_unseen(file: &File, gaps: bool) -> Result<Verified<Unseen>, ServiceError> {
+    if !gaps {
+        return admit(file, |bytes| csv::read_table(bytes).map(Unseen));
+    }
+    let read = |bytes: &[u8]| csv::read_table_with_gaps(bytes).map(|t| WithGaps(Unseen(t)));
+    admit(file, read)?.derive("table", "empty cells are missing values", |t| {
+        Ok(t.0.clone())
+    })
+}
+
+pub(crate) fn need<'a>(flag: &str, file: Option<&'a File>) -> Result<&'a File, ServiceError> {
     file.ok_or_else(|| ServiceError::invalid(flag, format!("missing: give --{flag} FILE.csv")))
 }
 
@@ -377,7 +598,7 @@ fn admit<T: mltrainer_compliance::Admissible>(
 }
 
 /// The columns asked for, or all but the target.
-fn chosen(
+pub(crate) fn chosen(
     table: &Table,
     asked: &[String],
     targets: &[String],
@@ -402,7 +623,7 @@ fn chosen(
     Ok(columns)
 }
 
-fn known_column(table: &Table, name: &str) -> Result<(), ServiceError> {
+pub(crate) fn known_column(table: &Table, name: &str) -> Result<(), ServiceError> {
     if table.column(name).is_some() {
         return Ok(());
     }
@@ -430,27 +651,63 @@ fn one_column(asked: &[String], table: &Table) -> Result<String, ServiceError> {
     }
 }
 
-fn design(table: &Table, columns: &[String]) -> Result<Design, FitError> {
+pub(crate) fn design(table: &Table, columns: &[String]) -> Result<Design, FitError> {
     let rows = table.rows();
     let mut x = Array2::zeros((rows, columns.len()));
     for (mut into, name) in x.columns_mut().into_iter().zip(columns) {
         let from = table.column(name).unwrap_or_default();
         into.iter_mut().zip(from).for_each(|(to, v)| *to = *v);
     }
-    Design::new(x, columns.to_vec())
+    // Only the table of an entry that takes missing values has gaps.
+    Design::with_missing(x, columns.to_vec())
 }
 
-fn supervised(
+/// What is learned from a table.
+pub(crate) struct Problem<'a> {
+    pub(crate) target: &'a str,
+    pub(crate) task: Task,
+    /// Column of weights.
+    pub(crate) weights: Option<&'a str>,
+}
+
+pub(crate) fn supervised(
     table: &Table,
     file: &str,
-    target: &str,
     asked: &[String],
-    task: Task,
+    problem: &Problem<'_>,
 ) -> Result<Training, ServiceError> {
-    let columns = besides(table, file, asked, &[target.to_owned()])?;
+    let mut others = vec![problem.target.to_owned()];
+    let weights = weights_of(table, file, problem.weights, asked, &mut others)?;
+    let columns = besides(table, file, asked, &others)?;
     let design = design(table, &columns)?;
-    let y = table.column(target).unwrap_or_default().to_vec();
-    training(design, y, task)
+    let y = table.column(problem.target).unwrap_or_default().to_vec();
+    let data = training(design, y, problem.task)?;
+    Ok(match weights {
+        Some(weights) => data.with_weights(weights)?,
+        None => data,
+    })
+}
+
+/// The column of weights, which is added to those that are no features.
+fn weights_of(
+    table: &Table,
+    file: &str,
+    name: Option<&str>,
+    asked: &[String],
+    others: &mut Vec<String>,
+) -> Result<Option<Vec<f64>>, ServiceError> {
+    let Some(name) = name else { return Ok(None) };
+    known_column(table, name).map_err(|e| in_file(file, e))?;
+    if others.iter().chain(asked).any(|c| c == name) {
+        return Err(ServiceError::invalid(
+            "weights",
+            format!(
+                "column \"{name}\" is a target or a feature too; weights have a column of their own"
+            ),
+        ));
+    }
+    others.push(name.to_owned());
+    Ok(table.column(name).map(<[f64]>::to_vec))
 }
 
 fn several(
@@ -459,11 +716,18 @@ fn several(
     targets: &[String],
     asked: &[String],
     task: Task,
+    weights: Option<&str>,
 ) -> Result<MultiTraining, ServiceError> {
-    let columns = besides(table, file, asked, targets)?;
+    let mut others = targets.to_vec();
+    let weights = weights_of(table, file, weights, asked, &mut others)?;
+    let columns = besides(table, file, asked, &others)?;
     let values = |name: &String| table.column(name).unwrap_or_default().to_vec();
     let named = targets.iter().map(|t| (t.clone(), values(t))).collect();
-    Ok(MultiTraining::new(&design(table, &columns)?, named, task)?)
+    let data = MultiTraining::new(&design(table, &columns)?, named, task)?;
+    Ok(match weights {
+        Some(weights) => data.with_weights(&weights)?,
+        None => data,
+    })
 }
 
 /// The feature columns of a file, named in its errors.
@@ -473,10 +737,14 @@ fn besides(
     asked: &[String],
     targets: &[String],
 ) -> Result<Vec<String>, ServiceError> {
-    chosen(table, asked, targets).map_err(|e| match e {
+    chosen(table, asked, targets).map_err(|e| in_file(file, e))
+}
+
+pub(crate) fn in_file(file: &str, error: ServiceError) -> ServiceError {
+    match error {
         ServiceError::BadData(text) => ServiceError::BadData(format!("{file}: {text}")),
         other => other,
-    })
+    }
 }
 
 fn training(design: Design, y: Vec<f64>, task: Task) -> Result<Training, ServiceError> {
@@ -553,11 +821,14 @@ fn refuse_later(train: &Table, test: &Table) -> Result<(), ServiceError> {
 
 /// Pearson's correlation; none when either does not vary.
 fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    // Rows where a figure is missing say nothing.
+    let pairs = a.iter().zip(b).filter(|(a, b)| !a.is_nan() && !b.is_nan());
+    let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
     let centred = |v: &[f64]| -> Vec<f64> {
         let mean = v.iter().sum::<f64>() / v.len() as f64;
         v.iter().map(|x| x - mean).collect()
     };
-    let (a, b) = (centred(a), centred(b));
+    let (a, b) = (centred(&a), centred(&b));
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     let (aa, bb) = (dot(&a, &a), dot(&b, &b));
     (aa > 0.0 && bb > 0.0).then(|| dot(&a, &b) / (aa.sqrt() * bb.sqrt()))
@@ -573,6 +844,17 @@ fn on_bars(
 ) -> Result<RunResult, ServiceError> {
     let ms = || clock.monotonic().as_secs_f64() * 1e3;
     let given = &request.params;
+    let fits = matches!(resolved.entry.engine, Engine::Supervised { .. })
+        && (request.target.is_some() || resolved.entry.forecast.is_none());
+    if !fits && !More::of(request).is_empty() {
+        return Err(ServiceError::invalid(
+            "explain",
+            format!(
+                "{} is not fitted to one target here: explanations and intervals are for models that are",
+                resolved.id()
+            ),
+        ));
+    }
     let (start, end) = (request.start, request.end);
     let span = bars.derive("span", span_words(start, end), |b| {
         let cut = b.slice(start, end);
@@ -873,7 +1155,9 @@ fn supervised_on_bars(
         )
     };
     let (fit, tested) = (part(&train, "train")?, part(&usable[cut..], "test")?);
-    let mut result = run_supervised(resolved, &request.params, &fit, &tested, SEED, ms)?;
+    let more = More::of(request).extras()?;
+    let (mut result, _) =
+        run_and_explain(resolved, &request.params, &fit, &tested, SEED, ms, &more)?;
     let dates: Vec<String> = usable[cut..]
         .iter()
         .map(|r| span.get().dates[*r].to_string())
@@ -898,13 +1182,32 @@ fn as_prices(result: &mut RunResult, close: &[f64], returns: &[f64]) -> Vec<f64>
         .and_then(Value::as_array)
         .map(|p| p.iter().map(|v| v.as_f64().unwrap_or(f64::NAN)).collect())
         .unwrap_or_default();
+    for name in ["interval_lower", "interval_upper"] {
+        for ends in result.outputs.get_mut(name).into_iter().flat_map(levels) {
+            let returns: Option<Vec<f64>> = ends
+                .as_array()
+                .map(|e| e.iter().map(|v| v.as_f64().unwrap_or(f64::NAN)).collect());
+            *ends = numbers(&price(&returns.unwrap_or_default()));
+        }
+    }
     let (forecast, actual) = (price(&forecast), price(returns));
     result
         .outputs
         .insert("predictions".into(), numbers(&forecast));
-    result.metrics.clear();
+    // A price lies in its interval when the return does; the width is one of returns.
+    result
+        .metrics
+        .retain(|name, _| name.starts_with("interval_coverage"));
     score::regression(&mut result.metrics, "", &actual, &forecast);
     actual
+}
+
+/// The arrays of an output that is one, or one a level.
+fn levels(output: &mut Value) -> Vec<&mut Value> {
+    match output {
+        Value::Object(by_level) => by_level.values_mut().collect(),
+        one => vec![one],
+    }
 }
 
 fn features(

@@ -356,6 +356,10 @@ fn check_validation(validation: &Validation) -> Result<(), SpecError> {
 /// Whether an entry learns a target of that task from what a trial can feed it.
 fn fits(found: &Resolved, task: Task) -> bool {
     let card = found.entry.card;
+    // A model of one series follows the quantity as last known.
+    if found.entry.track.is_some() && task == Task::Regression {
+        return true;
+    }
     matches!(found.entry.engine, Engine::Supervised { .. })
         && card.tasks.contains(&task)
         && matches!(card.inputs, Inputs::Features | Inputs::LastKnown)

@@ -4,11 +4,15 @@
 use crate::panel::{Horizon, Panel, learned};
 use crate::port::Predictions;
 use crate::spec::task_of;
-use mltrainer_catalogue_core::{Design, Engine, Inputs, Prediction, Registry, Training};
+use mltrainer_catalogue_core::entry::TrackFn;
+use mltrainer_catalogue_core::{
+    Design, Engine, FitError, Inputs, ParamMap, Prediction, Registry, Sequence, Training,
+};
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
 use mltrainer_types::trial::{ModelSpec, Target, TrialSpec};
 use ndarray::Array2;
+use std::collections::BTreeSet;
 
 /// A place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +185,9 @@ pub fn run(
     let found = registry
         .find(&model.model)
         .ok_or_else(|| format!("the catalogue has no model {} any more", model.model))?;
+    if let Some(track) = found.entry.track {
+        return follow(spec, panel, step, &model.params, track);
+    }
     let Engine::Supervised { fit, .. } = found.entry.engine else {
         return Err(format!("{} does not learn a target", model.model));
     };
@@ -229,6 +236,60 @@ pub fn run(
         .map_err(|e| e.to_string())?;
     let predictions = collect(spec, rows, h, &test, &preparation, &prediction)?;
     Ok(Outcome { predictions, notes })
+}
+
+/// Follows the quantity as last known, symbol by symbol: the model's parameters are estimated on the days of
+/// the training window and those up to the first test day, whose values are all known before it; then each
+/// day's value is taken in and the one a horizon later forecast.
+fn follow(
+    spec: &TrialSpec,
+    panel: &Verified<Panel>,
+    step: &Step,
+    params: &ParamMap,
+    track: TrackFn,
+) -> Result<Outcome, String> {
+    let rows = panel.get();
+    let h = &rows.horizons[step.horizon];
+    let fold = &h.folds[step.fold];
+    let test = h.test(fold);
+    let symbol = |row: usize| rows.rows[h.rows[row]].symbol;
+    let symbols: BTreeSet<u32> = test.iter().map(|r| symbol(*r)).collect();
+    let mut values = vec![f64::NAN; test.len()];
+    for own in symbols {
+        let name = &rows.symbols[own as usize];
+        let days = fold.train.start..fold.test.end;
+        let all: Vec<usize> = (0..h.day.len())
+            .filter(|r| symbol(*r) == own && days.contains(&h.day[*r]))
+            .collect();
+        let (before, after): (Vec<usize>, Vec<usize>) =
+            all.into_iter().partition(|r| h.day[*r] < fold.test.start);
+        let said = |e: FitError| format!("{name}: {e}");
+        let series = panel
+            .derive(
+                "training series",
+                format!("{name}, horizon {}, fold {}", h.bars, step.fold + 1),
+                |p| {
+                    let h = &p.horizons[step.horizon];
+                    let known = before.iter().map(|r| h.known[*r]).collect();
+                    Sequence::new("as last known", known)
+                },
+            )
+            .map_err(said)?;
+        let mut tracker = track(params, &series).map_err(said)?;
+        for row in after {
+            tracker.update(h.known[row]);
+            if let Ok(at) = test.binary_search(&row) {
+                values[at] = tracker.forecast(h.bars as usize);
+            }
+        }
+    }
+    let preparation = Preparation::new(spec, rows, step, &[], Inputs::LastKnown);
+    let prediction = Prediction::values(values);
+    let predictions = collect(spec, rows, h, &test, &preparation, &prediction)?;
+    Ok(Outcome {
+        predictions,
+        notes: Vec::new(),
+    })
 }
 
 fn collect(

@@ -52,6 +52,18 @@ pub struct RunRequest {
     pub column: Option<String>,
     /// `regression` or `classification`, where the entry has both.
     pub task: Option<String>,
+    /// For a supervised entry: `permutation` and `shap`, in any number.
+    pub explain: Vec<String>,
+    /// Shuffles of each column for permutation importance; 5 when absent.
+    pub repeats: Option<u32>,
+    /// For a regression: levels of prediction intervals, for example 0.9.
+    pub interval: Vec<f64>,
+    /// `split` (the last training rows are kept back, the default) or `cv+`.
+    pub interval_method: Option<String>,
+    /// Share of the training rows that `split` keeps back; 0.25 when absent.
+    pub calibration: Option<f64>,
+    /// Blocks of rows of `cv+`; 10 when absent.
+    pub folds: Option<u32>,
     /// Parameters.
     pub params: Map<String, Value>,
 }

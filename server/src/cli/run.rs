@@ -5,7 +5,8 @@ use super::{Failure, Global};
 use crate::clock::SystemClock;
 use clap::Args;
 use mltrainer_catalogue_core::threads;
-use mltrainer_services::run::{File, RunFiles, run_files};
+use mltrainer_services::model_file;
+use mltrainer_services::run::{File, More, RunFiles, run_and_keep};
 use mltrainer_types::run::RunResult;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,10 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "Examples:
   mltrainer run ridge --train train.csv --test test.csv --target y --set alpha=0.5
   mltrainer run kmeans_3 --data table.csv --set seed=1
-  mltrainer run bollinger_bands --data prices.csv --set period=20 --format json";
+  mltrainer run bollinger_bands --data prices.csv --set period=20 --format json
+  mltrainer run xgboost --train train.csv --test test.csv --target y --explain permutation,shap --interval 0.9
+  mltrainer run lightgbm --train train.csv --test test.csv --target y --save-model m.txt --model-format lightgbm
+  mltrainer run lightgbm --load-model m.txt --test new.csv";
 
 /// `mltrainer run`.
 #[derive(Debug, Args)]
@@ -44,6 +48,36 @@ pub(super) struct Run {
     /// regression or classification, where the entry has both
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
+    /// Column of the training file with a weight a row; it is then no feature
+    #[arg(long, value_name = "COLUMN")]
+    weights: Option<String>,
+    /// Outputs that explain the forecasts of the test rows: permutation (importance: how much the score falls when a column is shuffled), shap (what each column adds to each forecast; models of trees)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    explain: Vec<String>,
+    /// Shuffles of each column for permutation importance [default: 5]
+    #[arg(long, value_name = "N")]
+    repeats: Option<u32>,
+    /// Levels of conformal prediction intervals of the test rows, for example 0.9
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    interval: Vec<f64>,
+    /// How rows are kept back for intervals: split (the last ones) or cv+ [default: split]
+    #[arg(long, value_name = "METHOD")]
+    interval_method: Option<String>,
+    /// Share of the training rows that split keeps back [default: 0.25]
+    #[arg(long, value_name = "SHARE")]
+    calibration: Option<f64>,
+    /// Blocks of rows of cv+ [default: 10]
+    #[arg(long, value_name = "N")]
+    folds: Option<u32>,
+    /// Write the fitted model to this file
+    #[arg(long, value_name = "FILE")]
+    save_model: Option<PathBuf>,
+    /// Format of the written file: native, xgboost (its JSON) or lightgbm (its text) [default: native]
+    #[arg(long, value_name = "FORMAT", requires = "save_model")]
+    model_format: Option<String>,
+    /// Predict with the model of this file instead of fitting one: a file of --save-model, XGBoost's JSON or LightGBM's text
+    #[arg(long, value_name = "FILE")]
+    load_model: Option<PathBuf>,
     /// A parameter, for example alpha=0.5; none, true, false and lists with commas are values
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -93,6 +127,8 @@ impl Run {
         } else {
             (None, None, None)
         };
+        let known = registry.find(&self.model).is_some();
+        let model = self.load_model.as_deref().filter(|_| known);
         let request = RunFiles {
             train: files.0,
             test: files.1,
@@ -102,12 +138,35 @@ impl Run {
             horizon: self.horizon,
             task: self.task,
             params,
+            weights: self.weights,
+            model: model.map(read).transpose()?,
+            more: More {
+                explain: self.explain,
+                repeats: self.repeats,
+                interval: self.interval,
+                interval_method: self.interval_method,
+                calibration: self.calibration,
+                folds: self.folds,
+            },
         };
         // One model and nothing beside it: it may use every core.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let result = threads::grant(cores, || {
-            run_files(&registry, &SystemClock::new(), &self.model, &request)
+        let (result, kept) = threads::grant(cores, || {
+            run_and_keep(&registry, &SystemClock::new(), &self.model, &request)
         })?;
+        if let Some(path) = &self.save_model {
+            let kept = kept.ok_or_else(|| {
+                Failure::new(
+                    2,
+                    "--save-model: this run fits no model to one target that could be saved"
+                        .to_owned(),
+                )
+            })?;
+            let bytes = model_file::write(&registry, &result, &kept, self.model_format.as_deref())?;
+            std::fs::write(path, bytes).map_err(|e| {
+                Failure::new(1, format!("{} cannot be written: {e}", path.display()))
+            })?;
+        }
         if as_json {
             json(&result)?;
         } else {

@@ -48,7 +48,9 @@ async fn features(State(services): State<Services>) -> Json<Vec<FeatureSpec>> {
 }
 
 /// Runs an entry on a data set (JSON) or on uploaded CSV files (multipart with the parts `train`,
-/// `test`, `data`, `target`, `column`, `horizon`, `task` and any number of `set`, each KEY=VALUE).
+/// `test`, `data`, `target`, `column`, `horizon`, `task`, `weights`, `explain`, `repeats`, `interval`,
+/// `interval_method`, `calibration`, `folds`, `model` (a saved model) and any number of `set`, each
+/// KEY=VALUE).
 #[utoipa::path(post, path = "/api/v1/models/{id}/run", tag = "models", operation_id = "run_model", params(("id" = String, Path, description = "Id of the entry")), request_body(content = RunRequest, description = "Or multipart/form-data with files"), responses((status = 200, body = RunResult), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn run(
     State(services): State<Services>,
@@ -75,7 +77,7 @@ fn from_form(form: Form) -> Result<RunFiles, HttpError> {
         let name = part.name.clone();
         let invalid = |detail: String| HttpError::from(ServiceError::invalid(name.clone(), detail));
         match part.name.as_str() {
-            "train" | "test" | "data" => {
+            "train" | "test" | "data" | "model" => {
                 let file = Some(File {
                     name: part
                         .file_name
@@ -85,22 +87,43 @@ fn from_form(form: Form) -> Result<RunFiles, HttpError> {
                 match part.name.as_str() {
                     "train" => run.train = file,
                     "test" => run.test = file,
+                    "model" => run.model = file,
                     _ => run.data = file,
                 }
             }
             "target" => run.target.extend(columns(part.text()?)),
             "column" => run.column.extend(columns(part.text()?)),
             "task" => run.task = Some(part.text()?),
-            "horizon" => {
+            "weights" => run.weights = Some(part.text()?),
+            "explain" => run.more.explain.extend(columns(part.text()?)),
+            "interval_method" => run.more.interval_method = Some(part.text()?),
+            "interval" => {
+                for level in columns(part.text()?) {
+                    let level = level.parse();
+                    let level = level.map_err(|_| invalid("a level is a number".to_owned()))?;
+                    run.more.interval.push(level);
+                }
+            }
+            "calibration" => {
+                let share = part.text()?.trim().parse();
+                run.more.calibration =
+                    Some(share.map_err(|_| invalid("a share is a number".to_owned()))?);
+            }
+            "horizon" | "repeats" | "folds" => {
+                let field = part.name.clone();
                 let text = part.text()?;
-                let n = text.trim().parse();
-                run.horizon =
-                    Some(n.map_err(|_| invalid(format!("\"{text}\" is no whole number")))?);
+                let n: Result<u32, _> = text.trim().parse();
+                let n = n.map_err(|_| invalid(format!("\"{text}\" is no whole number")))?;
+                match field.as_str() {
+                    "horizon" => run.horizon = Some(n),
+                    "repeats" => run.more.repeats = Some(n),
+                    _ => run.more.folds = Some(n),
+                }
             }
             "set" => set.push(assignment(&part.text()?).map_err(invalid)?),
             _ => {
                 return Err(invalid(
-                    "unknown part; there are train, test, data, target, column, horizon, task, set"
+                    "unknown part; there are train, test, data, target, column, horizon, task, weights, explain, repeats, interval, interval_method, calibration, folds, model, set"
                         .to_owned(),
                 ));
             }

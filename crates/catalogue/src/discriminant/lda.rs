@@ -9,7 +9,7 @@
 //! Not claimed: calibrated probabilities when rows are not normal.
 
 use super::covariance::{Auto, centre, covariance, mean};
-use crate::labels::{counts, decided_by_logs, labels};
+use crate::labels::{counts, decided_by_logs, labels, priors};
 use crate::linear::dot;
 use crate::numeric::{self, Svd, lifted};
 use mltrainer_catalogue_core::card::Evidence;
@@ -43,6 +43,8 @@ choices! {
 params! {
     /// Parameters of linear discriminant analysis.
     pub struct LdaParams {
+        /// Prior of each label, ascending, joined with commas; none is the share of its rows.
+        priors: Option<Vec<f64>> = None, above(0.0);
         /// svd, or the covariance itself (lsqr, eigen), which shrinkage needs and then takes.
         solver: Solver = Solver::Svd;
         /// How far covariances are shrunk towards their mean variance: 0 to 1, auto by Ledoit and Wolf, none not at all.
@@ -89,7 +91,7 @@ const CARD: Card = Card {
             "decision",
             "score of each test row: for two labels that of the larger one, else by label",
         ),
-        ("class_prior", "share of each label, ascending"),
+        ("class_prior", "prior of each label, ascending"),
         ("means", "one row a label, columns as in the table"),
     ],
     stochastic: false,
@@ -123,7 +125,7 @@ impl Supervised for Lda {
         let labels = labels(data, CARD.id)?;
         let n = data.y().len() as f64;
         let groups = groups(data, labels);
-        let priors: Vec<f64> = counts(data, labels).iter().map(|c| c / n).collect();
+        let priors = priors("priors", params.priors.as_deref(), &counts(data, labels))?;
         let means: Vec<Vec<f64>> = groups.iter().map(mean).collect();
         let (weights, intercepts) = if params.solver == Solver::Svd && params.shrinkage.is_none() {
             by_directions(&groups, &means, &priors, n, params.tol)?

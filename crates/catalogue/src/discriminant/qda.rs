@@ -10,7 +10,7 @@
 
 use super::covariance::{Auto, covariance, mean};
 use super::lda::groups;
-use crate::labels::{counts, decided_by_logs, labels};
+use crate::labels::{counts, decided_by_logs, labels, priors};
 use crate::numeric::{dot, eigh};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
@@ -31,6 +31,8 @@ pub const ENTRY: Entry = Entry::supervised::<Qda>();
 params! {
     /// Parameters of quadratic discriminant analysis.
     pub struct QdaParams {
+        /// Prior of each label, ascending, joined with commas; none is the share of its rows.
+        priors: Option<Vec<f64>> = None, above(0.0);
         /// How far each eigenvalue of a covariance is moved towards 1.
         reg_param: f64 = 0.0, within(0.0, 1.0);
         /// How far covariances are shrunk towards their mean variance instead: 0 to 1, auto by Ledoit and Wolf, none not at all.
@@ -76,7 +78,7 @@ const CARD: Card = Card {
             "decision",
             "log posterior of each test row up to a constant: for two labels the difference, else by label",
         ),
-        ("class_prior", "share of each label, ascending"),
+        ("class_prior", "prior of each label, ascending"),
         ("means", "one row a label, columns as in the table"),
         ("spreads", "eigenvalues of each covariance, one row a label"),
     ],
@@ -97,9 +99,9 @@ impl Supervised for Qda {
 
     fn fit(params: &QdaParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
         let labels = labels(data, CARD.id)?;
-        let n = data.y().len() as f64;
         let counts = counts(data, labels);
         let mut fitted = Vec::new();
+        let priors = priors("priors", params.priors.as_deref(), &counts)?;
         for (k, rows) in groups(data, labels).iter().enumerate() {
             let c = covariance(rows, params.shrinkage);
             let (mut spreads, vectors) = eigh(c, "quadratic discriminant analysis")?;
@@ -123,7 +125,7 @@ impl Supervised for Qda {
                 .map(|(v, e)| v.iter().map(|v| v / e.sqrt()).collect())
                 .collect();
             fitted.push(Group {
-                log_prior: (counts[k] / n).ln(),
+                log_prior: priors[k].ln(),
                 mean: mean(rows),
                 spreads,
                 directions,

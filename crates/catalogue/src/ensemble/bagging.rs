@@ -8,14 +8,14 @@
 //! Source: Breiman, Machine Learning 24 (1996).
 //! Not claimed: less bias than one model has.
 
-use super::engine::{Member, Named, Names, With, label_shares, problem};
+use super::engine::{Member, Named, Names, With, label_shares};
 use crate::tree::decision_tree::TreeParams;
 use crate::tree::engine::{Learned, Rules};
-use crate::tree::forest::{self, Forest, Plan};
+use crate::tree::forest::{self, Forest, Plan, RowWeights};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Design, Entry, FitError, Inputs, Learner, Outputs, Params as _, Prediction, Predictor,
-    Training, params, run, score,
+    Card, Contributions, Design, Entry, Explained, FitError, Inputs, Learner, Outputs, Params as _,
+    Prediction, Predictor, Training, params, run, score,
 };
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
@@ -119,8 +119,8 @@ impl Learner for Bagging {
     type Params = With<BaggingParams>;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
-    const MISSING: bool = false;
-    const WEIGHTS: bool = false;
+    const MISSING: bool = true;
+    const WEIGHTS: bool = true;
     const PROBABILITIES: bool = true;
 
     fn learn_from(
@@ -134,18 +134,42 @@ impl Learner for Bagging {
         let rows = data.get();
         let (n, p) = rows.x().dim();
         let seed = run::effective_seed(own.seed, seed);
-        let draws = ((n as f64 * own.max_samples) as usize).max(1);
+        let chances = forest::chances(rows.weights());
+        let draws = if own.max_samples < 1.0 {
+            forest::draws(own.max_samples, n, rows.weights())
+        } else {
+            n
+        };
         let classes = rows.labels().map(|l| l.classes.clone()).unwrap_or_default();
         let all_columns = own.max_features >= 1.0 && !own.bootstrap_features;
         if found.entry.card.id == "decision_tree" && all_columns {
+            let tree = TreeParams::from_map(&given)?;
+            let draw = !own.bootstrap && draws < n;
+            // The tree weighs labels; the weights of rows are chances of being drawn.
+            let mut factors = match (&tree.class_weight, rows.labels()) {
+                (Some(weight), Some(labels)) => {
+                    let factors = weight.factors(labels)?;
+                    labels.codes.iter().map(|c| factors[*c]).collect()
+                }
+                _ => vec![1.0; n],
+            };
+            if !own.bootstrap && !draw {
+                let pairs = factors.iter_mut().zip(chances.unwrap_or_default());
+                pairs.for_each(|(f, w)| *f *= w);
+            }
             let plan = Plan {
                 trees: own.n_estimators,
                 bootstrap: own.bootstrap,
-                draw: !own.bootstrap && draws < n,
+                draw,
                 draws,
+                weight: RowWeights {
+                    chances: chances.map(<[f64]>::to_vec),
+                    factors,
+                    balance_drawn: false,
+                },
                 seed,
             };
-            let forest = grow(&TreeParams::from_map(&given)?, rows, &plan)?;
+            let forest = grow(&tree, rows, &plan)?;
             return Ok(Fitted {
                 oob_score: forest.oob_score(),
                 forest: Some(forest),
@@ -159,14 +183,20 @@ impl Learner for Bagging {
         let width = classes.len().max(1);
         let (mut unseen, mut votes) = (Array2::<f64>::zeros((n, width)), vec![0_u32; n]);
         for _ in 0..own.n_estimators {
-            let picked = draw(n, draws, own.bootstrap, &mut random);
+            let picked = draw_rows(n, draws, own.bootstrap, chances, &mut random)?;
             let columns = draw(p, some, own.bootstrap_features, &mut random);
             let inner: u64 = random.r#gen();
             let part = data.derive("bootstrap", format!("{} rows", picked.len()), |t| {
                 let x = t.x().select(Axis(0), &picked).select(Axis(1), &columns);
                 let names = (0..x.ncols()).map(|c| format!("x{c}")).collect();
                 let y = picked.iter().map(|i| t.y()[*i]).collect();
-                problem(Design::new(x, names)?, y, t.task())
+                let design = Design::with_missing(x, names)?;
+                // Weights are in the draw.
+                if t.labels().is_some() {
+                    Training::classification(design, y)
+                } else {
+                    Training::regression(design, y)
+                }
             })?;
             let fitted = params.fit(member, &part, inner)?;
             let mut has = vec![false; n];
@@ -212,6 +242,29 @@ fn draw(n: usize, many: usize, again: bool, random: &mut Xoshiro256PlusPlus) -> 
     picked
 }
 
+/// Rows of a draw, ascending; with weights, with a chance in proportion to these.
+fn draw_rows(
+    n: usize,
+    many: usize,
+    again: bool,
+    chances: Option<&[f64]>,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<usize>, FitError> {
+    if chances.is_none() {
+        return Ok(draw(n, many, again, random));
+    }
+    let mut picked = if again {
+        let counts = forest::drawn(n, many, chances, random);
+        let rows = counts.iter().enumerate();
+        rows.flat_map(|(i, c)| std::iter::repeat_n(i, *c as usize))
+            .collect()
+    } else {
+        forest::apart(n, many, chances, random)?
+    };
+    picked.sort_unstable();
+    Ok(picked)
+}
+
 fn judge(rows: &Training, sums: &Array2<f64>, votes: &[u32], classes: &[i64]) -> Option<f64> {
     let judged: Vec<usize> = (0..votes.len()).filter(|i| votes[*i] > 0).collect();
     if judged.is_empty() {
@@ -234,8 +287,7 @@ fn judge(rows: &Training, sums: &Array2<f64>, votes: &[u32], classes: &[i64]) ->
 fn grow(params: &TreeParams, rows: &Training, plan: &Plan) -> Result<Forest, FitError> {
     let rules: Rules = params.rules(rows)?;
     let learned = Learned::new(rows, rules.criterion)?;
-    let weights = learned.weights(rows, params.class_weight);
-    forest::grow(rows, &learned, &weights, &rules, plan)
+    forest::grow(rows, &learned, &rules, plan)
 }
 
 impl Predictor for Fitted {
@@ -262,6 +314,44 @@ impl Predictor for Fitted {
             std: Some(spread.iter().map(|s| (s / many).sqrt()).collect()),
             ..Prediction::values(mean.into_raw_vec_and_offset().0)
         })
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        if let Some(forest) = &self.forest {
+            return forest.contributions(x);
+        }
+        let width = self.classes.len().max(1);
+        let mut all = Contributions {
+            values: vec![Array2::zeros(x.dim()); width],
+            base: vec![0.0; width],
+            classes: self.classes.clone(),
+            of: if self.classes.is_empty() {
+                Explained::Value
+            } else {
+                Explained::Probability
+            },
+        };
+        let share = 1.0 / self.members.len() as f64;
+        for (member, columns) in &self.members {
+            let part = x.select(Axis(1), columns);
+            let Some(own) = member.fitted.contributions(part.view())? else {
+                return Ok(None);
+            };
+            // A mean is taken of values or of shares; those of a log or a score do not add up to it.
+            if own.of != all.of {
+                return Ok(None);
+            }
+            for (k, table) in own.values.iter().enumerate() {
+                let label = own.classes.get(k);
+                let at = label.and_then(|l| self.classes.iter().position(|c| c == l));
+                let at = at.unwrap_or_default();
+                all.base[at] += share * own.base[k];
+                for (from, to) in table.columns().into_iter().zip(columns) {
+                    all.values[at].column_mut(*to).scaled_add(share, &from);
+                }
+            }
+        }
+        Ok(Some(all))
     }
 
     fn outputs(&self) -> Outputs {

@@ -5,11 +5,10 @@
 use crate::registry;
 use mltrainer_catalogue_core::reexport::{ParamSpec, Value};
 use mltrainer_catalogue_core::{
-    Design, Engine, FitError, Fitted, ParamError, ParamMap, Params, Prediction, Resolved, Training,
+    Engine, FitError, Fitted, ParamError, ParamMap, Params, Prediction, Resolved, Training,
 };
 use mltrainer_compliance::Verified;
-use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use std::collections::BTreeSet;
 
@@ -218,26 +217,13 @@ pub(crate) fn label_shares(p: &Prediction, classes: &[i64]) -> Array2<f64> {
     out
 }
 
-/// The rows of a problem, and a table of columns put beside its own.
+/// The rows of a problem.
 pub(crate) fn rows_of(
     data: &Verified<Training>,
     rows: &[usize],
     step: &str,
 ) -> Result<Verified<Training>, FitError> {
-    data.derive(step, format!("{} rows", rows.len()), |t| {
-        let x = t.x().select(Axis(0), rows);
-        let y: Vec<f64> = rows.iter().map(|i| t.y()[*i]).collect();
-        problem(Design::new(x, t.design().names().to_vec())?, y, t.task())
-    })
-}
-
-/// A problem of a task.
-pub(crate) fn problem(design: Design, y: Vec<f64>, task: Task) -> Result<Training, FitError> {
-    if task == Task::Classification {
-        Training::classification(design, y)
-    } else {
-        Training::regression(design, y)
-    }
+    data.derive(step, format!("{} rows", rows.len()), |t| t.rows(rows))
 }
 
 /// Columns side by side; both tables have the same rows.

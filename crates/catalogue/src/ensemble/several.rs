@@ -85,7 +85,8 @@ pub(crate) fn fit<P: engine::Names>(
                 x = engine::beside(x.view(), column(values).view());
                 names.push(format!("earlier{k}"));
             }
-            engine::problem(Design::new(x, names)?, problem.y().to_vec(), problem.task())
+            let rows: Vec<usize> = (0..problem.y().len()).collect();
+            problem.over(Design::new(x, names)?, &rows)
         })?;
         members.push(params.fit(member, &single, seed)?);
         if let Some(chain) = chain {

@@ -23,7 +23,13 @@ use serde::{Deserialize, Serialize};
 pub struct Stacking;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Stacking>();
+pub const ENTRY: Entry = Entry::supervised::<Stacking>().tested_with(MEMBERS);
+
+/// Members that weigh rows, which not all of the defaults do.
+const MEMBERS: &[(&str, &str)] = &[(
+    "estimators",
+    "decision_tree_depth_3,decision_tree_depth_5,hist_gradient_boosting",
+)];
 
 /// Forward folds when none are asked for.
 const FORWARD: usize = 5;
@@ -168,7 +174,7 @@ impl Learner for Stacking {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
     const MISSING: bool = false;
-    const WEIGHTS: bool = false;
+    const WEIGHTS: bool = true;
     const PROBABILITIES: bool = true;
 
     fn learn_from(
@@ -212,8 +218,7 @@ impl Learner for Stacking {
                 z = engine::beside(z.view(), t.x().select(ndarray::Axis(0), &used).view());
             }
             let names = (0..z.ncols()).map(|k| format!("z{k}")).collect();
-            let y = used.iter().map(|i| t.y()[*i]).collect();
-            engine::problem(Design::new(z, names)?, y, task)
+            t.over(Design::new(z, names)?, &used)
         })?;
         Ok(Fitted {
             last: params.fit(&last, &learned, seed)?,

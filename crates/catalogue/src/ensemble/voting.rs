@@ -23,7 +23,13 @@ use serde::{Deserialize, Serialize};
 pub struct Voting;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Voting>();
+pub const ENTRY: Entry = Entry::supervised::<Voting>().tested_with(MEMBERS);
+
+/// Members that weigh rows, which not all of the defaults do.
+const MEMBERS: &[(&str, &str)] = &[(
+    "estimators",
+    "decision_tree_depth_3,decision_tree_depth_5,hist_gradient_boosting",
+)];
 
 choices! {
     /// How labels are voted on.
@@ -120,7 +126,7 @@ impl Learner for Voting {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
     const MISSING: bool = false;
-    const WEIGHTS: bool = false;
+    const WEIGHTS: bool = true;
     const PROBABILITIES: bool = true;
 
     fn learn_from(

@@ -2,8 +2,8 @@
 //!
 //! What: how strongly prices go in one direction, whichever it is, from 0 to 100, with the index of
 //! each direction.
-//! Formula: Wilder averages of directional movement over true range, and of 100 · |plus - minus|/(plus
-//! + minus).
+//! Formula: Wilder averages of directional movement over true range (plus and minus), and of
+//! 100 · |plus - minus|/(plus + minus).
 //! Data: high, low and close.
 //! Cost: O(bars).
 //! Fails when: it is read as a direction. It lags by about two periods; its first values depend on

@@ -187,55 +187,65 @@ pub(crate) fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
-/// The highest of the last values.
+/// The highest high and the lowest low of the last bars.
 ///
-/// The values are taken in blocks as long as the window (van Herk 1992; Gil and Werman 1993): a window
-/// is the end of one block and the start of the next, and of both the highest is at hand.
-pub(crate) struct Highest {
-    /// The values of the present block, as far as it has come.
-    block: Vec<f64>,
-    /// Of the block before: the highest value from each place to its end.
-    ends: Vec<f64>,
+/// The bars are taken in blocks as long as the window (van Herk 1992; Gil and Werman 1993): a window is
+/// the end of one block and the start of the next, and of both the extremes are at hand.
+pub(crate) struct Range {
+    /// Highs and lows of the present block, as far as it has come.
+    block: Vec<(f64, f64)>,
+    /// Of the block before: the extremes from each place to its end.
+    ends: Vec<(f64, f64)>,
     next: usize,
     full: bool,
-    /// The highest of the present block.
-    best: f64,
+    /// The extremes of the present block.
+    best: (f64, f64),
 }
 
-impl Highest {
+/// What any bar widens.
+const NOTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+impl Range {
     pub(crate) fn new(period: usize) -> Self {
         Self {
-            block: vec![0.0; period],
-            ends: vec![f64::NEG_INFINITY; period + 1],
+            block: vec![NOTHING; period],
+            ends: vec![NOTHING; period + 1],
             next: 0,
             full: false,
-            best: f64::NEG_INFINITY,
+            best: NOTHING,
         }
     }
 
-    /// The highest value, once there are enough.
+    /// Highest and lowest, once there are enough bars.
     #[inline]
-    pub(crate) fn push(&mut self, x: f64) -> Option<f64> {
-        self.block[self.next] = x;
+    pub(crate) fn push(&mut self, bar: &Bar) -> Option<(f64, f64)> {
+        self.block[self.next] = (bar.high, bar.low);
         self.next += 1;
-        self.best = larger(self.best, x);
-        let found = larger(self.best, self.ends[self.next]);
+        self.best = wider(self.best, (bar.high, bar.low));
+        let found = wider(self.best, self.ends[self.next]);
         if self.next == self.block.len() {
-            let mut best = f64::NEG_INFINITY;
-            for (x, end) in self.block.iter().zip(&mut self.ends).rev() {
-                best = larger(best, *x);
+            let mut best = NOTHING;
+            for (bar, end) in self.block.iter().zip(&mut self.ends).rev() {
+                best = wider(best, *bar);
                 *end = best;
             }
             self.next = 0;
             self.full = true;
-            self.best = f64::NEG_INFINITY;
+            self.best = NOTHING;
             return Some(found);
         }
         self.full.then_some(found)
     }
 }
 
-/// How many values ago the highest of the last ones was, the latest of equal ones; as [`Highest`].
+/// The higher high and the lower low.
+#[inline]
+fn wider(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    (larger(a.0, b.0), smaller(a.1, b.1))
+}
+
+/// How many values ago the highest of the last ones was, the latest of equal ones; in blocks as
+/// [`Range`].
 pub(crate) struct SinceHighest {
     block: Vec<f64>,
     ends: Vec<(f64, usize)>,
@@ -289,29 +299,6 @@ impl SinceHighest {
             return Some(found);
         }
         self.full.then_some(found)
-    }
-}
-
-/// The highest high and the lowest low of the last bars.
-pub(crate) struct Range {
-    high: Highest,
-    /// Of the negative lows.
-    low: Highest,
-}
-
-impl Range {
-    pub(crate) fn new(period: usize) -> Self {
-        Self {
-            high: Highest::new(period),
-            low: Highest::new(period),
-        }
-    }
-
-    /// Highest and lowest.
-    #[inline]
-    pub(crate) fn push(&mut self, bar: &Bar) -> Option<(f64, f64)> {
-        let (high, low) = (self.high.push(bar.high), self.low.push(-bar.low));
-        Some((high?, -low?))
     }
 }
 

@@ -51,7 +51,7 @@ impl State for StochasticState {
             let fast = if negligible(range, high.abs() + low.abs()) {
                 0.0
             } else {
-                (bar.close - low) / (range / 100.0)
+                (bar.close - low) / range * 100.0
             };
             let k = self.k.push(fast)?;
             Some((k, self.d.push(k)?))

@@ -43,7 +43,7 @@ impl State for WilliamsRState {
             if negligible(range, high.abs() + low.abs()) {
                 0.0
             } else {
-                (high - bar.close) / (range / -100.0)
+                (high - bar.close) / range * -100.0
             }
         })]
     }

@@ -237,6 +237,7 @@ impl Descent {
         let start = 1.0 / (first * self.alpha);
         // Pull of the absolute penalty so far, and what of it each weight has followed.
         let (mut pulled, mut followed) = (0.0, vec![0.0; p]);
+        let mut mean = MeanBySteps::new();
         let (mut least, mut best, mut idle) = (f64::INFINITY, f64::NEG_INFINITY, 0);
         (line.converged, line.n_iter) = (false, 0);
         let mut near: Vec<f64> = Vec::with_capacity(AHEAD * p);
@@ -294,6 +295,7 @@ impl Descent {
                         for (w, x) in line.weights.iter_mut().zip(x) {
                             *w = *w * shrink + update * x;
                         }
+                        mean.shrink(shrink);
                     } else if update != 0.0 {
                         add_scaled(&mut line.weights, update, x);
                     }
@@ -306,10 +308,13 @@ impl Descent {
                             *m += share * (w - *m);
                         }
                         line.mean_intercept += share * (line.intercept - line.mean_intercept);
+                        mean.step(share);
                     }
                     if l1_ratio > 0.0 {
                         pulled += l1_ratio * eta * self.alpha;
-                        for (w, q) in line.weights.iter_mut().zip(&mut followed) {
+                        let passed_on = mean.share_of_a_pull();
+                        let means = line.mean_weights.iter_mut();
+                        for ((w, q), m) in line.weights.iter_mut().zip(&mut followed).zip(means) {
                             let before = *w;
                             if before > 0.0 {
                                 *w = (before - (pulled + *q)).max(0.0);
@@ -317,6 +322,7 @@ impl Descent {
                                 *w = (before + (pulled - *q)).min(0.0);
                             }
                             *q += *w - before;
+                            *m += passed_on * (*w - before);
                         }
                     }
                     line.t += 1.0;
@@ -367,6 +373,44 @@ impl Descent {
             score::r2(&y, &scores.collect::<Vec<f64>>())
         };
         reached.unwrap_or(f64::NEG_INFINITY)
+    }
+}
+
+/// How the mean of the weights follows the pull of an absolute penalty. scikit-learn keeps the mean
+/// as (a w + rest)/b and moves only `rest` with a step, not with a pull: a pull then acts on the mean
+/// as if it had been there at all steps that are averaged.
+struct MeanBySteps {
+    a: f64,
+    b: f64,
+    /// What the weights were shrunk by since a and b were set anew.
+    scale: f64,
+}
+
+impl MeanBySteps {
+    fn new() -> Self {
+        Self {
+            a: 0.0,
+            b: 1.0,
+            scale: 1.0,
+        }
+    }
+
+    fn shrink(&mut self, by: f64) {
+        self.scale *= by;
+        if self.scale < 1e-9 {
+            *self = Self::new();
+        }
+    }
+
+    fn step(&mut self, share: f64) {
+        if share < 1.0 {
+            self.b /= 1.0 - share;
+        }
+        self.a += share * self.b * self.scale;
+    }
+
+    fn share_of_a_pull(&self) -> f64 {
+        self.a / self.b / self.scale
     }
 }
 

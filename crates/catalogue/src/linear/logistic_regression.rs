@@ -9,11 +9,12 @@
 //! Not claimed: calibrated probabilities with class_weight = balanced.
 
 use super::engine::{Standardised, dot};
+use crate::class_weight::{ClassWeight, row_weights};
 use crate::numeric::{lifted, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Labels, Outputs, Prediction, Predictor, Supervised, Training,
-    choices, params, run,
+    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
+    run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -26,14 +27,6 @@ pub struct LogisticRegression;
 /// The registration.
 pub const ENTRY: Entry = Entry::supervised::<LogisticRegression>().as_first_choice();
 
-choices! {
-    /// How much the rows of each label count.
-    pub enum ClassWeight {
-        /// n / (classes · rows of the label): every label counts the same in total.
-        Balanced = "balanced",
-    }
-}
-
 params! {
     /// Parameters of logistic regression.
     pub struct LogisticParams {
@@ -43,7 +36,7 @@ params! {
         l1_ratio: f64 = 0.0, within(0.0, 1.0);
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
-        /// balanced: every label counts the same in total; none: every row counts the same.
+        /// balanced: every label counts the same in total; or a factor a label, written 0:1,1:2.5; none: every row counts the same.
         class_weight: Option<ClassWeight> = None;
         /// Newton steps after which the fit is given up as not converged.
         max_iter: usize = 100, within(1.0, 100_000.0);
@@ -136,7 +129,7 @@ impl Supervised for LogisticRegression {
         let table = Standardised::new(data, params.fit_intercept)?;
         let width = table.x.ncols();
 
-        let mut row_weights = row_weights(data, labels, params.class_weight);
+        let mut row_weights = row_weights(data, params.class_weight.as_ref())?;
         let total: f64 = row_weights.iter().sum();
         row_weights.iter_mut().for_each(|w| *w /= total);
         let strength = 1.0 / (params.c * total);
@@ -425,27 +418,6 @@ fn newton(h: &Array2<f64>, g: &[f64]) -> Result<Vec<f64>, FitError> {
     let mut d: Vec<f64> = g.iter().map(|g| -g).collect();
     lifted(h, "logistic regression")?.solve(&mut d);
     Ok(d)
-}
-
-/// Weight of each row: its own times that of its label.
-pub(crate) fn row_weights(
-    data: &Training,
-    labels: &Labels,
-    class_weight: Option<ClassWeight>,
-) -> Vec<f64> {
-    let n = labels.codes.len();
-    let mut weights = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
-    if class_weight.is_some() {
-        let k = labels.classes.len();
-        let mut counts = vec![0.0; k];
-        for &code in &labels.codes {
-            counts[code] += 1.0;
-        }
-        for (w, &code) in weights.iter_mut().zip(&labels.codes) {
-            *w *= n as f64 / (k as f64 * counts[code]);
-        }
-    }
-    weights
 }
 
 #[cfg(test)]

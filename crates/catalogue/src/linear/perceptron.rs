@@ -9,7 +9,7 @@
 //! Not claimed: probabilities, or the best border.
 
 use super::descent::{Descent, Line, Loss, Penalty, Rate, Rows};
-use super::logistic_regression::ClassWeight;
+use crate::class_weight::ClassWeight;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
@@ -53,7 +53,7 @@ params! {
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
         /// Passes without gain after which it ends.
         n_iter_no_change: usize = 5, at_least(1.0);
-        /// balanced: every label counts the same in total; none: every row counts the same.
+        /// balanced: every label counts the same in total; or a factor a label, written 0:1,1:2.5; none: every row counts the same.
         class_weight: Option<ClassWeight> = None;
         /// Seed of the shuffles; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
@@ -126,16 +126,16 @@ fn descend(
                 .unwrap_or_default()
         })
         .collect();
-    let mut counts = vec![0.0; classes.len()];
-    for &c in &codes {
-        counts[c] += 1.0;
-    }
-    let side = |k: usize| match params.class_weight {
-        Some(ClassWeight::Balanced) if counts[k] > 0.0 => {
-            codes.len() as f64 / (classes.len() as f64 * counts[k])
-        }
-        _ => 1.0,
+    let of_all = Labels {
+        classes: classes.to_vec(),
+        codes,
     };
+    let factors = match &params.class_weight {
+        Some(weight) => weight.factors(&of_all)?,
+        None => vec![1.0; classes.len()],
+    };
+    let codes = of_all.codes;
+    let side = |k: usize| factors[k];
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     let two = lines.len() == 1;
     let mut held_out: Option<Vec<usize>> = None;

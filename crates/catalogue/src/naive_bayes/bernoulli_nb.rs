@@ -34,6 +34,8 @@ params! {
         binarize: Option<f64> = Some(0.0);
         /// Whether priors are the shares of the labels; otherwise all labels are as likely.
         fit_prior: bool = true;
+        /// Prior of each label, ascending, joined with commas; none is by fit_prior.
+        class_prior: Option<Vec<f64>> = None, above(0.0);
     }
 }
 
@@ -118,7 +120,7 @@ impl Supervised for BernoulliNb {
         Ok(Fitted {
             classes: labels.classes.clone(),
             binarize: params.binarize,
-            log_priors: log_priors(&totals, params.fit_prior),
+            log_priors: log_priors(&totals, params.fit_prior, params.class_prior.as_deref())?,
             log_yes: logs(|s, _, alpha| s + alpha),
             log_no: logs(|s, t, alpha| t - s + alpha),
         })
@@ -165,6 +167,7 @@ mod tests {
             alpha: 1.0,
             binarize: Some(0.0),
             fit_prior: true,
+            class_prior: None,
         };
         let fitted = BernoulliNb::fit(&params, &data, 0).unwrap();
         let p = fitted

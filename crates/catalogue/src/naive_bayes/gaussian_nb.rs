@@ -8,7 +8,7 @@
 //! Source: Hastie, Tibshirani & Friedman, The Elements of Statistical Learning (2009), 6.6.3.
 //! Not claimed: calibrated probabilities.
 
-use crate::labels::{counts, from_logs, labels};
+use crate::labels::{counts, from_logs, labels, priors};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
@@ -27,6 +27,8 @@ pub const ENTRY: Entry = Entry::supervised::<GaussianNb>();
 params! {
     /// Parameters of Gaussian naive Bayes.
     pub struct GaussianNbParams {
+        /// Prior of each label, ascending, joined with commas; none is the share of its rows.
+        priors: Option<Vec<f64>> = None, above(0.0);
         /// Share of the largest variance of a column that is added to every variance.
         var_smoothing: f64 = 1e-9, at_least(0.0);
     }
@@ -56,7 +58,7 @@ const CARD: Card = Card {
     source: "T. Hastie, R. Tibshirani, J. Friedman, The Elements of Statistical Learning, 2nd ed. (2009), section 6.6.3",
     reference: "scikit-learn 1.9.1, GaussianNB",
     outputs: &[
-        ("class_prior", "share of each label, ascending"),
+        ("class_prior", "prior of each label, ascending"),
         ("means", "one row a label, columns as in the table"),
         ("variances", "one row a label, smoothing included"),
     ],
@@ -124,10 +126,9 @@ impl Supervised for GaussianNb {
                 "gaussian_nb: a variance is 0 or not finite (a column is constant within a label): raise var_smoothing, rescale or leave the column out".into(),
             ));
         }
-        let all: f64 = totals.iter().sum();
         Ok(Fitted {
             classes: labels.classes.clone(),
-            priors: totals.iter().map(|t| t / all).collect(),
+            priors: priors("priors", params.priors.as_deref(), &totals)?,
             means,
             variances,
         })
@@ -174,7 +175,10 @@ mod tests {
         // Label 0: -1, 1 (mean 0, variance 1); label 1: 3, 5 (mean 4, variance 1). At x = 2 both
         // are equally likely; at x = 1 the odds are exp((9 - 1)/2) = e⁴.
         let data = classes(&[&[-1.0], &[1.0], &[3.0], &[5.0]], &[0.0, 0.0, 1.0, 1.0]);
-        let params = GaussianNbParams { var_smoothing: 0.0 };
+        let params = GaussianNbParams {
+            priors: None,
+            var_smoothing: 0.0,
+        };
         let fitted = GaussianNb::fit(&params, &data, 0).unwrap();
         let x = ndarray::array![[2.0], [1.0]];
         let p = fitted.predict(x.view()).unwrap().probabilities.unwrap();

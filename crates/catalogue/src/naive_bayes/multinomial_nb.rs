@@ -8,12 +8,12 @@
 //! Source: Manning, Raghavan & Schütze, Introduction to Information Retrieval (2008), chapter 13.
 //! Not claimed: calibrated probabilities.
 
-use crate::labels::{counts, from_logs, labels};
+use crate::labels::{counts, from_logs, labels, priors};
 use crate::linear::dot;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Domain, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training,
-    params, run,
+    Card, Domain, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -32,6 +32,8 @@ params! {
         alpha: f64 = 1.0, at_least(1e-10);
         /// Whether priors are the shares of the labels; otherwise all labels are as likely.
         fit_prior: bool = true;
+        /// Prior of each label, ascending, joined with commas; none is by fit_prior.
+        class_prior: Option<Vec<f64>> = None, above(0.0);
     }
 }
 
@@ -71,18 +73,19 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
-/// ln πₖ of label sums, or of equal priors. A label without weight has none.
-pub(super) fn log_priors(totals: &[f64], fit: bool) -> Vec<f64> {
-    let all: f64 = totals.iter().sum();
-    let equal = 1.0 / totals.len() as f64;
-    totals
-        .iter()
-        .map(|t| {
-            if fit { t / all } else { equal }
-                .max(f64::MIN_POSITIVE)
-                .ln()
-        })
-        .collect()
+/// ln πₖ of given priors, of label sums, or of equal priors. A label without weight has none.
+///
+/// # Errors
+/// [`ParamError`] when there is not one prior a label.
+pub(super) fn log_priors(
+    totals: &[f64],
+    fit: bool,
+    given: Option<&[f64]>,
+) -> Result<Vec<f64>, ParamError> {
+    let equal = vec![1.0; totals.len()];
+    let found = priors("class_prior", given, if fit { totals } else { &equal })?;
+    let ln = |p: f64| p.max(f64::MIN_POSITIVE).ln();
+    Ok(found.into_iter().map(ln).collect())
 }
 
 impl Supervised for MultinomialNb {
@@ -113,7 +116,11 @@ impl Supervised for MultinomialNb {
             .collect();
         Ok(Fitted {
             classes: labels.classes.clone(),
-            log_priors: log_priors(&counts(data, labels), params.fit_prior),
+            log_priors: log_priors(
+                &counts(data, labels),
+                params.fit_prior,
+                params.class_prior.as_deref(),
+            )?,
             log_shares,
         })
     }
@@ -150,6 +157,7 @@ mod tests {
         let params = MultinomialNbParams {
             alpha: 1.0,
             fit_prior: true,
+            class_prior: None,
         };
         let fitted = MultinomialNb::fit(&params, &data, 0).unwrap();
         let p = fitted.predict(ndarray::array![[1.0, 1.0]].view()).unwrap();

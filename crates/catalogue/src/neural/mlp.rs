@@ -29,7 +29,8 @@ use serde::{Deserialize, Serialize};
 pub struct Mlp;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Mlp>();
+// power_t matters beside sgd and invscaling only.
+pub const ENTRY: Entry = Entry::supervised::<Mlp>().tested_with(&[("learning_rate", "invscaling")]);
 
 choices! {
     /// How weights are trained.
@@ -63,9 +64,21 @@ choices! {
     }
 }
 
+choices! {
+    /// What a regression minimises.
+    pub enum Loss {
+        /// Half the squared error.
+        SquaredError = "squared_error",
+        /// Half the Poisson deviance with log link, targets at least 0.
+        Poisson = "poisson",
+    }
+}
+
 params! {
     /// Parameters of a multi-layer perceptron.
     pub struct MlpParams {
+        /// What a regression minimises.
+        loss: Loss = Loss::SquaredError;
         /// Passes over the rows at most; `converged` says whether they were enough.
         max_iter: usize = 200, within(1.0, 1_000_000.0);
         /// It ends when the loss (early_stopping: the score) does not gain this for n_iter_no_change passes.
@@ -86,6 +99,8 @@ params! {
         learning_rate: Schedule = Schedule::Constant;
         /// Length of the first steps of adam and sgd.
         learning_rate_init: f64 = 1e-3, above(0.0);
+        /// invscaling: the length of a step is learning_rate_init over the rows seen to this power.
+        power_t: f64 = 0.5, at_least(0.0);
         /// Whether rows are shuffled before each pass.
         shuffle: bool = true;
         /// Share of the last step of sgd that is kept.
@@ -125,7 +140,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Layers of units, each a bent weighted sum of the layer before, trained by gradients on batches of rows.",
-    formula: "aᵢ₊₁ = g(aᵢ Wᵢ + bᵢ), output identity, sigmoid or softmax; loss = mean squared error / 2 or log loss, + alpha |W|²/(2 batch); adam: w -= rate · m̂/(√v̂ + epsilon)",
+    formula: "aᵢ₊₁ = g(aᵢ Wᵢ + bᵢ), output identity (poisson: exponential), sigmoid or softmax; loss = mean squared error / 2 or log loss, + alpha |W|²/(2 batch); adam: w -= rate · m̂/(√v̂ + epsilon)",
     data: "Standardised columns; a target of size about 1; many more rows than weights.",
     cost: "fit O(passes · n · weights), predict O(rows · weights)",
     fails_when: "Columns are not standardised, or rows are few beside the weights (it learns them by heart: raise alpha or stop early).",
@@ -185,6 +200,7 @@ impl Supervised for Mlp {
     type Params = MlpParams;
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn fit(params: &MlpParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let (n, p) = data.x().dim();
@@ -204,7 +220,18 @@ impl Supervised for Mlp {
             }
         } else {
             let y = Array2::from_shape_fn((n, 1), |(i, _)| data.y()[i]);
-            (Output::Value, y)
+            if params.loss == Loss::Poisson {
+                if let Some(row) = data.y().iter().position(|y| *y < 0.0) {
+                    return Err(FitError::Data(format!(
+                        "target row {}: {} is below 0, which the loss poisson does not take",
+                        row + 1,
+                        data.y()[row]
+                    )));
+                }
+                (Output::Count, y)
+            } else {
+                (Output::Value, y)
+            }
         };
         let mut sizes = vec![p];
         sizes.extend(&params.hidden_layer_sizes.0);
@@ -227,7 +254,7 @@ impl Supervised for Mlp {
             converged: false,
         };
         let fitted = if params.solver == Solver::Lbfgs {
-            at_once(fitted, data.x(), &y, params)
+            at_once(fitted, data, &y, params)
         } else {
             in_batches(fitted, data, &y, codes, params, &mut random)?
         };
@@ -241,12 +268,12 @@ impl Supervised for Mlp {
 }
 
 /// Quasi-Newton steps on all rows.
-fn at_once(mut fitted: Fitted, x: &Array2<f64>, y: &Array2<f64>, params: &MlpParams) -> Fitted {
+fn at_once(mut fitted: Fitted, data: &Training, y: &Array2<f64>, params: &MlpParams) -> Fitted {
     let mut scratch = fitted.network.clone();
     let found = minimise(
         |theta| {
             scratch.set(theta);
-            let (loss, w, b) = scratch.gradient(x, y, params.alpha);
+            let (loss, w, b) = scratch.gradient(data.x(), y, data.weights(), params.alpha);
             (loss, joined(&w, &b))
         },
         fitted.network.flat(),
@@ -333,9 +360,12 @@ fn in_batches(
         let mut total = 0.0;
         for rows in learned.chunks(batch) {
             let x = data.x().select(Axis(0), rows);
+            let weights: Option<Vec<f64>> =
+                data.weights().map(|w| rows.iter().map(|i| w[*i]).collect());
+            let own = y.select(Axis(0), rows);
             let (loss, w, b) = fitted
                 .network
-                .gradient(&x, &y.select(Axis(0), rows), params.alpha);
+                .gradient(&x, &own, weights.as_deref(), params.alpha);
             total += loss * rows.len() as f64;
             let gradient = joined(&w, &b);
             if params.solver == Solver::Adam {
@@ -378,7 +408,7 @@ fn in_batches(
             }
         }
         if params.learning_rate == Schedule::InverseScaling {
-            rate = params.learning_rate_init / (seen + 1.0).sqrt();
+            rate = params.learning_rate_init / (seen + 1.0).powf(params.power_t);
         }
         if idle > params.n_iter_no_change {
             if params.solver == Solver::Sgd
@@ -417,7 +447,7 @@ impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         let answer = self.network.answer(x);
         Ok(match self.network.output {
-            Output::Value => Prediction::values(answer.column(0).to_vec()),
+            Output::Value | Output::Count => Prediction::values(answer.column(0).to_vec()),
             Output::Chance => {
                 let p = Array2::from_shape_fn((x.nrows(), 2), |(i, k)| {
                     if k == 1 {

@@ -48,6 +48,8 @@ impl Activation {
 pub(crate) enum Output {
     /// A value; half the squared error.
     Value,
+    /// A value above 0, the exponential of the last sum; half the Poisson deviance.
+    Count,
     /// The probability of the larger of two labels; log loss.
     Chance,
     /// Probabilities of labels; log loss.
@@ -94,6 +96,7 @@ impl Network {
     fn finish(&self, last: &mut Array2<f64>) {
         match self.output {
             Output::Value => {}
+            Output::Count => last.mapv_inplace(f64::exp),
             Output::Chance => last.mapv_inplace(sigmoid),
             Output::Chances => {
                 for mut row in last.rows_mut() {
@@ -123,14 +126,26 @@ impl Network {
     }
 
     /// Loss of a batch with its penalty, and the gradient by weights and biases. For `Chances` the
-    /// targets are 0 and 1, one column a label.
+    /// targets are 0 and 1, one column a label. A row counts by its weight, and as 1 without.
     pub(crate) fn gradient(
         &self,
         x: &Array2<f64>,
         y: &Array2<f64>,
+        row_weights: Option<&[f64]>,
         alpha: f64,
     ) -> (f64, Vec<Array2<f64>>, Vec<Vec<f64>>) {
-        let n = x.nrows() as f64;
+        let count = |i: usize| row_weights.map_or(1.0, |w| w[i]);
+        let n: f64 = row_weights.map_or(x.nrows() as f64, |w| w.iter().sum());
+        if n <= 0.0 {
+            // Rows that count for nothing move nothing.
+            let zeros = |w: &Array2<f64>| Array2::zeros(w.dim());
+            let biases = self.biases.iter().map(|b| vec![0.0; b.len()]);
+            return (
+                0.0,
+                self.weights.iter().map(zeros).collect(),
+                biases.collect(),
+            );
+        }
         let mut layers = vec![x.clone()];
         for (i, (w, b)) in self.weights.iter().zip(&self.biases).enumerate() {
             let mut a = layers[i].dot(w);
@@ -151,13 +166,21 @@ impl Network {
             .rows()
             .into_iter()
             .zip(y.rows())
-            .map(|(t, y)| match self.output {
-                Output::Value => 0.5 * (t[0] - y[0]).powi(2),
-                Output::Chance => softplus(t[0]) - y[0] * t[0],
-                Output::Chances => {
-                    let own: f64 = t.iter().zip(y).map(|(t, y)| t * y).sum();
-                    softmax(&mut t.to_vec()) - own
-                }
+            .enumerate()
+            .map(|(i, (t, y))| {
+                let loss = match self.output {
+                    Output::Value => 0.5 * (t[0] - y[0]).powi(2),
+                    Output::Count => {
+                        let own = if y[0] > 0.0 { y[0] * y[0].ln() } else { 0.0 };
+                        own - y[0] * t[0] - y[0] + t[0].exp()
+                    }
+                    Output::Chance => softplus(t[0]) - y[0] * t[0],
+                    Output::Chances => {
+                        let own: f64 = t.iter().zip(y).map(|(t, y)| t * y).sum();
+                        softmax(&mut t.to_vec()) - own
+                    }
+                };
+                count(i) * loss
             })
             .sum::<f64>()
             / n;
@@ -165,6 +188,11 @@ impl Network {
         let squares: f64 = self.weights.iter().flatten().map(|w| w * w).sum();
         loss += 0.5 * alpha * squares / n;
         let mut delta = last - y;
+        if row_weights.is_some() {
+            for (i, mut row) in delta.rows_mut().into_iter().enumerate() {
+                row *= count(i);
+            }
+        }
         let mut by_weights = Vec::with_capacity(self.weights.len());
         let mut by_biases = Vec::with_capacity(self.weights.len());
         for (i, w) in self.weights.iter().enumerate().rev() {
@@ -261,6 +289,7 @@ mod tests {
         let x = Array2::from_shape_fn((7, 3), |(i, j)| ((i * 3 + j) as f64).sin());
         for (output, outs) in [
             (Output::Value, 1),
+            (Output::Count, 1),
             (Output::Chance, 1),
             (Output::Chances, 3),
         ] {
@@ -269,7 +298,8 @@ mod tests {
                 let y = Array2::from_shape_fn((7, outs), |(i, k)| {
                     f64::from(u8::from(if outs == 1 { i % 2 == 0 } else { i % 3 == k }))
                 });
-                let (_, w, b) = net.gradient(&x, &y, 0.3);
+                let weights = [1.0, 2.0, 0.0, 0.5, 1.0, 3.0, 1.0];
+                let (_, w, b) = net.gradient(&x, &y, Some(&weights), 0.3);
                 let slope = joined(&w, &b);
                 let theta = net.flat();
                 for i in 0..theta.len() {
@@ -278,7 +308,7 @@ mod tests {
                         moved[i] += h;
                         other.set(&moved);
                         // The penalty leaves biases out, so that the loss alone tells.
-                        other.gradient(&x, &y, 0.3).0
+                        other.gradient(&x, &y, Some(&weights), 0.3).0
                     };
                     let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
                     assert!((numeric - slope[i]).abs() < 1e-7, "{output:?} {i}");

@@ -10,8 +10,8 @@
 
 use super::engine::{Dual, Rows, solve};
 use super::machine::{GammaWord, Machine, SvmKernel, form};
+use crate::class_weight::{ClassWeight, row_weights};
 use crate::labels::labels;
-use crate::linear::logistic_regression::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
@@ -41,7 +41,7 @@ params! {
         gamma: WordOr<GammaWord> = WordOr::Word(GammaWord::Scale), at_least(0.0);
         /// Constant of the kernels poly and sigmoid.
         coef0: f64 = 0.0;
-        /// balanced: every label counts the same in total; none: every row counts the same.
+        /// balanced: every label counts the same in total; or a factor a label, written 0:1,1:2.5; none: every row counts the same.
         class_weight: Option<ClassWeight> = None;
         /// It ends when no pair of variables violates the optimum by this.
         tol: f64 = 1e-5, above(0.0);
@@ -132,7 +132,7 @@ impl Supervised for Svc {
             params.degree,
             params.coef0,
         )?;
-        let weights = row_weights(data, labels, params.class_weight);
+        let weights = row_weights(data, params.class_weight.as_ref())?;
         let k = labels.classes.len();
         let mut fitted = Fitted {
             classes: labels.classes.clone(),

@@ -10,13 +10,14 @@
 //! Not claimed: calibrated probabilities.
 
 use super::engine::{self, Criterion, Rules, Sorted, Splitter, Target, Tree};
+use super::shap::{self, Splits};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, choices,
-    params, run,
+    Card, Contributions, Entry, Explained, FitError, Inputs, Outputs, Prediction, Predictor,
+    Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -152,7 +153,7 @@ impl Supervised for AdaBoost {
             max_features: usize::MAX,
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let mut weights = learned.weights(data, None);
+        let mut weights = crate::class_weight::row_weights(data, None)?;
         let all: f64 = weights.iter().sum();
         let counted: Vec<bool> = weights.iter().map(|w| *w > 0.0).collect();
         weights.iter_mut().for_each(|w| *w /= all);
@@ -345,6 +346,49 @@ fn r2(
     })
 }
 
+/// A tree that answers with its vote: 1 for the label of a leaf, -1 over the number of others for the
+/// others.
+struct Voted<'a> {
+    tree: &'a Tree,
+    answers: Vec<Vec<f64>>,
+    places: Vec<usize>,
+}
+
+impl<'a> Voted<'a> {
+    fn new(tree: &'a Tree, k: usize) -> Self {
+        let others = k.saturating_sub(1).max(1) as f64;
+        let mut voted = Self {
+            tree,
+            answers: Vec::new(),
+            places: Vec::new(),
+        };
+        for node in 0..tree.n_nodes() {
+            voted.places.push(voted.answers.len());
+            if tree.split(node).is_none() {
+                let chosen = vote(tree.answer(node));
+                let vote = |c: usize| if c == chosen { 1.0 } else { -1.0 / others };
+                voted.answers.push((0..k).map(vote).collect());
+            }
+        }
+        voted
+    }
+}
+
+impl Splits for Voted<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        self.tree.split(node)
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.tree.cover(node)
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        self.tree.goes_left(node, row)
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        &self.answers[self.places[leaf]]
+    }
+}
+
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         let all: f64 = self.weights.iter().sum();
@@ -382,6 +426,25 @@ impl Predictor for Fitted {
             out.iter_mut().zip(scores).for_each(|(o, s)| *o = s / sum);
         }
         Ok(Prediction::probabilities(p, self.classes.clone()))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        let k = self.classes.len();
+        if k == 0 {
+            return Err(FitError::Failed(
+                "ada_boost of a number has no SHAP values: its answer is a weighted median of trees, which is no sum of them".into(),
+            ));
+        }
+        // Of the score of each label, whose softmax the probabilities are.
+        let start = vec![0.0; k];
+        let mut sum = shap::Sum::new(x, &start);
+        let all: f64 = self.weights.iter().sum();
+        let others = k.saturating_sub(1).max(1) as f64;
+        for (tree, w) in self.trees.iter().zip(&self.weights) {
+            let voted = Voted::new(tree, k);
+            sum.add(&voted, w / all / others, 0, x)?;
+        }
+        Ok(Some(sum.finish(self.classes.clone(), Explained::Score)))
     }
 
     fn outputs(&self) -> Outputs {

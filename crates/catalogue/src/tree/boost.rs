@@ -1,8 +1,13 @@
 //! The rounds of boosting that histogram gradient boosting, XGBoost and LightGBM share.
 
-use super::histogram::{self, Binned, Config, Tree};
-use super::objective::{Objective, quantile_below, quantile_between, softmax};
-use mltrainer_catalogue_core::{FitError, ParamError, Prediction, Training};
+use super::histogram::{self, Binned, Config, Groups, Tree, Weighed};
+use super::objective::{
+    Objective, quantile_below, quantile_between, quantile_of_one_more, quantile_past, softmax,
+};
+use super::shap;
+use mltrainer_catalogue_core::params::{ParamType, Range};
+use mltrainer_catalogue_core::reexport::{ParamKind, Value};
+use mltrainer_catalogue_core::{Contributions, FitError, ParamError, Prediction, Training};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
@@ -34,6 +39,81 @@ pub(crate) struct Early {
     pub(crate) keep_best: bool,
 }
 
+/// Rounds that leave some earlier trees out and are then weighed with these (DART; Rashmi &
+/// Gilad-Bachrach, AISTATS 2015).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dart {
+    /// Chance of a tree, or round, to be left out.
+    pub(crate) rate: f64,
+    /// Chance of a round to leave nothing out.
+    pub(crate) skip: f64,
+    /// Left out at most; 0 is no limit.
+    pub(crate) most: usize,
+    /// Whether one at least is left out.
+    pub(crate) one: bool,
+    /// Whether the chance is in proportion to the weight that a tree has.
+    pub(crate) by_weight: bool,
+    /// How trees are weighed.
+    pub(crate) weighing: Weighing,
+    /// Whether the start is a part of the first round, and left out with it (LightGBM).
+    pub(crate) with_start: bool,
+}
+
+/// What the k trees left out, and the new one, are worth afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weighing {
+    /// k/(k + 1) and 1/(k + 1) (LightGBM).
+    Even,
+    /// k/(k + rate) and 1/(k + rate) (XGBoost's tree).
+    Tree,
+    /// 1/(1 + rate) both (XGBoost's forest).
+    Forest,
+}
+
+impl Dart {
+    /// Rounds to leave out, by the weight of each so far.
+    fn draw(&self, weights: &[f64], random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
+        if weights.is_empty() || random.r#gen::<f64>() < self.skip {
+            return Vec::new();
+        }
+        let n = weights.len() as f64;
+        let mean = weights.iter().sum::<f64>() / n;
+        let mut rate = self.rate;
+        if self.most > 0 {
+            rate = rate.min(self.most as f64 / n);
+        }
+        let mut left_out = Vec::new();
+        for (i, w) in weights.iter().enumerate() {
+            let chance = if self.by_weight {
+                rate * w / mean
+            } else {
+                rate
+            };
+            if random.r#gen::<f64>() < chance {
+                left_out.push(i);
+                if left_out.len() == self.most {
+                    break;
+                }
+            }
+        }
+        if left_out.is_empty() && self.one {
+            left_out.push(random.gen_range(0..weights.len()));
+        }
+        left_out
+    }
+
+    /// Factors of the rounds left out and of the new one.
+    fn factors(&self, left_out: usize, rate: f64) -> (f64, f64) {
+        let k = left_out as f64;
+        match self.weighing {
+            _ if left_out == 0 => (1.0, 1.0),
+            Weighing::Even => (k / (k + 1.0), 1.0 / (k + 1.0)),
+            Weighing::Tree => (k / (k + rate), 1.0 / (k + rate)),
+            Weighing::Forest => (1.0 / (1.0 + rate), 1.0 / (1.0 + rate)),
+        }
+    }
+}
+
 /// How to boost.
 pub(crate) struct Spec {
     pub(crate) objective: Objective,
@@ -48,6 +128,8 @@ pub(crate) struct Spec {
     /// Whether sums and leaves are kept to single precision.
     pub(crate) single: bool,
     pub(crate) sampling: Sampling,
+    pub(crate) quantiles: Quantiles,
+    pub(crate) dart: Option<Dart>,
     pub(crate) early: Option<Early>,
 }
 
@@ -90,18 +172,39 @@ impl Rows {
         super::engine::shares(shares)
     }
 
-    /// A quantile: between neighbours, or with weights the value that reaches the share.
-    pub(crate) fn quantile(&self, share: f64) -> f64 {
-        quantile(&self.y, &self.w, share)
+    /// A quantile of the targets.
+    pub(crate) fn quantile(&self, share: f64, rule: Quantiles) -> f64 {
+        quantile(&self.y, &self.w, share, rule)
     }
 }
 
-fn quantile(values: &[f64], w: &[f64], share: f64) -> f64 {
-    if w.iter().all(|w| *w == 1.0) {
-        return quantile_between(values, share);
+/// What a quantile is to each program: without weights, and with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quantiles {
+    /// Between neighbours; the value that reaches the share (scikit-learn).
+    Between,
+    /// Between neighbours; past the share (LightGBM).
+    Past,
+    /// Past the share, with weights or without (LightGBM's mape).
+    AlwaysPast,
+    /// Between the ranks around share · (n + 1); the value that reaches the share (XGBoost).
+    OneMore,
+}
+
+/// A quantile of values with weights.
+pub(crate) fn quantile(values: &[f64], w: &[f64], share: f64, rule: Quantiles) -> f64 {
+    if rule != Quantiles::AlwaysPast && w.iter().all(|w| *w == 1.0) {
+        return match rule {
+            Quantiles::OneMore => quantile_of_one_more(values, share),
+            _ => quantile_between(values, share),
+        };
     }
     let pairs = values.iter().copied().zip(w.iter().copied());
-    quantile_below(&mut pairs.collect::<Vec<_>>(), share)
+    let mut pairs: Vec<(f64, f64)> = pairs.collect();
+    match rule {
+        Quantiles::Past | Quantiles::AlwaysPast => quantile_past(&mut pairs, share),
+        _ => quantile_below(&mut pairs, share),
+    }
 }
 
 /// The trees that were found.
@@ -203,6 +306,65 @@ pub(crate) fn columns(
     words.unwrap_or_default().iter().map(find).collect()
 }
 
+/// Groups of columns as a parameter: numbers or names, `0,1;2,3` or `[[0,1],[2,3]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnGroups(Vec<Vec<String>>);
+
+impl ParamType for ColumnGroups {
+    const KIND: ParamKind = ParamKind::Text;
+
+    fn read(value: &Value, _: &Range) -> Result<Self, String> {
+        let refused = || format!("{value} is no list of groups of columns: write 0,1;2,3");
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(n) => n.to_string(),
+            _ => return Err(refused()),
+        };
+        let text = text.trim_start_matches("[[").trim_end_matches("]]");
+        let apart = text.replace("],", ";").replace(['[', ']', '"', '\''], "");
+        let group =
+            |g: &str| -> Vec<String> { g.split(',').map(|c| c.trim().to_owned()).collect() };
+        let groups: Vec<Vec<String>> = apart.split(';').map(group).collect();
+        if groups.iter().flatten().any(String::is_empty) {
+            return Err(refused());
+        }
+        Ok(Self(groups))
+    }
+
+    fn write(&self) -> Value {
+        let groups: Vec<String> = self.0.iter().map(|g| g.join(",")).collect();
+        groups.join(";").into()
+    }
+}
+
+/// Groups of columns that may meet; `rest` puts the columns of no group into one of their own.
+///
+/// # Errors
+/// [`ParamError`] naming a word that is no column.
+pub(crate) fn groups(
+    field: &str,
+    given: Option<&ColumnGroups>,
+    names: &[String],
+    any_first: bool,
+    rest: bool,
+) -> Result<Groups, ParamError> {
+    let Some(ColumnGroups(words)) = given else {
+        return Ok(Groups::default());
+    };
+    let found: Result<Vec<Vec<usize>>, ParamError> = words
+        .iter()
+        .map(|g| columns(field, Some(g), names))
+        .collect();
+    let mut groups = found?;
+    let others: Vec<usize> = (0..names.len())
+        .filter(|c| !groups.iter().any(|g| g.contains(c)))
+        .collect();
+    if rest && !others.is_empty() {
+        groups.push(others);
+    }
+    Ok(Groups { groups, any_first })
+}
+
 /// Signs of monotone columns, one a column.
 ///
 /// # Errors
@@ -299,7 +461,37 @@ pub(crate) fn boost(
         .filter(|i| rows.w[*i as usize] > 0.0)
         .collect();
     let mut seen = counted.clone();
+    // Weight of each round, where rounds are left out, and of the start.
+    let mut weights: Vec<f64> = Vec::new();
+    let mut held = 1.0;
     for t in 0..spec.rounds {
+        let left_out = match &spec.dart {
+            Some(dart) => dart.draw(&weights, random),
+            None => Vec::new(),
+        };
+        let (kept, new) = spec.dart.map_or((1.0, 1.0), |d| {
+            d.factors(left_out.len(), spec.learning_rate)
+        });
+        let of_rounds = |rounds: &[usize]| -> Vec<usize> {
+            let each = rounds.iter().flat_map(|r| r * width..(r + 1) * width);
+            each.collect()
+        };
+        let trees_out = of_rounds(&left_out);
+        let start_out = spec.dart.is_some_and(|d| d.with_start) && left_out.contains(&0);
+        if start_out {
+            move_start(&mut f, &mut watch, &spec.start, -held);
+        }
+        for at in &trees_out {
+            let tree = &trees[*at];
+            for (sum, row) in f[at % width].iter_mut().zip(rows.x.rows()) {
+                *sum = round(*sum - tree.of(row));
+            }
+            if let Some(watch) = &mut watch {
+                for (sum, row) in watch.f[at % width].iter_mut().zip(watch.rows.x.rows()) {
+                    *sum = round(*sum - tree.of(row));
+                }
+            }
+        }
         find_slopes(spec, rows, &f, &mut slopes);
         match spec.sampling {
             Sampling::All => {}
@@ -337,16 +529,21 @@ pub(crate) fn boost(
             for (id, start, end) in &grown.leaves {
                 let own = &grown.rows[*start..*end];
                 if let Some(share) = spec.objective.renewed() {
+                    let rule = match spec.objective {
+                        Objective::Mape => Quantiles::AlwaysPast,
+                        _ => spec.quantiles,
+                    };
                     let off = own.iter().map(|i| rows.y[*i as usize] - f[k][*i as usize]);
                     let w: Vec<f64> = own
                         .iter()
                         .map(|i| weight(spec.objective, rows, *i))
                         .collect();
-                    grown.tree.nodes[*id].value = quantile(&off.collect::<Vec<_>>(), &w, share);
+                    grown.tree.nodes[*id].value =
+                        quantile(&off.collect::<Vec<_>>(), &w, share, rule);
                 }
             }
             for node in &mut grown.tree.nodes {
-                node.value = round(node.value * spec.learning_rate);
+                node.value = round(node.value * spec.learning_rate * new);
             }
             for (id, start, end) in &grown.leaves {
                 let value = grown.tree.nodes[*id].value;
@@ -367,6 +564,28 @@ pub(crate) fn boost(
             }
             trees.push(grown.tree);
         }
+        if spec.dart.is_some() {
+            weights.push(new);
+            left_out.iter().for_each(|r| weights[*r] *= kept);
+        }
+        if start_out {
+            held *= kept;
+            move_start(&mut f, &mut watch, &spec.start, held);
+        }
+        for at in &trees_out {
+            for node in &mut trees[*at].nodes {
+                node.value = round(node.value * kept);
+            }
+            let tree = &trees[*at];
+            for (sum, row) in f[at % width].iter_mut().zip(rows.x.rows()) {
+                *sum = round(*sum + tree.of(row));
+            }
+            if let Some(watch) = &mut watch {
+                for (sum, row) in watch.f[at % width].iter_mut().zip(watch.rows.x.rows()) {
+                    *sum = round(*sum + tree.of(row));
+                }
+            }
+        }
         if f.iter().flatten().any(|v| !v.is_finite()) {
             return Err(FitError::Failed(format!(
                 "the sums are not finite numbers after round {}: lower learning_rate or rescale the target",
@@ -380,7 +599,11 @@ pub(crate) fn boost(
             }
         }
         // Nothing is drawn and no tree was split: no later one would be.
-        if !any && matches!(spec.sampling, Sampling::All) && still(&spec.config) {
+        if !any
+            && matches!(spec.sampling, Sampling::All)
+            && still(&spec.config)
+            && spec.dart.is_none()
+        {
             break;
         }
     }
@@ -397,11 +620,19 @@ pub(crate) fn boost(
     }
     Ok(Boosted {
         trees,
-        start: spec.start.clone(),
+        start: spec.start.iter().map(|s| s * held).collect(),
         objective: spec.objective,
         classes: spec.classes.clone(),
         single: spec.single,
     })
+}
+
+/// Adds so many times the start to all sums.
+fn move_start(f: &mut [Vec<f64>], watch: &mut Option<Watch<'_>>, start: &[f64], by: f64) {
+    let watched = watch.iter_mut().flat_map(|w| w.f.iter_mut().zip(start));
+    for (sums, s) in f.iter_mut().zip(start).chain(watched) {
+        sums.iter_mut().for_each(|sum| *sum += by * s);
+    }
 }
 
 fn still(config: &Config) -> bool {
@@ -504,6 +735,28 @@ impl Boosted {
             }
         }
         Prediction::probabilities(p, classes.clone())
+    }
+
+    /// SHAP values of the sums of trees; a row of training counts by its hessian, or as one.
+    ///
+    /// # Errors
+    /// Those of [`shap::Sum::add`].
+    pub(crate) fn contributions(
+        &self,
+        x: ArrayView2<'_, f64>,
+        by_rows: bool,
+    ) -> Result<Option<Contributions>, FitError> {
+        let width = self.start.len();
+        let mut sum = shap::Sum::new(x, &self.start);
+        for (t, tree) in self.trees.iter().enumerate() {
+            sum.add(&Weighed { tree, by_rows }, 1.0, t % width, x)?;
+        }
+        let classes = if width > 1 {
+            self.classes.clone()
+        } else {
+            Vec::new()
+        };
+        Ok(Some(sum.finish(classes, self.objective.sum_is())))
     }
 
     /// Rounds that were made.

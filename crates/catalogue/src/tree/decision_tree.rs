@@ -9,13 +9,13 @@
 //! Source: Breiman, Friedman, Olshen, Stone, Classification and Regression Trees (1984).
 //! Not claimed: smooth forecasts, or values outside those of training.
 
-use super::engine::{
-    self, ClassWeight, Criterion, Learned, MaxFeatures, Rules, Sorted, Splitter, Tree,
-};
+use super::engine::{self, Criterion, Learned, MaxFeatures, Rules, Sorted, Splitter, Tree};
+use super::shap;
+use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -52,7 +52,7 @@ params! {
         min_impurity_decrease: f64 = 0.0, at_least(0.0);
         /// Price of a leaf: after growing, subtrees that lower impurity by less a leaf are cut off, the weakest first.
         ccp_alpha: f64 = 0.0, at_least(0.0);
-        /// balanced: each label counts the same in all; none: each row does. Classification.
+        /// balanced: each label counts the same in all; or a factor a label, written 0:1,1:2.5; none: each row counts the same. Classification.
         class_weight: Option<ClassWeight> = None;
         /// Seed of the draws of splitter random or max_features; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
@@ -159,12 +159,13 @@ impl Supervised for DecisionTree {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
     const WEIGHTS: bool = true;
+    const MISSING: bool = true;
 
     fn fit(params: &TreeParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let rules = params.rules(data)?;
         let learned = Learned::new(data, rules.criterion)?;
         let sorted = Sorted::new(data.x(), rules.splitter, rules.max_features)?;
-        let weights = learned.weights(data, params.class_weight);
+        let weights = row_weights(data, params.class_weight.as_ref())?;
         let seed = run::effective_seed(params.seed, seed);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let grown = engine::grow(&sorted, learned.target(), &weights, &rules, &mut random);
@@ -184,6 +185,10 @@ impl Predictor for Fitted {
         } else {
             Prediction::probabilities(out, self.classes.clone())
         })
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        shap::of_mean(std::slice::from_ref(&self.tree), x, &self.classes)
     }
 
     fn outputs(&self) -> Outputs {

@@ -10,6 +10,9 @@
 //! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at), and
 //! in it the lowest threshold.
 
+mod gaps;
+
+use super::shap::Splits;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{FitError, ParamError, Training, choices, threads};
@@ -46,14 +49,6 @@ choices! {
         Best = "best",
         /// At a threshold drawn between the least and the largest value of the node.
         Random = "random",
-    }
-}
-
-choices! {
-    /// How labels are weighted.
-    pub enum ClassWeight {
-        /// By n / (classes · rows of the label): each label counts the same in all.
-        Balanced = "balanced",
     }
 }
 
@@ -236,6 +231,8 @@ pub(crate) struct Sorted<'a> {
     /// that look at few of the columns.
     by_node: bool,
     columns: Columns,
+    /// Whether values of a column are missing.
+    gaps: Vec<bool>,
 }
 
 /// What is learned.
@@ -261,6 +258,8 @@ impl<'a> Sorted<'a> {
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
         }
+        let gaps = x.columns().into_iter();
+        let gaps = gaps.map(|c| c.iter().any(|v| v.is_nan())).collect();
         let by_node = splitter == Splitter::Best && look.saturating_mul(3) <= p;
         let columns = if splitter == Splitter::Random {
             let mut values = vec![0.0; n * p];
@@ -279,6 +278,7 @@ impl<'a> Sorted<'a> {
             x,
             by_node,
             columns,
+            gaps,
         })
     }
 
@@ -298,7 +298,9 @@ fn places<P: Place>(x: &Array2<f64>, by_row: bool) -> Vec<P> {
     let (n, p) = x.dim();
     let mut all = vec![P::new(0, 0); n * p];
     threads::chunks(&mut all, n, |j, to| {
-        let mut pairs: Vec<(f64, u32)> = x.column(j).iter().copied().zip(0..).collect();
+        // One NaN for all of them, which comes last: the order of numbers knows several.
+        let known = |v: &f64| if v.is_nan() { f64::NAN } else { *v };
+        let mut pairs: Vec<(f64, u32)> = x.column(j).iter().map(known).zip(0..).collect();
         pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (mut rank, mut before) = (0, pairs.first().map_or(0.0, |p| p.0));
         for (k, (value, row)) in pairs.into_iter().enumerate() {
@@ -331,6 +333,15 @@ impl Learned {
     /// # Errors
     /// With a target whose squares overflow, or that the criterion does not take.
     pub(crate) fn new(data: &Training, criterion: Criterion) -> Result<Self, FitError> {
+        if criterion == Criterion::AbsoluteError
+            && let Some((column, row)) = data.design().missing()
+        {
+            return Err(FitError::Data(format!(
+                "column \"{}\" row {}: the value is missing, and the criterion absolute_error takes no missing values",
+                data.design().names()[column],
+                row + 1
+            )));
+        }
         if let Some(labels) = data.labels() {
             return Ok(Self {
                 numbers: Vec::new(),
@@ -371,26 +382,6 @@ impl Learned {
             Target::Numbers(&self.numbers)
         }
     }
-
-    /// Weights of the rows: those of the data times those of the labels; all 1 without either.
-    pub(crate) fn weights(&self, data: &Training, given: Option<ClassWeight>) -> Vec<f64> {
-        let n = data.y().len();
-        let mut weights = match given {
-            Some(ClassWeight::Balanced) if self.classes > 0 => {
-                let mut counts = vec![0.0_f64; self.classes];
-                for c in &self.codes {
-                    counts[*c as usize] += 1.0;
-                }
-                let each = |c: &u32| n as f64 / (self.classes as f64 * counts[*c as usize]);
-                self.codes.iter().map(each).collect()
-            }
-            _ => vec![1.0; n],
-        };
-        for (w, own) in weights.iter_mut().zip(data.weights().unwrap_or_default()) {
-            *w *= own;
-        }
-        weights
-    }
 }
 
 const LEAF: u32 = u32::MAX;
@@ -410,9 +401,17 @@ pub(crate) struct Tree {
     depth: usize,
     /// Decrease of impurity by column, as a share of all rows.
     gains: Vec<f64>,
+    /// Of each node, whether a missing value goes left; models saved before it was kept take none.
+    #[serde(default)]
+    missing_left: Vec<bool>,
 }
 
 impl Tree {
+    /// Number of nodes, leaves among them.
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Number of leaves.
     pub(crate) fn n_leaves(&self) -> usize {
         self.values.len() / self.width
@@ -440,12 +439,21 @@ impl Tree {
 
     /// The leaf of a row, by its place among the leaves.
     pub(crate) fn leaf(&self, row: ndarray::ArrayView1<'_, f64>) -> usize {
-        let (mut feature, mut left, mut threshold) = self.nodes[0];
-        while feature != LEAF {
-            let right = row[feature as usize] > threshold;
-            (feature, left, threshold) = self.nodes[left as usize + usize::from(right)];
+        let mut at = 0;
+        loop {
+            let (feature, left, threshold) = self.nodes[at];
+            if feature == LEAF {
+                return left as usize;
+            }
+            let v = row[feature as usize];
+            let right = v > threshold || (v.is_nan() && !self.takes_left(at));
+            at = left as usize + usize::from(right);
         }
-        left as usize
+    }
+
+    /// Whether a missing value goes left.
+    fn takes_left(&self, node: usize) -> bool {
+        self.missing_left.get(node).copied().unwrap_or_default()
     }
 
     /// Calls `each` with the number of each row and its leaf. Four rows walk side by side, so that
@@ -508,6 +516,25 @@ impl Tree {
     }
 }
 
+impl Splits for Tree {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let (feature, left, _) = self.nodes[node];
+        let left = left as usize;
+        (feature != LEAF).then_some((feature as usize, left, left + 1))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.cover[node]
+    }
+    fn goes_left(&self, node: usize, row: ndarray::ArrayView1<'_, f64>) -> bool {
+        let (feature, _, threshold) = self.nodes[node];
+        let v = row[feature as usize];
+        v <= threshold || (v.is_nan() && self.takes_left(node))
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        self.values(self.nodes[leaf].1 as usize)
+    }
+}
+
 /// Divided by their sum, unless that is 0.
 pub(crate) fn shares(mut gains: Vec<f64>) -> Vec<f64> {
     let sum: f64 = gains.iter().sum();
@@ -541,6 +568,7 @@ struct Split {
     /// Rows on the left.
     count: usize,
     gain: f64,
+    missing_left: bool,
 }
 
 /// Grows a tree on the rows with a weight above 0.
@@ -631,6 +659,7 @@ fn grow_on<P: Place + Default>(
             width,
             depth: 0,
             gains: vec![0.0; p],
+            missing_left: Vec::new(),
         },
     };
     grower.run();
@@ -691,6 +720,7 @@ fn prune(tree: &mut Tree, risk: &[f64], means: &[f64], alpha: f64) -> Vec<u32> {
     let mut nodes = vec![tree.nodes[0]];
     let (mut cover, mut values, mut gains) =
         (vec![tree.cover[0]], Vec::new(), vec![0.0; tree.gains.len()]);
+    let mut missing_left = vec![tree.missing_left[0]];
     let mut names = vec![0_u32; tree.n_leaves()];
     let mut queue = vec![(0_usize, 0_usize, 0_usize)];
     let mut depth = 0;
@@ -718,11 +748,13 @@ fn prune(tree: &mut Tree, risk: &[f64], means: &[f64], alpha: f64) -> Vec<u32> {
         let at = nodes.len();
         nodes.extend([tree.nodes[left], tree.nodes[left + 1]]);
         cover.extend([tree.cover[left], tree.cover[left + 1]]);
+        missing_left.extend([tree.missing_left[left], tree.missing_left[left + 1]]);
         queue.push((left + 1, at + 1, level + 1));
         queue.push((left, at, level + 1));
     }
     (tree.nodes, tree.cover, tree.values) = (nodes, cover, values);
     (tree.gains, tree.depth) = (gains, depth);
+    tree.missing_left = missing_left;
     names
 }
 
@@ -800,12 +832,19 @@ impl<P: Place + Default> Grower<'_, P> {
                 continue;
             };
             leaves += 1;
+            let gap = self.missing_between(split.feature, node.start, node.end);
             self.part(&node, &split);
             let middle = node.start + split.count;
             // The children are numbered side by side before either is looked into.
             let left = self.node(node.start, middle, node.depth + 1);
             let right = self.node(middle, node.end, node.depth + 1);
             self.tree.nodes[node.id] = (split.feature as u32, left.id as u32, split.threshold);
+            // Where no value was missing, later ones go with the larger side.
+            self.tree.missing_left[node.id] = if gap {
+                split.missing_left
+            } else {
+                2 * split.count > node.end - node.start
+            };
             self.tree.gains[split.feature] += split.gain / self.total;
             self.tree.depth = self.tree.depth.max(node.depth + 1);
             open.push(right);
@@ -834,6 +873,7 @@ impl<P: Place + Default> Grower<'_, P> {
     fn node(&mut self, start: usize, end: usize, depth: usize) -> Node {
         let id = self.tree.nodes.len();
         self.tree.nodes.push((LEAF, 0, 0.0));
+        self.tree.missing_left.push(false);
         let count = end - start;
         let parent = Parent::new(self, start, end);
         self.tree.cover.push(parent.weight);
@@ -858,6 +898,16 @@ impl<P: Place + Default> Grower<'_, P> {
             depth,
             split,
         }
+    }
+
+    /// Whether a value of a column is missing in a node's rows.
+    fn missing_between(&self, feature: usize, start: usize, end: usize) -> bool {
+        let mut found = false;
+        if self.data.gaps[feature] {
+            let column = self.data.x.column(feature);
+            self.each_row(start, end, |r| found |= column[r].is_nan());
+        }
+        found
     }
 
     /// Calls `each` for the rows of a node.
@@ -914,6 +964,12 @@ impl<P: Place + Default> Grower<'_, P> {
             }
             let feature = self.columns[k];
             let found = match self.way {
+                Way::Drawn if self.missing_between(feature, start, end) => {
+                    self.draw_gaps(parent, feature, start, end)
+                }
+                _ if self.missing_between(feature, start, end) => {
+                    self.scan_gaps(parent, feature, start, end)
+                }
                 Way::Drawn => self.draw(parent, feature, start, end, &mut own),
                 Way::ByNode => {
                     let column = &self.places[feature * self.data.n..][..self.data.n];
@@ -997,6 +1053,7 @@ impl<P: Place + Default> Grower<'_, P> {
             rank: places[count - 1].rank(),
             count,
             gain,
+            missing_left: false,
         })
     }
 
@@ -1273,18 +1330,30 @@ impl<P: Place + Default> Grower<'_, P> {
             rank: 0,
             count,
             gain,
+            missing_left: false,
         })
     }
 
     /// Parts every stretch into the rows of the left child and those of the right one.
     fn part(&mut self, node: &Node, split: &Split) {
         let n = self.data.n;
+        let gap = self.missing_between(split.feature, node.start, node.end);
+        let own = self.data.x.column(split.feature);
+        // With missing values neither places nor ranks tell the side.
+        let by_value = |r: usize| {
+            let v = own[r];
+            v <= split.threshold || (v.is_nan() && split.missing_left)
+        };
         match self.way {
             Way::Presorted => {
                 let at = split.feature * self.m;
                 let places = &self.stretches[at + node.start..at + node.end];
                 for (i, q) in places.iter().enumerate() {
-                    self.goes_left[q.row()] = i < split.count;
+                    self.goes_left[q.row()] = if gap {
+                        by_value(q.row())
+                    } else {
+                        i < split.count
+                    };
                 }
                 // Children that cannot be split again need only the rows, in any one order.
                 let last = node.depth + 1 >= self.rules.max_depth;
@@ -1294,6 +1363,10 @@ impl<P: Place + Default> Grower<'_, P> {
                     let goes_left = &self.goes_left;
                     part_by(places, &mut self.place_scratch, |q| goes_left[q.row()]);
                 }
+            }
+            Way::ByNode | Way::Drawn if gap => {
+                let rows = &mut self.rows[node.start..node.end];
+                part_by(rows, &mut self.row_scratch, |r| by_value(r as usize));
             }
             Way::ByNode => {
                 let column = &self.places[split.feature * n..][..n];

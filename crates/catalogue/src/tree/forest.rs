@@ -1,7 +1,11 @@
 //! Many trees and their mean: what forests, extremely randomised trees and bagged trees share.
 
 use super::engine::{self, Learned, Rules, Sorted, Tree};
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Training, run, threads};
+use super::shap;
+use crate::class_weight::{ClassWeight, ForestClassWeight, balanced, row_weights};
+use mltrainer_catalogue_core::{
+    Contributions, FitError, Outputs, ParamError, Prediction, Training, run, threads,
+};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -16,7 +20,112 @@ pub(crate) struct Plan {
     pub(crate) draw: bool,
     /// Rows drawn.
     pub(crate) draws: usize,
+    pub(crate) weight: RowWeights,
     pub(crate) seed: u64,
+}
+
+/// How weights of rows and of labels enter a tree: as scikit-learn 1.9, so that a row of weight 2
+/// counts as two rows.
+pub(crate) struct RowWeights {
+    /// Rows are drawn with a chance in proportion to this; none draws all alike.
+    pub(crate) chances: Option<Vec<f64>>,
+    /// What a row counts for besides how often it is drawn.
+    pub(crate) factors: Vec<f64>,
+    /// Whether labels are balanced over the rows drawn.
+    pub(crate) balance_drawn: bool,
+}
+
+impl RowWeights {
+    /// Of a forest: weights of rows and labels are chances when rows are drawn, else factors.
+    ///
+    /// # Errors
+    /// Those of the weights of labels.
+    pub(crate) fn new(
+        data: &Training,
+        class_weight: Option<&ForestClassWeight>,
+        bootstrap: bool,
+    ) -> Result<Self, ParamError> {
+        let balanced = ClassWeight::Balanced;
+        let (of_labels, balance_drawn) = match class_weight {
+            Some(ForestClassWeight::BalancedSubsample) if bootstrap => (None, true),
+            Some(ForestClassWeight::BalancedSubsample) => (Some(&balanced), false),
+            Some(ForestClassWeight::Of(weight)) => (Some(weight), false),
+            None => (None, false),
+        };
+        let weights = row_weights(data, of_labels)?;
+        Ok(if bootstrap {
+            Self {
+                chances: chances(Some(&weights)).map(<[f64]>::to_vec),
+                // A row that counts for nothing is drawn by nobody.
+                factors: vec![1.0; weights.len()],
+                balance_drawn,
+            }
+        } else {
+            Self {
+                chances: None,
+                factors: weights,
+                balance_drawn,
+            }
+        })
+    }
+}
+
+impl RowWeights {
+    /// From how often each row is drawn to what it counts for.
+    fn weigh(&self, weights: &mut [f64], data: &Training) {
+        for (w, factor) in weights.iter_mut().zip(&self.factors) {
+            *w *= factor;
+        }
+        if let (true, Some(labels)) = (self.balance_drawn, data.labels()) {
+            let mut counts = vec![0.0; labels.classes.len()];
+            for (w, code) in weights.iter().zip(&labels.codes) {
+                counts[*code] += w;
+            }
+            let factors = balanced(&counts);
+            for (w, code) in weights.iter_mut().zip(&labels.codes) {
+                *w *= factors[*code];
+            }
+        }
+    }
+}
+
+/// Weights as chances; none when they are all the same.
+pub(crate) fn chances(weights: Option<&[f64]>) -> Option<&[f64]> {
+    weights.filter(|w| w.iter().any(|v| *v != w[0]))
+}
+
+/// A share of the rows, or of their weight, as a number of draws.
+pub(crate) fn draws(share: f64, n: usize, weights: Option<&[f64]>) -> usize {
+    let all = weights.map_or(n as f64, |w| w.iter().sum());
+    ((share * all) as usize).max(1)
+}
+
+/// How often each row is drawn, with replacement: alike, or with a chance in proportion to its weight.
+pub(crate) fn drawn(
+    n: usize,
+    many: usize,
+    chances: Option<&[f64]>,
+    random: &mut Xoshiro256PlusPlus,
+) -> Vec<f64> {
+    let mut counts = vec![0.0; n];
+    let Some(chances) = chances else {
+        for _ in 0..many {
+            counts[random.gen_range(0..n)] += 1.0;
+        }
+        return counts;
+    };
+    let mut sums = Vec::with_capacity(n);
+    let mut all = 0.0;
+    for w in chances {
+        all += w;
+        sums.push(all);
+    }
+    let last = chances.iter().rposition(|w| *w > 0.0).unwrap_or_default();
+    for _ in 0..many {
+        let at = random.r#gen::<f64>() * all;
+        counts[sums.partition_point(|s| *s <= at).min(last)] += 1.0;
+    }
+    counts
 }
 
 /// Rows that are predicted together.
@@ -32,14 +141,13 @@ pub(crate) struct Forest {
     oob_score: Option<f64>,
 }
 
-/// Grows the trees; `weights` are factors of the rows, one each.
+/// Grows the trees.
 ///
 /// # Errors
 /// Those of [`Sorted::new`].
 pub(crate) fn grow(
     data: &Training,
     learned: &Learned,
-    weights: &[f64],
     rules: &Rules,
     plan: &Plan,
 ) -> Result<Forest, FitError> {
@@ -59,27 +167,27 @@ pub(crate) fn grow(
             .map(|_| {
                 let start = random.clone();
                 // Drawn once to know where the next tree starts, and again by the tree itself.
-                drawn(plan, n, &mut random);
+                rows_of_tree(plan, n, &mut random)?;
                 random.long_jump();
-                start
+                Ok(start)
             })
-            .collect();
+            .collect::<Result<_, FitError>>()?;
         let grown = threads::map(starts.len(), |t| {
             let mut own = starts[t].clone();
-            let mut own_weights = drawn(plan, n, &mut own);
-            for (w, factor) in own_weights.iter_mut().zip(weights) {
-                *w *= factor;
-            }
+            let mut own_weights = rows_of_tree(plan, n, &mut own)?;
+            let seen: Vec<bool> = own_weights.iter().map(|w| *w > 0.0).collect();
+            plan.weight.weigh(&mut own_weights, data);
             // Each tree has a stream of its own: how one grows does not move the draws of the next.
             own.jump();
             let tree = engine::grow(&sorted, learned.target(), &own_weights, rules, &mut own).tree;
-            let rows = (0..n).filter(|r| draws && own_weights[*r] == 0.0);
+            let rows = (0..n).filter(|r| draws && !seen[*r]);
             let answers: Vec<(u32, u32)> = rows
                 .map(|r| (r as u32, tree.leaf(data.x().row(r)) as u32))
                 .collect();
-            (tree, answers)
+            Ok::<_, FitError>((tree, answers))
         });
-        for (tree, answers) in grown {
+        for found in grown {
+            let (tree, answers) = found?;
             for (sum, i) in importances.iter_mut().zip(tree.importances()) {
                 *sum += i;
             }
@@ -101,18 +209,62 @@ pub(crate) fn grow(
 }
 
 /// How often each row is drawn for a tree.
-fn drawn(plan: &Plan, n: usize, random: &mut Xoshiro256PlusPlus) -> Vec<f64> {
-    let mut weights = vec![f64::from(u8::from(!plan.bootstrap && !plan.draw)); n];
+///
+/// # Errors
+/// Those of [`apart`].
+fn rows_of_tree(
+    plan: &Plan,
+    n: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<f64>, FitError> {
+    let chances = plan.weight.chances.as_deref();
     if plan.bootstrap {
-        for _ in 0..plan.draws {
-            weights[random.gen_range(0..n)] += 1.0;
-        }
-    } else if plan.draw {
-        for row in rand::seq::index::sample(random, n, plan.draws.min(n)) {
+        return Ok(drawn(n, plan.draws, chances, random));
+    }
+    let mut weights = vec![f64::from(u8::from(!plan.draw)); n];
+    if plan.draw {
+        for row in apart(n, plan.draws, chances, random)? {
             weights[row] = 1.0;
         }
     }
-    weights
+    Ok(weights)
+}
+
+/// Rows drawn without replacement: alike, or one after another with a chance in proportion to the
+/// weight.
+///
+/// # Errors
+/// [`FitError::Data`] with fewer rows of a weight above 0 than are to be drawn.
+pub(crate) fn apart(
+    n: usize,
+    many: usize,
+    chances: Option<&[f64]>,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<usize>, FitError> {
+    let many = many.min(n);
+    let Some(chances) = chances else {
+        return Ok(rand::seq::index::sample(random, n, many).into_vec());
+    };
+    if chances.iter().filter(|w| **w > 0.0).count() < many {
+        return Err(FitError::Data(format!(
+            "{many} rows are to be drawn without replacement, and fewer have a weight above 0: lower max_samples"
+        )));
+    }
+    let mut left = chances.to_vec();
+    let mut rows = Vec::with_capacity(many);
+    for _ in 0..many {
+        let at = random.r#gen::<f64>() * left.iter().sum::<f64>();
+        let mut sum = 0.0;
+        let found = left.iter().position(|w| {
+            sum += w;
+            sum > at
+        });
+        let row = found.or_else(|| left.iter().rposition(|w| *w > 0.0));
+        let row = row.unwrap_or_default();
+        left[row] = 0.0;
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// R² or accuracy over the rows with a vote.
@@ -198,6 +350,17 @@ impl Forest {
             row[1] = (squares / many - (sum / many).powi(2)).max(0.0).sqrt();
         }
         out
+    }
+
+    /// SHAP values of the mean over the trees.
+    ///
+    /// # Errors
+    /// Those of [`shap::Sum::add`].
+    pub(crate) fn contributions(
+        &self,
+        x: ArrayView2<'_, f64>,
+    ) -> Result<Option<Contributions>, FitError> {
+        shap::of_mean(&self.trees, x, &self.classes)
     }
 
     /// R² or accuracy on the rows that a tree did not see.

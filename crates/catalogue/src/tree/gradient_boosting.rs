@@ -10,10 +10,11 @@
 
 use super::engine::{self, Criterion, MaxFeatures, Rules, Sorted, Splitter, Target, Tree};
 use super::objective::{Objective as Binomial, quantile_below, quantile_between, sigmoid, softmax};
+use super::shap;
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, Explained, FitError, Inputs, Outputs, ParamError, Prediction,
+    Predictor, Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -553,6 +554,22 @@ impl Predictor for Fitted {
             }
         }
         Ok(Prediction::probabilities(p, self.classes.clone()))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        // The exponential loss has half the log odds as its sum.
+        let factor = if self.exponential { 2.0 } else { 1.0 };
+        let width = self.start.len();
+        let start: Vec<f64> = self.start.iter().map(|s| factor * s).collect();
+        let mut sum = shap::Sum::new(x, &start);
+        for (t, tree) in self.trees.iter().enumerate() {
+            sum.add(tree, factor * self.learning_rate, t % width, x)?;
+        }
+        Ok(Some(match (self.classes.is_empty(), width) {
+            (true, _) => sum.finish(Vec::new(), Explained::Value),
+            (false, 1) => sum.finish(Vec::new(), Explained::LogOdds),
+            (false, _) => sum.finish(self.classes.clone(), Explained::Score),
+        }))
     }
 
     fn outputs(&self) -> Outputs {

@@ -8,14 +8,15 @@
 //! Source: Ke et al., LightGBM, NIPS (2017); scikit-learn.
 //! Not claimed: values outside those of training.
 
-use super::boost::{self, Boosted, Early, Rows, Sampling, Spec};
-use super::engine::{ClassWeight, Criterion, Learned};
+use super::boost::{self, Boosted, ColumnGroups, Early, Quantiles, Rows, Sampling, Spec};
+use super::engine::{Criterion, Learned};
 use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
+use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView2;
@@ -86,6 +87,8 @@ params! {
         categorical_features: Option<Vec<String>> = None;
         /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free.
         monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// Groups of columns that may meet on the way to a leaf, by name or number from 0: 0,1;2,3; columns of no group are one more; none is no limit.
+        interaction_cst: Option<ColumnGroups> = None;
         /// Whether to stop when the loss on rows kept aside stalls; auto: above 10,000 rows.
         early_stopping: EarlyStopping = EarlyStopping::Auto;
         /// Share of the rows, drawn at random, that early stopping keeps aside.
@@ -94,7 +97,7 @@ params! {
         n_iter_no_change: usize = 10, within(1.0, 100_000.0);
         /// What early stopping counts as a fall.
         tol: f64 = 1e-7, at_least(0.0);
-        /// balanced: each label counts the same in all; none: each row does. Classification.
+        /// balanced: each label counts the same in all; or a factor a label, written 0:1,1:2.5; none: each row counts the same. Classification.
         class_weight: Option<ClassWeight> = None;
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
@@ -170,8 +173,8 @@ impl HistParams {
                 return Err(refused("does not fit classification: use log_loss"));
             }
             (Loss::SquaredError, _) => Objective::Squared,
-            (Loss::AbsoluteError, _) => Objective::Absolute,
-            (Loss::Quantile, _) => Objective::Quantile(self.quantile),
+            (Loss::AbsoluteError, _) => Objective::AbsoluteUp,
+            (Loss::Quantile, _) => Objective::QuantileUp(self.quantile),
             (Loss::Gamma, _) => Objective::Gamma,
             (Loss::Poisson, _) => Objective::Poisson(0.0),
         })
@@ -182,8 +185,8 @@ impl HistParams {
 fn start(objective: Objective, rows: &Rows, width: usize) -> Vec<f64> {
     let kept = |p: f64| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
     match objective {
-        Objective::Absolute => vec![rows.quantile(0.5)],
-        Objective::Quantile(a) => vec![rows.quantile(a)],
+        Objective::AbsoluteUp => vec![rows.quantile(0.5, Quantiles::Between)],
+        Objective::QuantileUp(a) => vec![rows.quantile(a, Quantiles::Between)],
         Objective::Logistic => vec![objective.link(kept(rows.mean()))],
         Objective::Softmax(_) => {
             let logs: Vec<f64> = rows
@@ -208,8 +211,8 @@ impl Supervised for HistGradientBoosting {
     fn fit(params: &HistParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let classes = boost::classes(data)?;
         let objective = params.objective(classes.len())?;
-        // Also refuses a target that cannot be squared.
-        let learned = Learned::new(data, Criterion::SquaredError)?;
+        // Refuses a target that cannot be squared.
+        Learned::new(data, Criterion::SquaredError)?;
         let (n, p) = data.x().dim();
         let names = data.design().names();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
@@ -223,7 +226,7 @@ impl Supervised for HistGradientBoosting {
         } else {
             ((0..n).collect(), Vec::new())
         };
-        let weights = learned.weights(data, params.class_weight);
+        let weights = row_weights(data, params.class_weight.as_ref())?;
         let rows_of = |which: &[usize]| {
             let mut rows = Rows::of(data, which);
             rows.w = which.iter().map(|i| weights[*i]).collect();
@@ -269,6 +272,13 @@ impl Supervised for HistGradientBoosting {
                 path_smooth: 0.0,
                 last_wins: false,
                 monotone: boost::signs("monotonic_cst", params.monotonic_cst.as_deref(), p)?,
+                groups: boost::groups(
+                    "interaction_cst",
+                    params.interaction_cst.as_ref(),
+                    names,
+                    false,
+                    true,
+                )?,
                 categories: Categories {
                     smooth: 10.0,
                     l2: 0.0,
@@ -284,6 +294,8 @@ impl Supervised for HistGradientBoosting {
             },
             single: false,
             sampling: Sampling::All,
+            quantiles: Quantiles::Between,
+            dart: None,
             early: stops.then_some(Early {
                 patience: params.n_iter_no_change,
                 tol: params.tol,
@@ -301,6 +313,10 @@ impl Supervised for HistGradientBoosting {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.boosted.predict(x))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.boosted.contributions(x, true)
     }
 
     fn outputs(&self) -> Outputs {

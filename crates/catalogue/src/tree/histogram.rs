@@ -8,6 +8,7 @@
 //! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
 //! categories is cut between categories ordered by gradient over hessian.
 
+use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use rand::seq::index::sample;
@@ -497,6 +498,8 @@ pub(crate) struct Config {
     pub(crate) last_wins: bool,
     /// -1, 0 or 1 a column: falling, free or rising; empty is all free.
     pub(crate) monotone: Vec<i64>,
+    /// Groups of columns that may meet on the way to a leaf; empty is no limit.
+    pub(crate) groups: Groups,
     pub(crate) categories: Categories,
     /// Shares of the columns that a tree, a level and a node look at.
     pub(crate) by_tree: f64,
@@ -509,6 +512,29 @@ pub(crate) struct Config {
     /// A tree that is not split at all adds nothing below this sum of hessians.
     pub(crate) lone_hessian: f64,
 }
+
+/// Groups of columns: those on the way to a leaf must all be in one of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Groups {
+    pub(crate) groups: Vec<Vec<usize>>,
+    /// Whether the first split may be of any column (XGBoost), or only of one in a group.
+    pub(crate) any_first: bool,
+}
+
+impl Groups {
+    /// Which columns a node may be split by, after those on the way to it.
+    fn allow(&self, column: usize, path: &[usize]) -> bool {
+        if self.groups.is_empty() || (path.is_empty() && self.any_first) || path.contains(&column) {
+            return true;
+        }
+        self.groups
+            .iter()
+            .any(|g| g.contains(&column) && path.iter().all(|p| g.contains(p)))
+    }
+}
+
+/// LightGBM's kEpsilon, on each side of a sum of hessians.
+const TINY: f64 = 1e-15;
 
 const LEAF: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX;
@@ -558,22 +584,50 @@ impl Tree {
             if node.feature == LEAF {
                 return at;
             }
-            let v = row[node.feature as usize];
-            let left = if v.is_nan() {
-                node.missing_left
-            } else if node.set != NUMBER {
-                let set = &self.sets[node.set as usize];
-                set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
-            } else {
-                v <= node.threshold
-            };
-            at = node.left as usize + usize::from(!left);
+            at = node.left as usize + usize::from(!self.goes_left(node, row));
+        }
+    }
+
+    /// Whether a split sends a row left.
+    fn goes_left(&self, node: &Node, row: ArrayView1<'_, f64>) -> bool {
+        let v = row[node.feature as usize];
+        if v.is_nan() {
+            node.missing_left
+        } else if node.set != NUMBER {
+            let set = &self.sets[node.set as usize];
+            set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
+        } else {
+            v <= node.threshold
         }
     }
 
     /// What a row's leaf adds.
     pub(crate) fn of(&self, row: ArrayView1<'_, f64>) -> f64 {
         self.nodes[self.end(row)].value
+    }
+}
+
+/// A tree as SHAP values see it, by the hessians or by the number of the training rows.
+pub(crate) struct Weighed<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) by_rows: bool,
+}
+
+impl Splits for Weighed<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let node = &self.tree.nodes[node];
+        let left = node.left as usize;
+        (!node.is_leaf()).then_some((node.feature as usize, left, left + 1))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        let node = &self.tree.nodes[node];
+        if self.by_rows { node.rows } else { node.cover }
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        self.tree.goes_left(&self.tree.nodes[node], row)
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        std::slice::from_ref(&self.tree.nodes[leaf].value)
     }
 }
 
@@ -610,6 +664,8 @@ struct Open {
     hist: Vec<Sums>,
     /// Columns that could not be split in a node above: LightGBM looks at them no more.
     barren: Vec<bool>,
+    /// Columns of the splits above; kept only where columns are in groups.
+    path: Vec<usize>,
     split: Option<Split>,
 }
 
@@ -775,6 +831,7 @@ impl Grower<'_> {
             value,
             hist,
             barren,
+            path: Vec::new(),
             split: None,
         });
         let mut open = std::collections::VecDeque::from([root]);
@@ -950,7 +1007,7 @@ impl Grower<'_> {
         };
         let mut best: Option<Split> = None;
         for c in among {
-            if node.barren.get(c) == Some(&true) {
+            if node.barren.get(c) == Some(&true) || !config.groups.allow(c, &node.path) {
                 continue;
             }
             let found = if self.data.columns[c].categories.is_some() {
@@ -975,13 +1032,12 @@ impl Grower<'_> {
         &self,
         node: &Open,
         feature: usize,
-        left: Sums,
+        (left, right): (Sums, Sums),
         rows_left: f64,
         lambda: f64,
         base: f64,
     ) -> Option<(f64, Sums, (f64, f64))> {
         let c = self.config;
-        let right = node.sums.less(left);
         if rows_left < c.min_rows
             || node.sums.n - rows_left < c.min_rows
             || left.h < c.min_hessian
@@ -1000,7 +1056,16 @@ impl Grower<'_> {
             Some(-1) if values.0 < values.1 => return None,
             _ => {}
         }
-        let gain = self.gain(left, values.0, lambda) + self.gain(right, values.1, lambda) - base;
+        let sides = (
+            self.gain(left, values.0, lambda),
+            self.gain(right, values.1, lambda),
+        );
+        // Rounding breaks the ties of like gains: each program adds in its own order.
+        let gain = if c.first_order {
+            sides.0 - base + sides.1
+        } else {
+            sides.0 + sides.1 - base
+        };
         (gain > c.above).then_some((gain, right, values))
     }
 
@@ -1043,12 +1108,16 @@ impl Grower<'_> {
             let enough = floor.get() * (l * r);
             self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
         };
-        let mut offer = |bin: usize, left: Sums, rows: f64, missing_left: bool| {
-            if let Some((gain, right, values)) = self.judge(node, feature, left, rows, lambda, base)
+        let backward = self.config.last_wins && !holes;
+        let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
+            let left = sides.0;
+            if let Some((gain, right, values)) =
+                self.judge(node, feature, sides, rows, lambda, base)
             {
+                let last_wins = self.config.last_wins && !backward;
                 let better = best
                     .as_ref()
-                    .is_none_or(|b| gain > b.gain || (self.config.last_wins && gain == b.gain));
+                    .is_none_or(|b| gain > b.gain || (last_wins && gain == b.gain));
                 if better {
                     floor.set((base + gain) - 1e-9 * (base.abs() + gain.abs()));
                     best = Some(Split {
@@ -1064,6 +1133,34 @@ impl Grower<'_> {
                 }
             }
         };
+        if backward {
+            // LightGBM adds up from the right, and takes the left for the rest: ties of like gains are
+            // broken by this rounding.
+            let mut right = Sums {
+                h: TINY,
+                ..Sums::default()
+            };
+            let whole = Sums {
+                h: all.h + 2.0 * TINY,
+                ..all
+            };
+            let mut rows = 0.0;
+            for bin in (1..column.bins).rev() {
+                right = right.plus(cells[bin]);
+                rows += about(&cells[bin]);
+                let left = whole.less(right);
+                if !hopeless(&left) {
+                    offer(bin - 1, (left, right), all.n - rows, false);
+                }
+            }
+            if let Some(split) = &mut best {
+                split.right = whole.less(split.left);
+                split.values.1 = self.value(split.right, node.bounds, node.value, lambda);
+                split.left.h -= TINY;
+                split.right.h -= TINY;
+            }
+            return best;
+        }
         let mut left = Sums::default();
         // What the estimates do not add up to is on the left.
         let mut rows = if holes { 0.0 } else { seen };
@@ -1077,7 +1174,7 @@ impl Grower<'_> {
             if (cell.n > 0.0 || self.config.last_wins) && !hopeless(&left) {
                 let larger = left.n > node.sums.n - left.n;
                 let goes_left = !holes && self.config.missing_to_larger && larger;
-                offer(bin, left, rows, goes_left);
+                offer(bin, (left, all.less(left)), rows, goes_left);
             }
         }
         if holes {
@@ -1091,7 +1188,7 @@ impl Grower<'_> {
                 left = left.plus(*cell);
                 rows += about(cell);
                 if cell.n > 0.0 && !hopeless(&left) {
-                    offer(bin, left, rows, true);
+                    offer(bin, (left, all.less(left)), rows, true);
                 }
             }
         }
@@ -1118,9 +1215,14 @@ impl Grower<'_> {
             let mut left = Sums::default();
             for k in 0..order.len().min(rules.most) {
                 left = left.plus(cells[order[k]]);
-                if let Some((gain, right, values)) =
-                    self.judge(node, feature, left, left.n, lambda, base)
-                    && best.as_ref().is_none_or(|b| gain > b.gain)
+                if let Some((gain, right, values)) = self.judge(
+                    node,
+                    feature,
+                    (left, node.sums.less(left)),
+                    left.n,
+                    lambda,
+                    base,
+                ) && best.as_ref().is_none_or(|b| gain > b.gain)
                 {
                     best = Some(Split {
                         feature,
@@ -1173,7 +1275,8 @@ impl Grower<'_> {
                 .bounds
                 .get(split.bin)
                 .copied()
-                .unwrap_or(f64::INFINITY)
+                // Known values against missing ones; JSON cannot hold infinity.
+                .unwrap_or(f64::MAX)
         } else {
             // Halfway to the next value that the node has.
             let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
@@ -1183,7 +1286,7 @@ impl Grower<'_> {
                     let middle = f64::midpoint(low, high);
                     if middle < high { middle } else { low }
                 }
-                None => f64::INFINITY,
+                None => f64::MAX,
             }
         };
         let set = match &column.categories {
@@ -1211,6 +1314,10 @@ impl Grower<'_> {
             _ => (node.bounds, node.bounds),
         };
         let depth = node.depth + 1;
+        let mut path = node.path.clone();
+        if !self.config.groups.groups.is_empty() {
+            path.push(split.feature);
+        }
         // Leaves need no sums.
         let goes_on = depth < self.config.max_depth;
         let (mut left, mut right) = (Vec::new(), Vec::new());
@@ -1233,6 +1340,7 @@ impl Grower<'_> {
             value: split.values.0,
             hist: left,
             barren: node.barren.clone(),
+            path: path.clone(),
             split: None,
         });
         let right = self.open(Open {
@@ -1245,6 +1353,7 @@ impl Grower<'_> {
             value: split.values.1,
             hist: right,
             barren: node.barren,
+            path,
             split: None,
         });
         (left, right)

@@ -9,14 +9,17 @@
 //! Source: Ke et al., NIPS (2017).
 //! Not claimed: the same bits as the program.
 
-use super::boost::{self, Boosted, Early, Rows, Sampling, Spec};
-use super::engine::{ClassWeight, Criterion, Learned, shares};
+use super::boost::{
+    self, Boosted, ColumnGroups, Dart, Early, Quantiles, Rows, Sampling, Spec, Weighing,
+};
+use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
+use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction,
+    Predictor, Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView2;
@@ -69,6 +72,16 @@ choices! {
 }
 
 choices! {
+    /// How trees are added.
+    pub enum BoostingType {
+        /// Each to the sum of all before it.
+        Gbdt = "gbdt",
+        /// Each to a sum that leaves some of them out.
+        Dart = "dart",
+    }
+}
+
+choices! {
     /// What an importance is.
     pub enum Importance {
         /// Number of splits.
@@ -83,6 +96,18 @@ params! {
     pub struct LightGbmParams {
         /// What is minimised; none is regression, binary or multiclass.
         objective: Option<Loss> = None;
+        /// gbdt, or dart: rounds that leave earlier rounds out.
+        boosting_type: BoostingType = BoostingType::Gbdt;
+        /// dart: chance of a round to be left out.
+        drop_rate: f64 = 0.1, within(0.0, 1.0);
+        /// dart: rounds left out at most; 0 is no limit.
+        max_drop: usize = 50, within(0.0, 100_000.0);
+        /// dart: chance of a round to leave nothing out.
+        skip_drop: f64 = 0.5, within(0.0, 1.0);
+        /// dart: whether each round has the same chance, instead of one in proportion to its weight.
+        uniform_drop: bool = false;
+        /// dart: whether rounds are weighed as XGBoost does.
+        xgboost_dart_mode: bool = false;
         /// Leaves of each tree at most.
         num_leaves: usize = 31, within(2.0, 131_072.0);
         /// Levels of each tree; -1 is no limit.
@@ -127,7 +152,7 @@ params! {
         boost_from_average: bool = true;
         /// Factor of the rows of the larger of two labels.
         scale_pos_weight: f64 = 1.0, above(0.0);
-        /// balanced: each label counts the same in all; none: each row does.
+        /// balanced: each label counts the same in all; or a factor a label, written 0:1,1:2.5; none: each row counts the same.
         class_weight: Option<ClassWeight> = None;
         /// Where huber turns linear, and the quantile of quantile.
         alpha: f64 = 0.9, above(0.0);
@@ -139,6 +164,8 @@ params! {
         tweedie_variance_power: f64 = 1.5, inside(1.0, 2.0);
         /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free.
         monotone_constraints: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// Groups of columns that may meet on the way to a leaf, by name or number from 0: 0,1;2,3; none is no limit.
+        interaction_constraints: Option<ColumnGroups> = None;
         /// Columns of categories, by name or number from 0, joined with commas; none has none.
         categorical_feature: Option<Vec<String>> = None;
         /// Stop when the loss on the rows kept aside has not fallen in so many rounds, and keep the best; none never stops early.
@@ -246,8 +273,18 @@ impl LightGbmParams {
         }
         let kept = |p: f64| p.clamp(1e-15, 1.0 - 1e-15);
         match objective {
-            Objective::Absolute | Objective::Mape => vec![rows.quantile(0.5)],
-            Objective::Quantile(a) => vec![rows.quantile(a)],
+            Objective::Absolute => vec![rows.quantile(0.5, Quantiles::Past)],
+            Objective::Mape => {
+                let pairs = rows.y.iter().zip(&rows.w);
+                let weights: Vec<f64> = pairs.map(|(y, w)| w / y.abs().max(1.0)).collect();
+                vec![boost::quantile(
+                    &rows.y,
+                    &weights,
+                    0.5,
+                    Quantiles::AlwaysPast,
+                )]
+            }
+            Objective::Quantile(a) => vec![rows.quantile(a, Quantiles::Past)],
             Objective::Logistic => vec![objective.link(kept(rows.mean()))],
             Objective::Softmax(_) => rows
                 .shares(width)
@@ -269,9 +306,9 @@ impl Supervised for LightGbm {
     fn fit(params: &LightGbmParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let classes = boost::classes(data)?;
         let objective = params.loss(classes.len())?;
-        // Also refuses a target that cannot be squared.
-        let learned = Learned::new(data, Criterion::SquaredError)?;
-        let weights = learned.weights(data, params.class_weight);
+        // Refuses a target that cannot be squared.
+        Learned::new(data, Criterion::SquaredError)?;
+        let weights = row_weights(data, params.class_weight.as_ref())?;
         let (n, p) = data.x().dim();
         let names = data.design().names();
         let (kept, aside) = match params.early_stopping_round {
@@ -336,6 +373,13 @@ impl Supervised for LightGbm {
                 path_smooth: params.path_smooth,
                 last_wins: true,
                 monotone: boost::signs("monotone_constraints", monotone, p)?,
+                groups: boost::groups(
+                    "interaction_constraints",
+                    params.interaction_constraints.as_ref(),
+                    names,
+                    false,
+                    false,
+                )?,
                 categories: Categories {
                     smooth: 10.0,
                     l2: 10.0,
@@ -357,6 +401,20 @@ impl Supervised for LightGbm {
                 }
                 Strategy::Bagging => Sampling::All,
             },
+            quantiles: Quantiles::Past,
+            dart: (params.boosting_type == BoostingType::Dart).then_some(Dart {
+                rate: params.drop_rate,
+                skip: params.skip_drop,
+                most: params.max_drop,
+                one: false,
+                by_weight: !params.uniform_drop,
+                weighing: if params.xgboost_dart_mode {
+                    Weighing::Tree
+                } else {
+                    Weighing::Even
+                },
+                with_start: true,
+            }),
             early: params.early_stopping_round.map(|patience| Early {
                 patience,
                 tol: 0.0,
@@ -399,6 +457,10 @@ impl Foreign for LightGbm {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.boosted.predict(x))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.boosted.contributions(x, true)
     }
 
     fn outputs(&self) -> Outputs {

@@ -1,11 +1,13 @@
 //! Trees, forests and boosting.
 
 pub(crate) mod boost;
+mod categories;
 pub(crate) mod engine;
 pub(crate) mod forest;
 pub(crate) mod histogram;
 mod lightgbm_text;
 pub(crate) mod objective;
+pub(crate) mod shap;
 mod xgboost_json;
 
 pub mod ada_boost;

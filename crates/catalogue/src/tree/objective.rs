@@ -1,5 +1,6 @@
 //! What boosted trees minimise: gradients, hessians, starts, losses and links.
 
+use mltrainer_catalogue_core::Explained;
 use serde::{Deserialize, Serialize};
 
 /// A loss of a sum f of trees.
@@ -7,10 +8,15 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Objective {
     /// (y - f)²/2.
     Squared,
-    /// |y - f|; leaves are set to the median of what is left.
+    /// |y - f|; leaves are set to the median of what is left. A row that is met has no slope.
     Absolute,
-    /// Pinball loss of a quantile; leaves are set to the quantile of what is left.
+    /// The same; a row that is met counts as above (scikit-learn).
+    AbsoluteUp,
+    /// Pinball loss of a quantile; leaves are set to the quantile of what is left. A row that is met
+    /// counts as below.
     Quantile(f64),
+    /// The same; a row that is met counts as above (scikit-learn).
+    QuantileUp(f64),
     /// Squared up to δ, linear beyond.
     Huber(f64),
     /// δ² (√(1 + ((y-f)/δ)²) - 1).
@@ -65,7 +71,9 @@ impl Objective {
         match self {
             Self::Squared => (r, 1.0),
             Self::Absolute => (sign(r), 1.0),
+            Self::AbsoluteUp => (if r > 0.0 { 1.0 } else { -1.0 }, 1.0),
             Self::Quantile(a) => (if r >= 0.0 { 1.0 - a } else { -a }, 1.0),
+            Self::QuantileUp(a) => (if r > 0.0 { 1.0 - a } else { -a }, 1.0),
             Self::Huber(d) => (r.clamp(-d, d), 1.0),
             Self::PseudoHuber(d) => {
                 let scale = 1.0 + (r / d).powi(2);
@@ -75,7 +83,7 @@ impl Objective {
                 let down = r.abs() + c;
                 (c * r / down, c * c / (down * down))
             }
-            Self::Mape => (sign(r) / y.abs().max(1.0), 1.0 / y.abs().max(1.0)),
+            Self::Mape => (sign(r) / y.abs().max(1.0), 1.0),
             Self::Poisson(step) => (f.exp() - y, (f + step).exp()),
             Self::Gamma => (1.0 - y * (-f).exp(), y * (-f).exp()),
             Self::Tweedie(rho) => {
@@ -93,8 +101,8 @@ impl Objective {
     /// The quantile that leaves are set to, for losses whose hessian says nothing.
     pub(crate) fn renewed(self) -> Option<f64> {
         match self {
-            Self::Absolute | Self::Mape => Some(0.5),
-            Self::Quantile(a) => Some(a),
+            Self::Absolute | Self::AbsoluteUp | Self::Mape => Some(0.5),
+            Self::Quantile(a) | Self::QuantileUp(a) => Some(a),
             _ => None,
         }
     }
@@ -104,8 +112,8 @@ impl Objective {
         let r = y - f;
         match self {
             Self::Squared => r * r / 2.0,
-            Self::Absolute => r.abs(),
-            Self::Quantile(a) => {
+            Self::Absolute | Self::AbsoluteUp => r.abs(),
+            Self::Quantile(a) | Self::QuantileUp(a) => {
                 if r >= 0.0 {
                     a * r
                 } else {
@@ -133,6 +141,16 @@ impl Objective {
             Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) => f.exp(),
             Self::Logistic => sigmoid(f),
             _ => f,
+        }
+    }
+
+    /// What the sum of trees is.
+    pub(crate) fn sum_is(self) -> Explained {
+        match self {
+            Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) => Explained::LogValue,
+            Self::Logistic => Explained::LogOdds,
+            Self::Softmax(_) => Explained::Score,
+            _ => Explained::Value,
         }
     }
 
@@ -174,6 +192,54 @@ pub(crate) fn quantile_below(pairs: &mut [(f64, f64)], share: f64) -> f64 {
         sum >= wanted
     });
     found.or(pairs.last()).map_or(0.0, |(v, _)| *v)
+}
+
+/// LightGBM's quantile of pairs with a weight: of the first value past the share, or on the way to it
+/// when its weight is 1 or more.
+pub(crate) fn quantile_past(pairs: &mut [(f64, f64)], share: f64) -> f64 {
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut sum = 0.0;
+    let sums: Vec<f64> = pairs
+        .iter()
+        .map(|(_, w)| {
+            sum += w;
+            sum
+        })
+        .collect();
+    let Some(last) = sums.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let wanted = sums[last] * share;
+    let at = sums.partition_point(|s| *s <= wanted).min(last);
+    if at == 0 || at == last {
+        return pairs[at].0;
+    }
+    let next = sums[at + 1] - sums[at];
+    if next >= 1.0 {
+        let (low, high) = (pairs[at - 1].0, pairs[at].0);
+        (wanted - sums[at]) / next * (high - low) + low
+    } else {
+        pairs[at].0
+    }
+}
+
+/// XGBoost's quantile: between the values at the ranks around share · (n + 1).
+pub(crate) fn quantile_of_one_more(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let n = sorted.len() as f64;
+    if sorted.is_empty() {
+        return 0.0;
+    }
+    if share <= 1.0 / (n + 1.0) {
+        return sorted[0];
+    }
+    if share >= n / (n + 1.0) {
+        return sorted[sorted.len() - 1];
+    }
+    let at = share * (n + 1.0) - 1.0;
+    let low = at.floor() as usize;
+    sorted[low] + (at - low as f64) * (sorted[low + 1] - sorted[low])
 }
 
 /// The quantile between neighbours, as numpy's percentile.

@@ -9,12 +9,13 @@
 //! Source: Breiman, Machine Learning 45 (2001).
 //! Not claimed: importances as causes.
 
-use super::engine::{self, ClassWeight, Criterion, Learned, MaxFeatures, Rules, Splitter};
+use super::engine::{self, Criterion, Learned, MaxFeatures, Rules, Splitter};
 use super::forest::{self, Forest, Plan};
+use crate::class_weight::ForestClassWeight;
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, params, run,
+    Card, Contributions, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor,
+    Supervised, Training, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView2;
@@ -49,8 +50,8 @@ params! {
         min_impurity_decrease: f64 = 0.0, at_least(0.0);
         /// Price of a leaf: after growing, subtrees that lower impurity by less a leaf are cut off, the weakest first.
         ccp_alpha: f64 = 0.0, at_least(0.0);
-        /// balanced: each label counts the same in all; none: each row does. Classification.
-        class_weight: Option<ClassWeight> = None;
+        /// balanced: each label counts the same in all; balanced_subsample: in the rows drawn for each tree; or a factor a label, written 0:1,1:2.5; none: each row counts the same. Classification.
+        class_weight: Option<ForestClassWeight> = None;
         /// Whether each tree sees rows drawn with replacement; otherwise all rows.
         bootstrap: bool = true;
         /// Rows drawn for a tree, as a share of all; none is as many as there are. Needs bootstrap.
@@ -125,6 +126,7 @@ impl Supervised for RandomForest {
     type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
     const WEIGHTS: bool = true;
+    const MISSING: bool = true;
 
     fn fit(params: &ForestParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         if params.max_samples.is_some() && !params.bootstrap {
@@ -155,13 +157,15 @@ impl Supervised for RandomForest {
             trees: params.n_estimators,
             bootstrap: params.bootstrap,
             draw: false,
-            draws: ((n as f64 * params.max_samples.unwrap_or(1.0)).round() as usize).max(1),
+            draws: params
+                .max_samples
+                .map_or(n, |share| forest::draws(share, n, data.weights())),
+            weight: forest::RowWeights::new(data, params.class_weight.as_ref(), params.bootstrap)?,
             seed: run::effective_seed(params.seed, seed),
         };
         let learned = Learned::new(data, rules.criterion)?;
-        let weights = learned.weights(data, params.class_weight);
         Ok(Fitted {
-            forest: forest::grow(data, &learned, &weights, &rules, &plan)?,
+            forest: forest::grow(data, &learned, &rules, &plan)?,
         })
     }
 }
@@ -169,6 +173,10 @@ impl Supervised for RandomForest {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.forest.predict(x))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.forest.contributions(x)
     }
 
     fn outputs(&self) -> Outputs {

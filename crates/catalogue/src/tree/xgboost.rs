@@ -8,14 +8,16 @@
 //! Source: Chen & Guestrin, KDD (2016).
 //! Not claimed: the same bits as the program.
 
-use super::boost::{self, Boosted, Early, Rows, Sampling, Spec};
+use super::boost::{
+    self, Boosted, ColumnGroups, Dart, Early, Quantiles, Rows, Sampling, Spec, Weighing,
+};
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
-    Training, choices, params, run,
+    Card, Contributions, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction,
+    Predictor, Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -27,7 +29,10 @@ use serde::{Deserialize, Serialize};
 pub struct XgBoost;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<XgBoost>().with_foreign::<XgBoost>();
+// What dart does matters beside trees that are left out only.
+pub const ENTRY: Entry = Entry::supervised::<XgBoost>()
+    .with_foreign::<XgBoost>()
+    .tested_with(&[("rate_drop", "0.3")]);
 
 choices! {
     /// What is minimised.
@@ -76,6 +81,36 @@ choices! {
 }
 
 choices! {
+    /// How trees are added.
+    pub enum Booster {
+        /// Each to the sum of all before it.
+        GbTree = "gbtree",
+        /// Each to a sum that leaves some of them out (DART).
+        Dart = "dart",
+    }
+}
+
+choices! {
+    /// Which trees dart leaves out.
+    pub enum SampleType {
+        /// Each with the same chance.
+        Uniform = "uniform",
+        /// With a chance in proportion to the weight of a tree.
+        Weighted = "weighted",
+    }
+}
+
+choices! {
+    /// How dart weighs trees.
+    pub enum NormalizeType {
+        /// The new tree as one of those left out.
+        Tree = "tree",
+        /// The new tree as all of those left out together.
+        Forest = "forest",
+    }
+}
+
+choices! {
     /// What an importance is.
     pub enum Importance {
         /// Mean gain of a column's splits.
@@ -94,6 +129,18 @@ params! {
         objective: Option<Loss> = None;
         /// Number of rounds (one tree each; for more than two labels one a label).
         n_estimators: usize = 100, within(1.0, 100_000.0);
+        /// gbtree, or dart: rounds that leave earlier trees out.
+        booster: Booster = Booster::GbTree;
+        /// dart: chance of a tree to be left out.
+        rate_drop: f64 = 0.0, within(0.0, 1.0);
+        /// dart: chance of a round to leave nothing out.
+        skip_drop: f64 = 0.0, within(0.0, 1.0);
+        /// dart: whether one tree at least is left out.
+        one_drop: bool = false;
+        /// dart: which trees are left out.
+        sample_type: SampleType = SampleType::Uniform;
+        /// dart: how trees are weighed.
+        normalize_type: NormalizeType = NormalizeType::Tree;
         /// Levels of each tree; 0 is no limit.
         max_depth: usize = 6, within(0.0, 1_000_000.0);
         /// Leaves of each tree at most; 0 is no limit.
@@ -130,6 +177,8 @@ params! {
         base_score: Option<f64> = None;
         /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free.
         monotone_constraints: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// Groups of columns that may meet on the way to a leaf, by name or number from 0: 0,1;2,3; none is no limit.
+        interaction_constraints: Option<ColumnGroups> = None;
         /// Columns of categories, by name or number from 0, joined with commas; none has none.
         categorical_features: Option<Vec<String>> = None;
         /// The quantile of reg:quantileerror.
@@ -266,8 +315,8 @@ impl XgBoostParams {
         }
         let kept = |p: f64| p.clamp(1e-7, 1.0 - 1e-7);
         Ok(match objective {
-            Objective::Absolute => vec![rows.quantile(0.5)],
-            Objective::Quantile(a) => vec![rows.quantile(a)],
+            Objective::Absolute => vec![rows.quantile(0.5, Quantiles::OneMore)],
+            Objective::Quantile(a) => vec![rows.quantile(a, Quantiles::OneMore)],
             // With raised labels, and here, the program takes one Newton step from 0.
             Objective::Logistic if self.scale_pos_weight != 1.0 => vec![newton(objective, rows)],
             Objective::PseudoHuber(_) => vec![newton(objective, rows)],
@@ -378,6 +427,13 @@ impl Supervised for XgBoost {
                 path_smooth: 0.0,
                 last_wins: false,
                 monotone: boost::signs("monotone_constraints", monotone, p)?,
+                groups: boost::groups(
+                    "interaction_constraints",
+                    params.interaction_constraints.as_ref(),
+                    names,
+                    true,
+                    false,
+                )?,
                 categories: Categories {
                     smooth: params.reg_lambda,
                     l2: 0.0,
@@ -397,6 +453,19 @@ impl Supervised for XgBoost {
             } else {
                 Sampling::All
             },
+            quantiles: Quantiles::OneMore,
+            dart: (params.booster == Booster::Dart).then_some(Dart {
+                rate: params.rate_drop,
+                skip: params.skip_drop,
+                most: 0,
+                one: params.one_drop,
+                by_weight: params.sample_type == SampleType::Weighted,
+                weighing: match params.normalize_type {
+                    NormalizeType::Tree => Weighing::Tree,
+                    NormalizeType::Forest => Weighing::Forest,
+                },
+                with_start: false,
+            }),
             early: params.early_stopping_rounds.map(|patience| Early {
                 patience,
                 tol: 0.0,
@@ -446,6 +515,10 @@ impl Foreign for XgBoost {
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
         Ok(self.boosted.predict(single(x).view()))
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        self.boosted.contributions(single(x).view(), false)
     }
 
     fn outputs(&self) -> Outputs {

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 /// The least single-precision number above t.
 fn above(t: f64) -> f32 {
     let near = t as f32;
-    if f64::from(near) > t {
+    if near.is_infinite() {
+        // A split of known values from missing ones.
+        f32::MAX
+    } else if f64::from(near) > t {
         near
     } else {
         near.next_up()
@@ -46,11 +49,11 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
         .collect();
     let classes: Vec<String> = boosted.classes.iter().map(ToString::to_string).collect();
     let objective = match boosted.objective {
-        Objective::Absolute => json!({"name": "reg:absoluteerror"}),
+        Objective::Absolute | Objective::AbsoluteUp => json!({"name": "reg:absoluteerror"}),
         Objective::PseudoHuber(d) => json!({
             "name": "reg:pseudohubererror", "pseudo_huber_param": {"huber_slope": d.to_string()}
         }),
-        Objective::Quantile(a) => json!({
+        Objective::Quantile(a) | Objective::QuantileUp(a) => json!({
             "name": "reg:quantileerror", "quantile_loss_param": {"quantile_alpha": format!("[{a}]")}
         }),
         Objective::Poisson(step) => json!({

@@ -5,6 +5,8 @@ mod engine;
 #[cfg(test)]
 mod indicators;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod results;

@@ -319,7 +319,9 @@ async fn what_happens_later_changes_no_earlier_forecast() {
         let request = TrialRequest {
             target: Some(target),
             horizons: vec![horizon],
-            models: ["ridge", "decision_tree", "knn"].map(id).into(),
+            models: ["ridge", "decision_tree", "knn", "arima", "holt"]
+                .map(id)
+                .into(),
             ..TrialRequest::for_symbols(["IBM"])
         };
         let mut runs = Vec::new();
@@ -337,7 +339,15 @@ async fn what_happens_later_changes_no_earlier_forecast() {
             runs.push(stored);
         }
         let (mut same, mut other) = (0, 0);
-        for model in ["naive_last", "naive_mean", "ridge", "decision_tree", "knn"] {
+        for model in [
+            "naive_last",
+            "naive_mean",
+            "ridge",
+            "decision_tree",
+            "knn",
+            "arima",
+            "holt",
+        ] {
             for (a, b) in steps(&runs[0], model).iter().zip(steps(&runs[1], model)) {
                 assert_eq!(a.predictions.day, b.predictions.day);
                 for i in 0..a.predictions.len() {

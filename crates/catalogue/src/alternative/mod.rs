@@ -1,0 +1,3 @@
+//! Signals of other data than bars.
+
+pub mod options_flow;

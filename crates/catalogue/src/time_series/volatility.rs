@@ -1,0 +1,1329 @@
+//! Maximum likelihood of conditional variances: GARCH, GJR-GARCH and EGARCH of any order, with a constant,
+//! zero or autoregressive mean and four distributions of the errors.
+//!
+//! The series is divided by its standard deviation first and the results are brought back to its units. The
+//! likelihood comes with its gradient, carried forward through the recursion. It is climbed by quasi-Newton
+//! steps in free numbers: a coefficient that may not be negative is a square, and squares share what the
+//! persistence leaves below 1. The steps are taken in coordinates in which the outer product of the scores is
+//! the identity.
+//!
+//! Conventions of arch 8: squares and variances before the first row are the backcast (an exponentially
+//! weighted mean of the first 75 squared residuals; half of it for the part of negative shocks; its logarithm
+//! and no shock in EGARCH), and variances are kept within wide bounds.
+
+use super::density::{Density, Dist};
+use crate::distributions::normal_two_sided;
+use crate::numeric::{Cholesky, Stop, dot, minimise};
+use crate::test::engine::LeastSquares;
+use mltrainer_catalogue_core::run::numbers;
+use mltrainer_catalogue_core::{FitError, Outputs, choices};
+use mltrainer_types::finite;
+use ndarray::Array2;
+use rand::SeedableRng as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde_json::{Map, Value};
+
+choices! {
+    /// The conditional mean.
+    pub enum Mean {
+        /// A constant.
+        Constant = "constant",
+        /// Zero.
+        Zero = "zero",
+        /// A constant and lags of the series.
+        Ar = "ar",
+    }
+}
+
+choices! {
+    /// How standard errors are computed.
+    pub enum Errors {
+        /// From second derivatives and scores (Bollerslev & Wooldridge): right also when the distribution is not.
+        Robust = "robust",
+        /// From second derivatives alone.
+        Classic = "classic",
+    }
+}
+
+/// Which recursion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Garch,
+    Egarch,
+}
+
+/// What is fitted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spec {
+    pub(crate) kind: Kind,
+    pub(crate) p: usize,
+    pub(crate) o: usize,
+    pub(crate) q: usize,
+    pub(crate) mean: Mean,
+    pub(crate) lags: usize,
+    pub(crate) dist: Dist,
+    pub(crate) backcast: Option<f64>,
+    pub(crate) errors: Errors,
+}
+
+/// Most lags of each kind: with them the parameters of mean and variance are at most [`WIDEST`].
+pub(crate) const MOST_LAGS: f64 = 15.0;
+const WIDEST: usize = 64;
+/// E|z| of a standard normal number.
+const MEAN_SIZE: f64 = 0.797_884_560_802_865_4;
+/// Largest logarithm of a variance.
+const LN_MOST: f64 = 709.0;
+
+impl Spec {
+    fn mean_terms(&self) -> usize {
+        match self.mean {
+            Mean::Zero => 0,
+            Mean::Constant => 1,
+            Mean::Ar => 1 + self.lags,
+        }
+    }
+
+    /// Parameters of mean and variance.
+    fn width(&self) -> usize {
+        self.mean_terms() + 1 + self.p + self.o + self.q
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if self.mean != Mean::Zero {
+            names.push("mu".to_owned());
+        }
+        let mut many = |name: &str, count: usize| {
+            names.extend((1..=count).map(|k| format!("{name}[{k}]")));
+        };
+        if self.mean == Mean::Ar {
+            many("ar", self.lags);
+        }
+        many("omega", 1);
+        many("alpha", self.p);
+        many("gamma", self.o);
+        many("beta", self.q);
+        let omega = "omega[1]";
+        names
+            .iter_mut()
+            .filter(|n| *n == omega)
+            .for_each(|n| *n = "omega".to_owned());
+        names.extend(self.dist.names().iter().map(|n| (*n).to_owned()));
+        names
+    }
+}
+
+/// The series in units of its standard deviation, ready for the recursion.
+struct Model {
+    spec: Spec,
+    /// Values to explain.
+    y: Vec<f64>,
+    /// The series with the values before them: `past[t + lags - k]` is the k-th lag of `y[t]`.
+    past: Vec<f64>,
+    scale: f64,
+    backcast: f64,
+    bounds: Vec<(f64, f64)>,
+    /// Coefficients of the mean by least squares.
+    mean: Vec<f64>,
+}
+
+/// Residuals, variances and standardised residuals of a pass.
+#[derive(Default)]
+struct Pass {
+    e: Vec<f64>,
+    h: Vec<f64>,
+    z: Vec<f64>,
+    /// The gradient, one entry a parameter.
+    gradient: Vec<f64>,
+    /// Its parts, one row a value, when asked for.
+    scores: Vec<Vec<f64>>,
+}
+
+impl Model {
+    fn new(series: &[f64], spec: Spec) -> Result<Self, FitError> {
+        let lags = if spec.mean == Mean::Ar { spec.lags } else { 0 };
+        let count = spec.width() + spec.dist.names().len();
+        let least = lags + 2 * count + 10;
+        if series.len() < least {
+            return Err(FitError::Data(format!(
+                "{} rows are too few for {count} parameters: give at least {least}",
+                series.len()
+            )));
+        }
+        let n = series.len() as f64;
+        let size = series.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        let mean = series.iter().map(|v| v / size).sum::<f64>() / n;
+        let spread = series.iter().map(|v| (v / size - mean) * (v / size - mean));
+        let scale = size * (spread.sum::<f64>() / n).sqrt();
+        if !(scale.is_normal() && scale > 1e-13 * size && (scale * scale).is_normal()) {
+            return Err(FitError::Data(
+                "the series does not vary (or its variance is beyond what doubles hold): give returns, in percent"
+                    .into(),
+            ));
+        }
+        let past: Vec<f64> = series.iter().map(|v| v / scale).collect();
+        let y = past[lags..].to_vec();
+        let mut columns = Vec::new();
+        if spec.mean != Mean::Zero {
+            columns.push(vec![1.0; y.len()]);
+        }
+        columns.extend((1..=lags).map(|k| past[lags - k..][..y.len()].to_vec()));
+        let mean = if columns.is_empty() {
+            Vec::new()
+        } else {
+            LeastSquares::new(&y, &columns)?.coefficients(columns.len())
+        };
+        let mut model = Self {
+            spec,
+            y,
+            past,
+            scale,
+            backcast: 0.0,
+            bounds: Vec::new(),
+            mean,
+        };
+        let mut e = Vec::new();
+        model.residuals(&model.mean, &mut e);
+        let weight = |k: usize| 0.94_f64.powi(k as i32);
+        let first = &e[..e.len().min(75)];
+        let total: f64 = (0..first.len()).map(weight).sum();
+        let sum: f64 = first
+            .iter()
+            .enumerate()
+            .map(|(k, e)| weight(k) * e * e)
+            .sum();
+        let own = sum / total;
+        // Wide bounds, as in arch: a millionth and a million times an exponentially weighted mean.
+        let n = e.len() as f64;
+        let centre = e.iter().sum::<f64>() / n;
+        let variance = e.iter().map(|e| (e - centre) * (e - centre)).sum::<f64>() / n;
+        let largest = e.iter().fold(0.0, |m: f64, e| m.max(e * e));
+        let unit = 1.0 / (scale * scale);
+        let mut smooth = own;
+        for t in 0..e.len() {
+            smooth = 0.94 * smooth + 0.06 * if t == 0 { own } else { e[t - 1] * e[t - 1] };
+            model.bounds.push((
+                (smooth / 1e6).max(variance / 1e8),
+                (smooth * 1e6).clamp(unit + largest, 1e7 * (unit + largest)),
+            ));
+        }
+        model.backcast = spec.backcast.map_or(own, |b| b * unit);
+        if !(model.backcast > 0.0 && variance > 0.0) {
+            return Err(FitError::Data(
+                "the first 75 values have no variance to start from: drop them or give a backcast"
+                    .into(),
+            ));
+        }
+        Ok(model)
+    }
+
+    /// The k-th lag of the value at t.
+    fn lag(&self, t: usize, k: usize) -> f64 {
+        self.past[t + self.spec.lags - k]
+    }
+
+    fn residuals(&self, mean: &[f64], e: &mut Vec<f64>) {
+        e.clear();
+        e.extend_from_slice(&self.y);
+        if let Some((mu, ar)) = mean.split_first() {
+            for (t, e) in e.iter_mut().enumerate() {
+                *e -= mu;
+                for (k, a) in ar.iter().enumerate() {
+                    *e -= a * self.lag(t, k + 1);
+                }
+            }
+        }
+    }
+
+    /// Log likelihood with residuals and variances; no gradient.
+    fn value(&self, theta: &[f64], pass: &mut Pass) -> f64 {
+        let (own, shapes) = theta.split_at(self.spec.width());
+        let density = Density::new(self.spec.dist, shapes);
+        self.residuals(&own[..self.spec.mean_terms()], &mut pass.e);
+        match self.spec.kind {
+            Kind::Garch => self.variances(own, pass),
+            Kind::Egarch => self.log_variances(own, pass),
+        }
+        let each = pass.e.iter().zip(&pass.h);
+        each.map(|(e, h)| density.at(e / h.sqrt()).value - 0.5 * h.ln())
+            .sum()
+    }
+
+    fn variances(&self, own: &[f64], pass: &mut Pass) {
+        let (omega, alpha, gamma, beta) = self.parts(own);
+        pass.h.clear();
+        for t in 0..self.y.len() {
+            let mut v = omega;
+            for (i, a) in alpha.iter().enumerate() {
+                v += a * t
+                    .checked_sub(i + 1)
+                    .map_or(self.backcast, |s| pass.e[s] * pass.e[s]);
+            }
+            for (i, g) in gamma.iter().enumerate() {
+                v += g * t.checked_sub(i + 1).map_or(0.5 * self.backcast, |s| {
+                    let e = pass.e[s].min(0.0);
+                    e * e
+                });
+            }
+            for (j, b) in beta.iter().enumerate() {
+                v += b * t.checked_sub(j + 1).map_or(self.backcast, |s| pass.h[s]);
+            }
+            pass.h.push(self.bounded(t, v).0);
+        }
+    }
+
+    fn log_variances(&self, own: &[f64], pass: &mut Pass) {
+        let (omega, alpha, gamma, beta) = self.parts(own);
+        let before = self.backcast.ln();
+        pass.h.clear();
+        pass.z.clear();
+        let mut logs = Vec::with_capacity(self.y.len());
+        for t in 0..self.y.len() {
+            let mut v = omega;
+            for (i, a) in alpha.iter().enumerate() {
+                v += a * t
+                    .checked_sub(i + 1)
+                    .map_or(0.0, |s| pass.z[s].abs() - MEAN_SIZE);
+            }
+            for (i, g) in gamma.iter().enumerate() {
+                v += g * t.checked_sub(i + 1).map_or(0.0, |s| pass.z[s]);
+            }
+            for (j, b) in beta.iter().enumerate() {
+                v += b * t.checked_sub(j + 1).map_or(before, |s| logs[s]);
+            }
+            let (log, h, _) = self.bounded_log(t, v);
+            logs.push(log);
+            pass.h.push(h);
+            pass.z.push(pass.e[t] / h.sqrt());
+        }
+    }
+
+    /// A variance within its bounds, and what a change of it is multiplied by there.
+    #[inline]
+    fn bounded(&self, t: usize, v: f64) -> (f64, f64) {
+        let (low, high) = self.bounds[t];
+        if v < low {
+            (low, 0.0)
+        } else if v > high {
+            (high + (v / high).ln().min(1000.0), 1.0 / v)
+        } else {
+            (v, 1.0)
+        }
+    }
+
+    /// The logarithm of a variance within its bounds, the variance, and what a change is multiplied by.
+    #[inline]
+    fn bounded_log(&self, t: usize, v: f64) -> (f64, f64, f64) {
+        let (low, high) = self.bounds[t];
+        let log = v.min(LN_MOST);
+        let h = log.exp();
+        if h < low {
+            (low.ln(), low, 0.0)
+        } else if h > high {
+            let h = high + log - high.ln();
+            (h.ln(), h, if v > LN_MOST { 0.0 } else { 1.0 / h })
+        } else {
+            (log, h, 1.0)
+        }
+    }
+
+    /// Constant, alphas, gammas and betas of the parameters of mean and variance.
+    fn parts<'a>(&self, own: &'a [f64]) -> (f64, &'a [f64], &'a [f64], &'a [f64]) {
+        let own = &own[self.spec.mean_terms()..];
+        let (alpha, rest) = own[1..].split_at(self.spec.p);
+        let (gamma, beta) = rest.split_at(self.spec.o);
+        (own[0], alpha, gamma, beta)
+    }
+
+    /// Log likelihood with its gradient, in a width that the compiler knows.
+    fn slope(&self, theta: &[f64], pass: &mut Pass, scores: bool) -> f64 {
+        match self.spec.width() {
+            0..=4 => self.slope_of::<4>(theta, pass, scores),
+            5..=6 => self.slope_of::<6>(theta, pass, scores),
+            7..=8 => self.slope_of::<8>(theta, pass, scores),
+            9..=12 => self.slope_of::<12>(theta, pass, scores),
+            13..=24 => self.slope_of::<24>(theta, pass, scores),
+            _ => self.slope_of::<WIDEST>(theta, pass, scores),
+        }
+    }
+
+    fn slope_of<const N: usize>(&self, theta: &[f64], pass: &mut Pass, scores: bool) -> f64 {
+        let spec = &self.spec;
+        let (own, shapes) = theta.split_at(spec.width());
+        let density = Density::new(spec.dist, shapes);
+        let means = spec.mean_terms();
+        let (omega, alpha, gamma, beta) = self.parts(own);
+        let (wa, wg) = (means + 1, means + 1 + spec.p);
+        let wb = wg + spec.o;
+        self.residuals(&own[..means], &mut pass.e);
+        pass.h.clear();
+        pass.z.clear();
+        pass.scores.clear();
+        let log_form = spec.kind == Kind::Egarch;
+        let before = if log_form {
+            self.backcast.ln()
+        } else {
+            self.backcast
+        };
+        let reach = spec.p.max(spec.o);
+        // Slopes of the latest (logarithms of) variances and of the latest standardised errors.
+        let mut past_h = vec![[0.0; N]; spec.q.max(1)];
+        let mut past_z = vec![[0.0; N]; if log_form { reach.max(1) } else { 1 }];
+        let mut logs = Vec::with_capacity(if log_form { self.y.len() } else { 0 });
+        let mut sum = 0.0;
+        let mut gradient = [0.0; N];
+        let mut by_shape = [0.0; 2];
+        for t in 0..self.y.len() {
+            let mut v = omega;
+            let mut d = [0.0; N];
+            d[means] = 1.0;
+            for i in 0..reach {
+                let a = if i < spec.p { alpha[i] } else { 0.0 };
+                let g = if i < spec.o { gamma[i] } else { 0.0 };
+                let Some(s) = t.checked_sub(i + 1) else {
+                    if !log_form {
+                        v += (a + 0.5 * g) * before;
+                        if i < spec.p {
+                            d[wa + i] += before;
+                        }
+                        if i < spec.o {
+                            d[wg + i] += 0.5 * before;
+                        }
+                    }
+                    continue;
+                };
+                if log_form {
+                    let z = pass.z[s];
+                    let size = z.abs() - MEAN_SIZE;
+                    v += a * size + g * z;
+                    if i < spec.p {
+                        d[wa + i] += size;
+                    }
+                    if i < spec.o {
+                        d[wg + i] += z;
+                    }
+                    let by = if z < 0.0 { g - a } else { g + a };
+                    let from = &past_z[s % reach];
+                    for (d, z) in d.iter_mut().zip(from) {
+                        *d += by * z;
+                    }
+                } else {
+                    let e = pass.e[s];
+                    let (f, by) = (e * e, if e < 0.0 { a + g } else { a });
+                    v += by * f;
+                    if i < spec.p {
+                        d[wa + i] += f;
+                    }
+                    if i < spec.o && e < 0.0 {
+                        d[wg + i] += f;
+                    }
+                    if means > 0 {
+                        let by = -2.0 * by * e;
+                        d[0] += by;
+                        for k in 1..means {
+                            d[k] += by * self.lag(s, k);
+                        }
+                    }
+                }
+            }
+            for (j, b) in beta.iter().enumerate() {
+                let Some(s) = t.checked_sub(j + 1) else {
+                    v += b * before;
+                    d[wb + j] += before;
+                    continue;
+                };
+                let level = if log_form { logs[s] } else { pass.h[s] };
+                v += b * level;
+                d[wb + j] += level;
+                let from = &past_h[s % spec.q];
+                for (d, h) in d.iter_mut().zip(from) {
+                    *d += b * h;
+                }
+            }
+            let (h, by) = if log_form {
+                let (log, h, by) = self.bounded_log(t, v);
+                logs.push(log);
+                (h, by)
+            } else {
+                self.bounded(t, v)
+            };
+            if by != 1.0 {
+                d.iter_mut().for_each(|d| *d *= by);
+            }
+            pass.h.push(h);
+            let deviation = h.sqrt();
+            let z = pass.e[t] / deviation;
+            pass.z.push(z);
+            let at = density.at(z);
+            sum += at.value - 0.5 * h.ln();
+            // By the variance (or its logarithm) and by the residual.
+            let by_log = -0.5 * (1.0 + z * at.slope);
+            let by_h = if log_form { by_log } else { by_log / h };
+            let by_e = at.slope / deviation;
+            let mut own = [0.0; N];
+            for (own, d) in own.iter_mut().zip(&d) {
+                *own = by_h * d;
+            }
+            if means > 0 {
+                own[0] -= by_e;
+                for k in 1..means {
+                    own[k] -= by_e * self.lag(t, k);
+                }
+            }
+            for (g, own) in gradient.iter_mut().zip(&own) {
+                *g += own;
+            }
+            for (sum, s) in by_shape.iter_mut().zip(at.shapes) {
+                *sum += s;
+            }
+            if scores {
+                let mut row = own[..spec.width()].to_vec();
+                row.extend_from_slice(&at.shapes[..shapes.len()]);
+                pass.scores.push(row);
+            }
+            if spec.q > 0 {
+                past_h[t % spec.q] = d;
+            }
+            if log_form && reach > 0 {
+                let slot = &mut past_z[t % reach];
+                for (slot, d) in slot.iter_mut().zip(&d) {
+                    *slot = -0.5 * z * d;
+                }
+                if means > 0 {
+                    slot[0] -= 1.0 / deviation;
+                    for k in 1..means {
+                        slot[k] -= self.lag(t, k) / deviation;
+                    }
+                }
+            }
+        }
+        pass.gradient.clear();
+        pass.gradient.extend_from_slice(&gradient[..spec.width()]);
+        pass.gradient.extend_from_slice(&by_shape[..shapes.len()]);
+        sum
+    }
+
+    /// How much each bounded coefficient (see [`Model::theta`]) counts for the persistence.
+    fn weights(&self) -> Vec<f64> {
+        let spec = &self.spec;
+        if spec.kind == Kind::Egarch {
+            return vec![1.0; spec.q];
+        }
+        let of_alpha = (0..spec.p).map(|i| if i < spec.o { 0.5 } else { 1.0 });
+        of_alpha
+            .chain((0..spec.o).map(|_| 0.5))
+            .chain((0..spec.q).map(|_| 1.0))
+            .collect()
+    }
+
+    /// Least constant.
+    const LEAST: f64 = 1e-8;
+
+    /// First and number of the bounded coefficients among the parameters.
+    fn bounded_part(&self) -> (usize, usize) {
+        let spec = &self.spec;
+        let start = spec.mean_terms() + 1;
+        match spec.kind {
+            Kind::Garch => (start, spec.p + spec.o + spec.q),
+            Kind::Egarch => (start + spec.p + spec.o, spec.q),
+        }
+    }
+
+    /// Parameters of free numbers. The bounded coefficients are alphas, alphas plus gammas and betas: each
+    /// times its weight is a square over 1 plus the sum of all squares.
+    fn theta(&self, x: &[f64]) -> Vec<f64> {
+        let spec = &self.spec;
+        let mut theta = x.to_vec();
+        let (start, count) = self.bounded_part();
+        let squares = &x[start..start + count];
+        let total = 1.0 + dot(squares, squares);
+        for (k, w) in self.weights().iter().enumerate() {
+            theta[start + k] = x[start + k] * x[start + k] / (w * total);
+        }
+        if spec.kind == Kind::Garch {
+            let omega = spec.mean_terms();
+            theta[omega] = Self::LEAST + x[omega] * x[omega];
+            for i in 0..spec.p.min(spec.o) {
+                theta[start + spec.p + i] -= theta[start + i];
+            }
+        }
+        let width = spec.width();
+        let shapes = spec.dist.shapes(&x[width..]);
+        for (k, (shape, _)) in shapes.iter().enumerate() {
+            theta[width + k] = *shape;
+        }
+        theta
+    }
+
+    /// Free numbers of parameters strictly inside the bounds.
+    fn free(&self, theta: &[f64]) -> Vec<f64> {
+        let spec = &self.spec;
+        let mut x = theta.to_vec();
+        let (start, count) = self.bounded_part();
+        if spec.kind == Kind::Garch {
+            let omega = spec.mean_terms();
+            x[omega] = (theta[omega] - Self::LEAST).max(0.0).sqrt();
+            for i in 0..spec.p.min(spec.o) {
+                x[start + spec.p + i] += theta[start + i];
+            }
+        }
+        let weights = self.weights();
+        let shares: Vec<f64> = (0..count)
+            .map(|k| x[start + k].max(0.0) * weights[k])
+            .collect();
+        let total = 1.0 / (1.0 - shares.iter().sum::<f64>()).max(1e-6);
+        for (k, share) in shares.iter().enumerate() {
+            x[start + k] = (share * total).sqrt();
+        }
+        let width = spec.width();
+        let shapes = spec.dist.free(&theta[width..]);
+        x[width..].copy_from_slice(&shapes);
+        x
+    }
+
+    /// The gradient by the free numbers from that by the parameters; with it, for the square coordinates,
+    /// the curvature that the square itself adds.
+    fn chained(&self, x: &[f64], theta: &[f64], gradient: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let spec = &self.spec;
+        let mut g = gradient.to_vec();
+        let mut curvature = vec![0.0; g.len()];
+        let (start, count) = self.bounded_part();
+        let mut u: Vec<f64> = theta[start..start + count].to_vec();
+        if spec.kind == Kind::Garch {
+            let omega = spec.mean_terms();
+            curvature[omega] = 2.0 * gradient[omega];
+            g[omega] *= 2.0 * x[omega];
+            for i in 0..spec.p.min(spec.o) {
+                u[spec.p + i] += u[i];
+                g[start + i] -= gradient[start + spec.p + i];
+            }
+        }
+        let squares = &x[start..start + count];
+        let total = 1.0 + dot(squares, squares);
+        let all = dot(&g[start..start + count], &u);
+        for (k, w) in self.weights().iter().enumerate() {
+            let by = 2.0 / total * (g[start + k] / w - all);
+            curvature[start + k] = by;
+            g[start + k] = by * x[start + k];
+        }
+        let width = spec.width();
+        for (k, (_, slope)) in spec.dist.shapes(&x[width..]).iter().enumerate() {
+            g[width + k] *= slope;
+        }
+        (g, curvature)
+    }
+
+    /// Points to climb from: the best of a grid, and for several lags the same with all on the first ones.
+    fn starts(&self) -> Vec<Vec<f64>> {
+        let spec = &self.spec;
+        let mut pass = Pass::default();
+        self.residuals(&self.mean, &mut pass.e);
+        let target = dot(&pass.e, &pass.e) / pass.e.len() as f64;
+        let sizes: &[f64] = if spec.p > 0 {
+            &[0.01, 0.05, 0.1, 0.2]
+        } else {
+            &[0.0]
+        };
+        let (leverages, remains): (&[f64], &[f64]) = match spec.kind {
+            _ if spec.o == 0 => (&[0.0], &[0.5, 0.7, 0.9, 0.98]),
+            Kind::Garch => (&[0.01, 0.05, 0.1, 0.2], &[0.5, 0.7, 0.9, 0.98]),
+            Kind::Egarch => (&[-0.1, 0.0, 0.1], &[0.5, 0.7, 0.9, 0.98]),
+        };
+        let gaussian = Density::new(Dist::Normal, &[]);
+        let mut best: Option<(f64, Vec<f64>, f64, f64, f64)> = None;
+        for size in sizes {
+            for leverage in leverages {
+                for all in remains {
+                    let mut own = self.mean.clone();
+                    let (constant, left) = match spec.kind {
+                        Kind::Garch => (
+                            (1.0 - all) * target,
+                            (all - size - 0.5 * leverage).max(0.01),
+                        ),
+                        Kind::Egarch => ((1.0 - all) * target.ln(), *all),
+                    };
+                    own.push(constant);
+                    own.extend((0..spec.p).map(|_| size / spec.p as f64));
+                    own.extend((0..spec.o).map(|_| leverage / spec.o as f64));
+                    own.extend((0..spec.q).map(|_| left / spec.q as f64));
+                    match spec.kind {
+                        Kind::Garch => self.variances(&own, &mut pass),
+                        Kind::Egarch => self.log_variances(&own, &mut pass),
+                    }
+                    let each = pass.e.iter().zip(&pass.h);
+                    let value: f64 = each
+                        .map(|(e, h)| gaussian.at(0.0).value - 0.5 * (e * e / h + h.ln()))
+                        .sum();
+                    if best.as_ref().is_none_or(|(v, ..)| value > *v) {
+                        best = Some((value, own, *size, *leverage, left));
+                    }
+                }
+            }
+        }
+        let Some((_, own, size, leverage, left)) = best else {
+            return Vec::new();
+        };
+        match spec.kind {
+            Kind::Garch => self.variances(&own, &mut pass),
+            Kind::Egarch => self.log_variances(&own, &mut pass),
+        }
+        let n = pass.e.len() as f64;
+        let standard = pass.e.iter().zip(&pass.h).map(|(e, h)| e / h.sqrt());
+        let standard: Vec<f64> = standard.collect();
+        let centre = standard.iter().sum::<f64>() / n;
+        let moment = |k: i32| standard.iter().map(|z| (z - centre).powi(k)).sum::<f64>() / n;
+        let shapes = spec.dist.start(moment(4) / (moment(2) * moment(2)));
+        let mut first = own.clone();
+        first.extend_from_slice(&shapes);
+        let mut all = vec![first];
+        if spec.p > 1 || spec.q > 1 || spec.o > 1 {
+            let at = spec.mean_terms() + 1;
+            let mut other = own;
+            let mut uneven = |from: usize, count: usize, value: f64| {
+                let few = 0.1 * value / count.max(1) as f64;
+                for k in 0..count {
+                    other[from + k] = if k == 0 {
+                        value - few * (count - 1) as f64
+                    } else {
+                        few
+                    };
+                }
+            };
+            uneven(at, spec.p, size);
+            uneven(at + spec.p, spec.o, leverage);
+            uneven(at + spec.p + spec.o, spec.q, left);
+            other.extend_from_slice(&shapes);
+            all.push(other);
+        }
+        all
+    }
+
+    /// Climbs from parameters: where it ended, the log likelihood there, steps, whether that is a maximum.
+    fn climb(&self, start: &[f64]) -> Option<(Vec<f64>, f64, usize, bool)> {
+        let mut x = self.free(start);
+        let (mut steps, mut converged, mut value) = (0, false, f64::NEG_INFINITY);
+        let mut pass = Pass::default();
+        for _ in 0..8 {
+            let theta = self.theta(&x);
+            let here = self.slope(&theta, &mut pass, true);
+            if !here.is_finite() {
+                return None;
+            }
+            // Outer product of the scores by the free numbers.
+            let n = x.len();
+            let mut product = Array2::<f64>::zeros((n, n));
+            for row in &pass.scores {
+                let (row, _) = self.chained(&x, &theta, row);
+                for i in 0..n {
+                    for j in 0..=i {
+                        product[[i, j]] += row[i] * row[j];
+                    }
+                }
+            }
+            let (_, curvature) = self.chained(&x, &theta, &pass.gradient);
+            let largest = product.diag().iter().fold(1e-300, |m: f64, v| m.max(*v));
+            for i in 0..n {
+                product[[i, i]] += curvature[i].abs() + 1e-9 * largest;
+            }
+            let factor = Cholesky::new(product)?;
+            let moved = |u: &[f64]| {
+                let mut step = u.to_vec();
+                factor.backward(&mut step);
+                x.iter()
+                    .zip(&step)
+                    .map(|(x, s)| x + s)
+                    .collect::<Vec<f64>>()
+            };
+            let found = minimise(
+                |u| {
+                    let at = moved(u);
+                    let theta = self.theta(&at);
+                    let value = self.slope(&theta, &mut pass, false);
+                    let (mut g, _) = self.chained(&at, &theta, &pass.gradient);
+                    g.iter_mut().for_each(|g| *g = -*g);
+                    factor.forward(&mut g);
+                    if value.is_finite() && g.iter().all(|g| g.is_finite()) {
+                        (-value, g)
+                    } else {
+                        (f64::INFINITY, vec![0.0; n])
+                    }
+                },
+                vec![0.0; n],
+                (f64::NEG_INFINITY, f64::INFINITY),
+                &Stop {
+                    max_iter: 100,
+                    gradient: 1e-5,
+                    gain: 1e-15,
+                },
+            );
+            x = moved(&found.at);
+            steps += found.steps;
+            let gained = -found.value - value;
+            value = -found.value;
+            converged = found.converged;
+            // A second round in fresh coordinates that finds nothing more says that this is the top.
+            if found.steps == 0 || gained < 1e-7 {
+                break;
+            }
+        }
+        Some((self.theta(&x), value, steps, converged))
+    }
+
+    /// Coefficients that the climb left just above their bound are put on it when that loses nothing.
+    fn settled(&self, theta: Vec<f64>, value: f64) -> (Vec<f64>, f64) {
+        let spec = &self.spec;
+        let (start, count) = self.bounded_part();
+        let mut pass = Pass::default();
+        let (mut best, mut top) = (theta, value);
+        for k in 0..count {
+            let mut other = best.clone();
+            let pair = spec.kind == Kind::Garch && k < spec.p.min(spec.o);
+            // An alpha beside a gamma: alpha 0 keeps their sum; the sum 0 keeps alpha.
+            let of_sum = spec.kind == Kind::Garch && k >= spec.p && k - spec.p < spec.p.min(spec.o);
+            let size = if of_sum {
+                best[start + k] + best[start + k - spec.p]
+            } else {
+                best[start + k]
+            };
+            if size == 0.0 || size > 1e-5 {
+                continue;
+            }
+            if of_sum {
+                other[start + k] = -best[start + k - spec.p];
+            } else {
+                if pair {
+                    other[start + spec.p + k] += best[start + k];
+                }
+                other[start + k] = 0.0;
+            }
+            let at = self.value(&other, &mut pass);
+            if at >= top - 1e-9 {
+                (best, top) = (other, at.max(top));
+            }
+        }
+        (best, top)
+    }
+
+    /// Covariance of the parameters, in scaled units; none when the second derivatives do not make one.
+    fn covariance(&self, theta: &[f64]) -> Option<Array2<f64>> {
+        let n = theta.len();
+        let rows = self.y.len() as f64;
+        let mut pass = Pass::default();
+        let mut hessian = Array2::<f64>::zeros((n, n));
+        for k in 0..n {
+            let step = f64::EPSILON.cbrt() * theta[k].abs().max(0.1);
+            let mut at = theta.to_vec();
+            at[k] = theta[k] + step;
+            self.slope(&at, &mut pass, false);
+            let above = pass.gradient.clone();
+            at[k] = theta[k] - step;
+            self.slope(&at, &mut pass, false);
+            for j in 0..n {
+                hessian[[k, j]] = -(above[j] - pass.gradient[j]) / (2.0 * step) / rows;
+            }
+        }
+        let hessian = (&hessian + &hessian.t()) / 2.0;
+        let inverse = inverse(&hessian)?;
+        if self.spec.errors == Errors::Classic {
+            return Some(inverse / rows);
+        }
+        self.slope(theta, &mut pass, true);
+        let mean: Vec<f64> = pass.gradient.iter().map(|g| g / rows).collect();
+        let mut product = Array2::<f64>::zeros((n, n));
+        for row in &pass.scores {
+            for i in 0..n {
+                for j in 0..n {
+                    product[[i, j]] += (row[i] - mean[i]) * (row[j] - mean[j]);
+                }
+            }
+        }
+        product /= rows - 1.0;
+        Some(inverse.dot(&product).dot(&inverse) / rows)
+    }
+
+    /// Brings parameters to the units of the series; the matrix of that change.
+    fn in_units(&self, theta: &[f64]) -> (Vec<f64>, Array2<f64>) {
+        let spec = &self.spec;
+        let mut change = Array2::<f64>::eye(theta.len());
+        let omega = spec.mean_terms();
+        if omega > 0 {
+            change[[0, 0]] = self.scale;
+        }
+        let mut out = theta.to_vec();
+        if omega > 0 {
+            out[0] *= self.scale;
+        }
+        match spec.kind {
+            Kind::Garch => {
+                change[[omega, omega]] = self.scale * self.scale;
+                out[omega] *= self.scale * self.scale;
+            }
+            Kind::Egarch => {
+                let log = 2.0 * self.scale.ln();
+                let (start, count) = self.bounded_part();
+                let sum: f64 = theta[start..start + count].iter().sum();
+                out[omega] += (1.0 - sum) * log;
+                for k in start..start + count {
+                    change[[omega, k]] = -log;
+                }
+            }
+        }
+        (out, change)
+    }
+
+    /// Variances of the errors after the last row, in scaled units.
+    fn ahead(
+        &self,
+        theta: &[f64],
+        pass: &Pass,
+        horizon: usize,
+        paths: usize,
+        seed: u64,
+    ) -> Vec<f64> {
+        let spec = &self.spec;
+        let (own, shapes) = theta.split_at(spec.width());
+        let (omega, alpha, gamma, beta) = self.parts(own);
+        let n = pass.e.len();
+        if spec.kind == Kind::Garch {
+            // Squares, squares of negative shocks and variances, the forecasts appended.
+            let mut f: Vec<f64> = pass.e.iter().map(|e| e * e).collect();
+            let mut g: Vec<f64> = pass.e.iter().map(|e| e.min(0.0) * e).collect();
+            let mut h = pass.h.clone();
+            for t in n..n + horizon {
+                let back = |of: &[f64], k: usize, before: f64| {
+                    t.checked_sub(k + 1).map_or(before, |s| of[s])
+                };
+                let b = self.backcast;
+                let v = omega
+                    + alpha
+                        .iter()
+                        .enumerate()
+                        .map(|(k, a)| a * back(&f, k, b))
+                        .sum::<f64>()
+                    + gamma
+                        .iter()
+                        .enumerate()
+                        .map(|(k, a)| a * back(&g, k, 0.5 * b))
+                        .sum::<f64>()
+                    + beta
+                        .iter()
+                        .enumerate()
+                        .map(|(k, a)| a * back(&h, k, b))
+                        .sum::<f64>();
+                f.push(v);
+                g.push(0.5 * v);
+                h.push(v);
+            }
+            return h[n..].to_vec();
+        }
+        let density = Density::new(spec.dist, shapes);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let reach = spec.p.max(spec.o).max(spec.q).max(1).min(n);
+        let z_before = &pass.z[n - reach..];
+        let log_before: Vec<f64> = pass.h[n - reach..].iter().map(|h| h.ln()).collect();
+        let mut sums = vec![0.0; horizon];
+        // The first step needs no draw.
+        let paths = if horizon == 1 { 1 } else { paths };
+        for _ in 0..paths {
+            let (mut z, mut logs) = (z_before.to_vec(), log_before.clone());
+            for sum in &mut sums {
+                let t = z.len();
+                let mut v = omega;
+                for (k, a) in alpha.iter().enumerate() {
+                    v += a * t.checked_sub(k + 1).map_or(0.0, |s| z[s].abs() - MEAN_SIZE);
+                }
+                for (k, g) in gamma.iter().enumerate() {
+                    v += g * t.checked_sub(k + 1).map_or(0.0, |s| z[s]);
+                }
+                for (k, b) in beta.iter().enumerate() {
+                    v += b * t.checked_sub(k + 1).map_or(self.backcast.ln(), |s| logs[s]);
+                }
+                *sum += v.exp();
+                logs.push(v);
+                z.push(density.draw(&mut random));
+            }
+        }
+        sums.iter().map(|s| s / paths as f64).collect()
+    }
+}
+
+/// Inverse of a symmetric matrix by elimination with pivots; none when it is singular.
+fn inverse(a: &Array2<f64>) -> Option<Array2<f64>> {
+    let n = a.nrows();
+    let mut a = a.clone();
+    let mut b = Array2::<f64>::eye(n);
+    // Rows and columns to one size first: parameters differ by orders of magnitude.
+    let size: Vec<f64> = (0..n).map(|i| a[[i, i]].abs().sqrt()).collect();
+    if size.iter().any(|s| !s.is_normal()) {
+        return None;
+    }
+    for i in 0..n {
+        for j in 0..n {
+            a[[i, j]] /= size[i] * size[j];
+        }
+    }
+    for k in 0..n {
+        let pivot = (k..n).max_by(|i, j| a[[*i, k]].abs().total_cmp(&a[[*j, k]].abs()))?;
+        if a[[pivot, k]].is_nan() || a[[pivot, k]].abs() < 1e-12 {
+            return None;
+        }
+        for j in 0..n {
+            a.swap([k, j], [pivot, j]);
+            b.swap([k, j], [pivot, j]);
+        }
+        for i in 0..n {
+            if i == k {
+                continue;
+            }
+            let by = a[[i, k]] / a[[k, k]];
+            for j in 0..n {
+                a[[i, j]] -= by * a[[k, j]];
+                b[[i, j]] -= by * b[[k, j]];
+            }
+        }
+        let by = a[[k, k]];
+        for j in 0..n {
+            a[[k, j]] /= by;
+            b[[k, j]] /= by;
+        }
+    }
+    Some(Array2::from_shape_fn((n, n), |(i, j)| {
+        b[[i, j]] / (size[i] * size[j])
+    }))
+}
+
+/// Whether an autoregression forgets: all its partial autocorrelations are inside (-1, 1) (Barndorff-Nielsen &
+/// Schou, 1973).
+fn forgets(ar: &[f64]) -> bool {
+    let mut a = ar.to_vec();
+    while let Some(last) = a.pop() {
+        if last.abs() >= 1.0 || last.is_nan() {
+            return false;
+        }
+        let by = 1.0 - last * last;
+        let turned: Vec<f64> = a.iter().rev().copied().collect();
+        for (a, b) in a.iter_mut().zip(turned) {
+            *a = (*a + last * b) / by;
+        }
+    }
+    true
+}
+
+/// Fits and forecasts: the outputs that all entries of the family share.
+///
+/// # Errors
+/// Orders without a shock, too few rows, a series that does not vary, no finite likelihood.
+pub(crate) fn analyse(
+    series: &[f64],
+    mut spec: Spec,
+    horizon: usize,
+    paths: usize,
+    seed: u64,
+) -> Result<Outputs, FitError> {
+    if spec.p + spec.o == 0 {
+        return Err(FitError::Data(
+            "p and o are both 0: a variance that changes needs a shock; give p of at least 1"
+                .into(),
+        ));
+    }
+    if spec.mean != Mean::Ar {
+        spec.lags = 0;
+    }
+    let model = Model::new(series, spec)?;
+    let mut found: Option<(Vec<f64>, f64, usize, bool)> = None;
+    for start in model.starts() {
+        let Some(top) = model.climb(&start) else {
+            continue;
+        };
+        if found.as_ref().is_none_or(|f| top.1 > f.1) {
+            found = Some(top);
+        }
+    }
+    let Some((theta, value, steps, converged)) = found else {
+        return Err(FitError::Failed(
+            "the likelihood is not finite from any starting point: check the series for extreme values".into(),
+        ));
+    };
+    let (theta, _) = model.settled(theta, value);
+    let mut pass = Pass::default();
+    let n = model.y.len() as f64;
+    let log_likelihood = model.value(&theta, &mut pass) - n * model.scale.ln();
+    pass.z = pass
+        .e
+        .iter()
+        .zip(&pass.h)
+        .map(|(e, h)| e / h.sqrt())
+        .collect();
+    let (own, change) = model.in_units(&theta);
+    let names = spec.names();
+    let covariance = model
+        .covariance(&theta)
+        .map(|c| change.dot(&c).dot(&change.t()));
+    let errors: Vec<Option<f64>> = (0..own.len())
+        .map(|k| {
+            let variance = covariance.as_ref().map(|c| c[[k, k]])?;
+            (variance > 0.0).then(|| variance.sqrt()).and_then(finite)
+        })
+        .collect();
+    let t_values: Vec<Option<f64>> = own
+        .iter()
+        .zip(&errors)
+        .map(|(v, e)| e.map(|e| v / e))
+        .collect();
+    let p_values: Vec<Option<f64>> = t_values.iter().map(|t| t.map(normal_two_sided)).collect();
+    let by_name = |values: &[Option<f64>]| {
+        let pairs = names
+            .iter()
+            .cloned()
+            .zip(values.iter().map(|v| Value::from(*v)));
+        Value::Object(Map::from_iter(pairs))
+    };
+
+    let means = spec.mean_terms();
+    let (omega, alpha, gamma, beta) = model.parts(&own);
+    let beta = &beta[..spec.q];
+    let persistence = match spec.kind {
+        Kind::Garch => {
+            alpha.iter().sum::<f64>() + 0.5 * gamma.iter().sum::<f64>() + beta.iter().sum::<f64>()
+        }
+        Kind::Egarch => beta.iter().sum(),
+    };
+    let stationary = persistence < 1.0;
+    let unconditional = match spec.kind {
+        _ if !stationary => None,
+        Kind::Garch => finite(omega / (1.0 - persistence)),
+        Kind::Egarch => finite((omega / (1.0 - persistence)).exp()),
+    };
+    let half_life =
+        (persistence > 0.0 && stationary).then(|| -std::f64::consts::LN_2 / persistence.ln());
+    let square = model.scale * model.scale;
+    let ahead = model.ahead(&theta, &pass, horizon, paths, seed);
+    let ahead: Vec<f64> = ahead.iter().map(|v| v * square).collect();
+    // The mean, and the answer of later values to an error now.
+    let ar = if means > 1 { &own[1..means] } else { &[] };
+    let mut path = series.to_vec();
+    let mut answer = vec![1.0];
+    for step in 0..horizon {
+        let back = |of: &[f64]| {
+            let pairs = ar.iter().zip(of.iter().rev());
+            pairs.map(|(a, v)| a * v).sum::<f64>()
+        };
+        let mu = if means > 0 { own[0] } else { 0.0 };
+        path.push(mu + back(&path));
+        let next = back(&answer);
+        if step + 1 < horizon {
+            answer.push(next);
+        }
+    }
+    let total: Vec<f64> = (0..horizon)
+        .map(|h| {
+            (0..=h)
+                .map(|k| answer[h - k] * answer[h - k] * ahead[k])
+                .sum()
+        })
+        .collect();
+    let lead = vec![f64::NAN; series.len() - model.y.len()];
+    let rowwise = |values: Vec<f64>| {
+        let mut all = lead.clone();
+        all.extend(values);
+        numbers(&all)
+    };
+    let volatility = pass.h.iter().map(|h| h.sqrt() * model.scale).collect();
+    let residuals = pass.e.iter().map(|e| e * model.scale).collect();
+    let count = own.len() as f64;
+    let shape = |name: &str| {
+        let at = spec.dist.names().iter().position(|n| *n == name);
+        Value::from(at.map(|k| own[spec.width() + k]))
+    };
+    Ok(Outputs::from_iter([
+        ("log_likelihood".into(), Value::from(finite(log_likelihood))),
+        (
+            "aic".into(),
+            Value::from(finite(2.0 * count - 2.0 * log_likelihood)),
+        ),
+        (
+            "bic".into(),
+            Value::from(finite(count * n.ln() - 2.0 * log_likelihood)),
+        ),
+        ("n_obs".into(), Value::from(model.y.len())),
+        ("mu".into(), Value::from((means > 0).then(|| own[0]))),
+        ("ar".into(), numbers(ar)),
+        ("omega".into(), Value::from(finite(omega))),
+        ("alpha".into(), numbers(alpha)),
+        ("gamma".into(), numbers(gamma)),
+        ("beta".into(), numbers(beta)),
+        ("nu".into(), shape("nu")),
+        ("eta".into(), shape("eta")),
+        ("lambda".into(), shape("lambda")),
+        ("standard_errors".into(), by_name(&errors)),
+        ("t_values".into(), by_name(&t_values)),
+        ("p_values".into(), by_name(&p_values)),
+        ("persistence".into(), Value::from(finite(persistence))),
+        ("stationary".into(), Value::from(stationary && forgets(ar))),
+        ("unconditional_variance".into(), Value::from(unconditional)),
+        ("half_life".into(), Value::from(half_life.and_then(finite))),
+        (
+            "backcast".into(),
+            Value::from(finite(model.backcast * square)),
+        ),
+        ("conditional_volatility".into(), rowwise(volatility)),
+        ("residuals".into(), rowwise(residuals)),
+        ("standardized_residuals".into(), rowwise(pass.z.clone())),
+        ("forecast".into(), numbers(&path[series.len()..])),
+        ("variance_forecast".into(), numbers(&total)),
+        ("residual_variance_forecast".into(), numbers(&ahead)),
+        ("converged".into(), Value::from(converged)),
+        ("iterations".into(), Value::from(steps)),
+    ]))
+}
+
+/// What the entries of the family give.
+pub(crate) const OUTPUTS: &[(&str, &str)] = &[
+    ("log_likelihood", "at the maximum"),
+    ("aic", "Akaike criterion"),
+    ("bic", "Bayesian criterion"),
+    ("n_obs", "rows in the likelihood"),
+    ("mu", "constant of the mean, null without"),
+    ("ar", "coefficients of the lags in the mean, by lag"),
+    ("omega", "constant of the variance"),
+    ("alpha", "of the shocks, by lag"),
+    ("gamma", "of the asymmetry, by lag"),
+    ("beta", "of the variances before, by lag"),
+    (
+        "nu",
+        "shape of the t or the generalised error distribution, null otherwise",
+    ),
+    (
+        "eta",
+        "degrees of freedom of the skewed t distribution, null otherwise",
+    ),
+    (
+        "lambda",
+        "skew of the skewed t distribution, null otherwise",
+    ),
+    (
+        "standard_errors",
+        "by parameter; null where a coefficient stands on its bound or the likelihood is flat",
+    ),
+    ("t_values", "parameters divided by their standard errors"),
+    ("p_values", "of the t values, two-sided, normal"),
+    (
+        "persistence",
+        "share of a shock to the variance that is left a row later",
+    ),
+    (
+        "stationary",
+        "whether the persistence is below 1 and the mean forgets",
+    ),
+    (
+        "unconditional_variance",
+        "to which forecasts tend (egarch: e to the mean of the log variance), null without stationarity",
+    ),
+    (
+        "half_life",
+        "rows until half of a shock is gone, ln ½/ln persistence",
+    ),
+    ("backcast", "variance before the first row"),
+    (
+        "conditional_volatility",
+        "standard deviation, one a row; null in the first rows of an autoregressive mean",
+    ),
+    ("residuals", "values less their conditional mean, one a row"),
+    (
+        "standardized_residuals",
+        "residuals divided by the volatility, one a row",
+    ),
+    ("forecast", "of the mean"),
+    ("variance_forecast", "variance of the value, one a step"),
+    (
+        "residual_variance_forecast",
+        "variance of the error, one a step; differs with an autoregressive mean",
+    ),
+    ("converged", "whether the climb ended on a maximum"),
+    ("iterations", "steps of the climb"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+
+    fn series() -> Vec<f64> {
+        let text = include_str!("../../tests/data/closes.csv");
+        let cell = |line: &str| line.split(',').nth(1).unwrap().parse::<f64>().unwrap();
+        let closes: Vec<f64> = text.lines().skip(1).map(cell).collect();
+        closes
+            .windows(2)
+            .map(|w| 100.0 * (w[1] / w[0] - 1.0))
+            .collect()
+    }
+
+    /// The gradient by the parameters and by the free numbers against differences of the likelihood.
+    #[test]
+    fn gradients_are_differences() {
+        let base = Spec {
+            kind: Kind::Garch,
+            p: 2,
+            o: 1,
+            q: 2,
+            mean: Mean::Ar,
+            lags: 2,
+            dist: Dist::SkewT,
+            backcast: None,
+            errors: Errors::Robust,
+        };
+        let other = Spec {
+            kind: Kind::Egarch,
+            p: 1,
+            o: 2,
+            q: 2,
+            dist: Dist::T,
+            ..base
+        };
+        for spec in [base, other] {
+            let model = Model::new(&series(), spec).unwrap();
+            let mut theta = vec![0.05, -0.1, 0.07];
+            theta.extend(match spec.kind {
+                Kind::Garch => vec![0.12, 0.06, 0.04, 0.05, 0.5, 0.2, 6.0, -0.15],
+                Kind::Egarch => vec![0.01, 0.15, -0.1, 0.05, 0.6, 0.3, 7.0],
+            });
+            let mut pass = Pass::default();
+            let value = model.slope(&theta, &mut pass, true);
+            assert_near(
+                &[model.value(&theta, &mut Pass::default())],
+                &[value],
+                1e-12,
+            );
+            let gradient = pass.gradient.clone();
+            let summed: Vec<f64> = (0..theta.len())
+                .map(|k| pass.scores.iter().map(|row| row[k]).sum())
+                .collect();
+            assert_near(&summed, &gradient, 1e-10);
+            let differences = |f: &dyn Fn(&[f64]) -> f64, at: &[f64]| {
+                let each = (0..at.len()).map(|k| {
+                    let moved = |by: f64| {
+                        let mut other = at.to_vec();
+                        other[k] += by;
+                        f(&other)
+                    };
+                    (moved(1e-6) - moved(-1e-6)) / 2e-6
+                });
+                each.collect::<Vec<f64>>()
+            };
+            let likelihood = |theta: &[f64]| model.value(theta, &mut Pass::default());
+            assert_near(&gradient, &differences(&likelihood, &theta), 1e-5);
+            let x = model.free(&theta);
+            assert_near(&model.theta(&x), &theta, 1e-12);
+            let (chained, _) = model.chained(&x, &theta, &gradient);
+            let by_free = |x: &[f64]| model.value(&model.theta(x), &mut Pass::default());
+            assert_near(&chained, &differences(&by_free, &x), 1e-5);
+        }
+    }
+
+    #[test]
+    fn what_forgets() {
+        assert!(forgets(&[]) && forgets(&[0.9]) && forgets(&[1.2, -0.3]));
+        // Roots 1, 1.25 and outside by their sum.
+        assert!(!forgets(&[1.0]) && !forgets(&[1.8, -0.8]) && !forgets(&[0.6, 0.5]));
+    }
+}
