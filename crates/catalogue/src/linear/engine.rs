@@ -128,19 +128,16 @@ impl Standardised {
         }
         let (mut largest, mut squares) = (vec![0.0; p], vec![0.0; p]);
         for (mut to, row) in x.rows_mut().into_iter().zip(rows()) {
-            for j in 0..p {
-                let v = row[j] - means[j];
-                to[j] = v;
-                squares[j] += v * v;
-                largest[j] = if v.abs() > largest[j] {
-                    v.abs()
-                } else {
-                    largest[j]
-                };
+            let sums = squares.iter_mut().zip(&mut largest);
+            for (((to, v), m), (square, largest)) in to.iter_mut().zip(row).zip(&means).zip(sums) {
+                *to = v - m;
+                *square += *to * *to;
+                let size = to.abs();
+                *largest = if size > *largest { size } else { *largest };
             }
         }
-        for j in 0..p {
-            let scale = (squares[j] / n as f64).sqrt();
+        for (j, square) in squares.iter().enumerate() {
+            let scale = (square / n as f64).sqrt();
             if !scale.is_finite() {
                 return Err(FitError::Failed(format!(
                     "column \"{}\" is too large to be squared: rescale it",

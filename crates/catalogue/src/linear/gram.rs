@@ -38,9 +38,27 @@ struct Table<'a, 'b> {
     x: ArrayView2<'a, f64>,
     y: &'b [f64],
     roots: Option<Vec<f64>>,
+    /// What is taken off: the means, or at first values near them.
     means: Vec<f64>,
     /// Columns of which only rounding is left after the mean is taken off.
     flat: Vec<bool>,
+}
+
+/// Sums over the rows of a table.
+struct Sums {
+    first: Array2<f64>,
+    sums: Vec<f64>,
+    largest: Vec<f64>,
+}
+
+impl Sums {
+    fn new(q: usize) -> Self {
+        Self {
+            first: Array2::zeros((q, q)),
+            sums: vec![0.0; q],
+            largest: vec![0.0; q],
+        }
+    }
 }
 
 impl Table<'_, '_> {
@@ -75,8 +93,45 @@ impl Table<'_, '_> {
         }
     }
 
-    /// The product of the rows, times `map` if there is one, with themselves.
-    fn product(&self, map: Option<&Array2<f64>>) -> Array2<f64> {
+    /// The product of the rows with themselves, their sums, and their largest entries.
+    fn sums(&self) -> Sums {
+        let (n, q) = (self.y.len(), self.means.len());
+        let pieces = threads::map(n.div_ceil(PIECE), |piece| {
+            let end = ((piece + 1) * PIECE).min(n);
+            let mut own = Sums::new(q);
+            let mut rows = Array2::zeros((BLOCK, q));
+            for from in (piece * PIECE..end).step_by(BLOCK) {
+                let many = BLOCK.min(end - from);
+                let mut rows = rows.slice_axis_mut(Axis(0), (..many).into());
+                self.fill(from, &mut rows);
+                for (i, row) in rows.rows().into_iter().enumerate() {
+                    let root = self.roots.as_ref().map_or(1.0, |r| r[from + i]);
+                    let Some(row) = row.to_slice() else { continue };
+                    let unweighted = if root > 0.0 { 1.0 / root } else { 0.0 };
+                    let each = own.sums.iter_mut().zip(&mut own.largest).zip(row);
+                    for ((sum, largest), v) in each {
+                        *sum += v * root;
+                        let size = v.abs() * unweighted;
+                        *largest = if size > *largest { size } else { *largest };
+                    }
+                }
+                general_mat_mul(1.0, &rows.t(), &rows, 1.0, &mut own.first);
+            }
+            own
+        });
+        let mut all = Sums::new(q);
+        for piece in pieces {
+            all.first += &piece.first;
+            add_scaled(&mut all.sums, 1.0, &piece.sums);
+            for (a, b) in all.largest.iter_mut().zip(piece.largest) {
+                *a = a.max(b);
+            }
+        }
+        all
+    }
+
+    /// The product of the rows times `map` with themselves.
+    fn product(&self, map: &Array2<f64>) -> Array2<f64> {
         let (n, q) = (self.y.len(), self.means.len());
         let pieces = threads::map(n.div_ceil(PIECE), |piece| {
             let end = ((piece + 1) * PIECE).min(n);
@@ -87,13 +142,9 @@ impl Table<'_, '_> {
                 let many = BLOCK.min(end - from);
                 let mut rows = rows.slice_axis_mut(Axis(0), (..many).into());
                 self.fill(from, &mut rows);
-                if let Some(map) = map {
-                    let mut turned = turned.slice_axis_mut(Axis(0), (..many).into());
-                    general_mat_mul(1.0, &rows, map, 0.0, &mut turned);
-                    general_mat_mul(1.0, &turned.t(), &turned, 1.0, &mut sum);
-                } else {
-                    general_mat_mul(1.0, &rows.t(), &rows, 1.0, &mut sum);
-                }
+                let mut turned = turned.slice_axis_mut(Axis(0), (..many).into());
+                general_mat_mul(1.0, &rows, map, 0.0, &mut turned);
+                general_mat_mul(1.0, &turned.t(), &turned, 1.0, &mut sum);
             }
             sum
         });
@@ -124,27 +175,46 @@ pub(super) fn triangle(
         flat: vec![false; q],
     };
     if fit_intercept {
+        // Means of the first rows are near enough to the means for the sums not to lose digits. A
+        // column that does not change there gets its very value: a constant one is then 0 exactly.
         let mut row = vec![0.0; q];
-        let (mut low, mut high) = (vec![f64::INFINITY; q], vec![f64::NEG_INFINITY; q]);
-        for i in 0..n {
-            let w = row_weights.map_or(1.0, |w| w[i]);
+        table.copy(0, &mut row);
+        let (begin, mut same) = (row.clone(), vec![true; q]);
+        for i in 0..FEW {
             table.copy(i, &mut row);
-            for (m, v) in table.means.iter_mut().zip(&row) {
-                *m += v * w;
-            }
-            for ((low, high), v) in low.iter_mut().zip(&mut high).zip(&row) {
-                *low = if *v < *low { *v } else { *low };
-                *high = if *v > *high { *v } else { *high };
+            let each = table.means.iter_mut().zip(&mut same);
+            for ((mean, same), (v, begin)) in each.zip(row.iter().zip(&begin)) {
+                *mean += v / FEW as f64;
+                *same &= v == begin;
             }
         }
-        let all = row_weights.map_or(n as f64, |w| w.iter().sum());
-        table.means.iter_mut().for_each(|m| *m /= all);
-        for (j, m) in table.means.iter().enumerate() {
-            let largest = (high[j] - m).max(m - low[j]);
-            table.flat[j] = largest <= 8.0 * f64::EPSILON * m.abs();
+        for j in (0..q).filter(|j| same[*j]) {
+            table.means[j] = begin[j];
         }
     }
-    let first = table.product(None);
+    let Sums {
+        mut first,
+        sums,
+        largest,
+    } = table.sums();
+    if fit_intercept {
+        let all = row_weights.map_or(n as f64, |w| w.iter().sum());
+        let off: Vec<f64> = sums.iter().map(|s| s / all).collect();
+        for ((i, j), v) in first.indexed_iter_mut() {
+            *v -= all * off[i] * off[j];
+        }
+        for (j, off) in off.iter().enumerate() {
+            table.means[j] += off;
+            table.flat[j] = largest[j] + off.abs() <= 8.0 * f64::EPSILON * table.means[j].abs();
+            if table.flat[j] {
+                first.row_mut(j).fill(0.0);
+                first.column_mut(j).fill(0.0);
+            } else if first[[j, j]] < 0.01 * all * off * off {
+                // The first rows said nothing of the others: digits were lost.
+                return None;
+            }
+        }
+    }
     let sizes: Vec<f64> = first.diag().iter().map(|v| v.sqrt()).collect();
     // Squares that overflow or vanish: the caller knows what to say or do.
     if !first.iter().all(|v| v.is_finite()) || sizes.iter().any(|s| *s != 0.0 && *s < 1e-150) {
@@ -172,7 +242,7 @@ pub(super) fn triangle(
                 0.0
             }
         });
-        let mut second = table.product(Some(&map));
+        let mut second = table.product(&map);
         for j in (0..q).filter(|j| sizes[*j] == 0.0) {
             second[[j, j]] = 1.0;
         }

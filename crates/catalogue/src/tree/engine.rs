@@ -456,6 +456,46 @@ impl Tree {
         self.missing_left.get(node).copied().unwrap_or_default()
     }
 
+    /// Calls `each` with the number of each row and its leaf. Four rows walk side by side, so that
+    /// none waits for the memory alone.
+    pub(crate) fn leaves(&self, x: ArrayView2<'_, f64>, mut each: impl FnMut(usize, usize)) {
+        let many = x.nrows();
+        let mut at = 0;
+        while at + 4 <= many {
+            let four: Option<[&[f64]; 4]> = (|| {
+                Some([
+                    x.row(at).to_slice()?,
+                    x.row(at + 1).to_slice()?,
+                    x.row(at + 2).to_slice()?,
+                    x.row(at + 3).to_slice()?,
+                ])
+            })();
+            let Some(rows) = four else { break };
+            let mut nodes = [self.nodes[0]; 4];
+            loop {
+                let mut all = true;
+                for (node, row) in nodes.iter_mut().zip(rows) {
+                    let (feature, left, threshold) = *node;
+                    if feature != LEAF {
+                        let right = row[feature as usize] > threshold;
+                        *node = self.nodes[left as usize + usize::from(right)];
+                        all = false;
+                    }
+                }
+                if all {
+                    break;
+                }
+            }
+            for (k, node) in nodes.iter().enumerate() {
+                each(at + k, node.1 as usize);
+            }
+            at += 4;
+        }
+        for i in at..many {
+            each(i, self.leaf(x.row(i)));
+        }
+    }
+
     /// The values of a leaf, by its place among the leaves.
     pub(crate) fn values(&self, leaf: usize) -> &[f64] {
         &self.values[leaf * self.width..(leaf + 1) * self.width]
@@ -468,11 +508,11 @@ impl Tree {
 
     /// Adds the values of each row's leaf, rows x width.
     pub(crate) fn add_to(&self, x: ArrayView2<'_, f64>, out: &mut Array2<f64>) {
-        for (row, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
-            for (o, v) in out.iter_mut().zip(self.of(row)) {
+        self.leaves(x, |i, leaf| {
+            for (o, v) in out.row_mut(i).iter_mut().zip(self.values(leaf)) {
                 *o += v;
             }
-        }
+        });
     }
 }
 
@@ -738,6 +778,10 @@ enum Way {
 struct Own<P> {
     numbers: Vec<(f64, f64)>,
     codes: Vec<(f64, u32)>,
+    /// For cuts that are drawn: weights, and what is summed up on the left (the weighted target less
+    /// the mean of the node, or the weight of the second of two labels).
+    weights: Vec<f64>,
+    summands: Vec<f64>,
     values: Vec<f64>,
     sorted: Vec<P>,
 }
@@ -893,6 +937,19 @@ impl<P: Place + Default> Grower<'_, P> {
                     own.codes.clear();
                     own.codes.extend(rows.map(|r| (self.weights[r], codes[r])));
                 }
+            }
+        }
+        if self.way == Way::Drawn {
+            own.weights.clear();
+            own.summands.clear();
+            if own.numbers.is_empty() {
+                own.weights.extend(own.codes.iter().map(|(w, _)| *w));
+                let second = own.codes.iter().map(|(w, code)| w * f64::from(*code));
+                own.summands.extend(second);
+            } else {
+                own.weights.extend(own.numbers.iter().map(|(w, _)| *w));
+                let off = own.numbers.iter().map(|(w, y)| w * (y - parent.mean));
+                own.summands.extend(off);
             }
         }
         let mut best: Option<Split> = None;
@@ -1171,16 +1228,35 @@ impl<P: Place + Default> Grower<'_, P> {
         end: usize,
         own: &mut Own<P>,
     ) -> Option<Split> {
-        let column = &self.values[feature * self.data.n..][..self.data.n];
+        let p = self.columns.len();
         let rows = &self.rows[start..end];
         own.values.clear();
-        own.values.extend(rows.iter().map(|r| column[*r as usize]));
-        let values = &own.values;
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for v in values {
-            low = if *v < low { *v } else { low };
-            high = if *v > high { *v } else { high };
+        match self.data.x.as_slice() {
+            // Few rows stay in the cache as rows, while a column would be fetched for each of them.
+            Some(flat) if rows.len() <= NEAR => own
+                .values
+                .extend(rows.iter().map(|r| flat[*r as usize * p + feature])),
+            _ => {
+                let column = &self.values[feature * self.data.n..][..self.data.n];
+                own.values.extend(rows.iter().map(|r| column[*r as usize]));
+            }
         }
+        let values = &own.values;
+        let (mut low, mut high) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
+        let (fours, others) = values.as_chunks::<4>();
+        for four in fours {
+            for ((low, high), v) in low.iter_mut().zip(&mut high).zip(four) {
+                *low = if *v < *low { *v } else { *low };
+                *high = if *v > *high { *v } else { *high };
+            }
+        }
+        let (low, high) = low
+            .into_iter()
+            .zip(high)
+            .chain(others.iter().map(|v| (*v, *v)))
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |a, b| {
+                (a.0.min(b.0), a.1.max(b.1))
+            });
         if low >= high {
             return None;
         }
@@ -1191,7 +1267,8 @@ impl<P: Place + Default> Grower<'_, P> {
         } else {
             low
         };
-        let count = values.iter().filter(|v| **v <= threshold).count();
+        let left = OnLeft::new(threshold, values, &own.weights, &own.summands, self.unit);
+        let count = left.count;
         let least = self.rules.min_samples_leaf;
         if count < least || rows.len() - count < least {
             return None;
@@ -1199,29 +1276,20 @@ impl<P: Place + Default> Grower<'_, P> {
         let mut weight = 0.0;
         let gain = match (self.target, self.rules.criterion) {
             (Target::Numbers(_), Criterion::AbsoluteError) => {
-                let (mut left, mut right) = (Vec::new(), Vec::new());
+                let (mut below, mut right) = (Vec::new(), Vec::new());
                 for (v, (w, y)) in values.iter().zip(&own.numbers) {
                     if *v <= threshold {
                         weight += w;
-                        left.push((*y, *w));
+                        below.push((*y, *w));
                     } else {
                         right.push((*y, *w));
                     }
                 }
-                parent.risk - absolute(&mut left).1 - absolute(&mut right).1
+                parent.risk - absolute(&mut below).1 - absolute(&mut right).1
             }
             (Target::Numbers(_), criterion) => {
-                // Four running sums: the additions need not wait for each other.
-                let (mut sums, mut weights) = ([0.0; 4], [0.0; 4]);
-                for (values, own) in values.chunks(4).zip(own.numbers.chunks(4)) {
-                    for (k, (v, (w, y))) in values.iter().zip(own).enumerate() {
-                        let w = if *v <= threshold { *w } else { 0.0 };
-                        weights[k] += w;
-                        sums[k] += w * (y - parent.mean);
-                    }
-                }
-                let sum: f64 = sums.iter().sum();
-                weight = weights.iter().sum();
+                let sum = left.sum;
+                weight = left.weight;
                 let (rest, other) = (parent.sum - sum, parent.weight - weight);
                 if criterion == Criterion::Poisson {
                     poisson_gain(parent, sum, weight, rest, other)
@@ -1230,30 +1298,22 @@ impl<P: Place + Default> Grower<'_, P> {
                 }
             }
             (Target::Codes(_, classes), _) => {
-                let mut left = vec![0.0; classes];
+                let mut counts = vec![0.0; classes];
                 if classes == 2 {
-                    let (mut seconds, mut weights) = ([0.0; 4], [0.0; 4]);
-                    for (values, own) in values.chunks(4).zip(own.codes.chunks(4)) {
-                        for (k, (v, (w, code))) in values.iter().zip(own).enumerate() {
-                            let w = if *v <= threshold { *w } else { 0.0 };
-                            weights[k] += w;
-                            seconds[k] += w * f64::from(*code);
-                        }
-                    }
-                    weight = weights.iter().sum();
-                    left[1] = seconds.iter().sum();
-                    left[0] = weight - left[1];
+                    weight = left.weight;
+                    counts[1] = left.sum;
+                    counts[0] = weight - left.sum;
                 } else {
                     for (v, (w, code)) in values.iter().zip(&own.codes) {
                         if *v <= threshold {
                             weight += w;
-                            left[*code as usize] += w;
+                            counts[*code as usize] += w;
                         }
                     }
                 }
                 let rest = parent.weight - weight;
-                let pairs = || left.iter().zip(&parent.counts);
-                let on_left: f64 = left.iter().map(|c| self.f(*c)).sum();
+                let pairs = || counts.iter().zip(&parent.counts);
+                let on_left: f64 = counts.iter().map(|c| self.f(*c)).sum();
                 let on_right: f64 = pairs().map(|(l, all)| self.f((all - l).max(0.0))).sum();
                 if self.entropy() {
                     (on_left - self.f(weight) + on_right - self.f(rest) - parent.base)
@@ -1335,6 +1395,54 @@ impl<P: Place + Default> Grower<'_, P> {
         let width = self.tree.width;
         let own = &self.means[node.id * width..(node.id + 1) * width];
         self.tree.values.extend(own);
+    }
+}
+
+/// Rows of a node that are read as rows.
+const NEAR: usize = 128;
+
+/// What the rows up to a threshold add up to.
+struct OnLeft {
+    count: usize,
+    weight: f64,
+    sum: f64,
+}
+
+impl OnLeft {
+    /// In four running sums each: the additions need not wait for each other.
+    fn new(threshold: f64, values: &[f64], weights: &[f64], summands: &[f64], unit: bool) -> Self {
+        let (mut counts, mut sums, mut heavy) = ([0.0; 4], [0.0; 4], [0.0; 4]);
+        let (fours, others) = values.as_chunks::<4>();
+        let (summed, more) = summands.as_chunks::<4>();
+        for (values, summands) in fours.iter().zip(summed) {
+            let to = counts.iter_mut().zip(&mut sums);
+            for ((count, sum), (v, s)) in to.zip(values.iter().zip(summands)) {
+                let left = *v <= threshold;
+                *count += if left { 1.0 } else { 0.0 };
+                *sum += if left { *s } else { 0.0 };
+            }
+        }
+        for (_, s) in others.iter().zip(more).filter(|(v, _)| **v <= threshold) {
+            counts[0] += 1.0;
+            sums[0] += s;
+        }
+        let count: f64 = counts.iter().sum();
+        let mut weight = count;
+        if !unit {
+            let (fours_w, more) = weights.as_chunks::<4>();
+            for (values, weights) in fours.iter().zip(fours_w) {
+                for (sum, (v, w)) in heavy.iter_mut().zip(values.iter().zip(weights)) {
+                    *sum += if *v <= threshold { *w } else { 0.0 };
+                }
+            }
+            let rest = others.iter().zip(more).filter(|(v, _)| **v <= threshold);
+            weight = heavy.iter().sum::<f64>() + rest.map(|(_, w)| w).sum::<f64>();
+        }
+        Self {
+            count: count as usize,
+            weight,
+            sum: sums.iter().sum(),
+        }
     }
 }
 

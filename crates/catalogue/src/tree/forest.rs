@@ -338,11 +338,11 @@ impl Forest {
             .collect();
         let mut out = Array2::<f64>::zeros((x.nrows(), 2));
         for tree in &self.trees {
-            for ((mut sums, row), first) in out.rows_mut().into_iter().zip(x.rows()).zip(&first) {
-                let off = tree.of(row)[0] - first;
-                sums[0] += off;
-                sums[1] += off * off;
-            }
+            tree.leaves(x, |i, leaf| {
+                let off = tree.values(leaf)[0] - first[i];
+                out[[i, 0]] += off;
+                out[[i, 1]] += off * off;
+            });
         }
         for (mut row, first) in out.rows_mut().into_iter().zip(&first) {
             let (sum, squares) = (row[0], row[1]);

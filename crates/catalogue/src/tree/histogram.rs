@@ -691,6 +691,7 @@ pub(crate) fn grow(
             && config.max_delta_step == 0.0
             && config.path_smooth == 0.0
             && config.monotone.iter().all(|m| *m == 0),
+        ones: rows.iter().all(|r| gradients[*r as usize].1 == 1.0),
         random,
         rows,
         scratch: Vec::with_capacity(m),
@@ -784,6 +785,8 @@ struct Grower<'a> {
     config: &'a Config,
     /// Whether a cut gains G²/(H + λ) of both sides less that of the node, and nothing limits values.
     plain: bool,
+    /// Whether every hessian is 1: it is then the number of rows.
+    ones: bool,
     random: &'a mut Xoshiro256PlusPlus,
     rows: Vec<u32>,
     scratch: Vec<u32>,
@@ -913,7 +916,15 @@ impl Grower<'_> {
                 Codes::Small(codes) => {
                     let cells: Option<&mut [Sums; 256]> =
                         cells.get_mut(..256).and_then(|c| c.try_into().ok());
-                    if let Some(cells) = cells {
+                    let Some(cells) = cells else { return };
+                    if self.ones {
+                        for (row, (g, _)) in pairs {
+                            let cell = &mut cells[usize::from(codes[*row as usize])];
+                            cell.g += f64::from(*g);
+                            cell.n += 1.0;
+                        }
+                        cells.iter_mut().for_each(|cell| cell.h = cell.n);
+                    } else {
                         for (row, (g, h)) in pairs {
                             let cell = &mut cells[usize::from(codes[*row as usize])];
                             cell.g += f64::from(*g);
