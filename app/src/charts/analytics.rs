@@ -197,6 +197,7 @@ fn lay(plot: &mut Plot, bars: &[Bar], pick: &Pick, layer: &Layer, key: u8, on_pr
         parts.push((price_colour, "sign".to_owned(), "found".to_owned()));
     }
     parts.extend(bands(plot, layer, &label, key));
+    plot.notes.sort_by_key(|n| n.first);
     for (mut part, unit) in [
         (own, label.clone()),
         (signal, format!("{label}: from −1 (down) to 1 (up)")),
@@ -260,7 +261,6 @@ fn marks(plot: &mut Plot, bars: &[Bar], layer: &Layer, label: &str, key: u8, col
         });
     }
     price.marks.sort_by_key(|m| m.date);
-    plot.notes.sort_by_key(|n| n.first);
 }
 
 /// Spans of a state behind the prices and the volume; gives what the legend says of them.
