@@ -88,7 +88,7 @@ ENTRIES = [
     ("gaussian_process", R, "few", "sklearn.gaussian_process.GaussianProcessRegressor", both({"alpha": 0.1, "optimizer": None}, {"kernel": "rbf", "length_scale": 5.0}, {"kernel": "RBF"})),
     ("gaussian_nb", C, "full", "sklearn.naive_bayes.GaussianNB", same()),
     ("lda", C, "full", "sklearn.discriminant_analysis.LinearDiscriminantAnalysis", same()),
-    ("qda", C, "full", "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis", same()),
+    ("qda", C, "full", "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis", same(reg_param=0.01)),
     ("pca_regression", R, "full", "pca", same(n_components=10)),
     ("kmeans", U, "full", "sklearn.cluster.KMeans", both({"n_clusters": 8, "n_init": 3}, {"seed": 1}, {"random_state": 1})),
     ("gaussian_mixture", U, "full", "sklearn.mixture.GaussianMixture", both({"n_components": 3, "max_iter": 100}, {"seed": 1}, {"random_state": 1})),
