@@ -3,6 +3,8 @@
 //! Source: I. Daubechies, Ten Lectures on Wavelets, SIAM (1992): extremal phase (db), least asymmetric (sym) and
 //! coiflets (coif). The numbers are those of PyWavelets 1.9 (`Wavelet.dec_lo`).
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 /// Names, in the order of [`FILTERS`].
 pub(crate) const NAMES: &[&str] = &[
     "haar", "db1", "db2", "db3", "db4", "db5", "db6", "db7", "db8", "db9", "db10", "db11", "db12",
@@ -14,9 +16,9 @@ pub(crate) const NAMES: &[&str] = &[
 /// The filters.
 pub(crate) const FILTERS: &[&[f64]] = &[
     // haar
-    &[0.7071067811865476, 0.7071067811865476],
+    &[FRAC_1_SQRT_2, FRAC_1_SQRT_2],
     // db1
-    &[0.7071067811865476, 0.7071067811865476],
+    &[FRAC_1_SQRT_2, FRAC_1_SQRT_2],
     // db2
     &[
         -0.12940952255126037,

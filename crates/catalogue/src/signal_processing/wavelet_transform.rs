@@ -175,7 +175,7 @@ fn extended(x: &[f64], at: isize, mode: Mode) -> f64 {
 /// The filters: low and high pass.
 fn pair(wavelet: Wavelet) -> (Vec<f64>, Vec<f64>) {
     let low = FILTERS[wavelet.0].to_vec();
-    let sign = |i: usize| if i % 2 == 0 { -1.0 } else { 1.0 };
+    let sign = |i: usize| if i.is_multiple_of(2) { -1.0 } else { 1.0 };
     let high = low
         .iter()
         .rev()

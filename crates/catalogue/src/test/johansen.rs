@@ -225,7 +225,7 @@ impl Analysis for Johansen {
             }
             vectors.push(v);
         }
-        if values.iter().any(|l| !(*l < 1.0)) {
+        if values.iter().any(|l| l.is_nan() || *l >= 1.0) {
             return Err(collinear(()));
         }
         let t = rows as f64;

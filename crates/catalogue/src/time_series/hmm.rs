@@ -292,8 +292,8 @@ fn improved(x: &[Vec<f64>], e: &Expected, full: bool, floor: f64, old: &Paramete
         if mass < 1e-8 {
             continue;
         }
-        for j in 0..d {
-            next.means[s][j] = x[j]
+        for (mean, x) in next.means[s].iter_mut().zip(x) {
+            *mean = x
                 .iter()
                 .enumerate()
                 .map(|(t, v)| weight(t) * v)
@@ -444,7 +444,7 @@ fn start(x: &[Vec<f64>], k: usize, attempt: usize, random: &mut Xoshiro256PlusPl
         .collect();
     // Markets differ in variance more than in mean: every second start has centres near the mean and
     // variances from a tenth to four times the whole.
-    let by_variance = attempt % 2 == 0;
+    let by_variance = attempt.is_multiple_of(2);
     let means = (0..k)
         .map(|s| {
             let centre = |j: usize| {

@@ -420,8 +420,8 @@ impl Model {
                     if means > 0 {
                         let by = -2.0 * by * e;
                         d[0] += by;
-                        for k in 1..means {
-                            d[k] += by * self.lag(s, k);
+                        for (k, d) in d.iter_mut().enumerate().take(means).skip(1) {
+                            *d += by * self.lag(s, k);
                         }
                     }
                 }
@@ -466,8 +466,8 @@ impl Model {
             }
             if means > 0 {
                 own[0] -= by_e;
-                for k in 1..means {
-                    own[k] -= by_e * self.lag(t, k);
+                for (k, own) in own.iter_mut().enumerate().take(means).skip(1) {
+                    *own -= by_e * self.lag(t, k);
                 }
             }
             for (g, own) in gradient.iter_mut().zip(&own) {
@@ -491,8 +491,8 @@ impl Model {
                 }
                 if means > 0 {
                     slot[0] -= 1.0 / deviation;
-                    for k in 1..means {
-                        slot[k] -= self.lag(t, k) / deviation;
+                    for (k, slot) in slot.iter_mut().enumerate().take(means).skip(1) {
+                        *slot -= self.lag(t, k) / deviation;
                     }
                 }
             }
