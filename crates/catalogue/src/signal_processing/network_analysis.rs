@@ -116,7 +116,7 @@ const CARD: Card = Card {
     stochastic: false,
     evidence: &[Evidence {
         against: "networkx 3.6.1",
-        cases: "closes of 5 and of 20 shares, pearson and spearman, thresholds 0.2 to 0.6",
+        cases: "closes of 5 shares, pearson and spearman, thresholds 0.2 to 0.6",
         tolerance: "1e-9",
     }],
     presets: &[],

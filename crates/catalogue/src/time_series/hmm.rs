@@ -115,7 +115,7 @@ const CARD: Card = Card {
     ],
     stochastic: true,
     evidence: &[Evidence {
-        against: "hmmlearn 0.3.3, GaussianHMM (covars_prior 0), best of 12 to 20 starts",
+        against: "hmmlearn 0.3.3, GaussianHMM (covars_prior 0), best of several starts",
         cases: "S&P 500 returns with 2 and 3 states; returns of 1 and 3 shares, both shapes; scores and paths at given parameters",
         tolerance: "log likelihood at least the reference's less 0.01; likelihood and path at given parameters 1e-9",
     }],
