@@ -6,6 +6,7 @@ use crate::room::blocking;
 use crate::run::on_bars;
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
+use mltrainer_catalogue::cases::CASES;
 use mltrainer_catalogue_core::{Engine, Resolved};
 use mltrainer_compliance::{Verified, policy};
 use mltrainer_data::bars::Bars;
@@ -96,7 +97,29 @@ impl Services {
     /// Textbook shapes in the bundled bars that entries find, with the address of each.
     #[must_use]
     pub fn known_cases(&self) -> Vec<KnownCase> {
-        Vec::new()
+        let cases = CASES.iter().filter_map(|case| {
+            // A set of the bundled symbols is there on every machine.
+            let dataset = format!("bundled:{}", case.symbol);
+            Some(KnownCase {
+                entry: case.entry.to_owned(),
+                show: Pick {
+                    id: case.entry.to_owned(),
+                    params: case
+                        .set
+                        .iter()
+                        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                        .collect(),
+                }
+                .to_string(),
+                dataset,
+                symbol: case.symbol.to_owned(),
+                first: case.from.parse().ok()?,
+                last: case.to.parse().ok()?,
+                known: case.says.last()?.date.parse().ok()?,
+                why: case.why.to_owned(),
+            })
+        });
+        cases.collect()
     }
 
     /// A data set by its id, or by the symbol it holds; without a name the first one with bars, those
@@ -485,6 +508,18 @@ mod tests {
             let e = span(&b, Some(day(start)), Some(day(end))).unwrap_err();
             assert!(e.to_string().contains("2012-05-02 to 2012-05-07"), "{e}");
             assert_eq!(e.problem().field.as_deref(), Some(field), "{start} {end}");
+        }
+    }
+
+    #[test]
+    fn every_known_case_reads() {
+        for case in CASES {
+            let read = |day: &str| day.parse::<NaiveDate>().is_ok();
+            assert!(read(case.from) && read(case.to), "{}", case.why);
+            assert!(case.says.iter().all(|s| read(s.date)) && !case.says.is_empty());
+            for (_, value) in case.set {
+                assert!(!value.contains([':', '~']), "{value}: not in an address");
+            }
         }
     }
 
