@@ -759,6 +759,12 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
             ));
         }
     }
+    // And once more for a parameter whose other words take such targets only.
+    beside.push((
+        &contexts[0],
+        &positive,
+        suite.answers(r, &over(r, &contexts[0]), &positive, 0),
+    ));
     'each: for spec in &specs {
         // A few values everywhere first, then all of them.
         for many in [4, usize::MAX] {
@@ -1097,6 +1103,7 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let mut holes = real.clone();
     holes.x[[2, 1]] = f64::NAN;
     holes.target[1] = f64::INFINITY;
+    holes.label[1] = f64::INFINITY;
     holes.last_value[3] = f64::NAN;
     holes.last_label[3] = f64::NAN;
     holes.bars.close[4] = f64::NAN;

@@ -296,7 +296,8 @@ mod tests {
                 row[q - 1] = y[i] - found.y_mean;
             }
             let (want, got) = (all.t().dot(&all), found.r.t().dot(&found.r));
-            assert_near(got.as_slice().unwrap(), want.as_slice().unwrap(), 1e-13);
+            // Two ways of summing 1,000 products: some rounding of either.
+            assert_near(got.as_slice().unwrap(), want.as_slice().unwrap(), 1e-11);
             assert!(
                 found
                     .r

@@ -156,56 +156,52 @@ impl Tree {
 }
 
 /// An oblivious tree written out, for SHAP values: node i has the children 2i + 1 (the question is
-/// answered with no) and 2i + 2.
+/// answered with no) and 2i + 2. The last question stands at the root, as in the program: the order
+/// matters for the rows that are expected on the way down.
 struct WrittenOut<'a> {
     tree: &'a Tree,
     covers: Vec<f64>,
-    /// Of each node on the last level, its leaf.
-    leaves: Vec<usize>,
 }
 
 impl<'a> WrittenOut<'a> {
     fn new(tree: &'a Tree) -> Self {
         let depth = tree.questions.len();
         let many = 1 << depth;
-        // On the way down the first question is the highest bit; in a leaf's number it is the lowest.
-        let leaves: Vec<usize> = (0..many)
-            .map(|at: usize| (0..depth).map(|k| (at >> (depth - 1 - k) & 1) << k).sum())
-            .collect();
         let mut covers = vec![0.0; 2 * many - 1];
-        for (at, leaf) in leaves.iter().enumerate() {
-            covers[many - 1 + at] = tree.sizes.get(*leaf).copied().unwrap_or_default();
+        // With the last question, the highest bit of a leaf's number, first, leaves stand in their order.
+        for leaf in 0..many {
+            covers[many - 1 + leaf] = tree.sizes.get(leaf).copied().unwrap_or_default();
         }
         for node in (0..many - 1).rev() {
             covers[node] = covers[2 * node + 1] + covers[2 * node + 2];
         }
-        Self {
-            tree,
-            covers,
-            leaves,
-        }
+        Self { tree, covers }
     }
 
-    fn level(node: usize) -> usize {
-        (node + 1).ilog2() as usize
+    /// The question of a node; none for a leaf.
+    fn question(&self, node: usize) -> Option<(u32, f64)> {
+        let level = (node + 1).ilog2() as usize;
+        let last = self.tree.questions.len().checked_sub(level + 1)?;
+        self.tree.questions.get(last).copied()
     }
 }
 
 impl Splits for WrittenOut<'_> {
     fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
-        let (column, _) = self.tree.questions.get(Self::level(node))?;
-        Some((*column as usize, 2 * node + 1, 2 * node + 2))
+        let (column, _) = self.question(node)?;
+        Some((column as usize, 2 * node + 1, 2 * node + 2))
     }
     fn cover(&self, node: usize) -> f64 {
         self.covers[node]
     }
     fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
-        let (column, border) = self.tree.questions[Self::level(node)];
-        known(row[column as usize]) <= border
+        self.question(node)
+            .is_some_and(|(column, border)| known(row[column as usize]) <= border)
     }
     fn answer(&self, leaf: usize) -> &[f64] {
-        let width = self.tree.values.len() / self.leaves.len();
-        let at = self.leaves[leaf + 1 - self.leaves.len()] * width;
+        let many = self.covers.len() / 2 + 1;
+        let width = self.tree.values.len() / many;
+        let at = (leaf + 1 - many) * width;
         &self.tree.values[at..at + width]
     }
 }

@@ -471,14 +471,15 @@ impl Tree {
                 ])
             })();
             let Some(rows) = four else { break };
-            let mut nodes = [self.nodes[0]; 4];
+            let mut ids = [0_usize; 4];
             loop {
                 let mut all = true;
-                for (node, row) in nodes.iter_mut().zip(rows) {
-                    let (feature, left, threshold) = *node;
+                for (id, row) in ids.iter_mut().zip(rows) {
+                    let (feature, left, threshold) = self.nodes[*id];
                     if feature != LEAF {
-                        let right = row[feature as usize] > threshold;
-                        *node = self.nodes[left as usize + usize::from(right)];
+                        let v = row[feature as usize];
+                        let right = v > threshold || (v.is_nan() && !self.takes_left(*id));
+                        *id = left as usize + usize::from(right);
                         all = false;
                     }
                 }
@@ -486,8 +487,8 @@ impl Tree {
                     break;
                 }
             }
-            for (k, node) in nodes.iter().enumerate() {
-                each(at + k, node.1 as usize);
+            for (k, id) in ids.iter().enumerate() {
+                each(at + k, self.nodes[*id].1 as usize);
             }
             at += 4;
         }
