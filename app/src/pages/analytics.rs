@@ -668,7 +668,7 @@ fn card(
         });
         view! { <p class="field-error" role="alert">{ui::sentence(&e.detail)} {near}</p> }
     });
-    let label = format!("Take {title} off the chart");
+    let label = format!("Take off {title}");
     let heading = match entry {
         Some(e) => view! { <a href=format!("/models/{}", segment(&e.id))>{title}</a> }.into_any(),
         None => title.into_any(),
