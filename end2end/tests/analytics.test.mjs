@@ -97,10 +97,16 @@ test("zooming and moving is kept in the address, the form and the links", async 
     const link = await page.getByRole("link", { name: /^Take off / }).first().getAttribute("href");
     assert.ok(link.includes(`start=${nearer[0]}`), link);
     // By the mouse: to the right shows earlier days.
-    const box = await page.locator(".plot").boundingBox();
-    await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
+    const middle = async () => {
+      const plot = page.locator(".plot");
+      await plot.evaluate((e) => e.scrollIntoView({ block: "center" }));
+      const box = await plot.boundingBox();
+      return { x: box.x, width: box.width, y: box.y + box.height / 2 };
+    };
+    let at = await middle();
+    await page.mouse.move(at.x + at.width * 0.3, at.y);
     await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 5 });
+    await page.mouse.move(at.x + at.width * 0.8, at.y, { steps: 5 });
     await page.mouse.up();
     await page.waitForFunction((was) => new URL(location.href).searchParams.get("start") !== was, nearer[0]);
     assert.ok(span()[0] < nearer[0], span().join(" "));
@@ -114,7 +120,8 @@ test("zooming and moving is kept in the address, the form and the links", async 
     assert.deepEqual(span(), wide);
     assert.equal(await page.getByLabel("From").inputValue(), wide[0]);
     // A wheel with Ctrl.
-    await page.mouse.move(box.x + box.width / 2, box.y + 60);
+    at = await middle();
+    await page.mouse.move(at.x + at.width / 2, at.y);
     await page.keyboard.down("Control");
     await page.mouse.wheel(0, -300);
     await page.keyboard.up("Control");

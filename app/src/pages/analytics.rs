@@ -375,7 +375,12 @@ fn whole(p: &AnalyticsPage) -> AnyView {
 /// The form: what, when, and one more entry. Fields further down belong to it by its name.
 fn form(p: &AnalyticsPage, error: Option<&PageError>) -> AnyView {
     let at = |name: &str| error.and_then(|e| e.at(name)).map(str::to_owned);
-    let (start, end) = (p.asked.start.clone(), p.asked.end.clone());
+    // A field for days holds nothing else: what is no day stands in its message alone.
+    let day = |text: &str| {
+        let read: Result<NaiveDate, _> = text.parse();
+        read.map(format::day).unwrap_or_default()
+    };
+    let (start, end) = (day(&p.asked.start), day(&p.asked.end));
     let full = Pick::list(&p.asked.show).is_ok_and(|l| l.len() >= MOST_LAYERS);
     let families = by_family(&p.entries);
     view! {
