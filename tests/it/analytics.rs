@@ -284,8 +284,10 @@ async fn the_chart_is_a_picture_of_its_own() {
 #[tokio::test]
 async fn the_page_is_whole_without_script() {
     let server = Server::fresh().await;
+    // As a browser asks: others are not led on to the address.
     let page = async |path: String| {
-        let answer = server.get(&path).await;
+        let asked = server.http.get(format!("{}{path}", server.base));
+        let answer = asked.header("accept", "text/html").send().await.unwrap();
         (
             answer.status(),
             answer.url().to_string(),
