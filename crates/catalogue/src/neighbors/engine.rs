@@ -5,26 +5,103 @@
 //! distances that count are computed from the differences. So the answer is that of the plain
 //! definition, whatever the block a row falls into and however many threads share the blocks.
 
-use mltrainer_catalogue_core::{FitError, threads};
+use mltrainer_catalogue_core::{FitError, choices, threads};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// The distance (Σ |a - b|^p)^(1/p).
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Minkowski {
-    /// 1 is Manhattan, 2 Euclidean.
-    pub(crate) p: f64,
+choices! {
+    /// How far two rows are from each other.
+    #[derive(Serialize, Deserialize)]
+    pub enum Metric {
+        /// (Σ |a - b|^p)^(1/p).
+        Minkowski = "minkowski",
+        /// The same with p = 2.
+        Euclidean = "euclidean",
+        /// The same with p = 1.
+        Manhattan = "manhattan",
+        /// max |a - b|.
+        Chebyshev = "chebyshev",
+        /// 1 - a·b / (|a| |b|); 1 where a row is all 0.
+        Cosine = "cosine",
+        /// Σ |a - b| / (|a| + |b|), 0/0 = 0.
+        Canberra = "canberra",
+        /// Σ |a - b| / Σ |a + b|.
+        BrayCurtis = "braycurtis",
+    }
 }
 
-impl Minkowski {
+/// A distance.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Distance {
+    #[serde(default = "minkowski")]
+    metric: Metric,
+    /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
+    p: f64,
+}
+
+/// What models saved before there were others have.
+fn minkowski() -> Metric {
+    Metric::Minkowski
+}
+
+impl Distance {
+    pub(crate) const EUCLIDEAN: Self = Self {
+        metric: Metric::Minkowski,
+        p: 2.0,
+    };
+
+    /// A metric; `p` is that of minkowski.
+    pub(crate) fn new(metric: Metric, p: f64) -> Self {
+        let of = |p: f64| Self {
+            metric: Metric::Minkowski,
+            p,
+        };
+        match metric {
+            Metric::Minkowski => of(p),
+            Metric::Euclidean => of(2.0),
+            Metric::Manhattan => of(1.0),
+            _ => Self { metric, p: 0.0 },
+        }
+    }
+
+    fn is_euclidean(self) -> bool {
+        self.metric == Metric::Minkowski && self.p == 2.0
+    }
+
     fn distance<'a, 'b>(
         self,
         a: impl IntoIterator<Item = &'a f64>,
         b: impl IntoIterator<Item = &'b f64>,
     ) -> f64 {
-        let gaps = a.into_iter().zip(b).map(|(a, b)| (a - b).abs());
-        if self.p == 1.0 {
+        let pairs = a.into_iter().zip(b);
+        match self.metric {
+            Metric::Cosine => {
+                let (ab, aa, bb) = pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| {
+                    (ab + a * b, aa + a * a, bb + b * b)
+                });
+                return if aa > 0.0 && bb > 0.0 {
+                    (1.0 - ab / (aa.sqrt() * bb.sqrt())).clamp(0.0, 2.0)
+                } else {
+                    1.0
+                };
+            }
+            Metric::Canberra => {
+                let terms = pairs.filter(|(a, b)| **a != 0.0 || **b != 0.0);
+                return terms.map(|(a, b)| (a - b).abs() / (a.abs() + b.abs())).sum();
+            }
+            Metric::BrayCurtis => {
+                let (apart, together) = pairs.fold((0.0, 0.0), |(x, y), (a, b)| {
+                    (x + (a - b).abs(), y + (a + b).abs())
+                });
+                return if together > 0.0 { apart / together } else { 0.0 };
+            }
+            _ => {}
+        }
+        let gaps = pairs.map(|(a, b)| (a - b).abs());
+        if self.metric == Metric::Chebyshev {
+            gaps.fold(0.0, f64::max)
+        } else if self.p == 1.0 {
             gaps.sum()
         } else if self.p == 2.0 {
             gaps.map(|g| g * g).sum::<f64>().sqrt()
@@ -45,7 +122,7 @@ const HUGE: f64 = 1e300;
 /// Rows to search among.
 struct Rows<'a> {
     rows: ArrayView2<'a, f64>,
-    metric: Minkowski,
+    metric: Distance,
     /// Squared lengths of the rows, and the largest of them.
     lengths: Vec<f64>,
     longest: f64,
@@ -57,8 +134,8 @@ fn squares(m: ArrayView2<'_, f64>) -> Vec<f64> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(rows: ArrayView2<'a, f64>, metric: Minkowski) -> Self {
-        let lengths = if metric.p == 2.0 {
+    fn new(rows: ArrayView2<'a, f64>, metric: Distance) -> Self {
+        let lengths = if metric.is_euclidean() {
             squares(rows)
         } else {
             Vec::new()
@@ -117,7 +194,7 @@ impl<'a> Rows<'a> {
                 among: Vec::with_capacity(2 * k + 64),
             })
             .collect();
-        let by_products = self.metric.p == 2.0 && 2.0 * largest < HUGE;
+        let by_products = self.metric.is_euclidean() && 2.0 * largest < HUGE;
         if by_products {
             self.tiles(queries, |i, from, values| finders[i].look(from, values));
         }
@@ -146,7 +223,7 @@ impl<'a> Rows<'a> {
             |query: ndarray::ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
         let own = squares(queries);
         let largest = own.iter().copied().fold(self.longest, f64::max);
-        if self.metric.p != 2.0 || 2.0 * largest >= HUGE {
+        if !self.metric.is_euclidean() || 2.0 * largest >= HUGE {
             let all = 0..self.rows.nrows();
             let rows = queries.rows().into_iter();
             return rows
@@ -256,7 +333,7 @@ pub(crate) fn nearest(
     rows: ArrayView2<'_, f64>,
     queries: ArrayView2<'_, f64>,
     k: usize,
-    metric: Minkowski,
+    metric: Distance,
     mut found: impl FnMut(usize, &[(f64, usize)]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
     let rows = Rows::new(rows, metric);
@@ -275,7 +352,7 @@ pub(crate) fn within(
     rows: ArrayView2<'_, f64>,
     queries: ArrayView2<'_, f64>,
     radius: f64,
-    metric: Minkowski,
+    metric: Distance,
     mut found: impl FnMut(usize, &[usize]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
     let rows = Rows::new(rows, metric);
@@ -323,7 +400,7 @@ mod tests {
             rows.view(),
             query.view(),
             3,
-            Minkowski { p: 2.0 },
+            Distance::EUCLIDEAN,
             |_, hits| {
                 all.extend_from_slice(hits);
                 Ok(())
@@ -338,7 +415,7 @@ mod tests {
         // Rows of few distinct values: many ties.
         let rows = Array2::from_shape_fn((700, 3), |(i, j)| f64::from((i * (j + 7) % 13) as u32));
         for (p, k) in [(2.0, 1), (2.0, 5), (2.0, 200), (1.0, 5)] {
-            let metric = Minkowski { p };
+            let metric = Distance::new(Metric::Minkowski, p);
             for threads in [1, 2, 4] {
                 let mut seen = 0;
                 threads::grant(threads, || {
@@ -363,8 +440,21 @@ mod tests {
     fn distances_by_hand() {
         let (a, b) = ([0.0, 0.0], [3.0, 4.0]);
         for (p, want) in [(1.0, 7.0), (2.0, 5.0), (3.0, 91.0_f64.cbrt())] {
-            let got = Minkowski { p }.distance(&a, &b);
+            let got = Distance::new(Metric::Minkowski, p).distance(&a, &b);
             assert!((got - want).abs() < 1e-14);
+        }
+        // (1, 2) and (3, 4): cos = 11/√125; 2/4 + 2/6; 4/10.
+        let (a, b) = ([1.0, 2.0], [3.0, 4.0]);
+        for (metric, want) in [
+            (Metric::Euclidean, 8.0_f64.sqrt()),
+            (Metric::Manhattan, 4.0),
+            (Metric::Chebyshev, 2.0),
+            (Metric::Cosine, 1.0 - 11.0 / 125.0_f64.sqrt()),
+            (Metric::Canberra, 0.5 + 1.0 / 3.0),
+            (Metric::BrayCurtis, 0.4),
+        ] {
+            let got = Distance::new(metric, 2.0).distance(&a, &b);
+            assert!((got - want).abs() < 1e-14, "{metric:?}");
         }
     }
 }
