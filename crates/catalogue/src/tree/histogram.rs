@@ -1109,7 +1109,12 @@ impl Grower<'_> {
         let cells = &node.hist[column.at..column.at + column.bins + usize::from(column.missing)];
         let lambda = self.config.lambda;
         let whole = Sums {
-            h: node.sums.h + if self.config.last_wins { 2.0 * TINY } else { 0.0 },
+            h: node.sums.h
+                + if self.config.last_wins {
+                    2.0 * TINY
+                } else {
+                    0.0
+                },
             ..node.sums
         };
         let base = self.gain(whole, node.value, lambda);
@@ -1367,7 +1372,8 @@ impl Grower<'_> {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let (rows_left, rows_right) = (middle - node.start, node.end - middle);
         // Of equal halves LightGBM adds up the right one.
-        let left_first = rows_left < rows_right || (rows_left == rows_right && !self.config.last_wins);
+        let left_first =
+            rows_left < rows_right || (rows_left == rows_right && !self.config.last_wins);
         if goes_on && left_first {
             left = self.sum(node.start, middle, split.left);
             right = node.hist;

@@ -207,12 +207,12 @@ impl<P: Place + Default> Grower<'_, P> {
         let gain = self.gain_of(&left, parent, end - start)?;
         self.is_allowed(&left, parent, feature, bounds)
             .then_some(Split {
-            feature,
-            threshold,
-            rank: 0,
-            count: left.rows,
-            gain,
-            missing_left,
+                feature,
+                threshold,
+                rank: 0,
+                count: left.rows,
+                gain,
+                missing_left,
             })
     }
 }
