@@ -185,7 +185,10 @@ fn constraints_that_conflict_are_named_with_what_would_do() {
         .unwrap();
     let refused = run("mean_variance", &json!({"target_volatility": 0.05})).unwrap_err();
     let text = refused.to_string();
-    let words = format!("target_volatility at least {:.4}", (lowest * 1e4).floor() / 1e4);
+    let words = format!(
+        "target_volatility at least {:.4}",
+        (lowest * 1e4).floor() / 1e4
+    );
     assert!(text.contains(&words), "{text} lacks {words}");
 }
 
@@ -281,7 +284,11 @@ fn more_assets_than_rows_are_solved_or_refused() {
     let m = Moments::new(&short, &CovarianceSpec::default(), &ReturnsSpec::default()).unwrap();
     for i in 0..5 {
         for share in 0..=10 {
-            let mut w: Vec<f64> = long.weights.iter().map(|w| w * (1.0 - 0.1 * f64::from(share))).collect();
+            let mut w: Vec<f64> = long
+                .weights
+                .iter()
+                .map(|w| w * (1.0 - 0.1 * f64::from(share)))
+                .collect();
             w[i] += 0.1 * f64::from(share);
             assert!(m.variance(&w) >= long.volatility.powi(2) - 1e-10);
         }

@@ -185,7 +185,8 @@ pub(super) struct Solver<'a> {
     pub(super) b: &'a Bounds,
 }
 
-type Some1 = Option<(Vec<f64>, f64)>;
+/// Weights and the value that is minimised; none when no weights keep the constraints.
+type Found = Option<(Vec<f64>, f64)>;
 
 impl Solver<'_> {
     fn weights(&self, method: &Method) -> Result<(Vec<f64>, Option<bool>), FitError> {
@@ -237,11 +238,19 @@ impl Solver<'_> {
             }
             Method::MaxSharpe => {
                 let excess: Vec<f64> = m.mean.iter().map(|r| r - m.risk_free_rate).collect();
-                self.ratio(&excess, true, "has an expected return above the risk-free rate")
+                self.ratio(
+                    &excess,
+                    true,
+                    "has an expected return above the risk-free rate",
+                )
             }
             Method::MaxDiversification => {
                 m.all_move()?;
-                self.ratio(&m.volatilities(), false, "has a positive sum of volatilities")
+                self.ratio(
+                    &m.volatilities(),
+                    false,
+                    "has a positive sum of volatilities",
+                )
             }
             Method::BlackLitterman => {
                 if b.unlimited() {
@@ -298,23 +307,31 @@ impl Solver<'_> {
         ))
     }
 
-    /// With a limit on positions the best choice of them; an error that explains when there are no weights.
+    /// The weights, with a limit on positions the best choice of them, and whether that choice is proven.
+    fn chosen(
+        &self,
+        one: &mut dyn FnMut(&[f64], &[f64]) -> Result<Found, FitError>,
+    ) -> Result<Option<(Vec<f64>, Option<bool>)>, FitError> {
+        let (low, high) = (&self.b.low, &self.b.high);
+        let Some(k) = self.b.positions() else {
+            // All assets may be held: where there is a limit, it leaves nothing to choose.
+            let proven = self.b.has_position_limit().then_some(true);
+            return Ok(one(low, high)?.map(|(w, _)| (w, proven)));
+        };
+        let found = best(low, high, k, one)?;
+        Ok(found.map(|b| (b.weights, Some(b.proven))))
+    }
+
+    /// As [`Solver::chosen`], with an error that explains when there are no weights.
     fn limited(
         &self,
-        one: &mut dyn FnMut(&[f64], &[f64]) -> Result<Some1, FitError>,
+        one: &mut dyn FnMut(&[f64], &[f64]) -> Result<Found, FitError>,
         targets: Targets,
     ) -> Result<(Vec<f64>, Option<bool>), FitError> {
-        let (low, high) = (&self.b.low, &self.b.high);
-        let found = match self.b.positions() {
-            None => one(low, high)?.map(|(w, _)| (w, None)),
-            Some(k) => best(low, high, k, one)?.map(|b| (b.weights, Some(b.proven))),
-        };
-        if let Some((w, proven)) = found {
-            // All assets may be held: no choice was to be made.
-            let limit = self.b.has_position_limit();
-            return Ok((w, proven.or(limit.then_some(true))));
+        match self.chosen(one)? {
+            Some(found) => Ok(found),
+            None => Err(self.explain(targets)?),
         }
-        Err(self.explain(targets)?)
     }
 
     /// Why there are no weights.
@@ -345,7 +362,10 @@ impl Solver<'_> {
     }
 
     /// The least variance with an expected return of at least so much.
-    pub(super) fn least_variance(&self, least: Option<f64>) -> Result<(Vec<f64>, Option<bool>), FitError> {
+    pub(super) fn least_variance(
+        &self,
+        least: Option<f64>,
+    ) -> Result<(Vec<f64>, Option<bool>), FitError> {
         let targets = Targets {
             least_return: least,
             ..Targets::default()
@@ -358,7 +378,7 @@ impl Solver<'_> {
     }
 
     /// The largest expected return; none when it has no bound.
-    pub(super) fn most_return(&self) -> Result<Option<Vec<f64>>, FitError> {
+    pub(super) fn most_return(&self) -> Result<Option<(Vec<f64>, Option<bool>)>, FitError> {
         let free = |l: &f64| *l == f64::NEG_INFINITY;
         if self.b.low.iter().any(free) && self.b.boxed() && self.m.assets() > 1 {
             return Ok(None);
@@ -367,10 +387,16 @@ impl Solver<'_> {
             risk: 0.0,
             gain: 1.0,
         };
-        self.trade_off(trade, Targets::default()).map(|(w, _)| Some(w))
+        self.trade_off(trade, Targets::default()).map(Some)
     }
 
-    fn trade(&self, low: &[f64], high: &[f64], t: Trade, targets: Targets) -> Result<Some1, FitError> {
+    fn trade(
+        &self,
+        low: &[f64],
+        high: &[f64],
+        t: Trade,
+        targets: Targets,
+    ) -> Result<Found, FitError> {
         let (m, b) = (self.m, self.b);
         let free = targets.least_return.is_none() && targets.most_volatility.is_none();
         let value = |w: &[f64]| {
@@ -410,8 +436,10 @@ impl Solver<'_> {
         }
         if t.gain > 0.0 {
             let gain = t.gain * scale;
-            p.linear.extend(m.mean.iter().enumerate().map(|(i, r)| (i, -r * gain)));
-            p.linear.extend(layout.costs().iter().map(|(i, c)| (*i, c * gain)));
+            p.linear
+                .extend(m.mean.iter().enumerate().map(|(i, r)| (i, -r * gain)));
+            p.linear
+                .extend(layout.costs().iter().map(|(i, c)| (*i, c * gain)));
         }
         if let Some(least) = targets.least_return {
             Bounds::at_least(&mut p, &layout, &m.mean, least);
@@ -466,7 +494,10 @@ impl Solver<'_> {
         }
         if let Some(net) = self.b.net() {
             let missing = net - w.iter().sum::<f64>();
-            let size: f64 = (0..w.len()).filter(|i| inside[*i]).map(|i| w[i].abs()).sum();
+            let size: f64 = (0..w.len())
+                .filter(|i| inside[*i])
+                .map(|i| w[i].abs())
+                .sum();
             if size > 0.0 && missing.abs() < 1e-5 {
                 for i in (0..w.len()).filter(|i| inside[*i]) {
                     w[i] += missing * w[i].abs() / size;
@@ -487,17 +518,10 @@ impl Solver<'_> {
             return Err(self.undetermined());
         }
         let mut one = |l: &[f64], h: &[f64]| self.ratio_within(e, costs, l, h);
-        let targets = Targets::default();
-        let (low, high) = (&self.b.low, &self.b.high);
-        let found = match self.b.positions() {
-            None => one(low, high)?.map(|(w, _)| (w, None)),
-            Some(k) => best(low, high, k, &mut one)?.map(|b| (b.weights, Some(b.proven))),
-        };
-        if let Some((w, proven)) = found {
-            let limit = self.b.has_position_limit();
-            return Ok((w, proven.or(limit.then_some(true))));
+        if let Some(found) = self.chosen(&mut one)? {
+            return Ok(found);
         }
-        if let Some(why) = self.b.conflict(&self.m.mean, &[], targets)? {
+        if let Some(why) = self.b.conflict(&self.m.mean, &[], Targets::default())? {
             return Err(FitError::Failed(why));
         }
         Err(FitError::Failed(format!(
@@ -505,7 +529,13 @@ impl Solver<'_> {
         )))
     }
 
-    fn ratio_within(&self, e: &[f64], costs: bool, low: &[f64], high: &[f64]) -> Result<Some1, FitError> {
+    fn ratio_within(
+        &self,
+        e: &[f64],
+        costs: bool,
+        low: &[f64],
+        high: &[f64],
+    ) -> Result<Found, FitError> {
         let (m, b) = (self.m, self.b);
         let n = e.len();
         // Weights are y / Σ y, with e·y = 1: only directions count.
@@ -514,7 +544,7 @@ impl Solver<'_> {
             return Ok(None);
         }
         let e: Vec<f64> = e.iter().map(|v| v / unit).collect();
-        let done = |y: &[f64], k: f64| -> Some1 {
+        let done = |y: &[f64], k: f64| -> Found {
             let size: f64 = y.iter().map(|v| v.abs()).sum();
             if k.is_nan() || k <= 1e-9 * size {
                 return None;
@@ -539,6 +569,7 @@ impl Solver<'_> {
                 high: &freed,
             };
             if let Some(y) = exact.solve() {
+                self.risky(&y)?;
                 return Ok(done(&y, y.iter().sum()));
             }
         }
@@ -546,19 +577,38 @@ impl Solver<'_> {
         self.add_risk(&mut p, 1.0 / self.size());
         let mut terms: Terms = e.iter().enumerate().map(|(i, v)| (i, -v)).collect();
         let trading = if costs { layout.costs() } else { Terms::new() };
-        let kind = if trading.is_empty() { Kind::Equal } else { Kind::AtMost };
+        let kind = if trading.is_empty() {
+            Kind::Equal
+        } else {
+            Kind::AtMost
+        };
         terms.extend(trading.iter().map(|(i, c)| (*i, c / unit)));
         p.row(terms, kind, -1.0, None);
         match p.solve()? {
             Answer::Infeasible | Answer::Unbounded => Ok(None),
             Answer::Solved(x) => {
                 let k = layout.scale.map_or(0.0, |k| x[k]);
+                self.risky(&x[..n])?;
                 let Some((w, value)) = done(&x[..n], k) else {
                     return Ok(None);
                 };
                 Ok(Some((self.settle(&w, low, high), value)))
             }
         }
+    }
+
+    /// Refuses a direction without variance, whose ratio has no bound.
+    fn risky(&self, y: &[f64]) -> Result<(), FitError> {
+        let sd = self.m.volatilities();
+        let apart: f64 = y.iter().zip(&sd).map(|(y, s)| (y * s).abs()).sum();
+        if self.m.variance(y).sqrt() > 1e-7 * apart {
+            return Ok(());
+        }
+        Err(FitError::Failed(format!(
+            "some weights of the {} assets have no volatility over {} returns, so the ratio has no largest value: use covariance=ledoit_wolf, oas or factor, or more rows",
+            self.m.assets(),
+            self.m.returns.nrows()
+        )))
     }
 
     /// Shares of the variance as in the budgets: minimises ½ yᵀSy - Σ b ln y, weights y / Σ y.
@@ -577,7 +627,9 @@ impl Solver<'_> {
         }
         let one = |low: &[f64], high: &[f64]| -> Result<Option<Vec<f64>>, FitError> {
             let out = |i: usize| high[i] == 0.0;
-            let kept: Vec<f64> = (0..n).map(|i| if out(i) { 0.0 } else { shares[i] }).collect();
+            let kept: Vec<f64> = (0..n)
+                .map(|i| if out(i) { 0.0 } else { shares[i] })
+                .collect();
             let sum: f64 = kept.iter().sum();
             if sum <= 0.0 {
                 return Ok(None);
@@ -603,10 +655,15 @@ impl Solver<'_> {
         let held = |i: &usize| shares[*i] > 0.0;
         // What has no share of the risk has no weight.
         let (low, high): (Vec<f64>, Vec<f64>) = (0..n)
-            .map(|i| if held(&i) { (low[i], high[i]) } else { (0.0, 0.0) })
+            .map(|i| {
+                if held(&i) {
+                    (low[i], high[i])
+                } else {
+                    (0.0, 0.0)
+                }
+            })
             .unzip();
-        let (mut p, _) = self.b.programme(&low, &high, true);
-        let layout_scale = n;
+        let (mut p, layout) = self.b.programme(&low, &high, true);
         self.add_risk(&mut p, 1.0 / self.size());
         let logs = p.more(n);
         let mut total = Terms::new();
@@ -630,7 +687,7 @@ impl Solver<'_> {
         Ok(match p.solve()? {
             Answer::Infeasible | Answer::Unbounded => None,
             Answer::Solved(x) => {
-                let k = x[layout_scale];
+                let k = layout.scale.map_or(1.0, |k| x[k]);
                 let w: Vec<f64> = x[..n].iter().map(|y| y / k).collect();
                 Some(self.settle(&w, &low, &high))
             }
@@ -666,7 +723,13 @@ impl Solver<'_> {
     }
 
     /// The least mean of the worst losses.
-    fn cvar(&self, low: &[f64], high: &[f64], confidence: f64, targets: Targets) -> Result<Some1, FitError> {
+    fn cvar(
+        &self,
+        low: &[f64],
+        high: &[f64],
+        confidence: f64,
+        targets: Targets,
+    ) -> Result<Found, FitError> {
         let (m, n) = (self.m, low.len());
         if self.b.unlimited() && m.singular() {
             return Err(self.undetermined());
@@ -704,7 +767,7 @@ impl Solver<'_> {
     }
 
     /// The largest w·(μ - rf) - wᵀSw/(2 fraction), less costs.
-    fn kelly(&self, low: &[f64], high: &[f64], fraction: f64) -> Result<Some1, FitError> {
+    fn kelly(&self, low: &[f64], high: &[f64], fraction: f64) -> Result<Found, FitError> {
         let (m, b, n) = (self.m, self.b, low.len());
         let excess: Vec<f64> = m.mean.iter().map(|r| r - m.risk_free_rate).collect();
         let value = |w: &[f64]| {
@@ -723,8 +786,10 @@ impl Solver<'_> {
         let (mut p, layout) = b.programme(low, high, false);
         let scale = fraction / self.size();
         self.add_risk(&mut p, scale / fraction);
-        p.linear.extend(excess.iter().enumerate().map(|(i, r)| (i, -r * scale)));
-        p.linear.extend(layout.costs().iter().map(|(i, c)| (*i, c * scale)));
+        p.linear
+            .extend(excess.iter().enumerate().map(|(i, r)| (i, -r * scale)));
+        p.linear
+            .extend(layout.costs().iter().map(|(i, c)| (*i, c * scale)));
         match p.solve()? {
             Answer::Infeasible => Ok(None),
             Answer::Unbounded => Err(self.undetermined()),
@@ -786,7 +851,9 @@ fn budgeted(m: &Moments, shares: &[f64]) -> Result<Vec<f64>, FitError> {
         let mut length = 1.0;
         let next = loop {
             let next: Vec<f64> = y.iter().zip(&step).map(|(y, d)| y + length * d).collect();
-            if next.iter().all(|v| *v > 0.0) && value(&next, &times(&next)) <= before + 1e-4 * length * slope {
+            if next.iter().all(|v| *v > 0.0)
+                && value(&next, &times(&next)) <= before + 1e-4 * length * slope
+            {
                 break Some(next);
             }
             length *= 0.5;
@@ -815,7 +882,12 @@ fn budgeted(m: &Moments, shares: &[f64]) -> Result<Vec<f64>, FitError> {
 
 /// Expected shortfall and value at risk of the rows seen, losses a row, positive.
 pub(super) fn shortfall(m: &Moments, w: &[f64], confidence: f64) -> (f64, f64) {
-    let mut losses: Vec<f64> = m.returns.rows().into_iter().map(|r| -dot(&r.to_vec(), w)).collect();
+    let mut losses: Vec<f64> = m
+        .returns
+        .rows()
+        .into_iter()
+        .map(|r| -dot(&r.to_vec(), w))
+        .collect();
     losses.sort_by(|a, b| b.total_cmp(a));
     let rows = losses.len() as f64;
     // The level at which a + Σ max(loss - a, 0)/((1-β) T) is least: the loss that so many rows are above.

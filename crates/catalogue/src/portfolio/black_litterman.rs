@@ -12,8 +12,8 @@ use super::allocate::{Method, allocate};
 use super::moments::Moments;
 use super::outputs::{by_name, outputs, proven};
 use super::settings::Settings as _;
-use super::views::{Views, posterior};
 use super::settings::{portfolio_outputs, portfolio_params};
+use super::views::{Views, posterior};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable,
@@ -58,17 +58,21 @@ const CARD: Card = Card {
     reference: "PyPortfolioOpt 1.6.0, BlackLittermanModel",
     outputs: portfolio_outputs![
         ("prior_returns", "annual, by asset"),
-        ("posterior_returns", "annual, by asset; the expected returns of the other figures"),
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
+        (
+            "posterior_returns",
+            "annual, by asset; the expected returns of the other figures"
+        ),
+        (
+            "positions_proven",
+            "whether no other choice of max_positions assets is better; null without the limit"
+        ),
     ],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "PyPortfolioOpt 1.6.0, BlackLittermanModel",
-            cases: "closes of 10 shares; absolute and relative views, confidences by Idzorek, market weights",
-            tolerance: "1e-8 relative",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "PyPortfolioOpt 1.6.0, BlackLittermanModel",
+        cases: "closes of 10 shares; absolute and relative views, confidences by Idzorek, market weights",
+        tolerance: "1e-8 relative",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -78,7 +82,11 @@ impl Analysis for BlackLitterman {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &BlackLittermanParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &BlackLittermanParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let mut m = Moments::new(data, &params.covariance_spec(), &params.returns_spec())?;
         let found = posterior(
             &m,

@@ -48,18 +48,22 @@ const CARD: Card = Card {
     source: "R. T. Rockafellar, S. Uryasev, J. Risk 2 (2000)",
     reference: "skfolio 1.12.0, MeanRisk(risk_measure=CVAR)",
     outputs: portfolio_outputs![
-        ("objective", "expected shortfall of a row, a loss is positive"),
+        (
+            "objective",
+            "expected shortfall of a row, a loss is positive"
+        ),
         ("value_at_risk", "of a row, a loss is positive"),
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
+        (
+            "positions_proven",
+            "whether no other choice of max_positions assets is better; null without the limit"
+        ),
     ],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "skfolio 1.12.0, MeanRisk(CVAR), and the linear programme by HiGHS",
-            cases: "closes of 10 shares, 5 factor funds; confidences 0.9 to 0.99, bounds",
-            tolerance: "1e-6 relative in the objective",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "skfolio 1.12.0, MeanRisk(CVAR), and the linear programme by HiGHS",
+        cases: "closes of 10 shares, 5 factor funds; confidences 0.9 to 0.99, bounds",
+        tolerance: "1e-6 relative in the objective",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -69,7 +73,11 @@ impl Analysis for CvarOptimization {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &CvarOptimizationParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &CvarOptimizationParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let method = Method::MinCvar {
             confidence: params.confidence,
             target_return: params.target_return,

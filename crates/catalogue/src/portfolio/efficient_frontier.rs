@@ -48,19 +48,26 @@ const CARD: Card = Card {
     source: "H. Markowitz, J. Finance 7 (1952)",
     reference: "PyPortfolioOpt 1.6.0, EfficientFrontier.efficient_return",
     outputs: portfolio_outputs![
-        ("points", "expected_return, volatility, sharpe_ratio and weights of each, by rising expected return"),
-        ("max_sharpe", "the point with the largest Sharpe ratio; null when none earns more than the risk-free rate"),
+        (
+            "points",
+            "expected_return, volatility, sharpe_ratio and weights of each, by rising expected return"
+        ),
+        (
+            "max_sharpe",
+            "the point with the largest Sharpe ratio; null when none earns more than the risk-free rate"
+        ),
         ("min_variance", "the point of least variance"),
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
+        (
+            "positions_proven",
+            "whether no other choice of max_positions assets is better; null without the limit"
+        ),
     ],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "PyPortfolioOpt 1.6.0, EfficientFrontier.efficient_return",
-            cases: "closes of 10 shares, 5 factor funds; long only and of any sign, bounds",
-            tolerance: "1e-6 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "PyPortfolioOpt 1.6.0, EfficientFrontier.efficient_return",
+        cases: "closes of 10 shares, 5 factor funds; long only and of any sign, bounds",
+        tolerance: "1e-6 in weights",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -70,7 +77,11 @@ impl Analysis for EfficientFrontier {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &EfficientFrontierParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &EfficientFrontierParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let m = Moments::new(data, &params.covariance_spec(), &params.returns_spec())?;
         let found = frontier(&m, &params.limits(), params.n_points)?;
         // The portfolio that is named is the one that a researcher would take from the curve.

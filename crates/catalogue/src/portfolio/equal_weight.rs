@@ -43,16 +43,13 @@ const CARD: Card = Card {
     not_claimed: "That it is best; the figures beside it are those of the past.",
     source: "V. DeMiguel, L. Garlappi, R. Uppal, Review of Financial Studies 22 (2009)",
     reference: "skfolio 1.12.0, EqualWeighted",
-    outputs: portfolio_outputs![
-    ],
+    outputs: portfolio_outputs![],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "numpy 2.4: means and covariance of simple returns, ddof 1, times 252",
-            cases: "closes of 10 shares, 5 factor funds",
-            tolerance: "1e-8 relative",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "numpy 2.4: means and covariance of simple returns, ddof 1, times 252",
+        cases: "closes of 10 shares, 5 factor funds",
+        tolerance: "1e-8 relative",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -62,7 +59,11 @@ impl Analysis for EqualWeight {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &EqualWeightParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &EqualWeightParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let (m, a) = run(params, data, &Method::EqualWeight)?;
         Ok(outputs(&m, &a))
     }

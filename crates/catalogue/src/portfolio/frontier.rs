@@ -41,11 +41,14 @@ pub fn frontier(m: &Moments, limits: &Limits, points: usize) -> Result<Frontier,
     };
     let net = |w: &[f64]| dot(w, &m.mean) - b.cost() * b.turnover(w).unwrap_or(0.0);
     let bottom = net(&lowest);
-    let top = match solver.most_return()? {
-        Some(w) => net(&w),
+    let last = solver.most_return()?;
+    let top = match &last {
+        Some((w, _)) => net(w),
         None => {
             let best = m.mean.iter().copied().fold(bottom, f64::max);
-            max_sharpe.as_ref().map_or(best, |a| best.max(net(&a.weights)))
+            max_sharpe
+                .as_ref()
+                .map_or(best, |a| best.max(net(&a.weights)))
         }
     };
     let min_variance = measure(m, &b, limits, lowest, proven);
@@ -53,10 +56,14 @@ pub fn frontier(m: &Moments, limits: &Limits, points: usize) -> Result<Frontier,
     let range = top - bottom;
     if range > 1e-10 * top.abs().max(bottom.abs()) {
         for k in 1..points {
-            let share = k as f64 / (points as f64 - 1.0);
-            // Just short of the end, where one point alone would keep the constraints.
-            let least = bottom + range * share.min(1.0 - 1e-7);
-            let (w, proven) = solver.least_variance(Some(least))?;
+            let (w, proven) = match &last {
+                // At the end one portfolio alone keeps the constraints, most often.
+                Some((w, proven)) if k == points - 1 => (w.clone(), *proven),
+                _ => {
+                    let share = k as f64 / (points as f64 - 1.0);
+                    solver.least_variance(Some(bottom + range * share))?
+                }
+            };
             all.push(measure(m, &b, limits, w, proven));
         }
     }

@@ -53,17 +53,16 @@ const CARD: Card = Card {
     not_claimed: "The least variance, in sample or out of it.",
     source: "M. Lopez de Prado, J. Portfolio Management 42 (2016)",
     reference: "PyPortfolioOpt 1.6.0, HRPOpt",
-    outputs: portfolio_outputs![
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
-    ],
+    outputs: portfolio_outputs![(
+        "positions_proven",
+        "whether no other choice of max_positions assets is better; null without the limit"
+    ),],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "PyPortfolioOpt 1.6.0, HRPOpt; bounds skfolio 1.12.0",
-            cases: "closes of 10 shares, 5 factor funds; single, complete, average and ward linkage",
-            tolerance: "1e-8 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "PyPortfolioOpt 1.6.0, HRPOpt; bounds skfolio 1.12.0",
+        cases: "closes of 10 shares, 5 factor funds; single, complete, average and ward linkage",
+        tolerance: "1e-8 in weights",
+    }],
     presets: &[],
     exemptions: &[Exemption {
         rule: "parameters_matter",
@@ -76,7 +75,11 @@ impl Analysis for HierarchicalRiskParity {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &HierarchicalRiskParityParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &HierarchicalRiskParityParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let method = Method::HierarchicalRiskParity {
             linkage: params.linkage_method,
         };

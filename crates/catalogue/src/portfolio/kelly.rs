@@ -50,16 +50,17 @@ const CARD: Card = Card {
     outputs: portfolio_outputs![
         ("growth_rate", "annual, of the logarithm of wealth"),
         ("cash", "1 - sum of the weights; below 0 is borrowed"),
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
+        (
+            "positions_proven",
+            "whether no other choice of max_positions assets is better; null without the limit"
+        ),
     ],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "closed form by numpy 2.4; constrained by cvxpy 1.9 with Clarabel",
-            cases: "closes of 10 shares, 5 factor funds",
-            tolerance: "1e-7 relative",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "closed form by numpy 2.4; constrained by cvxpy 1.9 with Clarabel",
+        cases: "closes of 10 shares, 5 factor funds",
+        tolerance: "1e-7 relative",
+    }],
     presets: &[],
     exemptions: &[],
 };

@@ -130,11 +130,10 @@ impl Limits {
     /// [`FitError::Param`] naming the parameter: an unknown name, bounds that contradict each other, a constraint
     /// that lacks what it refers to.
     pub(super) fn resolve(&self, names: &[String]) -> Result<Bounds, FitError> {
-        let wrong = |field: &str, reason: String| {
-            FitError::from(refused(field, reason, Vec::new()))
-        };
+        let wrong =
+            |field: &str, reason: String| FitError::from(refused(field, reason, Vec::new()));
         let rest = if self.long_only {
-            (0.0, 1.0_f64.max(self.net_exposure.unwrap_or(f64::INFINITY)))
+            (0.0, 1.0_f64.max(self.net_exposure.unwrap_or(1.0)))
         } else {
             (f64::NEG_INFINITY, f64::INFINITY)
         };
@@ -152,7 +151,10 @@ impl Limits {
             if low[i] > high[i] {
                 return Err(wrong(
                     "max_weight",
-                    format!("{} for {name} is below its smallest weight, {}", high[i], low[i]),
+                    format!(
+                        "{} for {name} is below its smallest weight, {}",
+                        high[i], low[i]
+                    ),
                 ));
             }
         }
@@ -233,7 +235,9 @@ impl Bounds {
 
     /// Cost a unit of turnover, 0 where nothing is held now.
     pub(super) fn cost(&self) -> f64 {
-        self.current.as_ref().map_or(0.0, |_| self.limits.transaction_cost)
+        self.current
+            .as_ref()
+            .map_or(0.0, |_| self.limits.transaction_cost)
     }
 
     /// Whether no weight is below 0 and their sum is 1, so that none is above 1 and gross is net.
@@ -379,13 +383,17 @@ impl Bounds {
         let gross: f64 = w.iter().map(|w| w.abs()).sum();
         let sums = self.sectors.iter().flatten().all(|s| {
             let sum: f64 = s.members.iter().map(|i| w[*i]).sum();
-            s.floor.is_none_or(|f| sum >= f - TOLERANCE) && s.cap.is_none_or(|c| sum <= c + TOLERANCE)
+            s.floor.is_none_or(|f| sum >= f - TOLERANCE)
+                && s.cap.is_none_or(|c| sum <= c + TOLERANCE)
         });
         let traded = self.turnover(w).unwrap_or(0.0);
         bounded
             && sums
             && self.limits.max_gross.is_none_or(|g| gross <= g + TOLERANCE)
-            && self.limits.max_turnover.is_none_or(|t| traded <= t + TOLERANCE)
+            && self
+                .limits
+                .max_turnover
+                .is_none_or(|t| traded <= t + TOLERANCE)
     }
 
     /// Sum of absolute changes from the weights held now.
@@ -474,7 +482,9 @@ impl Bounds {
         };
         match group {
             NET => format!("the weights must sum to {}", self.net().unwrap_or_default()),
-            LOW if self.limits.min_weight.is_none() => "long_only allows no weight below 0".to_owned(),
+            LOW if self.limits.min_weight.is_none() => {
+                "long_only allows no weight below 0".to_owned()
+            }
             LOW => format!(
                 "min_weight{} needs a sum of at least {}",
                 same(&self.limits.min_weight),

@@ -43,17 +43,16 @@ const CARD: Card = Card {
     not_claimed: "The least variance, or any return.",
     source: "Y. Choueifaty, Y. Coignard, J. Portfolio Management 35 (2008)",
     reference: "skfolio 1.12.0, MaximumDiversification",
-    outputs: portfolio_outputs![
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
-    ],
+    outputs: portfolio_outputs![(
+        "positions_proven",
+        "whether no other choice of max_positions assets is better; null without the limit"
+    ),],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "skfolio 1.12.0, MaximumDiversification",
-            cases: "closes of 10 shares, 5 factor funds; bounds",
-            tolerance: "1e-5 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "skfolio 1.12.0, MaximumDiversification",
+        cases: "closes of 10 shares, 5 factor funds; bounds",
+        tolerance: "1e-5 in weights",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -63,7 +62,11 @@ impl Analysis for MaxDiversification {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &MaxDiversificationParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &MaxDiversificationParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let (m, a) = run(params, data, &Method::MaxDiversification)?;
         let mut all = outputs(&m, &a);
         all.extend([proven(&a)]);

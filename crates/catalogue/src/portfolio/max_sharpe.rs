@@ -43,17 +43,16 @@ const CARD: Card = Card {
     not_claimed: "That the largest Sharpe ratio of the past is one of the future: it is the most over-fitted of all portfolios.",
     source: "W. F. Sharpe, J. Business 39 (1966); G. Cornuejols, R. Tütüncü, Optimization Methods in Finance (2006), section 8.2",
     reference: "PyPortfolioOpt 1.6.0, EfficientFrontier.max_sharpe",
-    outputs: portfolio_outputs![
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
-    ],
+    outputs: portfolio_outputs![(
+        "positions_proven",
+        "whether no other choice of max_positions assets is better; null without the limit"
+    ),],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "PyPortfolioOpt 1.6.0",
-            cases: "closes of 10 shares, 5 factor funds; risk-free rates, bounds, sector caps, any sign",
-            tolerance: "1e-6 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "PyPortfolioOpt 1.6.0",
+        cases: "closes of 10 shares, 5 factor funds; risk-free rates, bounds, sector caps, any sign",
+        tolerance: "1e-6 in weights",
+    }],
     presets: &[],
     exemptions: &[],
 };

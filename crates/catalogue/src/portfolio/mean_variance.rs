@@ -54,17 +54,21 @@ const CARD: Card = Card {
     source: "H. Markowitz, J. Finance 7 (1952)",
     reference: "PyPortfolioOpt 1.6.0, EfficientFrontier.max_quadratic_utility, efficient_return, efficient_risk",
     outputs: portfolio_outputs![
-        ("utility", "expected return - risk_aversion/2 · variance - trading cost"),
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
+        (
+            "utility",
+            "expected return - risk_aversion/2 · variance - trading cost"
+        ),
+        (
+            "positions_proven",
+            "whether no other choice of max_positions assets is better; null without the limit"
+        ),
     ],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "PyPortfolioOpt 1.6.0",
-            cases: "closes of 10 shares, 5 factor funds; several risk aversions, target returns and volatilities, bounds, sector caps",
-            tolerance: "1e-6 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "PyPortfolioOpt 1.6.0",
+        cases: "closes of 10 shares, 5 factor funds; several risk aversions, target returns and volatilities, bounds, sector caps",
+        tolerance: "1e-6 in weights",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -74,7 +78,11 @@ impl Analysis for MeanVariance {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &MeanVarianceParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
+    fn analyse(
+        params: &MeanVarianceParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
         let method = Method::MeanVariance {
             risk_aversion: params.risk_aversion,
             target_return: params.target_return,

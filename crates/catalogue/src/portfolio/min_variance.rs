@@ -45,17 +45,16 @@ const CARD: Card = Card {
     not_claimed: "That the future covariance is the past one: the least variance is chosen in sample and grows out of it.",
     source: "H. Markowitz, J. Finance 7 (1952)",
     reference: "PyPortfolioOpt 1.6.0, EfficientFrontier.min_volatility",
-    outputs: portfolio_outputs![
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
-    ],
+    outputs: portfolio_outputs![(
+        "positions_proven",
+        "whether no other choice of max_positions assets is better; null without the limit"
+    ),],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "PyPortfolioOpt 1.6.0",
-            cases: "closes of 10 shares, 5 factor funds; long only and of any sign; bounds, sector caps, target returns, every covariance",
-            tolerance: "1e-6 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "PyPortfolioOpt 1.6.0",
+        cases: "closes of 10 shares, 5 factor funds; long only and of any sign; bounds, sector caps, target returns, every covariance",
+        tolerance: "1e-6 in weights",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -65,10 +64,18 @@ impl Analysis for MinVariance {
     const CARD: &'static Card = &CARD;
     const WIDTH: (usize, usize) = (2, 10_000);
 
-    fn analyse(params: &MinVarianceParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
-        let (m, a) = run(params, data, &Method::MinVariance {
-            target_return: params.target_return,
-        })?;
+    fn analyse(
+        params: &MinVarianceParams,
+        data: &SeriesTable,
+        _: Ask,
+    ) -> Result<Outputs, FitError> {
+        let (m, a) = run(
+            params,
+            data,
+            &Method::MinVariance {
+                target_return: params.target_return,
+            },
+        )?;
         let mut all = outputs(&m, &a);
         all.extend([proven(&a)]);
         Ok(all)

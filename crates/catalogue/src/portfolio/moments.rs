@@ -174,11 +174,7 @@ fn ledoit_wolf(centred: &Array2<f64>, s: &Array2<f64>) -> f64 {
         return 0.0;
     }
     let mu = s.diag().sum() / n;
-    let fourth: f64 = centred
-        .rows()
-        .into_iter()
-        .map(|r| r.dot(&r).powi(2))
-        .sum();
+    let fourth: f64 = centred.rows().into_iter().map(|r| r.dot(&r).powi(2)).sum();
     let squares: f64 = s.iter().map(|v| v * v).sum();
     let beta = (fourth / rows - squares) / (n * rows);
     let delta = (squares - n * mu * mu) / n;
@@ -202,14 +198,14 @@ fn oas(rows: usize, s: &Array2<f64>) -> f64 {
 /// Root, diagonal and shrinkage of a covariance.
 type Parts = (Array2<f64>, Vec<f64>, Option<f64>);
 
-fn parts(centred: &Array2<f64>, spec: &CovarianceSpec) -> Result<(Array2<f64>, Parts), FitError> {
+fn parts(centred: Array2<f64>, spec: &CovarianceSpec) -> Result<(Array2<f64>, Parts), FitError> {
     let (rows, n) = centred.dim();
     let year = spec.periods_per_year;
     let none = vec![0.0; n];
-    let ddof1 = || centred * (year / (rows as f64 - 1.0)).sqrt();
-    let shrunk = |estimate: &dyn Fn(&Array2<f64>) -> f64| {
-        let s = gram(centred) / rows as f64;
-        let share = estimate(&s);
+    let ddof1 = |centred: Array2<f64>| centred * (year / (rows as f64 - 1.0)).sqrt();
+    let shrunk = |centred: Array2<f64>, estimate: fn(&Array2<f64>, &Array2<f64>) -> f64| {
+        let s = gram(&centred) / rows as f64;
+        let share = estimate(&centred, &s);
         let target = share * s.diag().sum() / n as f64;
         let mut all = s * (1.0 - share);
         all.diag_mut().iter_mut().for_each(|v| *v += target);
@@ -218,7 +214,7 @@ fn parts(centred: &Array2<f64>, spec: &CovarianceSpec) -> Result<(Array2<f64>, P
     };
     Ok(match spec.estimator {
         Covariance::Sample => {
-            let root = ddof1();
+            let root = ddof1(centred);
             (gram(&root), (root, none, None))
         }
         Covariance::Exponential => {
@@ -227,20 +223,20 @@ fn parts(centred: &Array2<f64>, spec: &CovarianceSpec) -> Result<(Array2<f64>, P
                 None => 2.0 / (spec.span + 1.0),
             };
             let by = weights(rows, alpha);
-            let mut root = centred.clone();
+            let mut root = centred;
             for (mut row, w) in root.rows_mut().into_iter().zip(by) {
                 row.mapv_inplace(|v| v * (w * year).sqrt());
             }
             (gram(&root), (root, none, None))
         }
-        Covariance::LedoitWolf => shrunk(&|s| ledoit_wolf(centred, s)),
-        Covariance::Oas => shrunk(&|s| oas(rows, s)),
+        Covariance::LedoitWolf => shrunk(centred, ledoit_wolf),
+        Covariance::Oas => shrunk(centred, |x, s| oas(x.nrows(), s)),
         Covariance::Factor => {
             if spec.n_factors > n {
                 let reason = format!("{} is more than the {n} assets", spec.n_factors);
                 return Err(refused("n_factors", reason, Vec::new()).into());
             }
-            let s = gram(&ddof1());
+            let s = gram(&ddof1(centred));
             let (values, vectors) = eigh(s.clone(), "the factor covariance")?;
             let mut root = Array2::zeros((spec.n_factors, n));
             for (k, mut row) in root.rows_mut().into_iter().enumerate() {
@@ -320,23 +316,26 @@ impl Moments {
             ));
         }
         let names: Vec<String> = picked.iter().map(|i| prices.names()[*i].clone()).collect();
-        let returns = all.select(Axis(1), &picked);
+        let market_returns = market.map(|at| all.column(at).to_vec());
+        let returns = match market {
+            Some(_) => all.select(Axis(1), &picked),
+            None => all,
+        };
         let count = returns.nrows() as f64;
         let means: Array1<f64> = returns.sum_axis(Axis(0)) / count;
         let centred = &returns - &means;
-        let (matrix, (root, diagonal, shrinkage)) = parts(&centred, covariance)?;
+        let (matrix, (root, diagonal, shrinkage)) = parts(centred, covariance)?;
         if matrix.iter().any(|v| !v.is_finite()) {
             return Err(FitError::Data(
                 "the returns are so large that their covariance is not a number: look at the prices"
                     .into(),
             ));
         }
-        let market = market.map(|at| all.column(at).to_vec());
         let betas = |market: &[f64]| -> Vec<f64> {
             let mean = market.iter().sum::<f64>() / count;
             let from: Vec<f64> = market.iter().map(|v| v - mean).collect();
             let size = dot(&from, &from);
-            let columns = centred.columns().into_iter();
+            let columns = returns.columns().into_iter();
             columns.map(|c| dot(&c.to_vec(), &from) / size).collect()
         };
         let year = covariance.periods_per_year;
@@ -358,7 +357,7 @@ impl Moments {
             Expected::Capm => {
                 // Without a market column: the equally weighted assets.
                 let own = || returns.sum_axis(Axis(1)).to_vec();
-                let market = market.clone().unwrap_or_else(|| {
+                let market = market_returns.clone().unwrap_or_else(|| {
                     let n = names.len() as f64;
                     own().into_iter().map(|v| v / n).collect()
                 });
@@ -388,7 +387,7 @@ impl Moments {
             )));
         }
         Ok(Self {
-            betas: market.as_deref().map(betas),
+            betas: market_returns.as_deref().map(betas),
             names,
             returns,
             mean,

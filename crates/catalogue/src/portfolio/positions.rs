@@ -2,11 +2,12 @@
 //!
 //! What: chooses which assets are held, by branch and bound over programmes without the limit.
 //! Formula: an asset is out, in (its bounds hold), or open (its bounds and 0); the programme with open assets bounds
-//! from below what any choice among them can reach. First the open position with the smallest weight is left out.
+//! from below what any choice among them can reach. A first choice comes from leaving out the smaller half of what is
+//! held again and again; then the open position with the smallest weight is left out first.
 //! Data: a solver for bounds.
 //! Cost: one programme a node, at most 2,000 nodes up to 60 assets and 200 above.
 //! Fails when: the nodes run out: the best choice so far is then given and called not proven.
-//! Source: Bienstock, Mathematical Programming 74 (1996); the first descent is backward elimination.
+//! Source: Bienstock, Mathematical Programming 74 (1996).
 //! Not claimed: the best choice for hundreds of assets.
 
 use mltrainer_catalogue_core::FitError;
@@ -32,10 +33,64 @@ enum State {
     Out,
 }
 
+/// Positions by weight, largest first.
+fn held(w: &[f64]) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..w.len()).filter(|i| w[*i].abs() > HELD).collect();
+    all.sort_by(|i, j| w[*j].abs().total_cmp(&w[*i].abs()));
+    all
+}
+
+/// A choice made quickly: the smaller half of what is held is left out until so many are left.
+fn halved(
+    low: &[f64],
+    high: &[f64],
+    positions: usize,
+    solve: &mut dyn FnMut(&[f64], &[f64]) -> Tried,
+) -> Result<Option<Best>, FitError> {
+    let n = low.len();
+    let mut open = vec![true; n];
+    loop {
+        let wide = |i: usize| {
+            if open[i] {
+                (low[i].min(0.0), high[i].max(0.0))
+            } else {
+                (0.0, 0.0)
+            }
+        };
+        let (l, h): (Vec<f64>, Vec<f64>) = (0..n).map(wide).unzip();
+        let Some((w, _)) = solve(&l, &h)? else {
+            return Ok(None);
+        };
+        let held = held(&w);
+        let keep = positions.max(held.len() / 2);
+        if held.len() > positions {
+            held[keep..].iter().for_each(|i| open[*i] = false);
+            // What is not held in this round may come in when others are out, but only among the largest.
+            (0..n)
+                .filter(|i| w[*i].abs() <= HELD)
+                .for_each(|i| open[i] = false);
+            continue;
+        }
+        let own = |i: usize| {
+            if held.contains(&i) {
+                (low[i], high[i])
+            } else {
+                (0.0, 0.0)
+            }
+        };
+        let (l, h): (Vec<f64>, Vec<f64>) = (0..n).map(own).unzip();
+        return Ok(solve(&l, &h)?.map(|(weights, value)| Best {
+            weights,
+            value,
+            proven: false,
+        }));
+    }
+}
+
 /// The best weights with at most so many positions; none when there are none.
 ///
 /// # Errors
-/// Those of the solver.
+/// Those of the solver; [`FitError::Failed`] when the nodes run out before any choice is found.
 pub(super) fn best(
     low: &[f64],
     high: &[f64],
@@ -44,10 +99,12 @@ pub(super) fn best(
 ) -> Result<Option<Best>, FitError> {
     let n = low.len();
     let mut left = if n <= 60 { 2_000 } else { 200 };
-    let mut found: Option<Best> = None;
+    let most = left;
+    let mut found = halved(low, high, positions, solve)?;
     let mut open = vec![vec![State::Open; n]];
     while let Some(node) = open.pop() {
         if left == 0 {
+            open.push(node);
             break;
         }
         left -= 1;
@@ -64,7 +121,7 @@ pub(super) fn best(
         if found.as_ref().is_some_and(worse) {
             continue;
         }
-        let held: Vec<usize> = (0..n).filter(|i| w[*i].abs() > HELD).collect();
+        let held = held(&w);
         let inside = |i: &usize| {
             node[*i] == State::In || (w[*i] >= low[*i] - 1e-9 && w[*i] <= high[*i] + 1e-9)
         };
@@ -95,6 +152,11 @@ pub(super) fn best(
         let mut without = node;
         without[*branch] = State::Out;
         open.push(without);
+    }
+    if found.is_none() && !open.is_empty() {
+        return Err(FitError::Failed(format!(
+            "no choice of {positions} positions was found within {most} programmes: raise max_positions or loosen the other constraints"
+        )));
     }
     Ok(found.map(|best| Best {
         proven: open.is_empty(),

@@ -9,7 +9,9 @@
 //! Not claimed: exact zeros: an interior point method comes within 1e-9 of a bound.
 
 use clarabel::algebra::CscMatrix;
-use clarabel::solver::SupportedConeT::{ExponentialConeT, NonnegativeConeT, SecondOrderConeT, ZeroConeT};
+use clarabel::solver::SupportedConeT::{
+    ExponentialConeT, NonnegativeConeT, SecondOrderConeT, ZeroConeT,
+};
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver as _, SolverStatus};
 use mltrainer_catalogue_core::FitError;
 use ndarray::Array2;
@@ -160,16 +162,17 @@ impl Programme {
         for (i, v) in &self.linear {
             q[*i] += v;
         }
-        // Tighter than the defaults: the answer is a weight, and compared with other programs.
-        let settings = DefaultSettings {
+        // Tighter than the defaults: the answer is a weight, and compared with other programs. Where rounding
+        // does not allow that, the defaults.
+        let settings = |gap: f64, feasible: f64, reduced: f64| DefaultSettings {
             verbose: false,
             max_threads: 1,
-            tol_gap_abs: 1e-11,
-            tol_gap_rel: 1e-11,
-            tol_feas: 1e-10,
-            reduced_tol_gap_abs: 1e-7,
-            reduced_tol_gap_rel: 1e-7,
-            reduced_tol_feas: 1e-7,
+            tol_gap_abs: gap,
+            tol_gap_rel: gap,
+            tol_feas: feasible,
+            reduced_tol_gap_abs: reduced,
+            reduced_tol_gap_rel: reduced,
+            reduced_tol_feas: reduced,
             ..DefaultSettings::default()
         };
         let failed = |why: String| {
@@ -177,21 +180,26 @@ impl Programme {
                 "the optimisation stopped without an answer ({why}): rescale the prices, or loosen the constraints"
             ))
         };
-        let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings)
-            .map_err(|e| failed(e.to_string()))?;
-        solver.solve();
-        match solver.solution.status {
-            SolverStatus::Solved | SolverStatus::AlmostSolved => {
-                Ok(Answer::Solved(solver.solution.x.clone()))
+        let mut why = String::new();
+        for (gap, feasible, reduced) in [(1e-11, 1e-10, 1e-7), (1e-8, 1e-8, 1e-6)] {
+            let settings = settings(gap, feasible, reduced);
+            let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings)
+                .map_err(|e| failed(e.to_string()))?;
+            solver.solve();
+            match solver.solution.status {
+                SolverStatus::Solved | SolverStatus::AlmostSolved => {
+                    return Ok(Answer::Solved(solver.solution.x.clone()));
+                }
+                SolverStatus::PrimalInfeasible | SolverStatus::AlmostPrimalInfeasible => {
+                    return Ok(Answer::Infeasible);
+                }
+                SolverStatus::DualInfeasible | SolverStatus::AlmostDualInfeasible => {
+                    return Ok(Answer::Unbounded);
+                }
+                other => why = format!("{other:?}"),
             }
-            SolverStatus::PrimalInfeasible | SolverStatus::AlmostPrimalInfeasible => {
-                Ok(Answer::Infeasible)
-            }
-            SolverStatus::DualInfeasible | SolverStatus::AlmostDualInfeasible => {
-                Ok(Answer::Unbounded)
-            }
-            other => Err(failed(format!("{other:?}"))),
         }
+        Err(failed(why))
     }
 
     /// The least by which the rows of these groups must be loosened for a point that keeps the rows of

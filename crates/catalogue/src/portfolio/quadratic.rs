@@ -48,14 +48,15 @@ impl Factor {
         self.rows.remove(at);
         let mut left: Vec<f64> = self.rows[at..].iter_mut().map(|r| r.remove(at)).collect();
         for k in 0..left.len() {
-            let pivot = self.rows[at + k][at + k];
+            let column = at + k;
+            let pivot = self.rows[column][column];
             let new = pivot.hypot(left[k]);
             let (c, s) = (new / pivot, left[k] / pivot);
-            self.rows[at + k][at + k] = new;
-            for j in k + 1..left.len() {
-                let entry = &mut self.rows[at + j][at + k];
-                *entry = (*entry + s * left[j]) / c;
-                left[j] = c * left[j] - s * *entry;
+            self.rows[column][column] = new;
+            let below = self.rows[column + 1..].iter_mut();
+            for (row, left) in below.zip(&mut left[k + 1..]) {
+                row[column] = (row[column] + s * *left) / c;
+                *left = c * *left - s * row[column];
             }
         }
     }
@@ -68,6 +69,9 @@ impl Factor {
     }
 
     fn solve(&self, b: &mut [f64]) {
+        if b.iter().all(|v| *v == 0.0) {
+            return;
+        }
         self.forward(b);
         for i in (0..b.len()).rev() {
             let row = &self.rows[i];
@@ -93,6 +97,8 @@ impl Boxed<'_> {
             }
             free.push(i);
         }
+        let mut is_free = vec![false; n];
+        free.iter().for_each(|i| is_free[*i] = true);
         let largest = |v: &[f64]| v.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         let held = |w: &[f64], free: &[usize]| {
             let mut out = w.to_vec();
@@ -140,7 +146,7 @@ impl Boxed<'_> {
             }
             if let Some((k, bound)) = blocked {
                 w[free[k]] = bound;
-                free.remove(k);
+                is_free[free.remove(k)] = false;
                 factor.remove(k);
                 continue;
             }
@@ -156,28 +162,27 @@ impl Boxed<'_> {
             let size = largest(self.linear)
                 .max(largest(self.normal) * gamma.abs())
                 .max(f64::MIN_POSITIVE);
-            let mut enters: Option<(usize, f64)> = None;
-            for i in 0..n {
-                if self.low[i] == self.high[i] || free.contains(&i) {
-                    continue;
-                }
-                let inside = if w[i] <= self.low[i] {
+            let inside = |i: usize| {
+                if self.low[i] == self.high[i] || is_free[i] {
+                    0.0
+                } else if w[i] <= self.low[i] {
                     -gradient[i]
                 } else {
                     gradient[i]
-                };
-                if inside > 1e-12 * size && enters.is_none_or(|(_, most)| inside > most) {
-                    enters = Some((i, inside));
                 }
-            }
-            let Some((i, _)) = enters else {
-                return Some(w);
             };
+            let most = (0..n).fold(0.0, |m: f64, i| m.max(inside(i)));
+            if most <= 1e-12 * size {
+                return Some(w);
+            }
+            // One at a time: of several some are soon held again, and that costs more than it gains.
+            let i = (0..n).find(|i| inside(*i) >= most)?;
             let across: Vec<f64> = free.iter().map(|j| s(i, *j)).collect();
             if !factor.push(&across, s(i, i)) {
                 return None;
             }
             free.push(i);
+            is_free[i] = true;
         }
         None
     }

@@ -45,17 +45,16 @@ const CARD: Card = Card {
     not_claimed: "Equal risks out of sample; weights are never below 0.",
     source: "S. Maillard, T. Roncalli, J. Teiletche, J. Portfolio Management 36 (2010); F. Spinu, SSRN 2297383 (2013)",
     reference: "skfolio 1.12.0, RiskBudgeting",
-    outputs: portfolio_outputs![
-        ("positions_proven", "whether no other choice of max_positions assets is better; null without the limit"),
-    ],
+    outputs: portfolio_outputs![(
+        "positions_proven",
+        "whether no other choice of max_positions assets is better; null without the limit"
+    ),],
     stochastic: false,
-    evidence: &[
-        Evidence {
-            against: "skfolio 1.12.0, RiskBudgeting",
-            cases: "closes of 10 shares, 5 factor funds; equal and other budgets, bounds",
-            tolerance: "1e-5 in weights",
-        },
-    ],
+    evidence: &[Evidence {
+        against: "skfolio 1.12.0, RiskBudgeting",
+        cases: "closes of 10 shares, 5 factor funds; equal and other budgets, bounds",
+        tolerance: "1e-5 in weights",
+    }],
     presets: &[],
     exemptions: &[],
 };
@@ -66,9 +65,13 @@ impl Analysis for RiskParity {
     const WIDTH: (usize, usize) = (2, 10_000);
 
     fn analyse(params: &RiskParityParams, data: &SeriesTable, _: Ask) -> Result<Outputs, FitError> {
-        let (m, a) = run(params, data, &Method::RiskParity {
-            budgets: params.budgets.clone(),
-        })?;
+        let (m, a) = run(
+            params,
+            data,
+            &Method::RiskParity {
+                budgets: params.budgets.clone(),
+            },
+        )?;
         let mut all = outputs(&m, &a);
         all.extend([proven(&a)]);
         Ok(all)

@@ -40,7 +40,11 @@ pub(super) fn place(field: &str, name: &str, names: &[String]) -> Result<usize, 
         } else {
             format!("did you mean {}?", suggestions.join(" or "))
         };
-        refused(field, format!("there is no \"{name}\"; {hint}"), suggestions)
+        refused(
+            field,
+            format!("there is no \"{name}\"; {hint}"),
+            suggestions,
+        )
     })
 }
 
@@ -77,7 +81,11 @@ impl Amounts {
         for (name, x) in named {
             let at = place(field, name, names)?;
             if std::mem::replace(&mut seen[at], true) {
-                return Err(refused(field, format!("\"{name}\" stands twice"), Vec::new()));
+                return Err(refused(
+                    field,
+                    format!("\"{name}\" stands twice"),
+                    Vec::new(),
+                ));
             }
             all[at] = *x;
         }
@@ -446,8 +454,20 @@ mod tests {
         let named = read("AAPL:0.2, XOM:0.1".into()).unwrap();
         assert_eq!(named.resolve("x", &names(), 9.0).unwrap(), [0.2, 0.1, 9.0]);
         assert_eq!(read(named.write()).unwrap(), named);
-        assert_eq!(read(serde_json::json!(["AAPL:0.2", "XOM:0.1"])).unwrap(), named);
-        for bad in ["", "AAPL", "AAPL:", ":1", "AAPL:2", "0.1,", "0.1,2", "AAPL:0.1,"] {
+        assert_eq!(
+            read(serde_json::json!(["AAPL:0.2", "XOM:0.1"])).unwrap(),
+            named
+        );
+        for bad in [
+            "",
+            "AAPL",
+            "AAPL:",
+            ":1",
+            "AAPL:2",
+            "0.1,",
+            "0.1,2",
+            "AAPL:0.1,",
+        ] {
             assert!(read(bad.into()).is_err(), "{bad}");
         }
     }

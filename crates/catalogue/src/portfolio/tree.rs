@@ -36,7 +36,8 @@ pub(super) fn order(distance: &Array2<f64>, linkage: Linkage) -> Vec<usize> {
     let n = distance.nrows();
     let mut d = distance.clone();
     // Number of each cluster by when it was created, and its leaves; none once it was joined.
-    let mut clusters: Vec<Option<(usize, Vec<usize>)>> = (0..n).map(|i| Some((i, vec![i]))).collect();
+    let mut clusters: Vec<Option<(usize, Vec<usize>)>> =
+        (0..n).map(|i| Some((i, vec![i]))).collect();
     for join in 0..n.saturating_sub(1) {
         let mut nearest = (f64::INFINITY, 0, 0);
         for i in 0..n {
@@ -86,7 +87,11 @@ fn distances(m: &Moments) -> Array2<f64> {
             return 0.0;
         }
         let size = sd[i] * sd[j];
-        let rho = if size > 0.0 { m.covariance[[i, j]] / size } else { 0.0 };
+        let rho = if size > 0.0 {
+            m.covariance[[i, j]] / size
+        } else {
+            0.0
+        };
         ((1.0 - rho).max(0.0) / 2.0).sqrt()
     })
 }

@@ -93,7 +93,10 @@ pub fn posterior(m: &Moments, v: &Views) -> Result<Posterior, FitError> {
                     place("views", b.trim(), &m.names)?,
                 );
                 if a == b {
-                    return Err(wrong("views", format!("\"{name}\" is of one asset with itself")));
+                    return Err(wrong(
+                        "views",
+                        format!("\"{name}\" is of one asset with itself"),
+                    ));
                 }
                 row[a] = 1.0;
                 row[b] = -1.0;
