@@ -179,7 +179,7 @@ fn constraints_that_conflict_are_named_with_what_would_do() {
             "{model} {params}:\n{refused}\nis not\n{sentence}"
         );
     }
-    // The least volatility of these closes is 0.0897...: whatever it is, the sentence names it as the way out.
+    // The way out of a volatility that is too low is the least one that min_variance finds.
     let lowest = run("min_variance", &json!({})).unwrap()["volatility"]
         .as_f64()
         .unwrap();

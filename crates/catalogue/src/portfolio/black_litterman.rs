@@ -70,7 +70,7 @@ const CARD: Card = Card {
     stochastic: false,
     evidence: &[Evidence {
         against: "PyPortfolioOpt 1.6.0, BlackLittermanModel",
-        cases: "closes of 10 shares; absolute and relative views, confidences by Idzorek, market weights",
+        cases: "closes of 5 and 10 shares: absolute and relative views, confidences by Idzorek, market weights",
         tolerance: "1e-8 relative",
     }],
     presets: &[],

@@ -64,9 +64,9 @@ const CARD: Card = Card {
     ],
     stochastic: false,
     evidence: &[Evidence {
-        against: "PyPortfolioOpt 1.6.0, EfficientFrontier.efficient_return",
-        cases: "closes of 10 shares, 5 factor funds; long only and of any sign, bounds",
-        tolerance: "1e-6 in weights",
+        against: "PyPortfolioOpt 1.6.0, EfficientFrontier.efficient_return, max_sharpe, min_volatility",
+        cases: "closes of 5 shares: five points, least variance, largest Sharpe ratio",
+        tolerance: "5e-6",
     }],
     presets: &[],
     exemptions: &[],

@@ -59,9 +59,9 @@ const CARD: Card = Card {
     ),],
     stochastic: false,
     evidence: &[Evidence {
-        against: "PyPortfolioOpt 1.6.0, HRPOpt; bounds skfolio 1.12.0",
-        cases: "closes of 10 shares, 5 factor funds; single, complete, average and ward linkage",
-        tolerance: "1e-8 in weights",
+        against: "PyPortfolioOpt 1.6.0, HRPOpt; bounds skfolio 1.12.0, HierarchicalRiskParity",
+        cases: "closes of 5 and 10 shares, 5 factor funds: five linkages, bounds",
+        tolerance: "1e-10 in weights",
     }],
     presets: &[],
     exemptions: &[Exemption {

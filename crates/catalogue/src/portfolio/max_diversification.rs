@@ -49,9 +49,9 @@ const CARD: Card = Card {
     ),],
     stochastic: false,
     evidence: &[Evidence {
-        against: "skfolio 1.12.0, MaximumDiversification",
-        cases: "closes of 10 shares, 5 factor funds; bounds",
-        tolerance: "1e-5 in weights",
+        against: "skfolio 1.12.0, MaximumDiversification; sector sums cvxpy 1.9.3",
+        cases: "closes of 5 and 10 shares, 5 factor funds: long only, any sign, sector sums",
+        tolerance: "5e-6 in weights, closed form 1e-9",
     }],
     presets: &[],
     exemptions: &[],

@@ -65,9 +65,9 @@ const CARD: Card = Card {
     ],
     stochastic: false,
     evidence: &[Evidence {
-        against: "PyPortfolioOpt 1.6.0",
-        cases: "closes of 10 shares, 5 factor funds; several risk aversions, target returns and volatilities, bounds, sector caps",
-        tolerance: "1e-6 in weights",
+        against: "PyPortfolioOpt 1.6.0; costs and market neutral cvxpy 1.9.3",
+        cases: "closes of 5 and 10 shares, 5 factor funds: risk aversions, target returns and volatilities, bounds, sector sums, costs, every expected return",
+        tolerance: "1e-6 to 5e-6 in weights",
     }],
     presets: &[],
     exemptions: &[],

@@ -51,9 +51,9 @@ const CARD: Card = Card {
     ),],
     stochastic: false,
     evidence: &[Evidence {
-        against: "PyPortfolioOpt 1.6.0",
-        cases: "closes of 10 shares, 5 factor funds; long only and of any sign; bounds, sector caps, target returns, every covariance",
-        tolerance: "1e-6 in weights",
+        against: "PyPortfolioOpt 1.6.0; gross exposure and turnover cvxpy 1.9.3",
+        cases: "closes of 5 and 10 shares, 5 factor funds: long only and of any sign, bounds, sector sums, target returns, gross exposure, turnover, numbers of positions, every covariance",
+        tolerance: "1e-6 in weights, 5e-6 with cones or positions",
     }],
     presets: &[],
     exemptions: &[],

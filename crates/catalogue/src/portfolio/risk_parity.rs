@@ -52,8 +52,8 @@ const CARD: Card = Card {
     stochastic: false,
     evidence: &[Evidence {
         against: "skfolio 1.12.0, RiskBudgeting",
-        cases: "closes of 10 shares, 5 factor funds; equal and other budgets, bounds",
-        tolerance: "1e-5 in weights",
+        cases: "closes of 5 and 10 shares, 5 factor funds: equal and other budgets, bounds",
+        tolerance: "1e-5 to 2e-5 in weights, 1e-4 with bounds",
     }],
     presets: &[],
     exemptions: &[],

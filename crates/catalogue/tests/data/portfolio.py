@@ -18,7 +18,10 @@ import numpy as np
 import pandas as pd
 from pypfopt import BlackLittermanModel, CovarianceShrinkage, EfficientFrontier, HRPOpt, expected_returns, risk_models
 from scipy.optimize import linprog
-from skfolio.optimization import RiskBudgeting
+from skfolio.cluster import HierarchicalClustering, LinkageMethod
+from skfolio.distance import PearsonDistance
+from skfolio.optimization import HierarchicalRiskParity, RiskBudgeting
+from skfolio.seriation import HierarchicalSeriation
 
 warnings.simplefilter("ignore")
 closes = pd.read_csv(Path(__file__).parent / "closes.csv", index_col=0)
@@ -220,6 +223,13 @@ for linkage in ("single", "complete", "average", "weighted", "ward"):
     w_hrp = hrp.optimize(linkage_method=linkage)
     case("hierarchical_risk_parity", {"linkage_method": linkage}, "PyPortfolioOpt HRPOpt",
          {"weights": {n: w_hrp[n] for n in NAMES}}, 1e-10)
+
+for linkage, low, high in [("single", 0.12, 0.24), ("ward", 0.0, 0.21)]:
+    clusters = HierarchicalClustering(linkage_method=LinkageMethod(linkage))
+    order = HierarchicalSeriation(hierarchical_clustering_estimator=clusters, optimal_ordering=False)
+    hrp = HierarchicalRiskParity(seriation_estimator=order, distance_estimator=PearsonDistance(), min_weights=low, max_weights=high)
+    case("hierarchical_risk_parity", {"linkage_method": linkage, "min_weight": low, "max_weight": high},
+         "skfolio HierarchicalRiskParity", {"weights": named(hrp.fit(returns).weights_)}, 1e-10)
 
 # Least expected shortfall: the linear programme.
 r = returns.values
