@@ -21,6 +21,7 @@ pub mod neighbors;
 pub mod neural;
 pub mod outlier;
 pub mod pattern;
+pub mod portfolio;
 pub mod rule;
 pub mod signal_ensemble;
 pub mod signal_processing;
