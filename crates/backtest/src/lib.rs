@@ -4,6 +4,8 @@
 
 pub mod bootstrap;
 pub mod compare;
+pub mod engine;
 pub mod metrics;
+pub mod performance;
 pub mod splits;
 pub mod trading;

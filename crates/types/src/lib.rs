@@ -18,6 +18,7 @@ pub mod policy;
 pub mod problem;
 pub mod run;
 pub mod source;
+pub mod strategy;
 pub mod trial;
 
 pub use id::{DatasetId, TrialId};
