@@ -1208,7 +1208,8 @@ impl Broker<'_> {
         let size = self.lot(self.fits(p, side, wanted, price, how.quote, first));
         let (price, ..) = self.price(how, side, size, volume);
         let size = self.lot(self.fits(p, side, wanted, price, how.quote, first));
-        if size <= 0.0 {
+        // What rounding leaves of an account that is fully invested is no position.
+        if size <= 0.0 || size * price < 1e-12 * self.state.equity() {
             let lot = self.settings.whole_shares;
             let why = if lot {
                 "not enough room or cash for one share"

@@ -54,6 +54,7 @@ pub fn is_lean(settings: &Settings) -> bool {
         && !matches!(c.slippage, Slippage::VolumeShare { .. })
         && c.volume_limit.is_none()
         && c.cash_rate == 0.0
+        && c.margin_rate == 0.0
         && l.max_gross == 1.0
         && l.max_weight.is_none()
         && !settings.finalize

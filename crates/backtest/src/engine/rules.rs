@@ -20,7 +20,9 @@ pub struct Plan {
     pub exit_short: Vec<bool>,
     /// Share of the equity a position takes, a value a bar; NaN for no entry.
     pub weight: Vec<f64>,
-    /// Currency instead of `weight`, where above 0.
+    /// The same for short positions, where it differs.
+    pub weight_short: Option<Vec<f64>>,
+    /// Currency instead of `weight`.
     pub amount: Option<f64>,
     /// Stop loss, a distance or a price a bar.
     pub stop: Guard,
@@ -127,7 +129,8 @@ impl Plan {
         let size = match self.amount {
             Some(amount) => Size::Value(direction * amount),
             None => {
-                let weight = self.weight[bar];
+                let short = self.weight_short.as_ref().filter(|_| !long);
+                let weight = short.unwrap_or(&self.weight)[bar];
                 if !(weight.is_finite() && weight > 0.0) {
                     return false;
                 }

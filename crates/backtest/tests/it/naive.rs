@@ -194,7 +194,7 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
                 if s.whole {
                     shares = shares.floor();
                 }
-                if shares <= 0.0 {
+                if shares * price < 1e-8 {
                     continue;
                 }
                 let cost = commission(shares, price) - if place.is_some() { c.per_trade } else { 0.0 };
