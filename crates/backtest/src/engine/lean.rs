@@ -179,8 +179,21 @@ impl Walk {
     }
 }
 
+/// How far one line is above another; 0 where they differ by no more than rounding leaves of equal
+/// averages (1e-12 of their size), so that rounding decides no crossing. NaN where one is unknown.
+#[inline]
+#[must_use]
+pub fn gap(a: f64, b: f64) -> f64 {
+    let gap = a - b;
+    if gap.abs() <= 1e-12 * b.abs() {
+        0.0
+    } else {
+        gap
+    }
+}
+
 /// The decisions of two lines: buy where the fast one was below the slow one on the bar before and
-/// is above it now, strictly; sell in the opposite case.
+/// is above it now, strictly by [`gap`]; sell in the opposite case.
 #[derive(Debug, Clone, Copy)]
 pub struct Crossover<'a> {
     fast: &'a [f64],
@@ -229,8 +242,9 @@ impl<'a> Crossover<'a> {
             let (mut below, mut above) = (0u64, 0u64);
             let rows = self.fast[self.first..end].iter().zip(&self.slow[self.first..end]);
             for (bit, (fast, slow)) in rows.enumerate() {
-                below |= u64::from(fast < slow) << bit;
-                above |= u64::from(fast > slow) << bit;
+                let gap = gap(*fast, *slow);
+                below |= u64::from(gap < 0.0) << bit;
+                above |= u64::from(gap > 0.0) << bit;
             }
             self.up = above & ((below << 1) | u64::from(self.below));
             self.down = below & ((above << 1) | u64::from(self.above));

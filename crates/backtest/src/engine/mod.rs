@@ -33,7 +33,7 @@ mod rules;
 
 pub use broker::{Decide, Orders, Position, Settings, View, simulate};
 pub use costs::{Costs, Slippage};
-pub use lean::{Crossover, Decision, LeanSummary, is_lean, lean};
+pub use lean::{Crossover, Decision, LeanSummary, gap, is_lean, lean};
 pub use market::{Action, Asset, EngineError, Event, Market};
 pub use order::{
     Away, Fill, Kind, Limits, Moment, Order, Protection, Reason, Refused, Size, Timing,

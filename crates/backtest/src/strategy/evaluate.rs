@@ -3,6 +3,7 @@
 use super::expression::{Expression, Infix, Node};
 use super::functions::{Function, Op, Type};
 use super::kernels;
+use crate::engine::gap;
 use mltrainer_catalogue_core::FitError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -286,7 +287,7 @@ impl<'a> Evaluator<'a> {
             Op::CrossesAbove | Op::CrossesBelow => {
                 let y = self.numbers(&arguments[1])?;
                 let sign = if function.op == Op::CrossesAbove { 1.0 } else { -1.0 };
-                let gap = |t: usize| sign * (x[t] - y[t]);
+                let gap = |t: usize| sign * gap(x[t], y[t]);
                 let crosses = |t: usize| {
                     let (before, now) = (gap(t.checked_sub(1)?), gap(t));
                     (!before.is_nan() && !now.is_nan()).then_some(before < 0.0 && now > 0.0)
