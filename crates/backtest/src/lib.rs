@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod compare;
 pub mod engine;
 pub mod entry;
+pub mod honesty;
 pub mod metrics;
 pub mod performance;
 pub mod splits;

@@ -7,6 +7,7 @@
 
 pub mod analytics;
 pub mod audit;
+pub mod backtest;
 pub mod catalogue;
 pub mod chart;
 pub mod data;

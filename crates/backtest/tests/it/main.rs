@@ -2,6 +2,7 @@
 
 mod bars;
 mod conformance;
+mod honesty;
 mod invariants;
 mod naive;
 mod orders;
