@@ -74,7 +74,7 @@ fn catalogue() {
     let samples = (0..200)
         .map(|_| {
             let begin = now();
-            let entries = std::hint::black_box(mltrainer_catalogue::registry().catalogue());
+            let entries = std::hint::black_box(mltrainer_backtest::registry().catalogue());
             std::hint::black_box(entries);
             begin.elapsed()
         })
