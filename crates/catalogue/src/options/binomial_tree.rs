@@ -86,7 +86,7 @@ const CARD: Card = Card {
     fails_when: "There are few steps: the price of crr and jarrow_rudd swings about its limit as the strike moves between nodes, and vega more so. A tree whose probability leaves 0..1 is refused.",
     not_claimed: "Dividends paid in cash on fixed days; volatility that changes with price or time.",
     source: "J. C. Cox, S. A. Ross, M. Rubinstein, J. Financial Economics 7 (1979); R. Jarrow, A. Rudd, Option Pricing (1983); D. Leisen, M. Reimer, Applied Mathematical Finance 3 (1996)",
-    reference: "the formula, computed with numpy 2.4; QuantLib 1.40, BinomialVanillaEngine",
+    reference: "the formula, computed with numpy 2.4",
     outputs: &[
         ("price", "the price, in the units of the spot"),
         (
@@ -125,8 +125,8 @@ const CARD: Card = Card {
     ],
     stochastic: false,
     evidence: &[Evidence {
-        against: "the formula, computed with numpy 2.4; QuantLib 1.40, BinomialVanillaEngine (crr, jarrowrudd, leisenreimer)",
-        cases: "S&P 500 calls and puts, European and American, 51 to 500 steps; Hull's American put",
+        against: "the formulas, computed with numpy 2.4; Hull, Options, Futures and Other Derivatives (2014)",
+        cases: "S&P 500 calls and puts, European and American, 51 to 500 steps; all three trees; Hull's American put",
         tolerance: "1e-8 relative",
     }],
     presets: &[],
@@ -190,6 +190,10 @@ impl Moves {
             format!(
                 "the probability of a step up is {probability}, not within 0 and 1: rate less dividend {carry} is too large beside volatility {volatility} for {steps} steps; take more than {}",
                 enough.ceil()
+            )
+        } else if shape == Shape::LeisenReimer {
+            format!(
+                "the strike is too many deviations from the forward for leisen_reimer, whose probability of a step up would be {probability}: use tree=crr"
             )
         } else {
             format!(
@@ -437,6 +441,34 @@ mod tests {
             );
         }
         assert_eq!(five["exercise_boundary"].as_array().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn the_other_trees_are_their_formulas() {
+        // The formulas of the card in plain Python, node by node.
+        let put = |spot: f64, strike: f64, rate: f64, dividend: f64, tree: &str| {
+            run(
+                json!({"option_type": "put", "style": "american", "spot": spot, "strike": strike,
+                "time": 0.2465753424657534, "rate": rate, "dividend": dividend, "volatility": 0.8,
+                "steps": 51, "tree": tree}),
+            )
+        };
+        let jarrow_rudd = put(
+            1063.6340101681767,
+            1116.8157106765857,
+            0.02,
+            0.05,
+            "jarrow_rudd",
+        );
+        assert!((of(&jarrow_rudd, "price") - 202.66375429455636).abs() < 1e-9);
+        let leisen_reimer = put(
+            1479.2866909775296,
+            739.6433454887648,
+            -0.01,
+            0.01,
+            "leisen_reimer",
+        );
+        assert!((of(&leisen_reimer, "price") - 6.91662598832302).abs() < 1e-9);
     }
 
     #[test]

@@ -102,7 +102,7 @@ const CARD: Card = Card {
     ],
     stochastic: false,
     evidence: &[Evidence {
-        against: "vollib 1.0, black_scholes_merton and its analytical Greeks; QuantLib 1.40, AnalyticEuropeanEngine; central differences of the price for the others",
+        against: "vollib 1.0, black_scholes_merton and its analytical Greeks; QuantLib 1.44, AnalyticEuropeanEngine; central differences of the price for the others",
         cases: "S&P 500 calls and puts near, in and out of the money; negative rates; the limits without time or volatility by hand",
         tolerance: "1e-9 relative; differences 1e-5",
     }],

@@ -114,8 +114,8 @@ const CARD: Card = Card {
     ],
     stochastic: false,
     evidence: &[Evidence {
-        against: "pandas 3.0: the same windows computed by hand",
-        cases: "S&P 500 1999-2018 over five crises; five shares over 2011 and a window of one's own",
+        against: "pandas 3.1: the same windows computed by hand",
+        cases: "S&P 500 1999-2018 over the eight crises it covers; five shares over a window of one's own",
         tolerance: "1e-10",
     }],
     presets: &[],
@@ -558,7 +558,7 @@ mod tests {
             let got = got.as_f64().unwrap();
             assert!((got - want).abs() < 1e-12, "{got}, {want}");
         };
-        // pandas 3.0: closes over their first, times the weights, 0.1 in cash; pct_change for daily weights.
+        // pandas 3.1: closes over their first, times the weights, 0.1 in cash; pct_change for daily weights.
         near(own(&held, "return"), -0.053_175_734_681_636_055);
         near(own(&daily, "return"), -0.053_214_964_692_944_29);
         near(own(&held, "max_drawdown"), -0.057_982_894_667_668_594);
