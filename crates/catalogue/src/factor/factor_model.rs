@@ -544,7 +544,7 @@ mod tests {
             &found["beta_p_value"]["AAPL"]["XOM"],
             2.677_268_404_764_171_4e-06,
         );
-        near(&found["aic"]["JNJ"], -2006.082_063_248_656_1);
+        near(&found["aic"]["JNJ"], -2_006.082_063_248_656_1);
         near(&found["adjusted_r_squared"]["JNJ"], 0.316_828_436_755_427_5);
         near(&found["f_statistic"]["JNJ"], 120.650_379_320_072_91);
         near(
