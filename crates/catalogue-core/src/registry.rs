@@ -142,6 +142,8 @@ impl Resolved {
             (Some(_), _) => EntryKind::Preset,
             // A pattern or a rule computes as an indicator does; the family says what it is.
             (None, Engine::Indicator { .. }) if card.family == "indicator" => EntryKind::Indicator,
+            // A search over parameters shows itself on test functions, which is an analysis of nothing.
+            (None, Engine::Analysis { .. }) if card.family == "search" => EntryKind::Search,
             (None, _) => EntryKind::Model,
         };
         let mut params = (self.entry.params)();

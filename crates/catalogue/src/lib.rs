@@ -11,6 +11,7 @@ pub mod clustering;
 pub mod decomposition;
 pub mod discriminant;
 pub mod ensemble;
+pub mod factor;
 pub mod gaussian_process;
 pub mod indicator;
 pub mod kernel_ridge;
@@ -19,14 +20,17 @@ pub mod microstructure;
 pub mod naive_bayes;
 pub mod neighbors;
 pub mod neural;
+pub mod options;
 pub mod outlier;
 pub mod pattern;
 pub mod portfolio;
+pub mod risk;
 pub mod rule;
 pub mod signal_ensemble;
 pub mod signal_processing;
 pub mod svm;
 pub mod technical;
+pub mod template;
 pub mod test;
 pub mod time_series;
 pub mod tree;
@@ -45,7 +49,6 @@ mod listing;
 /// What `cargo xtask new-model` writes, under its placeholder names: compiled here, so that it always works.
 #[cfg(test)]
 #[path = "../../../xtask/template/new_model.rs"]
-pub mod template;
 #[cfg(test)]
 mod testing;
 

@@ -23,9 +23,9 @@ fn suite() -> Result<Suite, String> {
 fn every_entry_and_preset_conforms() {
     let all: Vec<Resolved> = registry().all().collect();
     let suite = suite().unwrap();
+    // Entries differ in how long they take: each of two threads takes the next one that waits.
+    let next = AtomicUsize::new(0);
     let findings: Vec<Finding> = std::thread::scope(|s| {
-        // Entries differ in how long they take: each of the two takes the next one that waits.
-        let next = AtomicUsize::new(0);
         let (suite, all, next) = (&suite, &all, &next);
         let work = || -> Vec<Finding> {
             std::iter::from_fn(|| all.get(next.fetch_add(1, Ordering::Relaxed)))

@@ -469,7 +469,7 @@ pub fn run_and_keep(
                 admit(file, csv::read_table)?
             };
             let columns = match (width.0, request.column.is_empty()) {
-                (1, true) => vec![one_column(&[], table.get())?],
+                (0 | 1, true) => vec![one_column(&[], table.get())?],
                 _ => chosen(table.get(), &request.column, &[])?,
             };
             let data = table.derive("series", columns.join(", "), |t| {

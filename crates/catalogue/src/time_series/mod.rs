@@ -21,7 +21,7 @@ pub mod var;
 
 mod arima_run;
 mod arma;
-mod dates;
+pub(crate) mod dates;
 mod density;
 mod eigen;
 mod engine;
