@@ -30,7 +30,6 @@ pub mod signal_ensemble;
 pub mod signal_processing;
 pub mod svm;
 pub mod technical;
-pub mod template;
 pub mod test;
 pub mod time_series;
 pub mod tree;
@@ -49,6 +48,7 @@ mod listing;
 /// What `cargo xtask new-model` writes, under its placeholder names: compiled here, so that it always works.
 #[cfg(test)]
 #[path = "../../../xtask/template/new_model.rs"]
+pub mod template;
 #[cfg(test)]
 mod testing;
 

@@ -1135,7 +1135,8 @@ impl Grower<'_> {
                 cell.n
             }
         };
-        let seen: f64 = if self.config.count_by_hessian {
+        let backward = self.config.last_wins && !holes;
+        let seen: f64 = if self.config.count_by_hessian && !backward {
             node.sums.n - cells[..column.bins].iter().map(about).sum::<f64>()
         } else {
             0.0
@@ -1157,7 +1158,6 @@ impl Grower<'_> {
             let enough = floor.get() * (l * r);
             self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
         };
-        let backward = self.config.last_wins && !holes;
         let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
             let left = sides.0;
             if let Some((gain, right, values)) =
@@ -1193,6 +1193,9 @@ impl Grower<'_> {
             for bin in (1..column.bins).rev() {
                 right = right.plus(cells[bin]);
                 rows += about(&cells[bin]);
+                if all.n - rows < self.config.min_rows {
+                    break;
+                }
                 let left = whole.less(right);
                 if !hopeless(&left) {
                     offer(bin - 1, (left, right), all.n - rows, false);
