@@ -22,8 +22,8 @@
 //! Not claimed: That a past gain repeats itself; no correction for the number of strategies tried.
 
 use crate::engine::{
-    Asset, Away, Costs, Crossover, EngineError, Guard, Limits, Market, Outcome, Plan, Settings, Signals,
-    Slippage, Timing, simulate,
+    Asset, Away, Costs, Crossover, EngineError, Guard, Limits, Market, Outcome, Plan, Settings,
+    Signals, Slippage, Timing, simulate,
 };
 use crate::performance;
 use crate::strategy::{self, Symbol};
@@ -98,7 +98,9 @@ impl ParamType for Choice {
         match self {
             Self::SmaCrossover => Value::from("sma_crossover"),
             Self::RsiReversion => Value::from("rsi_reversion"),
-            Self::Data(spec) => serde_json::to_string(spec).map(Value::from).unwrap_or_default(),
+            Self::Data(spec) => serde_json::to_string(spec)
+                .map(Value::from)
+                .unwrap_or_default(),
         }
     }
 }
@@ -204,27 +206,45 @@ const CARD: Card = Card {
         ("final_equity", "at the last close"),
         ("total_return", "share of the cash at the start"),
         ("annual_return", "geometric, a year"),
-        ("annual_volatility", "standard deviation of daily changes, a year"),
-        ("sharpe_ratio", "a year, without a riskless rate; null when nothing varies"),
+        (
+            "annual_volatility",
+            "standard deviation of daily changes, a year",
+        ),
+        (
+            "sharpe_ratio",
+            "a year, without a riskless rate; null when nothing varies",
+        ),
         ("sortino_ratio", "the same by the downside alone"),
         ("calmar_ratio", "annual return over the largest drawdown"),
         ("omega_ratio", "sum of gains over sum of losses of the bars"),
-        ("max_drawdown", "largest fall of the closing equity from its peak, at most 0"),
+        (
+            "max_drawdown",
+            "largest fall of the closing equity from its peak, at most 0",
+        ),
         ("max_drawdown_bars", "longest time under a peak, in bars"),
         ("var_95", "5 % quantile of the changes of a bar"),
         ("cvar_95", "mean of the changes at or under it"),
         ("tail_ratio", "95 % quantile over 5 % quantile, absolute"),
         ("skew", "of the changes"),
         ("kurtosis", "of the changes, in excess of the normal 3"),
-        ("win_rate", "closed trades with a gain after commissions, a share; null without trades"),
+        (
+            "win_rate",
+            "closed trades with a gain after commissions, a share; null without trades",
+        ),
         ("profit_factor", "gains over losses of closed trades"),
         ("average_trade", "mean gain of a closed trade, currency"),
-        ("average_trade_return", "mean gain of a closed trade as a share of its value at entry"),
+        (
+            "average_trade_return",
+            "mean gain of a closed trade as a share of its value at entry",
+        ),
         ("best_trade_return", "largest of these"),
         ("worst_trade_return", "smallest of these"),
         ("average_trade_bars", "mean holding time"),
         ("exposure", "mean share of the equity that is invested"),
-        ("turnover", "value traded a year as a share of the mean equity"),
+        (
+            "turnover",
+            "value traded a year as a share of the mean equity",
+        ),
         ("commission_paid", "currency"),
         ("spread_paid", "currency"),
         ("slippage_paid", "currency"),
@@ -236,14 +256,29 @@ const CARD: Card = Card {
         ("correlation", "with the changes of the symbol"),
         ("tracking_error", "against holding the symbol, a year"),
         ("information_ratio", "against holding the symbol, a year"),
-        ("benchmark_return", "of the symbol from the first close to the last"),
+        (
+            "benchmark_return",
+            "of the symbol from the first close to the last",
+        ),
         ("equity", "at the close, one value a bar"),
         ("cash", "at the close, one value a bar"),
-        ("units", "shares held at the close, one value a bar, below 0 for a short position"),
-        ("drawdown", "fall from the highest equity so far, one value a bar"),
-        ("trades", "closed trades: direction, entry_bar, exit_bar, entry_price, exit_price, units, pnl, return, commission, bars, mae, mfe, exit"),
+        (
+            "units",
+            "shares held at the close, one value a bar, below 0 for a short position",
+        ),
+        (
+            "drawdown",
+            "fall from the highest equity so far, one value a bar",
+        ),
+        (
+            "trades",
+            "closed trades: direction, entry_bar, exit_bar, entry_price, exit_price, units, pnl, return, commission, bars, mae, mfe, exit",
+        ),
         ("open_trades", "the same of a position that is still open"),
-        ("fills", "every fill: bar, units, quote, price, commission, and a sentence that explains it"),
+        (
+            "fills",
+            "every fill: bar, units, quote, price, commission, and a sentence that explains it",
+        ),
         ("refused", "orders that did not fill: bar, why"),
     ],
     stochastic: false,
@@ -446,8 +481,18 @@ fn outputs(outcome: &Outcome, close: &[f64], periods_per_year: f64) -> Outputs {
         ("final_equity", Value::from(finite(last))),
         ("equity", numbers(&outcome.equity)),
         ("cash", numbers(&outcome.cash)),
-        ("units", outcome.units.first().map(|u| numbers(u)).unwrap_or_default()),
-        ("drawdown", numbers(&performance::underwater(&outcome.equity))),
+        (
+            "units",
+            outcome
+                .units
+                .first()
+                .map(|u| numbers(u))
+                .unwrap_or_default(),
+        ),
+        (
+            "drawdown",
+            numbers(&performance::underwater(&outcome.equity)),
+        ),
         ("trades", outcome.trades.iter().map(trade).collect()),
         ("open_trades", outcome.open.iter().map(trade).collect()),
         ("fills", fills(outcome)),

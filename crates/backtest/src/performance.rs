@@ -79,8 +79,7 @@ pub fn deviation(values: &[f64]) -> f64 {
 #[must_use]
 pub fn skew_and_kurtosis(values: &[f64]) -> (f64, f64) {
     let m = mean(values);
-    let moment =
-        |k: i32| values.iter().map(|v| (v - m).powi(k)).sum::<f64>() / values.len() as f64;
+    let moment = |k: i32| values.iter().map(|v| (v - m).powi(k)).sum::<f64>() / values.len() as f64;
     let (m2, m3, m4) = (moment(2), moment(3), moment(4));
     (m3 / m2.powf(1.5), m4 / (m2 * m2))
 }
@@ -142,7 +141,10 @@ pub fn of_equity(equity: &[f64], periods_per_year: f64) -> Metrics {
     let drawdown = max_drawdown(equity);
     let mut sorted = r.clone();
     sorted.sort_by(f64::total_cmp);
-    let (low, high) = (quantile_sorted(&sorted, 0.05), quantile_sorted(&sorted, 0.95));
+    let (low, high) = (
+        quantile_sorted(&sorted, 0.05),
+        quantile_sorted(&sorted, 0.95),
+    );
     let worst = (0.05 * (n - 1.0)).floor() as usize + 1;
     let (skew, kurtosis) = skew_and_kurtosis(&r);
     let gains: f64 = r.iter().map(|r| r.max(0.0)).sum();
@@ -219,7 +221,10 @@ pub fn of_trades(trades: &[Trade]) -> Metrics {
     let mut m = Metrics::new();
     for (name, value) in [
         ("n_trades", n),
-        ("win_rate", pnl.iter().filter(|p| **p > 0.0).count() as f64 / n),
+        (
+            "win_rate",
+            pnl.iter().filter(|p| **p > 0.0).count() as f64 / n,
+        ),
         ("profit_factor", gains / losses),
         ("average_trade", mean(&pnl)),
         ("average_trade_return", mean(&results)),
@@ -242,11 +247,7 @@ pub fn of_trades(trades: &[Trade]) -> Metrics {
 /// equity invested, shorts counted up), `turnover` (value traded a year as a share of the mean
 /// equity, purchases and sales both counted), and sums of costs. `benchmark`: an equity curve on the same bars.
 #[must_use]
-pub fn of_outcome(
-    outcome: &Outcome,
-    benchmark: Option<&[f64]>,
-    periods_per_year: f64,
-) -> Metrics {
+pub fn of_outcome(outcome: &Outcome, benchmark: Option<&[f64]>, periods_per_year: f64) -> Metrics {
     let mut m = of_equity(&outcome.equity, periods_per_year);
     m.extend(of_trades(&outcome.trades));
     if let Some(benchmark) = benchmark {
@@ -319,7 +320,10 @@ mod tests {
         close(get("annual_return"), total.powf(42.0) - 1.0);
         // Mean 0.005; squares about it: 2.25 2.25 6.25 6.25 .25 .25 e-4 = 17.5e-4 over 5.
         close(get("annual_volatility"), (3.5e-4f64 * 252.0).sqrt());
-        close(get("sharpe_ratio"), 0.005 / 3.5e-4f64.sqrt() * 252f64.sqrt());
+        close(
+            get("sharpe_ratio"),
+            0.005 / 3.5e-4f64.sqrt() * 252f64.sqrt(),
+        );
         // Downside: (1e-4 + 4e-4)/6.
         close(
             get("sortino_ratio"),

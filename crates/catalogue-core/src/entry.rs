@@ -383,10 +383,7 @@ fn compute<M: Indicator>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Col
     M::compute(&M::Params::from_map(params)?, bars)
 }
 
-fn simulate<M: Simulation>(
-    params: &ParamMap,
-    bars: &Verified<Bars>,
-) -> Result<Outputs, FitError> {
+fn simulate<M: Simulation>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Outputs, FitError> {
     bars.get().check()?;
     M::simulate(&M::Params::from_map(params)?, bars)
 }

@@ -494,9 +494,7 @@ impl StrategySpec {
         };
         match self.sizing {
             Sizing::Fraction { fraction } => within("sizing.fraction", fraction, true, 0.0, 100.0),
-            Sizing::Amount { amount } => {
-                within("sizing.amount", amount, true, 0.0, f64::INFINITY)
-            }
+            Sizing::Amount { amount } => within("sizing.amount", amount, true, 0.0, f64::INFINITY),
             Sizing::VolatilityTarget {
                 annual,
                 window: w,
@@ -542,7 +540,10 @@ impl StrategySpec {
         if let Some(risk) = self.max_risk {
             within("max_risk", risk, true, 0.0, MAX_RISK)?;
             if self.stop_loss.is_none() {
-                return Err(refused("max_risk", "it needs a stop_loss to measure the risk by"));
+                return Err(refused(
+                    "max_risk",
+                    "it needs a stop_loss to measure the risk by",
+                ));
             }
         }
         if self.max_bars == Some(0) {
@@ -568,10 +569,18 @@ impl StrategySpec {
         for (name, side) in [("long", &self.long), ("short", &self.short)] {
             if let Some(side) = side {
                 all.push((format!("{name}.enter"), &side.enter));
-                all.extend(side.exit.iter().map(|e| (format!("{name}.exit"), e.as_str())));
+                all.extend(
+                    side.exit
+                        .iter()
+                        .map(|e| (format!("{name}.exit"), e.as_str())),
+                );
             }
         }
-        all.extend(self.weight.iter().map(|w| ("weight".to_owned(), w.as_str())));
+        all.extend(
+            self.weight
+                .iter()
+                .map(|w| ("weight".to_owned(), w.as_str())),
+        );
         for (name, distance) in [
             ("stop_loss", &self.stop_loss),
             ("profit_target", &self.profit_target),
@@ -684,17 +693,50 @@ mod tests {
     #[test]
     fn what_is_refused_is_named() {
         for (more, told) in [
-            (json!({"max_risk": 0.03, "stop_loss": {"kind": "share", "share": 0.1}}), "max_risk: 0.03 is out of range, it must be above 0 and at most 0.02"),
-            (json!({"max_risk": 0.01}), "max_risk: it needs a stop_loss to measure the risk by"),
-            (json!({"weight": "1"}), "weight: it cannot stand beside long or short: a strategy has entries or weights"),
-            (json!({"long": null}), "long: missing: a strategy needs long or short with entries, or weight"),
-            (json!({"long": null, "weight": "1", "max_bars": 3}), "max_bars: it goes with long and short only"),
-            (json!({"rebalance": {"kind": "month"}}), "rebalance: it goes with weight only"),
-            (json!({"sizing": {"kind": "fraction", "fraction": 0.0}}), "sizing.fraction: 0 is out of range, it must be above 0 and at most 100"),
-            (json!({"costs": {"rate": -0.1}}), "costs.rate: -0.1 is out of range, it must be at least 0 and at most 0.5"),
-            (json!({"trailing_stop": {"kind": "price", "expression": "low"}}), "trailing_stop: a trailing stop needs a share or an amount, not a price"),
-            (json!({"define": [{"name": "1x", "expression": "1"}]}), "define[0].name: a name has 1 to 64 letters, digits, underscores or dots and starts with a letter or underscore"),
-            (json!({"universe": ["a", "a"]}), "universe[1]: it is empty or there twice"),
+            (
+                json!({"max_risk": 0.03, "stop_loss": {"kind": "share", "share": 0.1}}),
+                "max_risk: 0.03 is out of range, it must be above 0 and at most 0.02",
+            ),
+            (
+                json!({"max_risk": 0.01}),
+                "max_risk: it needs a stop_loss to measure the risk by",
+            ),
+            (
+                json!({"weight": "1"}),
+                "weight: it cannot stand beside long or short: a strategy has entries or weights",
+            ),
+            (
+                json!({"long": null}),
+                "long: missing: a strategy needs long or short with entries, or weight",
+            ),
+            (
+                json!({"long": null, "weight": "1", "max_bars": 3}),
+                "max_bars: it goes with long and short only",
+            ),
+            (
+                json!({"rebalance": {"kind": "month"}}),
+                "rebalance: it goes with weight only",
+            ),
+            (
+                json!({"sizing": {"kind": "fraction", "fraction": 0.0}}),
+                "sizing.fraction: 0 is out of range, it must be above 0 and at most 100",
+            ),
+            (
+                json!({"costs": {"rate": -0.1}}),
+                "costs.rate: -0.1 is out of range, it must be at least 0 and at most 0.5",
+            ),
+            (
+                json!({"trailing_stop": {"kind": "price", "expression": "low"}}),
+                "trailing_stop: a trailing stop needs a share or an amount, not a price",
+            ),
+            (
+                json!({"define": [{"name": "1x", "expression": "1"}]}),
+                "define[0].name: a name has 1 to 64 letters, digits, underscores or dots and starts with a letter or underscore",
+            ),
+            (
+                json!({"universe": ["a", "a"]}),
+                "universe[1]: it is empty or there twice",
+            ),
         ] {
             assert_eq!(spec(more).unwrap_err(), told);
         }

@@ -448,7 +448,12 @@ impl Broker<'_> {
             Action::Split(ratio) => self.split(asset, ratio),
             Action::Delisting(price) => {
                 self.state.mark[asset] = price;
-                for p in self.state.book.iter_mut().filter(|p| p.order.asset == asset) {
+                for p in self
+                    .state
+                    .book
+                    .iter_mut()
+                    .filter(|p| p.order.asset == asset)
+                {
                     p.done = true;
                     self.out.refused.push(Refused {
                         order: p.id,
@@ -479,7 +484,12 @@ impl Broker<'_> {
                 levels.trail = Some(Away::Amount(a / ratio));
             }
         }
-        for p in self.state.book.iter_mut().filter(|p| p.order.asset == asset) {
+        for p in self
+            .state
+            .book
+            .iter_mut()
+            .filter(|p| p.order.asset == asset)
+        {
             if let Size::Units(units) = &mut p.order.size {
                 *units *= ratio;
             }
@@ -1003,7 +1013,11 @@ impl Broker<'_> {
                 continue;
             }
             let bars = &self.market.assets()[asset];
-            let (high, low, close) = (bars.high[self.bar], bars.low[self.bar], bars.close[self.bar]);
+            let (high, low, close) = (
+                bars.high[self.bar],
+                bars.low[self.bar],
+                bars.close[self.bar],
+            );
             if let Some(open) = &mut self.state.open[asset] {
                 let d = open.trade.direction;
                 let ahead = if open.whole_bar {
@@ -1197,7 +1211,13 @@ impl Broker<'_> {
         }
         let count = self.state.units.iter().filter(|u| **u != 0.0).count();
         let opens = self.state.units[asset] == 0.0;
-        if opens && self.settings.limits.max_positions.is_some_and(|m| count >= m) {
+        if opens
+            && self
+                .settings
+                .limits
+                .max_positions
+                .is_some_and(|m| count >= m)
+        {
             refuse(self, p.id, "there are as many positions as are allowed");
             return;
         }
@@ -1241,7 +1261,11 @@ impl Broker<'_> {
             Size::Units(units) => Wanted::Units(self.lot(units.abs())),
             Size::Close => Wanted::Units(held.abs()),
             Size::Value(value) => {
-                let closing = if against { value.abs() / how.quote } else { 0.0 };
+                let closing = if against {
+                    value.abs() / how.quote
+                } else {
+                    0.0
+                };
                 let closed = closing.min(held.abs()) * how.quote;
                 Wanted::Budget {
                     closing,
@@ -1289,8 +1313,7 @@ impl Broker<'_> {
         let equity = state.equity();
         // Credit left: max_gross · equity less the value of all positions. Without short positions
         // and with max_gross 1 it is the cash.
-        let power =
-            state.cash - 2.0 * state.short_value() + (limits.max_gross - 1.0) * equity;
+        let power = state.cash - 2.0 * state.short_value() + (limits.max_gross - 1.0) * equity;
         size = size.min(costs.affordable(power, price, first));
         if let (Some(risk), Some(stop)) = (p.order.max_risk, p.order.protection.stop) {
             let distance = match stop {
@@ -1313,7 +1336,10 @@ impl Broker<'_> {
 enum Wanted {
     Units(f64),
     /// Units to close, then currency to open with.
-    Budget { closing: f64, opening: f64 },
+    Budget {
+        closing: f64,
+        opening: f64,
+    },
 }
 
 fn levels(p: &Protection, price: f64, d: f64) -> Levels {

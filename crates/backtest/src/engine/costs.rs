@@ -159,13 +159,7 @@ impl Costs {
     /// Price of a fill: above the quote for a purchase (`side` 1), below it for a sale (-1), never
     /// below 0.
     #[inline]
-    pub(super) fn fill_price(
-        &self,
-        quote: f64,
-        side: f64,
-        units: f64,
-        volume: Option<f64>,
-    ) -> f64 {
+    pub(super) fn fill_price(&self, quote: f64, side: f64, units: f64, volume: Option<f64>) -> f64 {
         let (spread, slippage) = self.distance(quote, units, volume);
         (quote + side * (spread + slippage)).max(0.0)
     }

@@ -240,7 +240,9 @@ impl<'a> Crossover<'a> {
             self.first = self.block;
             let end = (self.block + BLOCK).min(self.fast.len());
             let (mut below, mut above) = (0u64, 0u64);
-            let rows = self.fast[self.first..end].iter().zip(&self.slow[self.first..end]);
+            let rows = self.fast[self.first..end]
+                .iter()
+                .zip(&self.slow[self.first..end]);
             for (bit, (fast, slow)) in rows.enumerate() {
                 let gap = gap(*fast, *slow);
                 below |= u64::from(gap < 0.0) << bit;

@@ -59,7 +59,13 @@ pub enum Guard {
 impl Guard {
     /// The distance of an entry decided on a bar; an error where it is not known.
     fn at(&self, bar: usize) -> Result<Option<Away>, ()> {
-        let known = |x: f64| if x > 0.0 && x.is_finite() { Ok(x) } else { Err(()) };
+        let known = |x: f64| {
+            if x > 0.0 && x.is_finite() {
+                Ok(x)
+            } else {
+                Err(())
+            }
+        };
         match self {
             Self::None => Ok(None),
             Self::Same(away) => Ok(Some(*away)),
@@ -119,7 +125,11 @@ impl Plan {
         if turn && market && self.enter(asset, bar, units < 0.0, orders) {
             return;
         }
-        let why = if units > 0.0 { "exit long" } else { "exit short" };
+        let why = if units > 0.0 {
+            "exit long"
+        } else {
+            "exit short"
+        };
         orders.submit(Order::market(asset, Size::Close, why));
     }
 
@@ -226,12 +236,10 @@ impl Weights {
                 let target = self.targets[a][bar];
                 !target.is_nan() && (view.weight(a) - target).abs() > most
             }),
-            Rebalance::Change => {
-                (0..self.targets.len()).any(|a| {
-                    let target = self.targets[a][bar];
-                    !target.is_nan() && target != self.last[a]
-                })
-            }
+            Rebalance::Change => (0..self.targets.len()).any(|a| {
+                let target = self.targets[a][bar];
+                !target.is_nan() && target != self.last[a]
+            }),
         }
     }
 }

@@ -36,12 +36,7 @@ pub struct Context<'a> {
     pub variance: Option<f64>,
 }
 
-fn finding(
-    rule: &str,
-    severity: Severity,
-    sentence: String,
-    figures: &[(&str, f64)],
-) -> Finding {
+fn finding(rule: &str, severity: Severity, sentence: String, figures: &[(&str, f64)]) -> Finding {
     Finding {
         rule: rule.to_owned(),
         severity,
@@ -90,7 +85,9 @@ fn ruin(c: &Context<'_>) -> Option<Finding> {
     Some(finding(
         "ruin",
         Severity::Serious,
-        format!("The account was lost on bar {bar}; everything was closed and nothing traded after."),
+        format!(
+            "The account was lost on bar {bar}; everything was closed and nothing traded after."
+        ),
         &[("bar", bar as f64)],
     ))
 }
@@ -99,7 +96,11 @@ fn no_trades(c: &Context<'_>) -> Option<Finding> {
     c.outcome.fills.is_empty().then(|| {
         let refused = c.outcome.refused.first();
         let why = refused.map_or("the strategy never said so".to_owned(), |r| {
-            format!("{} orders were refused, the first because: {}", c.outcome.refused.len(), r.why)
+            format!(
+                "{} orders were refused, the first because: {}",
+                c.outcome.refused.len(),
+                r.why
+            )
         });
         finding(
             "no_trades",
@@ -124,7 +125,9 @@ fn too_few_trades(c: &Context<'_>) -> Option<Finding> {
     Some(finding(
         "too_few_trades",
         severity,
-        format!("Only {n} trades were closed; with fewer than 30 the win rate and the average say little."),
+        format!(
+            "Only {n} trades were closed; with fewer than 30 the win rate and the average say little."
+        ),
         &[("trades", n as f64)],
     ))
 }
@@ -173,7 +176,10 @@ fn luck(c: &Context<'_>) -> Option<Finding> {
     let among = if tried == 1 {
         "that a strategy without skill shows a Sharpe ratio above 0".to_owned()
     } else {
-        format!("that the best of {tried} strategies without skill shows {:.2}", expected * year)
+        format!(
+            "that the best of {tried} strategies without skill shows {:.2}",
+            expected * year
+        )
     };
     Some(finding(
         "luck",
@@ -207,7 +213,10 @@ fn beta_in_disguise(c: &Context<'_>) -> Option<Finding> {
         ("correlation", correlation),
         ("alpha", alpha),
         ("alpha_t", t),
-        ("benchmark_return", figure("benchmark_return").unwrap_or(f64::NAN)),
+        (
+            "benchmark_return",
+            figure("benchmark_return").unwrap_or(f64::NAN),
+        ),
     ];
     Some(finding(
         "beta_in_disguise",
@@ -279,7 +288,11 @@ fn one_trade(c: &Context<'_>) -> Option<Finding> {
             best.exit_bar.unwrap_or(best.entry_bar),
             best.pnl
         ),
-        &[("best", best.pnl), ("rest", rest), ("share_of_gains", share)],
+        &[
+            ("best", best.pnl),
+            ("rest", rest),
+            ("share_of_gains", share),
+        ],
     ))
 }
 

@@ -31,7 +31,7 @@ pub struct Overfitting {
 }
 
 /// Most blocks: 12,870 choices.
-pub const MAX_BLOCKS: usize = 16;
+pub(super) const MAX_BLOCKS: usize = 16;
 
 /// Cross-validates over all halves. `returns`: one column a strategy. `None` when `blocks` is not even
 /// and in 2 to [`MAX_BLOCKS`], there are fewer than 2 strategies or `2 · blocks` rows, or columns are of
@@ -39,7 +39,7 @@ pub const MAX_BLOCKS: usize = 16;
 #[must_use]
 pub fn probability_of_overfitting(returns: &[Vec<f64>], blocks: usize) -> Option<Overfitting> {
     let rows = returns.first().map_or(0, Vec::len);
-    let usable = blocks >= 2 && blocks <= MAX_BLOCKS && blocks.is_multiple_of(2);
+    let usable = (2..=MAX_BLOCKS).contains(&blocks) && blocks.is_multiple_of(2);
     if !usable || returns.len() < 2 || rows < 2 * blocks {
         return None;
     }
@@ -141,7 +141,10 @@ mod tests {
         };
         let found = probability_of_overfitting(&[column(1.0), column(-1.0)], 4).unwrap();
         // w = 1/3 twice: λ = ln(1/2); w = 1/2 four times: λ = 0.
-        let low = found.logits.iter().filter(|l| (**l - 0.5f64.ln()).abs() < 1e-12);
+        let low = found
+            .logits
+            .iter()
+            .filter(|l| (**l - 0.5f64.ln()).abs() < 1e-12);
         assert_eq!((low.count(), found.logits.len()), (2, 6));
         assert_eq!(found.probability, 1.0);
         assert!(probability_of_overfitting(&[column(1.0)], 4).is_none());

@@ -35,7 +35,7 @@ pub struct PathPiece {
 }
 
 /// Most splits.
-pub const MAX_SPLITS: usize = 10_000;
+pub(super) const MAX_SPLITS: usize = 10_000;
 
 /// All splits of `days` days into `groups` groups of which `tested` are tested, in lexical order.
 /// `None` unless 1 <= `tested` < `groups` <= `days` and there are at most [`MAX_SPLITS`].
@@ -97,7 +97,10 @@ fn push(train: &mut Vec<Range<usize>>, part: Range<usize>) {
 pub fn paths(splits: &[CombinatorialFold], groups: usize) -> Vec<Vec<PathPiece>> {
     let mut all: Vec<Vec<PathPiece>> = Vec::new();
     for group in 0..groups {
-        let tested = splits.iter().enumerate().filter(|(_, s)| s.groups.contains(&group));
+        let tested = splits
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.groups.contains(&group));
         for (path, (split, _)) in tested.enumerate() {
             if all.len() <= path {
                 all.push(Vec::new());
@@ -147,7 +150,7 @@ mod tests {
             for s in &splits {
                 for test in &s.test {
                     for i in s.train.iter().cloned().flatten() {
-                        prop_assert!(!(i <= test.end - 1 && i + horizon >= test.start), "{i} {test:?}");
+                        prop_assert!(!(i < test.end && i + horizon >= test.start), "{i} {test:?}");
                         prop_assert!(!(i >= test.end && i < test.end + embargo));
                     }
                 }

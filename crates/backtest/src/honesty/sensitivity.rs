@@ -57,8 +57,7 @@ pub fn break_even(points: &[CostPoint]) -> Option<f64> {
     points.windows(2).find_map(|w| {
         let (a, b) = (w[0], w[1]);
         (a.total_return > 0.0 && b.total_return <= 0.0).then(|| {
-            a.factor
-                + (b.factor - a.factor) * a.total_return / (a.total_return - b.total_return)
+            a.factor + (b.factor - a.factor) * a.total_return / (a.total_return - b.total_return)
         })
     })
 }
@@ -198,7 +197,10 @@ pub fn volatility_regimes(close: &[f64], window: usize) -> Vec<Option<u32>> {
     (0..close.len())
         .map(|t| {
             let from = t.checked_sub(window.max(2))?;
-            let returns: Vec<f64> = close[from..=t].windows(2).map(|w| w[1] / w[0] - 1.0).collect();
+            let returns: Vec<f64> = close[from..=t]
+                .windows(2)
+                .map(|w| w[1] / w[0] - 1.0)
+                .collect();
             let now = deviation(&returns);
             let below = seen.partition_point(|v| *v < now);
             seen.insert(below, now);
@@ -239,9 +241,18 @@ mod tests {
     fn a_lonely_peak_is_not_the_steadiest_point() {
         let s = Surface::new(
             vec![
-                9.0, 0.0, 0.0, 0.0, //
-                0.0, 0.0, 3.0, 3.0, //
-                f64::NAN, 0.0, 3.0, 4.0,
+                9.0,
+                0.0,
+                0.0,
+                0.0, //
+                0.0,
+                0.0,
+                3.0,
+                3.0, //
+                f64::NAN,
+                0.0,
+                3.0,
+                4.0,
             ],
             4,
         )
@@ -260,10 +271,7 @@ mod tests {
         assert_eq!((found[0].label, found[0].bars, found[1].bars), (0, 1, 2));
         assert!((found[1].mean - 0.2).abs() < 1e-12);
         assert!((found[1].total_return - 0.43).abs() < 1e-12);
-        assert_eq!(
-            trend_regimes(&[1.0, 3.0, 1.0], 2),
-            [None, Some(1), Some(0)]
-        );
+        assert_eq!(trend_regimes(&[1.0, 3.0, 1.0], 2), [None, Some(1), Some(0)]);
         // Moves that grow from bar to bar: always the wildest third of what was seen.
         let mut close = vec![100.0];
         for t in 0..80 {

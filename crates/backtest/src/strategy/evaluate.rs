@@ -159,7 +159,12 @@ impl<'a> Evaluator<'a> {
                 let (a, b) = (self.numbers(a)?, self.numbers(b)?);
                 let pairs = a.iter().zip(b.iter());
                 let arithmetic = |f: fn(f64, f64) -> f64| {
-                    numbers(a.iter().zip(b.iter()).map(|(a, b)| known(f(*a, *b))).collect())
+                    numbers(
+                        a.iter()
+                            .zip(b.iter())
+                            .map(|(a, b)| known(f(*a, *b)))
+                            .collect(),
+                    )
                 };
                 let holds: fn(&f64, &f64) -> bool = match op {
                     Infix::Add => return Ok(arithmetic(|a, b| a + b)),
@@ -255,7 +260,12 @@ impl<'a> Evaluator<'a> {
                     f64::from(u8::from(all))
                 };
                 let found = kernels::windows(&x, last + 1, steps);
-                conditions(found.iter().map(|v| (!v.is_nan()).then_some(*v > 0.5)).collect())
+                conditions(
+                    found
+                        .iter()
+                        .map(|v| (!v.is_nan()).then_some(*v > 0.5))
+                        .collect(),
+                )
             }
             Op::Min | Op::Max | Op::Pow => {
                 let y = self.numbers(&arguments[1])?;
@@ -286,7 +296,11 @@ impl<'a> Evaluator<'a> {
             }
             Op::CrossesAbove | Op::CrossesBelow => {
                 let y = self.numbers(&arguments[1])?;
-                let sign = if function.op == Op::CrossesAbove { 1.0 } else { -1.0 };
+                let sign = if function.op == Op::CrossesAbove {
+                    1.0
+                } else {
+                    -1.0
+                };
                 let gap = |t: usize| sign * gap(x[t], y[t]);
                 let crosses = |t: usize| {
                     let (before, now) = (gap(t.checked_sub(1)?), gap(t));
@@ -295,7 +309,10 @@ impl<'a> Evaluator<'a> {
                 conditions((0..x.len()).map(crosses).collect())
             }
             Op::Atr | Op::BarsSince | Op::Count | Op::If => {
-                return Err(FitError::Failed(format!("{} is not computed here", function.name)));
+                return Err(FitError::Failed(format!(
+                    "{} is not computed here",
+                    function.name
+                )));
             }
         })
     }
@@ -398,43 +415,112 @@ mod tests {
         let n = None;
         let s = Some;
         for (text, want) in [
-            ("close * 2 - 1", [s(1.0), s(5.0), s(3.0), s(9.0), s(7.0), s(7.0)]),
-            ("1 / (close - 2)", [s(-1.0), s(1.0), n, s(0.333333333), s(0.5), s(0.5)]),
+            (
+                "close * 2 - 1",
+                [s(1.0), s(5.0), s(3.0), s(9.0), s(7.0), s(7.0)],
+            ),
+            (
+                "1 / (close - 2)",
+                [s(-1.0), s(1.0), n, s(0.333333333), s(0.5), s(0.5)],
+            ),
             ("sma(close, 2)", [n, s(2.0), s(2.5), s(3.5), s(4.5), s(4.0)]),
             ("sma(gap, 2)", [n; 6]),
             ("gap", [n, s(1.0), n, s(2.0), n, s(3.0)]),
             ("highest(close, 3)", [n, n, s(3.0), s(5.0), s(5.0), s(5.0)]),
             ("lowest(close, 3)", [n, n, s(1.0), s(2.0), s(2.0), s(4.0)]),
             ("sum(close, 2)", [n, s(4.0), s(5.0), s(7.0), s(9.0), s(8.0)]),
-            ("stdev(close, 2)", [n, s(1.0), s(0.5), s(1.5), s(0.5), s(0.0)]),
+            (
+                "stdev(close, 2)",
+                [n, s(1.0), s(0.5), s(1.5), s(0.5), s(0.0)],
+            ),
             ("zscore(close, 2)", [n, s(1.0), s(-1.0), s(1.0), s(-1.0), n]),
             ("lag(close, 2)", [n, n, s(1.0), s(3.0), s(2.0), s(5.0)]),
-            ("lag(close, 0)", [s(1.0), s(3.0), s(2.0), s(5.0), s(4.0), s(4.0)]),
-            ("change(close, 1)", [n, s(2.0), s(-1.0), s(3.0), s(-1.0), s(0.0)]),
-            ("roc(close, 1)", [n, s(200.0), s(-33.333333333), s(150.0), s(-20.0), s(0.0)]),
+            (
+                "lag(close, 0)",
+                [s(1.0), s(3.0), s(2.0), s(5.0), s(4.0), s(4.0)],
+            ),
+            (
+                "change(close, 1)",
+                [n, s(2.0), s(-1.0), s(3.0), s(-1.0), s(0.0)],
+            ),
+            (
+                "roc(close, 1)",
+                [n, s(200.0), s(-33.333333333), s(150.0), s(-20.0), s(0.0)],
+            ),
             ("slope(close, 3)", [n, n, s(0.5), s(1.0), s(1.0), s(-0.5)]),
-            ("percent_rank(close, 3)", [n, n, s(50.0), s(100.0), s(50.0), s(0.0)]),
-            ("correlation(close, -close, 3)", [n, n, s(-1.0), s(-1.0), s(-1.0), s(-1.0)]),
+            (
+                "percent_rank(close, 3)",
+                [n, n, s(50.0), s(100.0), s(50.0), s(0.0)],
+            ),
+            (
+                "correlation(close, -close, 3)",
+                [n, n, s(-1.0), s(-1.0), s(-1.0), s(-1.0)],
+            ),
             ("bars_since(close > 4)", [n, n, n, s(0.0), s(1.0), s(2.0)]),
-            ("count(close > 2, 2)", [n, s(1.0), s(1.0), s(1.0), s(2.0), s(2.0)]),
-            ("rising(close, 1)", [n, s(1.0), s(0.0), s(1.0), s(0.0), s(0.0)]),
-            ("falling(close, 1)", [n, s(0.0), s(1.0), s(0.0), s(1.0), s(0.0)]),
-            ("crosses_above(close, 2.5)", [n, s(1.0), s(0.0), s(1.0), s(0.0), s(0.0)]),
-            ("crosses_below(close, 2.5)", [n, s(0.0), s(1.0), s(0.0), s(0.0), s(0.0)]),
-            ("if(close > 2, close, 0)", [s(0.0), s(3.0), s(0.0), s(5.0), s(4.0), s(4.0)]),
-            ("clip(close, 2, 4)", [s(2.0), s(3.0), s(2.0), s(4.0), s(4.0), s(4.0)]),
-            ("min(close, 3) + max(1, 2)", [s(3.0), s(5.0), s(4.0), s(5.0), s(5.0), s(5.0)]),
-            ("pow(close, 2)", [s(1.0), s(9.0), s(4.0), s(25.0), s(16.0), s(16.0)]),
-            ("sign(close - 3)", [s(-1.0), s(0.0), s(-1.0), s(1.0), s(1.0), s(1.0)]),
-            ("known(gap)", [s(0.0), s(1.0), s(0.0), s(1.0), s(0.0), s(1.0)]),
+            (
+                "count(close > 2, 2)",
+                [n, s(1.0), s(1.0), s(1.0), s(2.0), s(2.0)],
+            ),
+            (
+                "rising(close, 1)",
+                [n, s(1.0), s(0.0), s(1.0), s(0.0), s(0.0)],
+            ),
+            (
+                "falling(close, 1)",
+                [n, s(0.0), s(1.0), s(0.0), s(1.0), s(0.0)],
+            ),
+            (
+                "crosses_above(close, 2.5)",
+                [n, s(1.0), s(0.0), s(1.0), s(0.0), s(0.0)],
+            ),
+            (
+                "crosses_below(close, 2.5)",
+                [n, s(0.0), s(1.0), s(0.0), s(0.0), s(0.0)],
+            ),
+            (
+                "if(close > 2, close, 0)",
+                [s(0.0), s(3.0), s(0.0), s(5.0), s(4.0), s(4.0)],
+            ),
+            (
+                "clip(close, 2, 4)",
+                [s(2.0), s(3.0), s(2.0), s(4.0), s(4.0), s(4.0)],
+            ),
+            (
+                "min(close, 3) + max(1, 2)",
+                [s(3.0), s(5.0), s(4.0), s(5.0), s(5.0), s(5.0)],
+            ),
+            (
+                "pow(close, 2)",
+                [s(1.0), s(9.0), s(4.0), s(25.0), s(16.0), s(16.0)],
+            ),
+            (
+                "sign(close - 3)",
+                [s(-1.0), s(0.0), s(-1.0), s(1.0), s(1.0), s(1.0)],
+            ),
+            (
+                "known(gap)",
+                [s(0.0), s(1.0), s(0.0), s(1.0), s(0.0), s(1.0)],
+            ),
             // Ranges of 5 after the first; Wilder's mean of equal values.
             ("atr(2)", [n, n, s(5.0), s(5.0), s(5.0), s(5.0)]),
             // Known on one side is enough where it decides.
-            ("gap > 1 and close > 2", [s(0.0), s(0.0), s(0.0), s(1.0), n, s(1.0)]),
-            ("gap > 1 or close > 2", [n, s(1.0), n, s(1.0), s(1.0), s(1.0)]),
+            (
+                "gap > 1 and close > 2",
+                [s(0.0), s(0.0), s(0.0), s(1.0), n, s(1.0)],
+            ),
+            (
+                "gap > 1 or close > 2",
+                [n, s(1.0), n, s(1.0), s(1.0), s(1.0)],
+            ),
             ("not gap > 1", [n, s(1.0), n, s(0.0), n, s(0.0)]),
-            ("close == 4", [s(0.0), s(0.0), s(0.0), s(0.0), s(1.0), s(1.0)]),
-            ("close != 4 and close >= 3 and close <= 5", [s(0.0), s(1.0), s(0.0), s(1.0), s(0.0), s(0.0)]),
+            (
+                "close == 4",
+                [s(0.0), s(0.0), s(0.0), s(0.0), s(1.0), s(1.0)],
+            ),
+            (
+                "close != 4 and close >= 3 and close <= 5",
+                [s(0.0), s(1.0), s(0.0), s(1.0), s(0.0), s(0.0)],
+            ),
         ] {
             assert_eq!(shown(text), want, "{text}");
         }

@@ -293,9 +293,9 @@ fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, ExpressionError> {
             }
             '0'..='9' => {
                 let word = number(rest);
-                let value: f64 = word.parse().map_err(|_| {
-                    error(column(start), format!("`{word}` is not a number"))
-                })?;
+                let value: f64 = word
+                    .parse()
+                    .map_err(|_| error(column(start), format!("`{word}` is not a number")))?;
                 if !value.is_finite() {
                     return Err(error(column(start), format!("`{word}` is too large")));
                 }
@@ -352,7 +352,10 @@ fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, ExpressionError> {
 fn number(text: &str) -> &str {
     let bytes = text.as_bytes();
     let digits = |from: usize| {
-        let count = bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let count = bytes[from..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         from + count
     };
     let mut end = digits(0);
@@ -430,10 +433,7 @@ impl<'a> Parser<'a> {
             return Err(self.error(at, format!("it is nested more than {MAX_DEPTH} deep")));
         }
         let (mut left, mut gives) = self.first()?;
-        loop {
-            let (Token::Infix(op), place) = self.peek() else {
-                break;
-            };
+        while let (Token::Infix(op), place) = self.peek() {
             let strength = op.strength();
             if strength < least {
                 break;
@@ -679,7 +679,10 @@ mod tests {
             ("up or (up and up)", "up or up and up"),
             ("((sma( close ,10 )))>1e-3", "sma(close, 10) > 0.001"),
             ("if(up, 1, -1) * 0.50", "if(up, 1, -1) * 0.5"),
-            ("crosses_above(close,sma(close,2))", "crosses_above(close, sma(close, 2))"),
+            (
+                "crosses_above(close,sma(close,2))",
+                "crosses_above(close, sma(close, 2))",
+            ),
         ] {
             assert_eq!(read(text).unwrap(), want);
             assert_eq!(read(want).unwrap(), want);
@@ -690,33 +693,87 @@ mod tests {
     fn errors_say_where_and_what() {
         for (text, want) in [
             ("", "column 1: expected a number, a name or `(`"),
-            ("sma(close,", "column 11: expected a number after `sma(close,`"),
-            ("sma(close, fast)", "column 12: expected a number after `sma(close,`"),
-            ("sma(close, 2.5)", "column 12: sma takes a whole number of bars from 1 to 5000, not 2.5"),
-            ("lag(close, -1)", "column 12: expected a whole number without a sign (nothing looks ahead) after `lag(close,`"),
-            ("sma(close)", "column 10: sma takes 2 arguments, 1 are given: sma(x, n)"),
+            (
+                "sma(close,",
+                "column 11: expected a number after `sma(close,`",
+            ),
+            (
+                "sma(close, fast)",
+                "column 12: expected a number after `sma(close,`",
+            ),
+            (
+                "sma(close, 2.5)",
+                "column 12: sma takes a whole number of bars from 1 to 5000, not 2.5",
+            ),
+            (
+                "lag(close, -1)",
+                "column 12: expected a whole number without a sign (nothing looks ahead) after `lag(close,`",
+            ),
+            (
+                "sma(close)",
+                "column 10: sma takes 2 arguments, 1 are given: sma(x, n)",
+            ),
             ("abs(1, 2)", "column 6: abs takes 1 argument: abs(x)"),
             ("sma()", "column 5: expected a number after `sma(`"),
-            ("clsoe > 1", "column 1: there is no column `clsoe`; did you mean close?"),
-            ("sam(close, 3)", "column 1: there is no function `sam`; did you mean sma or sum?"),
+            (
+                "clsoe > 1",
+                "column 1: there is no column `clsoe`; did you mean close?",
+            ),
+            (
+                "sam(close, 3)",
+                "column 1: there is no function `sam`; did you mean sma or sum?",
+            ),
             ("sma > 3", "column 1: `sma` is a function: write sma(x, n)"),
-            ("(close > 1", "column 11: expected `)` for the `(` of column 1 after `(close > 1`"),
+            (
+                "(close > 1",
+                "column 11: expected `)` for the `(` of column 1 after `(close > 1`",
+            ),
             ("close > 1)", "column 10: this `)` closes nothing"),
-            ("close > 1 2", "column 11: expected an operator or the end after `close > 1`"),
-            ("1 < close < 2", "column 11: comparisons do not chain: join two of them with `and`"),
-            ("close and up", "column 1: `and` takes a condition, and this is a number"),
-            ("up + 1", "column 1: `+` takes a number, and this is a condition"),
-            ("1 + up", "column 5: `+` takes a number, and this is a condition"),
-            ("abs(up)", "column 5: `abs` takes a number, and this is a condition"),
-            ("not close", "column 5: `not` takes a condition, and this is a number"),
-            ("close = 1", "column 7: `=` has no meaning here; equality is written `==`"),
+            (
+                "close > 1 2",
+                "column 11: expected an operator or the end after `close > 1`",
+            ),
+            (
+                "1 < close < 2",
+                "column 11: comparisons do not chain: join two of them with `and`",
+            ),
+            (
+                "close and up",
+                "column 1: `and` takes a condition, and this is a number",
+            ),
+            (
+                "up + 1",
+                "column 1: `+` takes a number, and this is a condition",
+            ),
+            (
+                "1 + up",
+                "column 5: `+` takes a number, and this is a condition",
+            ),
+            (
+                "abs(up)",
+                "column 5: `abs` takes a number, and this is a condition",
+            ),
+            (
+                "not close",
+                "column 5: `not` takes a condition, and this is a number",
+            ),
+            (
+                "close = 1",
+                "column 7: `=` has no meaning here; equality is written `==`",
+            ),
             ("up && up", "column 4: `&` has no meaning here; write `and`"),
-            ("close > 5%", "column 10: `%` has no meaning here; percent are written as shares: 0.05 for 5 %"),
+            (
+                "close > 5%",
+                "column 10: `%` has no meaning here; percent are written as shares: 0.05 for 5 %",
+            ),
             ("3x + 1", "column 1: `3x` is not a number"),
             ("1e999", "column 1: `1e999` is too large"),
             ("é", "column 1: `é` has no meaning here"),
             ("close > é", "column 9: `é` has no meaning here"),
-            ("close >", "column 8: expected a number, a name or `(` after `close >`"),
+            (
+                "close >",
+                "column 8: expected a number, a name or `(` after `close >`",
+            ),
         ] {
             assert_eq!(read(text).unwrap_err(), want, "{text}");
         }
@@ -730,7 +787,10 @@ mod tests {
     #[test]
     fn size_and_depth_are_bounded() {
         let deep = format!("{}1{}", "(".repeat(40), ")".repeat(40));
-        assert_eq!(read(&deep).unwrap_err(), "column 33: it is nested more than 32 deep");
+        assert_eq!(
+            read(&deep).unwrap_err(),
+            "column 33: it is nested more than 32 deep"
+        );
         assert!(read(&"-".repeat(1999)).unwrap_err().contains("nested"));
         let many = vec!["1"; 400].join("+");
         assert!(read(&many).unwrap_err().contains("more than 500"));
@@ -745,7 +805,10 @@ mod tests {
         for f in FUNCTIONS {
             let head = f.signature();
             let commas = head.matches(',').count() + 1;
-            assert!(head.starts_with(f.name) && commas == f.takes.len(), "{head}");
+            assert!(
+                head.starts_with(f.name) && commas == f.takes.len(),
+                "{head}"
+            );
         }
     }
 }

@@ -123,7 +123,10 @@ pub(super) fn extreme(x: &[f64], period: usize, sign: f64) -> Vec<f64> {
                 return f64::NAN;
             }
             known += 1;
-            while places.back().is_some_and(|p: &usize| sign * x[*p] <= sign * x[t]) {
+            while places
+                .back()
+                .is_some_and(|p: &usize| sign * x[*p] <= sign * x[t])
+            {
                 places.pop_back();
             }
             places.push_back(t);

@@ -256,7 +256,11 @@ pub fn ready(
         if values.len() != bars {
             return Err(refused(
                 "columns",
-                format!("{name} has {} values, {} has {bars} bars", values.len(), symbol.name),
+                format!(
+                    "{name} has {} values, {} has {bars} bars",
+                    values.len(),
+                    symbol.name
+                ),
             ));
         }
         free("columns", name, &all.types())?;
@@ -377,7 +381,10 @@ fn weights(sizing: &Sizing, close: &[f64], year: f64) -> (Vec<f64>, Option<Vec<f
 /// The settings of a test with what the strategy states in their place.
 #[must_use]
 pub fn settings(spec: &StrategySpec, base: &Settings) -> Settings {
-    let costs = spec.costs.as_ref().map(|c| costs(c, base.costs.periods_per_year));
+    let costs = spec
+        .costs
+        .as_ref()
+        .map(|c| costs(c, base.costs.periods_per_year));
     Settings {
         cash: spec.cash.unwrap_or(base.cash),
         costs: costs.unwrap_or(base.costs),

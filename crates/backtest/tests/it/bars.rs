@@ -6,7 +6,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// Bars of one symbol.
 #[derive(Clone)]
-pub struct Sheet {
+pub(crate) struct Sheet {
     pub symbol: &'static str,
     pub open: Vec<f64>,
     pub high: Vec<f64>,
@@ -45,7 +45,7 @@ fn read(symbol: &'static str, text: &str) -> Sheet {
 }
 
 /// AAPL, IBM and MSFT on common days.
-pub fn sheets() -> Vec<Sheet> {
+pub(crate) fn sheets() -> Vec<Sheet> {
     vec![
         read("AAPL", include_str!("../data/aapl.csv")),
         read("IBM", include_str!("../data/ibm.csv")),
@@ -54,7 +54,7 @@ pub fn sheets() -> Vec<Sheet> {
 }
 
 impl Sheet {
-    pub fn asset(&self) -> Asset<'_> {
+    pub(crate) fn asset(&self) -> Asset<'_> {
         Asset {
             symbol: self.symbol,
             open: &self.open,
@@ -67,7 +67,7 @@ impl Sheet {
     }
 
     /// So many bars from one on.
-    pub fn cut(&self, from: usize, bars: usize) -> Self {
+    pub(crate) fn cut(&self, from: usize, bars: usize) -> Self {
         let part = |v: &[f64]| v[from..from + bars].to_vec();
         Self {
             symbol: self.symbol,
@@ -83,16 +83,16 @@ impl Sheet {
     }
 }
 
-pub fn market(sheets: &[Sheet]) -> Market<'_> {
+pub(crate) fn market(sheets: &[Sheet]) -> Market<'_> {
     let assets = sheets.iter().map(Sheet::asset).collect();
     Market::new(assets, Some(&sheets[0].days)).unwrap()
 }
 
-pub fn random(seed: u64) -> Xoshiro256PlusPlus {
+pub(crate) fn random(seed: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(seed)
 }
 
 /// A column that is true with a probability.
-pub fn coins(rng: &mut impl Rng, bars: usize, p: f64) -> Vec<bool> {
+pub(crate) fn coins(rng: &mut impl Rng, bars: usize, p: f64) -> Vec<bool> {
     (0..bars).map(|_| rng.gen_bool(p)).collect()
 }

@@ -23,9 +23,16 @@ fn the_back_test_keeps_every_rule() {
 #[test]
 fn the_registry_holds_it_in_its_place() {
     let all = registry();
-    let places: Vec<(&str, &str)> = all.entries().iter().map(|e| (e.card.family, e.card.id)).collect();
+    let places: Vec<(&str, &str)> = all
+        .entries()
+        .iter()
+        .map(|e| (e.card.family, e.card.id))
+        .collect();
     assert!(places.windows(2).all(|w| w[0] < w[1]), "{places:?}");
-    assert_eq!(all.find("backtest").unwrap().entry.card.title, "Bar-exact back test of a strategy");
+    assert_eq!(
+        all.find("backtest").unwrap().entry.card.title,
+        "Bar-exact back test of a strategy"
+    );
     assert_eq!(all.nearest("back_test"), ["backtest"]);
 }
 
@@ -72,18 +79,52 @@ fn what_is_wrong_is_told_in_a_sentence() {
         run(json!({"strategy": all.to_string()})).unwrap_err()
     };
     for (told, want) in [
-        (run(json!({"strategy": "sma_crosover"})).unwrap_err(), "parameter strategy: \"sma_crosover\" is neither sma_crossover nor rsi_reversion nor a strategy as JSON; did you mean sma_crossover?"),
-        (run(json!({"max_risk": 0.01})).unwrap_err(), "parameter max_risk: it needs stop_loss to measure the risk by"),
-        (run(json!({"slippage": 0.01, "volume_impact": 0.1})).unwrap_err(), "parameter slippage: it cannot stand beside volume_impact: slippage is of one kind"),
-        (strategy(json!({"long": {"enter": "clsoe > open"}})), "parameter strategy: long.enter: column 1: there is no column `clsoe`; did you mean close?"),
-        (strategy(json!({"long": {"enter": "close"}})), "parameter strategy: long.enter: column 1: a condition is wanted here, and the expression is a number"),
-        (strategy(json!({"columns": [{"name": "t", "entry": "supertrnd", "output": "direction"}]})), "parameter strategy: columns[0].entry: there is no entry \"supertrnd\"; did you mean supertrend?"),
-        (strategy(json!({"columns": [{"name": "t", "entry": "supertrend", "output": "up"}]})), "parameter strategy: columns[0].output: supertrend has no output \"up\", it has supertrend, direction"),
-        (strategy(json!({"columns": [{"name": "close", "entry": "supertrend", "output": "direction"}]})), "parameter strategy: columns[0].name: \"close\" is the name of something else"),
-        (strategy(json!({"long": null, "weight": "1", "rebalance": {"kind": "month"}})), "parameter strategy: rebalance: months need bars with dates"),
+        (
+            run(json!({"strategy": "sma_crosover"})).unwrap_err(),
+            "parameter strategy: \"sma_crosover\" is neither sma_crossover nor rsi_reversion nor a strategy as JSON; did you mean sma_crossover?",
+        ),
+        (
+            run(json!({"max_risk": 0.01})).unwrap_err(),
+            "parameter max_risk: it needs stop_loss to measure the risk by",
+        ),
+        (
+            run(json!({"slippage": 0.01, "volume_impact": 0.1})).unwrap_err(),
+            "parameter slippage: it cannot stand beside volume_impact: slippage is of one kind",
+        ),
+        (
+            strategy(json!({"long": {"enter": "clsoe > open"}})),
+            "parameter strategy: long.enter: column 1: there is no column `clsoe`; did you mean close?",
+        ),
+        (
+            strategy(json!({"long": {"enter": "close"}})),
+            "parameter strategy: long.enter: column 1: a condition is wanted here, and the expression is a number",
+        ),
+        (
+            strategy(
+                json!({"columns": [{"name": "t", "entry": "supertrnd", "output": "direction"}]}),
+            ),
+            "parameter strategy: columns[0].entry: there is no entry \"supertrnd\"; did you mean supertrend?",
+        ),
+        (
+            strategy(json!({"columns": [{"name": "t", "entry": "supertrend", "output": "up"}]})),
+            "parameter strategy: columns[0].output: supertrend has no output \"up\", it has supertrend, direction",
+        ),
+        (
+            strategy(
+                json!({"columns": [{"name": "close", "entry": "supertrend", "output": "direction"}]}),
+            ),
+            "parameter strategy: columns[0].name: \"close\" is the name of something else",
+        ),
+        (
+            strategy(json!({"long": null, "weight": "1", "rebalance": {"kind": "month"}})),
+            "parameter strategy: rebalance: months need bars with dates",
+        ),
     ] {
         assert_eq!(told, want);
     }
     let unknown = strategy(json!({"stop": 1}));
-    assert!(unknown.starts_with("parameter strategy: no strategy: unknown field `stop`"), "{unknown}");
+    assert!(
+        unknown.starts_with("parameter strategy: no strategy: unknown field `stop`"),
+        "{unknown}"
+    );
 }

@@ -3,7 +3,8 @@
 use crate::bars::{Sheet, coins, market, random, sheets};
 use mltrainer_backtest::engine::{
     Action, Away, Costs, Crossover, Event, Guard, Kind, Limits, Order, Orders, Outcome, Plan,
-    Protection, Rebalance, Settings, Signals, Size, Slippage, Timing, View, Weights, lean, simulate,
+    Protection, Rebalance, Settings, Signals, Size, Slippage, Timing, View, Weights, lean,
+    simulate,
 };
 use mltrainer_backtest::performance;
 use rand::Rng;
@@ -24,9 +25,8 @@ fn anything(seed: u64) -> impl FnMut(&View<'_>, &mut Orders) {
                 continue;
             }
             let close = *view.close(asset).last().unwrap();
-            let near = |rng: &mut rand_xoshiro::Xoshiro256PlusPlus| {
-                close * rng.gen_range(0.97..1.03)
-            };
+            let near =
+                |rng: &mut rand_xoshiro::Xoshiro256PlusPlus| close * rng.gen_range(0.97..1.03);
             let size = match rng.gen_range(0..4) {
                 0 => Size::Units(rng.gen_range(-80.0..80.0)),
                 1 => Size::Value(rng.gen_range(-4000.0..4000.0)),
@@ -43,7 +43,8 @@ fn anything(seed: u64) -> impl FnMut(&View<'_>, &mut Orders) {
                 _ => Kind::Market,
             };
             let share = |rng: &mut rand_xoshiro::Xoshiro256PlusPlus| {
-                rng.gen_bool(0.4).then(|| Away::Share(rng.gen_range(0.005..0.05)))
+                rng.gen_bool(0.4)
+                    .then(|| Away::Share(rng.gen_range(0.005..0.05)))
             };
             let protection = Protection {
                 stop: share(&mut rng),
@@ -79,7 +80,7 @@ fn random_settings(seed: u64) -> Settings {
             2 => Slippage::Amount(0.02),
             _ => Slippage::VolumeShare { impact: 5000.0 },
         },
-        volume_limit: (seed % 3 == 0).then_some(1e-5),
+        volume_limit: (seed.is_multiple_of(3)).then_some(1e-5),
         borrow_rate: pick(&[0.0, 0.1]),
         cash_rate: pick(&[0.0, 0.05]),
         margin_rate: pick(&[0.0, 0.08]),
@@ -89,12 +90,12 @@ fn random_settings(seed: u64) -> Settings {
         cash: pick(&[2_000.0, 50_000.0]),
         costs,
         limits: Limits {
-            max_weight: (seed % 5 == 0).then_some(0.4),
+            max_weight: (seed.is_multiple_of(5)).then_some(0.4),
             max_gross: pick(&[1.0, 0.8, 2.0]),
-            max_positions: (seed % 7 == 0).then_some(1),
+            max_positions: (seed.is_multiple_of(7)).then_some(1),
             shorts: seed % 4 != 1,
         },
-        whole_shares: seed % 2 == 0,
+        whole_shares: seed.is_multiple_of(2),
         timing: [Timing::NextOpen, Timing::NextClose, Timing::ThisClose][seed as usize % 3],
         finalize: seed % 2 == 1,
     }
@@ -170,7 +171,12 @@ fn conserved(outcome: &Outcome, sheets: &[Sheet], settings: &Settings) {
     }
     assert!(fills.next().is_none());
     // What positions gained, with interest, is what the equity gained.
-    let realised: f64 = outcome.trades.iter().chain(&outcome.open).map(|t| t.pnl).sum();
+    let realised: f64 = outcome
+        .trades
+        .iter()
+        .chain(&outcome.open)
+        .map(|t| t.pnl)
+        .sum();
     let unrealised: f64 = outcome
         .open
         .iter()
@@ -182,7 +188,10 @@ fn conserved(outcome: &Outcome, sheets: &[Sheet], settings: &Settings) {
         .sum();
     let gained = outcome.equity[outcome.equity.len() - 1] - settings.cash;
     let all = realised + unrealised + outcome.flows.interest;
-    assert!((all - gained).abs() < 1e-6 * settings.cash, "{all} is not {gained}");
+    assert!(
+        (all - gained).abs() < 1e-6 * settings.cash,
+        "{all} is not {gained}"
+    );
 }
 
 #[test]
@@ -197,7 +206,10 @@ fn money_is_conserved_at_every_bar_whatever_is_ordered() {
         fills += outcome.fills.len();
         // Never more credit at a fill than allowed; prices move it later.
         if !settings.limits.shorts {
-            assert!(outcome.units.iter().flatten().all(|u| *u >= 0.0), "seed {seed}");
+            assert!(
+                outcome.units.iter().flatten().all(|u| *u >= 0.0),
+                "seed {seed}"
+            );
         }
         if settings.limits.max_positions == Some(1) {
             for bar in 0..outcome.equity.len() {
@@ -241,9 +253,8 @@ fn bars_after_t_change_nothing_before() {
         let part = simulate(&market(&changed), &settings, &mut anything(seed)).unwrap();
         assert_eq!(whole.equity[..=t], part.equity[..=t], "seed {seed}");
         assert_eq!(whole.cash[..=t], part.cash[..=t], "seed {seed}");
-        let until = |o: &Outcome| -> Vec<_> {
-            o.fills.iter().filter(|f| f.bar <= t).copied().collect()
-        };
+        let until =
+            |o: &Outcome| -> Vec<_> { o.fills.iter().filter(|f| f.bar <= t).copied().collect() };
         assert_eq!(until(&whole), until(&part), "seed {seed}");
         assert_ne!(whole.equity, part.equity, "seed {seed}");
     }
@@ -295,7 +306,7 @@ fn doubling_costs_never_raises_profit() {
                     rate: 0.001,
                     minimum: 1.0,
                     spread: 0.0004,
-                    slippage: if seed % 2 == 0 {
+                    slippage: if seed.is_multiple_of(2) {
                         Slippage::Share(0.0005)
                     } else {
                         Slippage::VolumeShare { impact: 1e6 }
@@ -332,7 +343,7 @@ fn the_lean_path_gives_the_numbers_of_the_engine() {
         let base = random_settings(seed);
         let settings = Settings {
             costs: Costs {
-                slippage: if seed % 2 == 0 {
+                slippage: if seed.is_multiple_of(2) {
                     Slippage::Share(0.001)
                 } else {
                     Slippage::None
@@ -354,18 +365,30 @@ fn the_lean_path_gives_the_numbers_of_the_engine() {
             ..Plan::default()
         };
         let cuts = [cut];
-        let outcome =
-            simulate(&market(&cuts), &settings, &mut Signals { plans: vec![plan] }).unwrap();
+        let outcome = simulate(
+            &market(&cuts),
+            &settings,
+            &mut Signals { plans: vec![plan] },
+        )
+        .unwrap();
         // An exit stands above an entry of the same close.
-        let decisions = (0..bars).filter(|t| buy[*t] || sell[*t]).map(|t| (t, !sell[t]));
+        let decisions = (0..bars)
+            .filter(|t| buy[*t] || sell[*t])
+            .map(|t| (t, !sell[t]));
         let found = lean(&cuts[0].open, &cuts[0].close, &settings, decisions).unwrap();
         let end = outcome.equity[bars - 1];
         assert_eq!(found.final_equity.to_bits(), end.to_bits(), "seed {seed}");
         let drawdown = performance::max_drawdown(&outcome.equity);
         assert_eq!(found.max_drawdown, drawdown, "seed {seed}");
         assert_eq!(found.n_trades, outcome.trades.len(), "seed {seed}");
-        assert_eq!(found.wins, outcome.trades.iter().filter(|t| t.pnl > 0.0).count());
-        assert_eq!(found.held, outcome.units[0].iter().filter(|u| **u > 0.0).count());
+        assert_eq!(
+            found.wins,
+            outcome.trades.iter().filter(|t| t.pnl > 0.0).count()
+        );
+        assert_eq!(
+            found.held,
+            outcome.units[0].iter().filter(|u| **u > 0.0).count()
+        );
         let r = performance::returns(&outcome.equity);
         assert!(same(found.sum, r.iter().sum()), "seed {seed}");
         let squares: f64 = r.iter().map(|r| r * r).sum();
@@ -384,9 +407,7 @@ fn crossings_are_those_of_the_definition() {
         // Two prices that cross often, with unknown ones at the start and ties between.
         let mut fast = all[from..from + n].to_vec();
         let mut slow: Vec<f64> = (0..n).map(|t| fast[t.saturating_sub(shift)]).collect();
-        for t in 0..n.min(5) {
-            slow[t] = f64::NAN;
-        }
+        slow[..n.min(5)].fill(f64::NAN);
         for t in (0..n).step_by(7) {
             fast[t] = slow[t];
         }
@@ -419,10 +440,18 @@ fn weights_are_brought_back_when_it_is_time() {
         days
     };
     let run = |rebalance| {
-        simulate(&market, &settings, &mut Weights::new(targets.clone(), rebalance)).unwrap()
+        simulate(
+            &market,
+            &settings,
+            &mut Weights::new(targets.clone(), rebalance),
+        )
+        .unwrap()
     };
     // Every 100 bars, decided on the close and filled the bar after.
-    assert_eq!(days(&run(Rebalance::Bars(100))), [1, 101, 201, 301, 401, 501, 601, 701]);
+    assert_eq!(
+        days(&run(Rebalance::Bars(100))),
+        [1, 101, 201, 301, 401, 501, 601, 701]
+    );
     // 2004-06-01 starts; then one a month to June 2007: 37 months.
     assert_eq!(days(&run(Rebalance::Month)).len(), 37);
     assert_eq!(days(&run(Rebalance::Change)), [1]);
@@ -437,10 +466,12 @@ fn weights_are_brought_back_when_it_is_time() {
     // At the open of the rebalancing the weights are the targets.
     let every = run(Rebalance::Bars(1));
     for bar in 2..bars {
-        let open: f64 = (0..3).map(|a| every.units[a][bar] * sheets[a].open[bar]).sum();
-        for a in 0..3 {
-            let w = every.units[a][bar] * sheets[a].open[bar] / (open + every.cash[bar]);
-            assert!((w - targets[a][bar]).abs() < 1e-9, "bar {bar}: {w}");
+        let open: f64 = (0..3)
+            .map(|a| every.units[a][bar] * sheets[a].open[bar])
+            .sum();
+        for ((units, sheet), target) in every.units.iter().zip(&sheets).zip(&targets) {
+            let w = units[bar] * sheet.open[bar] / (open + every.cash[bar]);
+            assert!((w - target[bar]).abs() < 1e-9, "bar {bar}: {w}");
         }
     }
 }
@@ -459,7 +490,11 @@ fn guards_that_are_not_known_yet_open_nothing() {
         stop: Guard::Amount(atr),
         ..Plan::default()
     };
-    let outcome =
-        simulate(&market, &Settings::default(), &mut Signals { plans: vec![plan] }).unwrap();
+    let outcome = simulate(
+        &market,
+        &Settings::default(),
+        &mut Signals { plans: vec![plan] },
+    )
+    .unwrap();
     assert_eq!(outcome.fills[0].bar, 51);
 }

@@ -62,9 +62,8 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
     let mut todo = vec![Todo::Nothing; sheets.len()];
     let mut equity = Vec::new();
     let mut profits = Vec::new();
-    let commission = |shares: f64, price: f64| {
-        c.per_trade + c.per_share * shares + c.rate * shares * price
-    };
+    let commission =
+        |shares: f64, price: f64| c.per_trade + c.per_share * shares + c.rate * shares * price;
     for day in 0..days {
         // Overnight.
         if day > 0 {
@@ -111,10 +110,14 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
                 quote * (1.0 - c.away)
             };
             if let Some(limit) = floor {
-                price = if h.short { price.min(limit) } else { price.max(limit) };
+                price = if h.short {
+                    price.min(limit)
+                } else {
+                    price.max(limit)
+                };
             }
-            let flow = if h.short { -1.0 } else { 1.0 } * h.shares * price
-                - commission(h.shares, price);
+            let flow =
+                if h.short { -1.0 } else { 1.0 } * h.shares * price - commission(h.shares, price);
             *cash += flow;
             profits.push(flow - h.spent);
         };
@@ -156,9 +159,8 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
                 let want = todo[symbol];
                 let open = sheets[symbol].open[day];
                 let place = held.iter().position(|h| h.symbol == symbol);
-                let reduces = place.is_some_and(|p| {
-                    want == Todo::Flat || (want == Todo::Long) == held[p].short
-                });
+                let reduces = place
+                    .is_some_and(|p| want == Todo::Flat || (want == Todo::Long) == held[p].short);
                 if want == Todo::Nothing || (round == 0) != reduces {
                     continue;
                 }
@@ -180,7 +182,10 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
                 }
                 let short = want == Todo::Short;
                 let worth = |h: &Held| h.shares * sheets[h.symbol].open[day];
-                let all: f64 = held.iter().map(|h| if h.short { -worth(h) } else { worth(h) }).sum();
+                let all: f64 = held
+                    .iter()
+                    .map(|h| if h.short { -worth(h) } else { worth(h) })
+                    .sum();
                 let shorts: f64 = held.iter().filter(|h| h.short).map(worth).sum();
                 let equity = cash + all;
                 let price = if short {
@@ -197,11 +202,18 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
                 if shares * price < 1e-8 {
                     continue;
                 }
-                let cost = commission(shares, price) - if place.is_some() { c.per_trade } else { 0.0 };
+                let cost =
+                    commission(shares, price) - if place.is_some() { c.per_trade } else { 0.0 };
                 let flow = if short { 1.0 } else { -1.0 } * shares * price - cost;
                 cash += flow;
                 let level = |x: Option<f64>, up: bool| {
-                    x.map(|x| if up { price * (1.0 + x) } else { price * (1.0 - x) })
+                    x.map(|x| {
+                        if up {
+                            price * (1.0 + x)
+                        } else {
+                            price * (1.0 - x)
+                        }
+                    })
                 };
                 held.push(Held {
                     symbol,
@@ -225,7 +237,9 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
             let (open, high, low) = (bars.open[day], bars.high[day], bars.low[day]);
             let stop = stop_of(&h);
             let stopped = stop.is_some_and(|p| if h.short { high >= p } else { low <= p });
-            let won = h.target.is_some_and(|p| if h.short { low <= p } else { high >= p });
+            let won = h
+                .target
+                .is_some_and(|p| if h.short { low <= p } else { high >= p });
             if stopped {
                 let p = stop.unwrap();
                 let p = if h.short { p.max(open) } else { p.min(open) };
@@ -235,7 +249,11 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
                 let quote = if h.short { p.min(open) } else { p.max(open) };
                 close(&h, quote, Some(p), &mut cash);
             } else {
-                h.best = if h.short { h.best.min(low) } else { h.best.max(high) };
+                h.best = if h.short {
+                    h.best.min(low)
+                } else {
+                    h.best.max(high)
+                };
                 left.push(h);
             }
         }
@@ -246,10 +264,10 @@ fn by_hand(sheets: &[Sheet], s: &Strategy, c: &Costing) -> (Vec<f64>, Vec<f64>) 
             .sum();
         equity.push(cash + value);
         // The evening: what is to be done tomorrow.
-        for symbol in 0..sheets.len() {
+        for (symbol, todo) in todo.iter_mut().enumerate() {
             let (el, xl) = (s.enter_long[symbol][day], s.exit_long[symbol][day]);
             let (es, xs) = (s.enter_short[symbol][day], s.exit_short[symbol][day]);
-            todo[symbol] = match held.iter().find(|h| h.symbol == symbol) {
+            *todo = match held.iter().find(|h| h.symbol == symbol) {
                 None if el && !es && !xl => Todo::Long,
                 None if es && !el && !xs => Todo::Short,
                 None => Todo::Nothing,
@@ -278,7 +296,9 @@ fn agrees_to_the_cent_on_thousands_of_random_strategies() {
         let from = rng.gen_range(0..all[0].close.len() - bars);
         let count = rng.gen_range(1..=3);
         let first = rng.gen_range(0..3);
-        let mut cut: Vec<Sheet> = (0..count).map(|i| all[(first + i) % 3].cut(from, bars)).collect();
+        let mut cut: Vec<Sheet> = (0..count)
+            .map(|i| all[(first + i) % 3].cut(from, bars))
+            .collect();
         for sheet in &mut cut {
             // The split that was one, and dividends of the size that IBM paid then.
             if sheet.symbol == "AAPL" && (from..from + bars).contains(&187) {
@@ -389,7 +409,9 @@ fn agrees_to_the_cent_on_thousands_of_random_strategies() {
         }
         trades += ours.len();
         for trade in &outcome.trades {
-            *reasons.entry(trade.exit_reason.unwrap().as_str()).or_default() += 1;
+            *reasons
+                .entry(trade.exit_reason.unwrap().as_str())
+                .or_default() += 1;
         }
     }
     // Every kind of exit was met often.
@@ -404,6 +426,9 @@ fn agrees_to_the_cent_on_thousands_of_random_strategies() {
         "open beyond the trailing stop",
         "longest holding time over",
     ] {
-        assert!(reasons.get(reason).is_some_and(|n| *n > 100), "{reason}: {reasons:?}");
+        assert!(
+            reasons.get(reason).is_some_and(|n| *n > 100),
+            "{reason}: {reasons:?}"
+        );
     }
 }

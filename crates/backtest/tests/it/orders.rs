@@ -66,7 +66,12 @@ fn kinds_of_orders_fill_where_their_price_is_first_seen() {
     use Kind::{Limit, Market, Stop, StopLimit};
     let day = [100.0, 104.0, 96.0, 101.0];
     let at = |kind, day: [f64; 4]| {
-        let o = run(&[FLAT, day, FLAT], &Settings::default(), &[], &[(0, buy(kind))]);
+        let o = run(
+            &[FLAT, day, FLAT],
+            &Settings::default(),
+            &[],
+            &[(0, buy(kind))],
+        );
         fills(&o).first().map(|f| (f.0, f.2, f.3))
     };
     assert_eq!(at(Market, day), Some((1, Reason::Market, 100.0)));
@@ -84,8 +89,14 @@ fn kinds_of_orders_fill_where_their_price_is_first_seen() {
     // Woken at 103 with a limit of 98: waits, and on the next day no open is at most 98.
     assert_eq!(at(both(103.0, 98.0), day), None);
     // Woken at 103 with a limit of 100: fills at the open of the next day.
-    assert_eq!(at(both(103.0, 100.0), day), Some((2, Reason::LimitAtOpen, 100.0)));
-    assert_eq!(at(both(99.0, 100.0), day), Some((1, Reason::LimitAtOpen, 100.0)));
+    assert_eq!(
+        at(both(103.0, 100.0), day),
+        Some((2, Reason::LimitAtOpen, 100.0))
+    );
+    assert_eq!(
+        at(both(99.0, 100.0), day),
+        Some((1, Reason::LimitAtOpen, 100.0))
+    );
 }
 
 #[test]
@@ -98,7 +109,12 @@ fn a_stop_and_a_target_in_one_bar_are_the_stop() {
     let exit = |days: &[[f64; 4]]| {
         let mut bars = vec![FLAT];
         bars.extend(days);
-        let o = run(&bars, &Settings::default(), &[], &[(0, protected(protection))]);
+        let o = run(
+            &bars,
+            &Settings::default(),
+            &[],
+            &[(0, protected(protection))],
+        );
         fills(&o)[1]
     };
     let wide = [100.0, 110.0, 90.0, 100.0];
@@ -107,9 +123,15 @@ fn a_stop_and_a_target_in_one_bar_are_the_stop() {
     assert_eq!(exit(&[up]), (1, Moment::Inside, Reason::Target, 105.0));
     // The open jumps over one of them.
     let low = [94.0, 110.0, 90.0, 100.0];
-    assert_eq!(exit(&[FLAT, low]), (2, Moment::Open, Reason::StopLossAtOpen, 94.0));
+    assert_eq!(
+        exit(&[FLAT, low]),
+        (2, Moment::Open, Reason::StopLossAtOpen, 94.0)
+    );
     let high = [107.0, 110.0, 90.0, 100.0];
-    assert_eq!(exit(&[FLAT, high]), (2, Moment::Open, Reason::TargetAtOpen, 107.0));
+    assert_eq!(
+        exit(&[FLAT, high]),
+        (2, Moment::Open, Reason::TargetAtOpen, 107.0)
+    );
 }
 
 #[test]
@@ -199,7 +221,12 @@ fn costs_of_a_fill_by_hand() {
         },
         ..Settings::default()
     };
-    let o = run(&[FLAT, FLAT, FLAT], &settings, &[], &[(0, buy(Kind::Market))]);
+    let o = run(
+        &[FLAT, FLAT, FLAT],
+        &settings,
+        &[],
+        &[(0, buy(Kind::Market))],
+    );
     let f: &Fill = &o.fills[0];
     // Half of 0.2 % of 100 is 0.1; commission 2 + 0.1 + 0.001 * 10 * 100.15.
     assert!((f.price - 100.15).abs() < 1e-12);
@@ -226,7 +253,11 @@ fn volume_limits_and_impact_by_hand() {
     };
     let order = Order::market(0, Size::Units(50.0), "case");
     let o = run(&[FLAT; 6], &settings, &[], &[(0, order)]);
-    let got: Vec<_> = o.fills.iter().map(|f| (f.bar, f.units, f.open_units)).collect();
+    let got: Vec<_> = o
+        .fills
+        .iter()
+        .map(|f| (f.bar, f.units, f.open_units))
+        .collect();
     assert_eq!(got, [(1, 20.0, 30.0), (2, 20.0, 10.0), (3, 10.0, 0.0)]);
     // 0.1 * 0.02^2 of the price; 0.1 * 0.01^2.
     assert!((o.fills[0].price - 100.0 * (1.0 + 0.1 * 0.0004)).abs() < 1e-9);
@@ -273,7 +304,12 @@ fn splits_dividends_and_delistings_by_hand() {
         ..buy(Kind::Market)
     };
     let bars = [FLAT, FLAT, after, after, [f64::NAN; 4], [f64::NAN; 4]];
-    let o = run(&bars, &Settings::default(), &events, &[(0, order), (4, order)]);
+    let o = run(
+        &bars,
+        &Settings::default(),
+        &events,
+        &[(0, order), (4, order)],
+    );
     // 5 shares at 100: 7.5 of dividend, then 12.5 shares; half a share paid out at 40.
     assert!((o.cash[2] - (9_500.0 + 7.5 + 20.0)).abs() < 1e-9);
     assert_eq!(o.units[0][2], 12.0);
@@ -328,7 +364,11 @@ fn interest_and_fees_by_hand() {
 
 #[test]
 fn timings_by_hand() {
-    let bars = [[10.0, 12.0, 9.0, 11.0], [13.0, 15.0, 12.0, 14.0], [16.0, 16.0, 16.0, 16.0]];
+    let bars = [
+        [10.0, 12.0, 9.0, 11.0],
+        [13.0, 15.0, 12.0, 14.0],
+        [16.0, 16.0, 16.0, 16.0],
+    ];
     for (timing, at) in [
         (Timing::NextOpen, (1, Moment::Open, Reason::Market, 13.0)),
         (Timing::NextClose, (1, Moment::Close, Reason::Market, 14.0)),
@@ -383,7 +423,12 @@ fn limits_shrink_what_opens_and_say_why_nothing_is_left() {
 fn a_short_position_that_costs_everything_ends_the_test() {
     let up = [300.0, 300.0, 300.0, 300.0];
     let sell = (0, Order::market(0, Size::Weight(-1.0), "case"));
-    let o = run(&[FLAT, FLAT, up, up, up], &Settings::default(), &[], &[sell, (3, buy(Kind::Market))]);
+    let o = run(
+        &[FLAT, FLAT, up, up, up],
+        &Settings::default(),
+        &[],
+        &[sell, (3, buy(Kind::Market))],
+    );
     assert_eq!(o.ruined, Some(2));
     assert_eq!(fills(&o)[1], (3, Moment::Open, Reason::Ruin, 300.0));
     assert_eq!(o.refused[0].why, "no equity left");
@@ -457,7 +502,9 @@ fn what_cannot_be_used_is_told_with_symbol_and_bar() {
         ..Settings::default()
     };
     assert_eq!(
-        simulate(&market, &bad, &mut nothing).unwrap_err().to_string(),
+        simulate(&market, &bad, &mut nothing)
+            .unwrap_err()
+            .to_string(),
         "X: the volume limit or impact needs a column volume"
     );
     assert_eq!(close.len(), 3);

@@ -27,18 +27,30 @@ fn any(rng: &mut Xoshiro256PlusPlus, gives: Type, depth: usize) -> String {
     match gives {
         Type::Number if pick < 3 => {
             let op = ["+", "-", "*", "/"][rng.gen_range(0..4)];
-            format!("({} {op} {})", any(rng, gives, inner), any(rng, gives, inner))
+            format!(
+                "({} {op} {})",
+                any(rng, gives, inner),
+                any(rng, gives, inner)
+            )
         }
         Type::Number if pick == 3 => format!("-{}", any(rng, gives, inner)),
         Type::Condition if pick < 3 && depth > 0 => {
             let op = ["and", "or"][rng.gen_range(0..2)];
-            format!("({} {op} {})", any(rng, gives, inner), any(rng, gives, inner))
+            format!(
+                "({} {op} {})",
+                any(rng, gives, inner),
+                any(rng, gives, inner)
+            )
         }
         Type::Condition if pick == 3 && depth > 0 => format!("not ({})", any(rng, gives, inner)),
         Type::Condition if pick < 8 || depth == 0 => {
             let op = ["<", "<=", ">", ">=", "==", "!="][rng.gen_range(0..6)];
             let number = Type::Number;
-            format!("({} {op} {})", any(rng, number, inner), any(rng, number, inner))
+            format!(
+                "({} {op} {})",
+                any(rng, number, inner),
+                any(rng, number, inner)
+            )
         }
         _ => {
             let f = functions[rng.gen_range(0..functions.len())];
@@ -158,7 +170,9 @@ fn sizes_stops_and_orders_are_what_they_say() {
     }));
     let f = o.fills[0];
     let t = f.decided;
-    let r: Vec<f64> = (t - 19..=t).map(|i| close[i] / close[i - 1] - 1.0).collect();
+    let r: Vec<f64> = (t - 19..=t)
+        .map(|i| close[i] / close[i - 1] - 1.0)
+        .collect();
     let mean = r.iter().sum::<f64>() / 20.0;
     let sd = (r.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 19.0).sqrt();
     let want = 0.1 / (sd * 252f64.sqrt());
@@ -172,11 +186,16 @@ fn sizes_stops_and_orders_are_what_they_say() {
     }));
     let f = o.fills[0];
     let t = f.decided;
-    let r: Vec<f64> = (t - 59..=t).map(|i| close[i] / close[i - 1] - 1.0).collect();
+    let r: Vec<f64> = (t - 59..=t)
+        .map(|i| close[i] / close[i - 1] - 1.0)
+        .collect();
     let mean = r.iter().sum::<f64>() / 60.0;
     let variance = r.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 59.0;
     let want = (f.units.signum() * 0.5 * mean / variance).min(0.8);
-    assert!(want > 0.0 && (f.units.abs() * f.price / 10_000.0 - want).abs() < 1e-9, "{want}");
+    assert!(
+        want > 0.0 && (f.units.abs() * f.price / 10_000.0 - want).abs() < 1e-9,
+        "{want}"
+    );
     // At most 1 % at a stop two average ranges away.
     let o = run(json!({
         "long": {"enter": "crosses_above(close, sma(close, 20))"},
@@ -193,7 +212,10 @@ fn sizes_stops_and_orders_are_what_they_say() {
     assert!(!stopped.is_empty());
     for t in stopped {
         let equity = o.equity[t.entry_bar - 1];
-        assert!(-t.pnl <= 0.01 * equity * 1.0000001 && -t.pnl > 0.005 * equity, "{t:?}");
+        assert!(
+            -t.pnl <= 0.01 * equity * 1.0000001 && -t.pnl > 0.005 * equity,
+            "{t:?}"
+        );
     }
     assert!(o.trades.iter().all(|t| t.bars().unwrap() <= 30));
     // A limit order one per cent under the close, for two bars.
@@ -204,7 +226,10 @@ fn sizes_stops_and_orders_are_what_they_say() {
     let mut limits = 0;
     for f in o.fills.iter().filter(|f| f.units > 0.0) {
         let limit = close[f.decided] * 0.99;
-        assert!(f.price <= limit && low[f.bar] <= limit && f.bar - f.decided <= 2, "{f:?}");
+        assert!(
+            f.price <= limit && low[f.bar] <= limit && f.bar - f.decided <= 2,
+            "{f:?}"
+        );
         limits += usize::from(f.reason == Reason::Limit);
     }
     assert!(limits > 5);
@@ -226,7 +251,9 @@ fn weights_over_several_symbols_and_months() {
         // Decided on the first bar of a month.
         use chrono::Datelike as _;
         let month = |bar: usize| {
-            chrono::NaiveDate::from_epoch_days(sheets[0].days[bar]).unwrap().month()
+            chrono::NaiveDate::from_epoch_days(sheets[0].days[bar])
+                .unwrap()
+                .month()
         };
         let first = f.decided == 120 || month(f.decided) != month(f.decided - 1);
         assert!(first, "{}", f.explain("X"));
@@ -256,7 +283,13 @@ fn forecasts_of_a_model_are_columns_like_any_other() {
     let sheets = sheets();
     let mut one = symbols(&sheets[..1]);
     let bars = sheets[0].close.len();
-    let up = (0..bars).map(|t| if t % 10 == 0 { f64::NAN } else { (t / 20 % 2) as f64 });
+    let up = (0..bars).map(|t| {
+        if t % 10 == 0 {
+            f64::NAN
+        } else {
+            (t / 20 % 2) as f64
+        }
+    });
     one[0].columns = vec![("ridge.return".to_owned(), up.collect())];
     let s = spec(json!({
         "long": {"enter": "ridge.return > 0.5", "exit": "ridge.return < 0.5"}
