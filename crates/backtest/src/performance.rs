@@ -104,6 +104,29 @@ pub fn quantile_sorted(ascending: &[f64], q: f64) -> f64 {
     ascending[below] + (place - below as f64) * (ascending[above] - ascending[below])
 }
 
+/// The 5 % and the 95 % quantile, and the mean of the `worst` lowest values; only the ends are
+/// sorted.
+fn tails(values: &[f64], worst: usize) -> (f64, f64, f64) {
+    let mut all = values.to_vec();
+    let n = all.len();
+    // Order statistics that the quantiles lie between, and those that are averaged.
+    let front = (worst + 1).min(n);
+    let back = front.min(n);
+    if n > 4 * front {
+        all.select_nth_unstable_by(front - 1, f64::total_cmp);
+        all[front..].select_nth_unstable_by(n - back - front, f64::total_cmp);
+        all[..front].sort_by(f64::total_cmp);
+        all[n - back..].sort_by(f64::total_cmp);
+    } else {
+        all.sort_by(f64::total_cmp);
+    }
+    (
+        quantile_sorted(&all, 0.05),
+        quantile_sorted(&all, 0.95),
+        mean(&all[..worst.min(n)]),
+    )
+}
+
 /// Sharpe ratio a period, without a riskless rate; NaN when nothing varies.
 #[must_use]
 pub fn sharpe_per_period(returns: &[f64]) -> f64 {
@@ -139,13 +162,8 @@ pub fn of_equity(equity: &[f64], periods_per_year: f64) -> Metrics {
     let sd = deviation(&r);
     let downside = (p * r.iter().map(|r| r.min(0.0).powi(2)).sum::<f64>() / n).sqrt();
     let drawdown = max_drawdown(equity);
-    let mut sorted = r.clone();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (
-        quantile_sorted(&sorted, 0.05),
-        quantile_sorted(&sorted, 0.95),
-    );
     let worst = (0.05 * (n - 1.0)).floor() as usize + 1;
+    let (low, high, cvar) = tails(&r, worst);
     let (skew, kurtosis) = skew_and_kurtosis(&r);
     let gains: f64 = r.iter().map(|r| r.max(0.0)).sum();
     let losses: f64 = r.iter().map(|r| (-r).max(0.0)).sum();
@@ -160,7 +178,7 @@ pub fn of_equity(equity: &[f64], periods_per_year: f64) -> Metrics {
         ("calmar_ratio", annual / -drawdown),
         ("omega_ratio", gains / losses),
         ("var_95", low),
-        ("cvar_95", mean(&sorted[..worst.min(sorted.len())])),
+        ("cvar_95", cvar),
         ("tail_ratio", (high / low).abs()),
         ("skew", skew),
         ("kurtosis", kurtosis - 3.0),
@@ -370,6 +388,22 @@ mod tests {
         assert_eq!((table[0].0, table[0].1), (2020, 1));
         close(table[0].2, 0.1);
         close(table[1].2, 99.0 / 110.0 - 1.0);
+    }
+
+    #[test]
+    fn tails_are_those_of_the_sorted_values() {
+        for n in [1usize, 2, 5, 19, 20, 21, 40, 41, 100, 997] {
+            let x: Vec<f64> = (0..n).map(|i| ((i * 331) % 997) as f64).collect();
+            let mut sorted = x.clone();
+            sorted.sort_by(f64::total_cmp);
+            let worst = (0.05 * (n as f64 - 1.0)).floor() as usize + 1;
+            let want = (
+                quantile_sorted(&sorted, 0.05),
+                quantile_sorted(&sorted, 0.95),
+                mean(&sorted[..worst]),
+            );
+            assert_eq!(tails(&x, worst), want, "{n}");
+        }
     }
 
     #[test]

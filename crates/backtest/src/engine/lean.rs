@@ -163,6 +163,11 @@ impl Walk {
         self.sum += change;
         self.squares += change * change;
         self.last = equity;
+        self.rise(equity);
+    }
+
+    #[inline]
+    fn rise(&mut self, equity: f64) {
         if equity > self.peak {
             self.drawdown = self.fallen();
             self.peak = equity;
@@ -173,8 +178,33 @@ impl Walk {
     }
 
     fn over(&mut self, closes: &[f64], cash: f64, units: f64) {
-        for close in closes {
-            self.see(cash + units * close);
+        let Some((first, rest)) = closes.split_first() else {
+            return;
+        };
+        self.see(cash + units * first);
+        // The peaks depend on each other, the changes do not: two passes, and four sums at a time.
+        for close in rest {
+            self.rise(cash + units * close);
+        }
+        let (mut sums, mut squares) = ([0.0; 4], [0.0; 4]);
+        let changes = |before: &[f64], now: &[f64], sums: &mut [f64], squares: &mut [f64]| {
+            let places = sums.iter_mut().zip(squares);
+            for ((before, now), (sum, square)) in before.iter().zip(now).zip(places) {
+                let change = (cash + units * now) / (cash + units * before) - 1.0;
+                *sum += change;
+                *square += change * change;
+            }
+        };
+        let (before, tail) = closes[..closes.len() - 1].as_chunks::<4>();
+        let (now, end) = rest.as_chunks::<4>();
+        for (before, now) in before.iter().zip(now) {
+            changes(before, now, &mut sums, &mut squares);
+        }
+        changes(tail, end, &mut sums, &mut squares);
+        self.sum += sums.iter().sum::<f64>();
+        self.squares += squares.iter().sum::<f64>();
+        if let Some(last) = rest.last() {
+            self.last = cash + units * last;
         }
     }
 }
@@ -211,6 +241,18 @@ pub struct Crossover<'a> {
 /// Bars that are compared at a time, one bit each.
 const BLOCK: usize = 64;
 
+/// Bytes of 0 and 1 as bits, the first one lowest.
+#[inline]
+fn packed(bytes: &[u8; BLOCK]) -> u64 {
+    let mut bits = 0;
+    for (place, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        // Each byte's lowest bit lands in the highest byte at the place of the byte.
+        let gathered = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= gathered << (8 * place);
+    }
+    bits
+}
+
 impl<'a> Crossover<'a> {
     /// Crossings at bars from `first` (at least 1) on; NaN compares as neither above nor below.
     #[must_use]
@@ -239,15 +281,17 @@ impl<'a> Crossover<'a> {
             }
             self.first = self.block;
             let end = (self.block + BLOCK).min(self.fast.len());
-            let (mut below, mut above) = (0u64, 0u64);
+            // Bytes first: the comparisons then run several at a time.
+            let (mut low, mut high) = ([0u8; BLOCK], [0u8; BLOCK]);
             let rows = self.fast[self.first..end]
                 .iter()
                 .zip(&self.slow[self.first..end]);
-            for (bit, (fast, slow)) in rows.enumerate() {
-                let gap = gap(*fast, *slow);
-                below |= u64::from(gap < 0.0) << bit;
-                above |= u64::from(gap > 0.0) << bit;
+            for ((fast, slow), (low, high)) in rows.zip(low.iter_mut().zip(&mut high)) {
+                let (gap, close) = (fast - slow, 1e-12 * slow.abs());
+                *low = u8::from(gap < -close);
+                *high = u8::from(gap > close);
             }
+            let (below, above) = (packed(&low), packed(&high));
             self.up = above & ((below << 1) | u64::from(self.below));
             self.down = below & ((above << 1) | u64::from(self.above));
             let last = end - self.first - 1;

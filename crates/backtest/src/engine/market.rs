@@ -115,6 +115,14 @@ impl Asset<'_> {
                 self.low[bar],
                 self.close[bar],
             );
+            // One comparison of a NaN is false, and so is the whole.
+            let good = 0.0 < l && l <= o && l <= c && o <= h && c <= h && h < f64::INFINITY;
+            let quantity = self
+                .volume
+                .is_none_or(|v| 0.0 <= v[bar] && v[bar] < f64::INFINITY);
+            if good && quantity {
+                continue;
+            }
             let prices = [("open", o), ("high", h), ("low", l), ("close", c)];
             if prices.iter().all(|(_, p)| p.is_nan()) {
                 continue;

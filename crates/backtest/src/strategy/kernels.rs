@@ -13,25 +13,24 @@ use mltrainer_catalogue_core::{Bar, FitError, State as _, Streamed};
 
 /// The first output of an indicator of closes, fed with any series.
 fn fold<M: Streamed>(params: &M::Params, x: &[f64]) -> Result<Vec<f64>, FitError> {
-    let mut state = M::start(params)?;
-    let mut fresh = true;
-    x.iter()
-        .map(|x| {
-            if x.is_nan() {
-                if !fresh {
-                    state = M::start(params)?;
-                    fresh = true;
-                }
-                return Ok(f64::NAN);
-            }
-            fresh = false;
+    let mut all = Vec::with_capacity(x.len());
+    let mut rest = x;
+    while !rest.is_empty() {
+        let missing = rest.iter().take_while(|x| x.is_nan()).count();
+        all.resize(all.len() + missing, f64::NAN);
+        rest = &rest[missing..];
+        let known = rest.iter().position(|x| x.is_nan()).unwrap_or(rest.len());
+        let mut state = M::start(params)?;
+        all.extend(rest[..known].iter().map(|x| {
             let row = state.push(&Bar {
                 close: *x,
                 ..Bar::default()
             });
-            Ok(row.as_ref().first().copied().flatten().unwrap_or(f64::NAN))
-        })
-        .collect()
+            row.as_ref().first().copied().flatten().unwrap_or(f64::NAN)
+        }));
+        rest = &rest[known..];
+    }
+    Ok(all)
 }
 
 /// Simple moving average of the last `period` values.
