@@ -41,12 +41,21 @@ impl Digest {
 
     /// Adds a column, with its length first.
     pub fn floats(&mut self, column: &[f64]) -> &mut Self {
+        self.words(column, |x| canonical(*x))
+    }
+
+    /// Adds a column of whole numbers, with its length first.
+    pub fn ints<T>(&mut self, column: &[T], number: impl Fn(&T) -> i64) -> &mut Self {
+        self.words(column, |x| number(x).to_le_bytes())
+    }
+
+    /// In pieces: a call for every figure costs more than the hash.
+    fn words<T>(&mut self, column: &[T], word: impl Fn(&T) -> [u8; 8]) -> &mut Self {
         self.int(column.len() as i64);
-        // In pieces: a call for every figure costs more than the hash.
         for piece in column.chunks(512) {
             let mut bytes = [0; 512 * 8];
             for (place, x) in bytes.chunks_exact_mut(8).zip(piece) {
-                place.copy_from_slice(&canonical(*x));
+                place.copy_from_slice(&word(x));
             }
             self.0.update(&bytes[..piece.len() * 8]);
         }

@@ -17,6 +17,9 @@ use std::io::Cursor;
 /// Number of 1970-01-01, counted from year 1.
 const EPOCH: i32 = 719_163;
 
+/// Longer frames are written column beside column; the bytes are the same.
+const LONG: usize = 100_000;
+
 fn damaged(file: &str, reason: impl ToString) -> DataError {
     DataError::Damaged {
         file: file.to_owned(),
@@ -278,7 +281,7 @@ fn finish(rows: usize, columns: Vec<Column>, file: &str) -> Result<Vec<u8>, Data
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes)
         .with_compression(ParquetCompression::Zstd(None))
-        .set_parallel(false)
+        .set_parallel(rows > LONG)
         .finish(&mut frame)
         .map_err(|e| not_written(file, &e))?;
     Ok(bytes)

@@ -21,7 +21,7 @@ use crate::bars::{Bars, UNREADABLE_DATE};
 use crate::error::DataError;
 use crate::frame;
 use crate::intraday::{Intraday, UNREADABLE_STAMP};
-use crate::text::{Day, Moment, Sheet, days, decimal_comma, is_blank, moment, money, time_of_day};
+use crate::text::{Day, Moment, Rows, Sheet, days, decimal_comma, is_blank, moment, money, time_of_day};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use mltrainer_types::data::{FileColumn, FileLayout};
@@ -579,48 +579,118 @@ fn nth_cell(sheet: &Sheet<'_>, row: usize, column: usize) -> String {
 
 type Figures = [Option<Vec<f64>>; 5];
 
+/// Files of text longer than this are read on all cores, at most [`READERS`].
+const LONG_TEXT: usize = 4 << 20;
+/// So many threads read a long file.
+const READERS: usize = 4;
+
 /// Moments and figures of the chosen columns, one pass. A row of the wrong width is unreadable.
 fn from_text(sheet: &Sheet<'_>, chosen: &Chosen) -> Result<(Vec<Moment>, Figures), DataError> {
-    let (width, about) = (sheet.heading.len(), sheet.about());
-    let mut moments = Vec::with_capacity(about);
-    let mut figures = chosen
-        .figures
-        .map(|at| at.map(|_| Vec::with_capacity(about)));
-    let lost = |moments: &mut Vec<Moment>, figures: &mut Figures| {
-        moments.push(Moment::UNREADABLE);
-        for column in figures.iter_mut().flatten() {
+    let readers = if sheet.len() > LONG_TEXT {
+        std::thread::available_parallelism().map_or(1, |n| n.get().min(READERS))
+    } else {
+        1
+    };
+    let mut parts = sheet.parts(readers);
+    // The first part grows to the whole; the others are put behind it.
+    let first = parts.remove(0);
+    let about = sheet.about();
+    let share = about / (parts.len() + 1) + 16;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts
+            .into_iter()
+            .map(|rows| scope.spawn(move || Part::read(rows, sheet.heading.len(), chosen, share)))
+            .collect();
+        let mut whole = Part::read(first, sheet.heading.len(), chosen, about)?;
+        for other in others {
+            match other.join() {
+                Ok(part) => whole.append(part?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok((whole.moments, whole.figures))
+    })
+}
+
+/// What rows that follow each other hold.
+struct Part {
+    moments: Vec<Moment>,
+    figures: Figures,
+    /// Rows at the end that hold nothing: lost ones if another row follows.
+    blank: usize,
+}
+
+impl Part {
+    fn read(
+        mut rows: Rows<'_>,
+        width: usize,
+        chosen: &Chosen,
+        about: usize,
+    ) -> Result<Self, DataError> {
+        let mut part = Self {
+            moments: Vec::with_capacity(about),
+            figures: chosen
+                .figures
+                .map(|at| at.map(|_| Vec::with_capacity(about))),
+            blank: 0,
+        };
+        let mut cells = Vec::with_capacity(width);
+        while rows.next(&mut cells)? {
+            if is_blank(&cells) {
+                part.blank += 1;
+                continue;
+            }
+            part.lose_blank();
+            if cells.len() != width {
+                part.lose();
+                continue;
+            }
+            let mut at = moment(&cells[chosen.date]);
+            if let Some(time) = chosen.time {
+                match time_of_day(&cells[time]) {
+                    Some(time) => at.time = Some(time),
+                    None => at = Moment::UNREADABLE,
+                }
+            }
+            part.moments.push(at);
+            for (column, at) in part.figures.iter_mut().zip(chosen.figures) {
+                if let (Some(column), Some(at)) = (column, at) {
+                    column.push(money(&cells[at], chosen.comma));
+                }
+            }
+        }
+        Ok(part)
+    }
+
+    /// An unreadable row.
+    fn lose(&mut self) {
+        self.moments.push(Moment::UNREADABLE);
+        for column in self.figures.iter_mut().flatten() {
             column.push(f64::NAN);
         }
-    };
-    let (mut rows, mut cells) = (sheet.rows(), Vec::with_capacity(width));
-    let mut blank = 0_usize;
-    while rows.next(&mut cells)? {
-        if is_blank(&cells) {
-            blank += 1;
-            continue;
-        }
-        for _ in 0..std::mem::take(&mut blank) {
-            lost(&mut moments, &mut figures);
-        }
-        if cells.len() != width {
-            lost(&mut moments, &mut figures);
-            continue;
-        }
-        let mut at = moment(&cells[chosen.date]);
-        if let Some(time) = chosen.time {
-            match time_of_day(&cells[time]) {
-                Some(time) => at.time = Some(time),
-                None => at = Moment::UNREADABLE,
-            }
-        }
-        moments.push(at);
-        for (column, at) in figures.iter_mut().zip(chosen.figures) {
-            if let (Some(column), Some(at)) = (column, at) {
-                column.push(money(&cells[at], chosen.comma));
-            }
+    }
+
+    /// The empty rows so far turn out to be in the middle.
+    fn lose_blank(&mut self) {
+        for _ in 0..std::mem::take(&mut self.blank) {
+            self.lose();
         }
     }
-    Ok((moments, figures))
+
+    fn append(&mut self, mut next: Self) {
+        if next.moments.is_empty() {
+            self.blank += next.blank;
+            return;
+        }
+        self.lose_blank();
+        self.moments.append(&mut next.moments);
+        for (column, more) in self.figures.iter_mut().zip(&mut next.figures) {
+            if let (Some(column), Some(more)) = (column, more) {
+                column.append(more);
+            }
+        }
+        self.blank = next.blank;
+    }
 }
 
 fn from_columns(foreign: &Foreign, chosen: &Chosen) -> Result<(Vec<Moment>, Figures), DataError> {

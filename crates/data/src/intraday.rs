@@ -79,8 +79,18 @@ impl Intraday {
     /// The days of all bars on the clocks of New York.
     pub(crate) fn days(&self) -> Vec<NaiveDate> {
         let mut clock = Clock::default();
-        let day = |t: &DateTime<Utc>| clock.local(*t).date();
+        let day = |t: &DateTime<Utc>| clock.day(*t);
         self.stamps.iter().map(day).collect()
+    }
+
+    /// These rows (from 0): the bars as they are where all are kept in their order.
+    #[must_use]
+    pub(crate) fn keep(self, rows: &[usize]) -> Self {
+        if rows.len() == self.len() && rows.iter().enumerate().all(|(i, r)| i == *r) {
+            self
+        } else {
+            self.pick(rows)
+        }
     }
 
     /// The rows of these numbers (from 0), in the order given.
@@ -116,17 +126,22 @@ impl Intraday {
     /// Where the grid of bars begins, in minutes after midnight modulo the length of a bar: that of
     /// most bars.
     fn grid(&self) -> u32 {
-        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+        let length = self.minutes.clamp(1, MINUTES_A_DAY);
+        if length == 1 {
+            return 0;
+        }
+        let mut counts = [0_usize; MINUTES_A_DAY as usize];
         let mut clock = Clock::default();
         for stamp in &self.stamps {
-            let local = clock.local(*stamp);
-            let minute = local.hour() * 60 + local.minute();
-            *counts.entry(minute % self.minutes.max(1)).or_default() += 1;
+            counts[(clock.minute(*stamp) % length) as usize] += 1;
         }
+        // The earliest of the most frequent ones; zero where there is no bar.
+        let most = counts.iter().max();
         counts
-            .into_iter()
-            .max_by_key(|(minute, n)| (*n, u32::MAX - minute))
-            .map_or(0, |(minute, _)| minute)
+            .iter()
+            .position(|n| Some(n) == most)
+            .and_then(|at| u32::try_from(at).ok())
+            .unwrap_or_default()
     }
 
     /// Compares the bars with the sessions from the first to the last of them. Stamps must ascend.
@@ -208,40 +223,62 @@ impl Intraday {
     }
 }
 
-/// The clocks of New York, with the offset of a UTC day on which they do not change.
+/// Minutes of a day.
+const MINUTES_A_DAY: u32 = 1440;
+
+/// The clocks of New York. They remember the day of the moment they were last asked for, as bars of
+/// one day stand together.
 #[derive(Default)]
-struct Clock(Option<(i64, TimeDelta)>);
+struct Clock {
+    /// The UTC seconds in which this day begins and ends and the clocks are not changed.
+    from: i64,
+    to: i64,
+    day: NaiveDate,
+}
 
 impl Clock {
-    fn local(&mut self, at: DateTime<Utc>) -> NaiveDateTime {
-        const DAY: i64 = 86_400;
-        let day = at.timestamp().div_euclid(DAY);
-        if let Some((same, offset)) = self.0
-            && same == day
-        {
-            return plus(at, offset);
+    /// The day of a moment.
+    fn day(&mut self, at: DateTime<Utc>) -> NaiveDate {
+        let seconds = at.timestamp();
+        if seconds < self.from || seconds >= self.to {
+            self.ask(at);
         }
+        self.day
+    }
+
+    /// Minutes after midnight of a moment.
+    fn minute(&mut self, at: DateTime<Utc>) -> u32 {
+        self.day(at);
+        let minutes = (at.timestamp() - self.from).div_euclid(60);
+        u32::try_from(minutes).unwrap_or_default() % MINUTES_A_DAY
+    }
+
+    fn ask(&mut self, at: DateTime<Utc>) {
         let offset = |t: DateTime<Utc>| {
-            TimeDelta::seconds(i64::from(
+            i64::from(
                 New_York
                     .offset_from_utc_datetime(&t.naive_utc())
                     .fix()
                     .local_minus_utc(),
-            ))
+            )
         };
-        let end = |day: i64| DateTime::from_timestamp(day * DAY, 0).map(offset);
-        self.0 = match (end(day), end(day + 1)) {
-            (Some(a), Some(b)) if a == b => Some((day, a)),
-            _ => None,
+        let here = offset(at);
+        // The first moment there is, an unreadable stamp, has nothing before it.
+        let local = at
+            .naive_utc()
+            .checked_add_signed(TimeDelta::seconds(here))
+            .unwrap_or(NaiveDateTime::MIN);
+        self.day = local.date();
+        let begin = at.timestamp() - i64::from(local.num_seconds_from_midnight());
+        let end = begin + i64::from(MINUTES_A_DAY) * 60;
+        let same = |t: i64| DateTime::from_timestamp(t, 0).map(offset) == Some(here);
+        // On a day that changes its clocks every moment is asked for.
+        (self.from, self.to) = if same(begin) && same(end) {
+            (begin, end)
+        } else {
+            (begin, begin)
         };
-        plus(at, offset(at))
     }
-}
-
-/// The first moment there is, an unreadable stamp, has nothing before it.
-fn plus(at: DateTime<Utc>, offset: TimeDelta) -> NaiveDateTime {
-    let local = at.naive_utc().checked_add_signed(offset);
-    local.unwrap_or(NaiveDateTime::MIN)
 }
 
 /// Begin of the first bar that touches a session, and how many do.
@@ -276,10 +313,7 @@ impl Content for Intraday {
     fn digest(&self, d: &mut Digest) {
         d.text("intraday").text(&self.symbol);
         d.int(i64::from(self.minutes));
-        d.int(self.len() as i64);
-        for stamp in &self.stamps {
-            d.int(stamp.timestamp());
-        }
+        d.ints(&self.stamps, DateTime::timestamp);
         let columns = self.columns();
         d.int(columns.len() as i64);
         for (name, column) in columns {

@@ -242,12 +242,13 @@ impl Admissible for Bars {
             };
         }
         let columns = self.columns();
+        let mut open = OpenDay::default();
         for row in 0..rows {
             let date = self.dates[row];
             if date == UNREADABLE_DATE {
                 book.aside("unreadable_date", row, date, NO_DATE.to_owned());
             } else {
-                check_bar(&mut book, &columns, row, date);
+                check_bar(&mut book, &columns, row, date, &mut open);
             }
         }
         let same = |a: usize, b: usize| columns.iter().all(|(_, c)| c[a] == c[b]);
@@ -350,8 +351,31 @@ fn repeated_block(closes: &[(NaiveDate, f64)]) -> Option<(NaiveDate, NaiveDate)>
         .map(|(a, b)| (closes[a].0, closes[b].0))
 }
 
+/// The day last found open: the bars of a day stand together.
+#[derive(Default)]
+struct OpenDay(Option<NaiveDate>);
+
+impl OpenDay {
+    fn closed_because(&mut self, date: NaiveDate) -> Option<&'static str> {
+        if self.0 == Some(date) {
+            return None;
+        }
+        let why = calendar::closed_because(date);
+        if why.is_none() {
+            self.0 = Some(date);
+        }
+        why
+    }
+}
+
 /// The checks on one bar alone; the first fault found sets it aside.
-fn check_bar(book: &mut Book, columns: &[(&'static str, &[f64])], row: usize, date: NaiveDate) {
+fn check_bar(
+    book: &mut Book,
+    columns: &[(&'static str, &[f64])],
+    row: usize,
+    date: NaiveDate,
+    open: &mut OpenDay,
+) {
     if let Some((name, _)) = columns.iter().find(|(_, c)| !c[row].is_finite()) {
         let reason = format!("{name} is missing or not a number");
         return book.aside("unreadable_figure", row, date, reason);
@@ -393,7 +417,7 @@ fn check_bar(book: &mut Book, columns: &[(&'static str, &[f64])], row: usize, da
     if let Some(reason) = fault {
         return book.aside("ohlc_order", row, date, reason);
     }
-    if let Some(why) = calendar::closed_because(date) {
+    if let Some(why) = open.closed_because(date) {
         let reason = format!("the New York Stock Exchange was closed on {date}: {why}");
         book.aside("closed_day", row, date, reason);
     }
@@ -514,12 +538,13 @@ impl Admissible for Intraday {
             };
         }
         let days = self.days();
+        let mut open = OpenDay::default();
         for (row, day) in days.iter().enumerate() {
             if self.stamps[row] == UNREADABLE_STAMP {
                 let reason = "the moment is missing, cannot be read, or was skipped or shown twice by the clocks";
                 book.aside("unreadable_date", row, UNREADABLE_DATE, reason.to_owned());
             } else {
-                check_bar(&mut book, &columns, row, *day);
+                check_bar(&mut book, &columns, row, *day, &mut open);
             }
         }
         let same = |a: usize, b: usize| columns.iter().all(|(_, c)| c[a] == c[b]);
@@ -527,7 +552,7 @@ impl Admissible for Intraday {
         let day = |row: usize| days[row];
         check_jumps(&mut book, &self.close, day, &kept);
         check_volume(&mut book, self.volume.as_deref(), day, &kept);
-        let usable = self.pick(&kept);
+        let usable = self.keep(&kept);
         check_sessions(&mut book, &usable);
         let report = book.close(rows, kept.len(), MIN_ROWS);
         Inspection { usable, report }
@@ -537,6 +562,11 @@ impl Admissible for Intraday {
         // Columns of different length are refused by the checks; there is nothing to screen.
         if self.columns().iter().any(|(_, c)| c.len() != self.len()) {
             return Vec::new();
+        }
+        // The unreadable stamp is the first moment there is.
+        let sound = self.stamps.first() != Some(&UNREADABLE_STAMP);
+        if sound && self.stamps.is_sorted() {
+            return self.daily().screen();
         }
         let mut rows: Vec<usize> = (0..self.len())
             .filter(|&r| self.stamps[r] != UNREADABLE_STAMP)

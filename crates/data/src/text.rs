@@ -53,6 +53,34 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// The rows below the heading in up to `n` parts of about equal length, in their order: one part
+    /// where a quote could hold the end of a line.
+    pub(crate) fn parts(&self, n: usize) -> Vec<Rows<'a>> {
+        let mut parts = Vec::new();
+        let mut rest = self.body;
+        if n > 1 && memchr(b'"', rest.as_bytes()).is_none() {
+            let share = rest.len() / n + 1;
+            while rest.len() > share {
+                let Some(line) = memchr(b'\n', &rest.as_bytes()[share..]) else {
+                    break;
+                };
+                let (part, behind) = rest.split_at(share + line + 1);
+                parts.push(Rows::new(part, self.delimiter));
+                rest = behind;
+            }
+        }
+        if parts.is_empty() {
+            return vec![self.rows()];
+        }
+        parts.push(Rows::new(rest, self.delimiter));
+        parts
+    }
+
+    /// Bytes below the heading.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// About how many rows there are, to reserve room: too many rather than too few.
     pub(crate) fn about(&self) -> usize {
         let sample = self.body.get(..4096).unwrap_or(self.body);
