@@ -21,7 +21,9 @@ use crate::bars::{Bars, UNREADABLE_DATE};
 use crate::error::DataError;
 use crate::frame;
 use crate::intraday::{Intraday, UNREADABLE_STAMP};
-use crate::text::{Day, Moment, Rows, Sheet, days, decimal_comma, is_blank, moment, money, time_of_day};
+use crate::text::{
+    Day, Moment, Rows, Sheet, days, decimal_comma, is_blank, moment, money, time_of_day,
+};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use mltrainer_types::data::{FileColumn, FileLayout};

@@ -467,6 +467,7 @@ pub(crate) fn boost(
     // Weight of each round, where rounds are left out, and of the start.
     let mut weights: Vec<f64> = Vec::new();
     let mut held = 1.0;
+    let mut pool = histogram::Pool::new();
     for t in 0..spec.rounds {
         let left_out = match &spec.dart {
             Some(dart) => dart.draw(&weights, random),
@@ -527,7 +528,14 @@ pub(crate) fn boost(
         }
         let mut any = false;
         for k in 0..width {
-            let mut grown = histogram::grow(binned, &slopes[k], seen.clone(), &spec.config, random);
+            let mut grown = histogram::grow(
+                binned,
+                &slopes[k],
+                seen.clone(),
+                &spec.config,
+                &mut pool,
+                random,
+            );
             any |= grown.tree.nodes.len() > 1;
             for (id, start, end) in &grown.leaves {
                 let own = &grown.rows[*start..*end];

@@ -690,12 +690,16 @@ struct Open {
     split: Option<Split>,
 }
 
+/// Room for the sums of nodes, handed from tree to tree.
+pub(crate) type Pool = Vec<Vec<Sums>>;
+
 /// Grows a tree on `rows`, with gradient and hessian a row.
 pub(crate) fn grow(
     data: &Binned,
     gradients: &[(f32, f32)],
     rows: Vec<u32>,
     config: &Config,
+    pool: &mut Pool,
     random: &mut Xoshiro256PlusPlus,
 ) -> Grown {
     let p = data.columns();
@@ -720,7 +724,7 @@ pub(crate) fn grow(
         pairs: Vec::with_capacity(m),
         level: (0, all.clone()),
         used: all,
-        pool: Vec::new(),
+        pool,
         tree: Tree {
             nodes: Vec::new(),
             sets: Vec::new(),
@@ -819,7 +823,7 @@ struct Grower<'a> {
     used: Vec<usize>,
     /// Columns of the level drawn last.
     level: (usize, Vec<usize>),
-    pool: Vec<Vec<Sums>>,
+    pool: &'a mut Pool,
     tree: Tree,
     leaves: Vec<(usize, usize, usize)>,
 }
@@ -942,12 +946,13 @@ impl Grower<'_> {
                         cells.get_mut(..256).and_then(|c| c.try_into().ok());
                     let Some(cells) = cells else { return };
                     if self.ones {
-                        for (row, (g, _)) in pairs {
+                        // Every hessian is 1: one addition of two numbers does for all three.
+                        for (row, (g, h)) in pairs {
                             let cell = &mut cells[usize::from(codes[*row as usize])];
                             cell.g += f64::from(*g);
-                            cell.n += 1.0;
+                            cell.h += f64::from(*h);
                         }
-                        cells.iter_mut().for_each(|cell| cell.h = cell.n);
+                        cells.iter_mut().for_each(|cell| cell.n = cell.h);
                     } else {
                         for (row, (g, h)) in pairs {
                             let cell = &mut cells[usize::from(codes[*row as usize])];
@@ -1128,7 +1133,7 @@ impl Grower<'_> {
         // LightGBM's estimate of the rows of a bin; it counts from the right.
         let rows_by_hessian = whole.n / whole.h;
         let about = |cell: &Sums| {
-            if self.config.count_by_hessian {
+            if self.config.count_by_hessian && !self.ones {
                 // Rounded; a side has fewer than 2^63 rows.
                 (cell.h * rows_by_hessian + 0.5) as i64 as f64
             } else {
@@ -1189,12 +1194,16 @@ impl Grower<'_> {
                 h: TINY,
                 ..Sums::default()
             };
-            let mut rows = 0.0;
-            for bin in (1..column.bins).rev() {
-                right = right.plus(cells[bin]);
-                rows += about(&cells[bin]);
-                if all.n - rows < self.config.min_rows {
+            let (mut rows, least) = (0.0, self.config.min_rows);
+            let most = all.n - least;
+            for (bin, cell) in cells[..column.bins].iter().enumerate().skip(1).rev() {
+                right = right.plus(*cell);
+                rows += about(cell);
+                if rows > most {
                     break;
+                }
+                if rows < least {
+                    continue;
                 }
                 let left = whole.less(right);
                 if !hopeless(&left) {
