@@ -25,6 +25,7 @@ pub mod outlier;
 pub mod pattern;
 pub mod risk;
 pub mod rule;
+pub mod search;
 pub mod signal_ensemble;
 pub mod signal_processing;
 pub mod svm;

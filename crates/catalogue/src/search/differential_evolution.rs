@@ -1,0 +1,361 @@
+//! Differential evolution.
+//!
+//! What: a population of points; each is challenged by a point made of others and the difference of two.
+//! Formula: mutant = base + F (a - b), crossed with the point at rate CR; the better one stays.
+//! Data: none; an objective.
+//! Cost: one evaluation a point and generation.
+//! Fails when: the population is small beside the number of parameters.
+//! Source: Storn, Price (1997); Tanabe, Fukunaga (2014).
+//! Not claimed: that the best point is the best there is.
+
+use super::engine::{Method, Searcher, Space, latin_hypercube};
+use super::functions::{Function, OUTPUTS, run};
+use crate::numeric::normal;
+use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::run::effective_seed;
+use mltrainer_catalogue_core::{
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, choices, params,
+};
+use mltrainer_types::catalogue::Task;
+use rand::Rng as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// The handle.
+pub struct DifferentialEvolution;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::analysis::<DifferentialEvolution>();
+
+choices! {
+    /// What a mutant is made of.
+    pub enum Strategy {
+        /// Success-history adaptation of F and CR towards the best of the population, which shrinks (L-SHADE).
+        Lshade = "lshade",
+        /// The best point.
+        Best1Bin = "best1bin",
+        /// A point at random.
+        Rand1Bin = "rand1bin",
+        /// The point itself, moved towards the best one.
+        CurrentToBest1Bin = "currenttobest1bin",
+    }
+}
+
+params! {
+    /// Parameters of differential evolution.
+    pub struct DifferentialEvolutionParams {
+        /// The function that is minimised.
+        function: Function = Function::Rastrigin;
+        /// Its number of parameters; none is the one it has, or 5.
+        dimensions: Option<usize> = None, within(1.0, 200.0);
+        /// Points evaluated.
+        evaluations: usize = 2_000, within(1.0, 1_000_000.0);
+        /// What a mutant is made of.
+        strategy: Strategy = Strategy::Lshade;
+        /// Points of the population, a parameter; lshade begins with so many.
+        popsize: usize = 10, within(1.0, 1_000.0);
+        /// Smallest factor F of the difference; drawn anew each generation. Not with lshade.
+        mutation_low: f64 = 0.5, within(0.0, 2.0);
+        /// Largest factor F.
+        mutation_high: f64 = 1.0, within(0.0, 2.0);
+        /// Probability CR that a parameter comes from the mutant. Not with lshade.
+        recombination: f64 = 0.7, within(0.0, 1.0);
+        /// Seed; none is the seed of the run.
+        seed: Option<usize> = None, at_least(0.0);
+    }
+}
+
+const CARD: Card = Card {
+    id: "differential_evolution",
+    family: "search",
+    title: "Differential evolution",
+    tasks: &[Task::Test],
+    inputs: Inputs::Nothing,
+    summary: "Searches a space with a population in which each point is challenged by one made of others and the difference of two; by default the factors adapt to what succeeded and the population shrinks. Shown on standard test functions.",
+    formula: "best1bin: m = best + F (a - b); rand1bin: m = c + F (a - b); currenttobest1bin: m = x + F (best - x + a - b); lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or the points it replaced, F Cauchy and CR normal about the means of past successes weighted by gain, population down to 4 linearly; each parameter from m with probability CR, one at least; the better of x and the crossed point stays",
+    data: "None; in trials an objective.",
+    cost: "one evaluation a point and generation",
+    fails_when: "The population is small beside the number of parameters, or evaluations are fewer than some ten generations.",
+    not_claimed: "That the best point is the best there is. The more points are tried on past data, the more the best of them owes to luck.",
+    source: "R. Storn, K. Price, J. Global Optimization 11 (1997); R. Tanabe, A. Fukunaga, IEEE CEC (2014)",
+    reference: "scipy 1.17, differential_evolution (strategies, popsize, mutation, recombination)",
+    outputs: OUTPUTS,
+    stochastic: true,
+    evidence: &[Evidence {
+        against: "known minima; scipy 1.17, differential_evolution, on the same functions with the same evaluations",
+        cases: "all eight functions in 2 to 10 dimensions: benches/peers/search_scipy_optuna.py",
+        tolerance: "medians over seeds",
+    }],
+    presets: &[],
+    exemptions: &[],
+};
+
+/// Settings; see the parameters of the entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvolutionSettings {
+    /// What a mutant is made of.
+    pub strategy: Strategy,
+    /// Points of the population, a parameter.
+    pub popsize: usize,
+    /// Smallest and largest factor F.
+    pub mutation: (f64, f64),
+    /// Probability CR.
+    pub recombination: f64,
+}
+
+impl Default for EvolutionSettings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::Lshade,
+            popsize: 10,
+            mutation: (0.5, 1.0),
+            recombination: 0.7,
+        }
+    }
+}
+
+/// Means of successes that are remembered.
+const MEMORY: usize = 5;
+/// Smallest population.
+const LEAST: usize = 4;
+/// Share of the population that a point may be drawn to.
+const GREEDY: f64 = 0.11;
+
+pub(super) struct Evolution {
+    space: Space,
+    settings: EvolutionSettings,
+    evaluations: usize,
+    random: Xoshiro256PlusPlus,
+    start: usize,
+    living: Vec<(Vec<f64>, f64)>,
+    /// Points that were replaced, to take differences with.
+    archive: Vec<Vec<f64>>,
+    /// Means of CR and F.
+    memory: [(f64, f64); MEMORY],
+    next_memory: usize,
+    /// CR and F of the points that are out.
+    used: Vec<(f64, f64)>,
+    done: usize,
+}
+
+impl Evolution {
+    pub(super) fn new(
+        space: &Space,
+        settings: &EvolutionSettings,
+        evaluations: usize,
+        random: Xoshiro256PlusPlus,
+    ) -> Self {
+        let start = (settings.popsize * space.width()).max(LEAST + 1);
+        Self {
+            space: space.clone(),
+            settings: settings.clone(),
+            evaluations,
+            random,
+            start,
+            living: Vec::new(),
+            archive: Vec::new(),
+            memory: [(0.5, 0.5); MEMORY],
+            next_memory: 0,
+            used: Vec::new(),
+            done: 0,
+        }
+    }
+
+    fn adaptive(&self) -> bool {
+        self.settings.strategy == Strategy::Lshade
+    }
+
+    /// Takes in the values of the last generation.
+    fn learn(&mut self, told: &[(Vec<f64>, f64)]) {
+        if self.living.is_empty() {
+            self.living = told.to_vec();
+            return;
+        }
+        // CR, F and gain of what succeeded.
+        let mut gains: Vec<(f64, f64, f64)> = Vec::new();
+        for (i, (point, value)) in told.iter().enumerate() {
+            let (old, was) = &mut self.living[i];
+            if value <= was {
+                if value < was {
+                    let (cr, f) = self.used[i];
+                    let gain = was.min(f64::MAX) - value;
+                    gains.push((cr, f, gain));
+                    self.archive.push(old.clone());
+                }
+                (*old, *was) = (point.clone(), *value);
+            }
+        }
+        if !self.adaptive() {
+            return;
+        }
+        let total: f64 = gains.iter().map(|g| g.2).sum();
+        if total > 0.0 && total.is_finite() {
+            // Lehmer means, weighted by gain.
+            let lehmer = |of: fn(&(f64, f64, f64)) -> f64| {
+                let above: f64 = gains.iter().map(|g| g.2 * of(g).powi(2)).sum();
+                let below: f64 = gains.iter().map(|g| g.2 * of(g)).sum();
+                if below > 0.0 { above / below } else { 0.0 }
+            };
+            self.memory[self.next_memory] = (lehmer(|g| g.0), lehmer(|g| g.1));
+            self.next_memory = (self.next_memory + 1) % MEMORY;
+        }
+        let share = self.done as f64 / self.evaluations as f64;
+        let wanted = self.start as f64 + (LEAST as f64 - self.start as f64) * share.min(1.0);
+        let wanted = (wanted.round() as usize).max(LEAST);
+        if wanted < self.living.len() {
+            self.living.sort_by(|a, b| a.1.total_cmp(&b.1));
+            self.living.truncate(wanted);
+        }
+        let most = (1.4 * self.living.len() as f64) as usize;
+        while self.archive.len() > most {
+            let out = self.random.gen_range(0..self.archive.len());
+            self.archive.swap_remove(out);
+        }
+    }
+
+    /// A place other than these.
+    fn other(&mut self, than: &[usize], below: usize) -> usize {
+        // There are at least five points and three to avoid.
+        loop {
+            let at = self.random.gen_range(0..below);
+            if !than.contains(&at) {
+                return at;
+            }
+        }
+    }
+
+    fn factors(&mut self) -> (f64, f64) {
+        let (cr, f) = self.memory[self.random.gen_range(0..MEMORY)];
+        let cr = (cr + 0.1 * normal(&mut self.random)).clamp(0.0, 1.0);
+        loop {
+            let angle = std::f64::consts::PI * (self.random.r#gen::<f64>() - 0.5);
+            let drawn = f + 0.1 * angle.tan();
+            if drawn > 0.0 {
+                return (cr, drawn.min(1.0));
+            }
+        }
+    }
+
+    /// The challenger of a point.
+    fn challenger(&mut self, i: usize, order: &[usize], f: f64, cr: f64) -> Vec<f64> {
+        let n = self.living.len();
+        let best = order[0];
+        let a = self.other(&[i], n);
+        let (base, towards, minus): (usize, Option<usize>, Vec<f64>) = match self.settings.strategy
+        {
+            Strategy::Lshade => {
+                let greedy = ((GREEDY * n as f64).round() as usize).clamp(2, n);
+                let leader = order[self.random.gen_range(0..greedy)];
+                let b = self.other(&[i, a], n + self.archive.len());
+                let minus = if b < n {
+                    self.living[b].0.clone()
+                } else {
+                    self.archive[b - n].clone()
+                };
+                (i, Some(leader), minus)
+            }
+            Strategy::Best1Bin => {
+                let b = self.other(&[i, a], n);
+                (best, None, self.living[b].0.clone())
+            }
+            Strategy::Rand1Bin => {
+                let b = self.other(&[i, a], n);
+                let c = self.other(&[i, a, b], n);
+                (c, None, self.living[b].0.clone())
+            }
+            Strategy::CurrentToBest1Bin => {
+                let b = self.other(&[i, a], n);
+                (i, Some(best), self.living[b].0.clone())
+            }
+        };
+        let width = self.space.width();
+        let sure = self.random.gen_range(0..width);
+        let mut point = self.living[i].0.clone();
+        for k in 0..width {
+            if k != sure && self.random.r#gen::<f64>() >= cr {
+                continue;
+            }
+            let at = |j: usize| self.living[j].0[k];
+            if self.space.unordered(k) {
+                // Choices have no differences: that of another point, or a new one.
+                let fresh = self.random.r#gen::<f64>() < 0.1;
+                point[k] = if fresh {
+                    self.random.r#gen()
+                } else {
+                    at(towards.unwrap_or(a))
+                };
+                continue;
+            }
+            let pull = towards.map_or(0.0, |j| f * (at(j) - at(base)));
+            let mutant = at(base) + pull + f * (at(a) - minus[k]);
+            // Beyond a bound: half way between it and the point.
+            point[k] = if mutant < 0.0 {
+                point[k] / 2.0
+            } else if mutant > 1.0 {
+                f64::midpoint(point[k], 1.0)
+            } else {
+                mutant
+            };
+        }
+        point
+    }
+}
+
+impl Searcher for Evolution {
+    fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
+        if told.is_empty() {
+            return latin_hypercube(self.start, self.space.width(), &mut self.random);
+        }
+        self.done += told.len();
+        self.learn(told);
+        let n = self.living.len();
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|a, b| self.living[*a].1.total_cmp(&self.living[*b].1));
+        let (low, high) = self.settings.mutation;
+        let dither = low + (high - low) * self.random.r#gen::<f64>();
+        self.used = (0..n)
+            .map(|_| {
+                if self.adaptive() {
+                    self.factors()
+                } else {
+                    (self.settings.recombination, dither)
+                }
+            })
+            .collect();
+        (0..n)
+            .map(|i| {
+                let (cr, f) = self.used[i];
+                self.challenger(i, &order, f, cr)
+            })
+            .collect()
+    }
+}
+
+impl Analysis for DifferentialEvolution {
+    type Params = DifferentialEvolutionParams;
+    const CARD: &'static Card = &CARD;
+    const WIDTH: (usize, usize) = (0, 0);
+    const TAKES: Takes = Takes::Nothing;
+
+    fn analyse(
+        p: &DifferentialEvolutionParams,
+        _: &SeriesTable,
+        ask: Ask,
+    ) -> Result<Outputs, FitError> {
+        let method = Method::Evolution(EvolutionSettings {
+            strategy: p.strategy,
+            popsize: p.popsize,
+            mutation: (
+                p.mutation_low.min(p.mutation_high),
+                p.mutation_low.max(p.mutation_high),
+            ),
+            recombination: p.recombination,
+        });
+        run(
+            p.function,
+            p.dimensions,
+            p.evaluations,
+            effective_seed(p.seed, ask.seed),
+            &method,
+        )
+    }
+}

@@ -1,0 +1,674 @@
+//! What all searches share: the space, and a loop in which points are asked for and values told.
+//!
+//! A [`Searcher`] works in the unit cube and proposes points in batches; [`Search`] hands them out one by one, in
+//! the units of the space, and gives the values back when a batch is complete. So the values of a batch may be
+//! found at the same time and told in any order, and the same seed gives the same points. A search that was
+//! interrupted goes on after [`Search::resume`] with the values told so far.
+
+use super::bayesian_search::{Bayesian, BayesianSettings};
+use super::differential_evolution::{Evolution, EvolutionSettings};
+use super::genetic_algorithm::{Genetic, GeneticSettings};
+use super::particle_swarm::{Swarm, SwarmSettings};
+use mltrainer_catalogue_core::FitError;
+use rand::{Rng as _, SeedableRng as _, seq::SliceRandom as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// One parameter of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Dimension {
+    /// A real number between two, both included.
+    Real {
+        /// Smallest value.
+        low: f64,
+        /// Largest value.
+        high: f64,
+        /// Whether it is its logarithm that is searched evenly; `low` is then above 0.
+        log: bool,
+    },
+    /// A whole number between two, both included.
+    Integer {
+        /// Smallest value.
+        low: i64,
+        /// Largest value.
+        high: i64,
+        /// Whether it is its logarithm that is searched evenly; `low` is then at least 1.
+        log: bool,
+    },
+    /// One of so many choices without an order, by its place counted from 0.
+    Categorical {
+        /// Number of choices.
+        choices: usize,
+    },
+}
+
+/// The parameters that are searched, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Space {
+    dimensions: Vec<Dimension>,
+}
+
+impl Space {
+    /// A space of at least one parameter.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] naming the first parameter whose bounds leave nothing.
+    pub fn new(dimensions: Vec<Dimension>) -> Result<Self, FitError> {
+        if dimensions.is_empty() {
+            return Err(FitError::Data("there is no parameter to search".into()));
+        }
+        for (k, dimension) in dimensions.iter().enumerate() {
+            let sound = match *dimension {
+                Dimension::Real { low, high, log } => {
+                    low.is_finite() && (high - low).is_finite() && low < high && (!log || low > 0.0)
+                }
+                Dimension::Integer { low, high, log } => {
+                    low <= high
+                        && high.checked_sub(low).is_some_and(|w| w < 1 << 52)
+                        && (!log || low >= 1)
+                }
+                Dimension::Categorical { choices } => choices > 0,
+            };
+            if !sound {
+                return Err(FitError::Data(format!(
+                    "parameter {}: {dimension:?} holds no value; the lower bound must be below the upper one, and above 0 for a logarithm",
+                    k + 1
+                )));
+            }
+        }
+        Ok(Self { dimensions })
+    }
+
+    /// So many real numbers between the same two.
+    ///
+    /// # Errors
+    /// As [`Space::new`].
+    pub fn cube(width: usize, low: f64, high: f64) -> Result<Self, FitError> {
+        Self::new(vec![
+            Dimension::Real {
+                low,
+                high,
+                log: false
+            };
+            width
+        ])
+    }
+
+    /// Its parameters.
+    #[must_use]
+    pub fn dimensions(&self) -> &[Dimension] {
+        &self.dimensions
+    }
+
+    /// Number of parameters.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.dimensions.len()
+    }
+
+    /// Whether a parameter has no order.
+    pub(super) fn unordered(&self, k: usize) -> bool {
+        matches!(self.dimensions[k], Dimension::Categorical { .. })
+    }
+
+    /// Number of choices of a parameter without an order; 1 of others.
+    pub(super) fn choices(&self, k: usize) -> f64 {
+        match self.dimensions[k] {
+            Dimension::Categorical { choices } => choices as f64,
+            _ => 1.0,
+        }
+    }
+
+    /// A point of the unit cube in the units of the space.
+    pub(super) fn decode(&self, unit: &[f64]) -> Vec<f64> {
+        let each = unit.iter().zip(&self.dimensions);
+        each.map(|(u, dimension)| dimension.decode(u.clamp(0.0, 1.0)))
+            .collect()
+    }
+
+    /// The middle of what decodes to the same values: so points that mean the same are the same.
+    pub(super) fn snapped(&self, unit: &[f64]) -> Vec<f64> {
+        let each = unit.iter().zip(&self.dimensions);
+        each.map(|(u, dimension)| dimension.snapped(u.clamp(0.0, 1.0)))
+            .collect()
+    }
+}
+
+impl Dimension {
+    /// Number of values; none for real numbers.
+    fn count(&self) -> Option<f64> {
+        match *self {
+            Self::Real { .. } => None,
+            Self::Integer { low, high, .. } => Some((high - low) as f64 + 1.0),
+            Self::Categorical { choices } => Some(choices as f64),
+        }
+    }
+
+    fn decode(&self, u: f64) -> f64 {
+        match *self {
+            Self::Real {
+                low,
+                high,
+                log: false,
+            } => (low + u * (high - low)).clamp(low, high),
+            Self::Real {
+                low,
+                high,
+                log: true,
+            } => (low.ln() + u * (high / low).ln()).exp().clamp(low, high),
+            Self::Integer {
+                low,
+                high,
+                log: true,
+            } => {
+                let (below, above) = (low as f64 - 0.5, high as f64 + 0.5);
+                let x = (below.ln() + u * (above / below).ln()).exp();
+                x.round().clamp(low as f64, high as f64)
+            }
+            Self::Integer { low, .. } => {
+                let count = self.count().unwrap_or(1.0);
+                low as f64 + (u * count).floor().min(count - 1.0)
+            }
+            Self::Categorical { choices } => (u * choices as f64).floor().min(choices as f64 - 1.0),
+        }
+    }
+
+    fn snapped(&self, u: f64) -> f64 {
+        match *self {
+            Self::Real { .. } => u,
+            Self::Integer {
+                low,
+                high,
+                log: true,
+            } => {
+                let (below, above) = (low as f64 - 0.5, high as f64 + 0.5);
+                (self.decode(u) / below).ln() / (above / below).ln()
+            }
+            Self::Integer { low, .. } => {
+                (self.decode(u) - low as f64 + 0.5) / self.count().unwrap_or(1.0)
+            }
+            Self::Categorical { choices } => (self.decode(u) + 0.5) / choices as f64,
+        }
+    }
+
+    /// So many values over its range, fewer when it has fewer.
+    fn levels(&self, wanted: usize) -> Vec<f64> {
+        let count = self.count().unwrap_or(wanted as f64).min(wanted as f64) as usize;
+        match self {
+            Self::Categorical { choices } => (0..*choices).map(|c| c as f64).collect(),
+            _ if count <= 1 => vec![self.decode(0.5)],
+            Self::Real { .. } => (0..count)
+                .map(|i| self.decode(i as f64 / (count - 1) as f64))
+                .collect(),
+            Self::Integer { .. } => {
+                let mut all: Vec<f64> = (0..count)
+                    .map(|i| self.decode(i as f64 / (count - 1) as f64))
+                    .collect();
+                all.dedup();
+                all
+            }
+        }
+    }
+}
+
+/// Proposes points of the unit cube.
+pub trait Searcher: Send {
+    /// The next batch, at least one point; `told` is the batch before with its values, lower is better, empty
+    /// at first. A value that is not a number is told as infinity.
+    fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>>;
+}
+
+/// A way to search, with its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Method {
+    /// Every point at random.
+    Random,
+    /// All combinations of so many values a parameter, the last parameter the fastest; then at random.
+    Grid {
+        /// Values of each parameter: of a choice all.
+        levels: usize,
+    },
+    /// A genetic algorithm.
+    Genetic(GeneticSettings),
+    /// Particle swarm.
+    Swarm(SwarmSettings),
+    /// Differential evolution.
+    Evolution(EvolutionSettings),
+    /// A surrogate model of the objective.
+    Bayesian(BayesianSettings),
+}
+
+/// A point to evaluate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its number, counted from 0.
+    pub number: usize,
+    /// Values of the parameters in order: of a choice its place, of a whole number that number.
+    pub point: Vec<f64>,
+}
+
+/// The best point of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Number of its trial.
+    pub number: usize,
+    /// Values of the parameters.
+    pub point: Vec<f64>,
+    /// The value there.
+    pub value: f64,
+}
+
+/// A search that is asked for points and told their values, lower being better.
+pub struct Search {
+    space: Space,
+    searcher: Box<dyn Searcher>,
+    evaluations: usize,
+    batch: Vec<Vec<f64>>,
+    values: Vec<Option<f64>>,
+    /// Number of the batch's first trial.
+    first: usize,
+    waiting: VecDeque<usize>,
+    best: Option<Best>,
+    history: Vec<f64>,
+}
+
+impl Search {
+    /// A search of at most `evaluations` points.
+    #[must_use]
+    pub fn new(space: Space, method: &Method, evaluations: usize, seed: u64) -> Self {
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let searcher: Box<dyn Searcher> = match method {
+            Method::Random => Box::new(Random {
+                width: space.width(),
+                random,
+            }),
+            Method::Grid { levels } => Box::new(Grid::new(&space, *levels, random)),
+            Method::Genetic(s) => Box::new(Genetic::new(&space, s, random)),
+            Method::Swarm(s) => Box::new(Swarm::new(&space, s, random)),
+            Method::Evolution(s) => Box::new(Evolution::new(&space, s, evaluations, random)),
+            Method::Bayesian(s) => Box::new(Bayesian::new(&space, s, random)),
+        };
+        Self {
+            space,
+            searcher,
+            evaluations,
+            batch: Vec::new(),
+            values: Vec::new(),
+            first: 0,
+            waiting: VecDeque::new(),
+            best: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// A search that was interrupted: `told` are the values of its first trials, in their order.
+    #[must_use]
+    pub fn resume(
+        space: Space,
+        method: &Method,
+        evaluations: usize,
+        seed: u64,
+        told: &[f64],
+    ) -> Self {
+        let mut search = Self::new(space, method, evaluations, seed);
+        for value in told {
+            let Some(trial) = search.ask() else { break };
+            search.tell(trial.number, *value);
+        }
+        search
+    }
+
+    /// The next point; none when all were asked for, or when values asked for must be told first.
+    pub fn ask(&mut self) -> Option<Trial> {
+        if self.waiting.is_empty() && self.values.iter().all(Option::is_some) {
+            let told: Vec<(Vec<f64>, f64)> = std::mem::take(&mut self.batch)
+                .into_iter()
+                .zip(self.values.drain(..).map(|v| v.unwrap_or(f64::INFINITY)))
+                .collect();
+            self.first += told.len();
+            if self.first < self.evaluations {
+                self.batch = self.searcher.next(&told);
+                self.batch.truncate(self.evaluations - self.first);
+            }
+            self.values = vec![None; self.batch.len()];
+            self.waiting = (0..self.batch.len()).collect();
+        }
+        let at = self.waiting.pop_front()?;
+        Some(Trial {
+            number: self.first + at,
+            point: self.space.decode(&self.batch[at]),
+        })
+    }
+
+    /// The value of a trial that was asked for; told twice or of a trial that was not, it is left out.
+    pub fn tell(&mut self, number: usize, value: f64) {
+        let value = if value.is_nan() { f64::INFINITY } else { value };
+        let Some(at) = number
+            .checked_sub(self.first)
+            .filter(|at| *at < self.batch.len())
+        else {
+            return;
+        };
+        if self.values[at].is_some() || self.waiting.contains(&at) {
+            return;
+        }
+        self.values[at] = Some(value);
+        // The first of equal ones, whatever the order in which they are told.
+        let better = self
+            .best
+            .as_ref()
+            .is_none_or(|b| value < b.value || (value == b.value && number < b.number));
+        if better {
+            self.best = Some(Best {
+                number,
+                point: self.space.decode(&self.batch[at]),
+                value,
+            });
+        }
+        self.history
+            .push(self.best.as_ref().map_or(value, |b| b.value));
+    }
+
+    /// The best point so far.
+    #[must_use]
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
+    /// The best value after each one that was told.
+    #[must_use]
+    pub fn history(&self) -> &[f64] {
+        &self.history
+    }
+}
+
+/// Searches for the least value of a function, one point after the other; the search with its best point and
+/// history.
+pub fn minimise(
+    space: Space,
+    method: &Method,
+    evaluations: usize,
+    seed: u64,
+    mut objective: impl FnMut(&[f64]) -> f64,
+) -> Search {
+    let mut search = Search::new(space, method, evaluations, seed);
+    while let Some(trial) = search.ask() {
+        let value = objective(&trial.point);
+        search.tell(trial.number, value);
+    }
+    search
+}
+
+/// A point of the cube at random.
+pub(super) fn uniform(width: usize, random: &mut Xoshiro256PlusPlus) -> Vec<f64> {
+    (0..width).map(|_| random.r#gen::<f64>()).collect()
+}
+
+/// Points of which each parameter's values fall one into each of as many equal parts (McKay et al., 1979).
+pub(super) fn latin_hypercube(
+    points: usize,
+    width: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Vec<Vec<f64>> {
+    let mut all = vec![vec![0.0; width]; points];
+    for k in 0..width {
+        let mut order: Vec<usize> = (0..points).collect();
+        order.shuffle(random);
+        for (point, place) in all.iter_mut().zip(order) {
+            point[k] = (place as f64 + random.r#gen::<f64>()) / points as f64;
+        }
+    }
+    all
+}
+
+struct Random {
+    width: usize,
+    random: Xoshiro256PlusPlus,
+}
+
+impl Searcher for Random {
+    fn next(&mut self, _: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
+        // A batch of some size, so that several can be evaluated at the same time.
+        (0..64)
+            .map(|_| uniform(self.width, &mut self.random))
+            .collect()
+    }
+}
+
+struct Grid {
+    /// Points of the cube by parameter.
+    levels: Vec<Vec<f64>>,
+    next: Vec<usize>,
+    done: bool,
+    rest: Random,
+}
+
+impl Grid {
+    fn new(space: &Space, levels: usize, random: Xoshiro256PlusPlus) -> Self {
+        let unit = |d: &Dimension| -> Vec<f64> {
+            let values = d.levels(levels.max(1));
+            values.into_iter().map(|v| d.encode(v)).collect()
+        };
+        Self {
+            levels: space.dimensions.iter().map(unit).collect(),
+            next: vec![0; space.width()],
+            done: false,
+            rest: Random {
+                width: space.width(),
+                random,
+            },
+        }
+    }
+}
+
+impl Dimension {
+    /// A point of the unit interval that decodes to this value.
+    fn encode(&self, value: f64) -> f64 {
+        match *self {
+            Self::Real {
+                low,
+                high,
+                log: false,
+            } => (value - low) / (high - low),
+            Self::Real {
+                low,
+                high,
+                log: true,
+            } => (value / low).ln() / (high / low).ln(),
+            Self::Integer {
+                low,
+                high,
+                log: true,
+            } => {
+                let (below, above) = (low as f64 - 0.5, high as f64 + 0.5);
+                (value / below).ln() / (above / below).ln()
+            }
+            Self::Integer { low, .. } => (value - low as f64 + 0.5) / self.count().unwrap_or(1.0),
+            Self::Categorical { choices } => (value + 0.5) / choices as f64,
+        }
+    }
+}
+
+impl Searcher for Grid {
+    fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
+        let mut batch = Vec::new();
+        while !self.done && batch.len() < 64 {
+            batch.push(
+                self.next
+                    .iter()
+                    .zip(&self.levels)
+                    .map(|(i, l)| l[*i])
+                    .collect(),
+            );
+            self.done = true;
+            for (i, l) in self.next.iter_mut().zip(&self.levels).rev() {
+                *i += 1;
+                if *i < l.len() {
+                    self.done = false;
+                    break;
+                }
+                *i = 0;
+            }
+        }
+        if batch.is_empty() {
+            self.rest.next(told)
+        } else {
+            batch
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixed() -> Space {
+        Space::new(vec![
+            Dimension::Real {
+                low: 1e-3,
+                high: 10.0,
+                log: true,
+            },
+            Dimension::Integer {
+                low: -2,
+                high: 2,
+                log: false,
+            },
+            Dimension::Categorical { choices: 3 },
+            Dimension::Integer {
+                low: 1,
+                high: 100,
+                log: true,
+            },
+        ])
+        .unwrap()
+    }
+
+    /// Least at 0.1, 1, the second choice and 20.
+    fn objective(x: &[f64]) -> f64 {
+        (x[0] / 0.1).ln().powi(2)
+            + (x[1] - 1.0).powi(2)
+            + if x[2] == 1.0 { 0.0 } else { 2.0 }
+            + (x[3] / 20.0).ln().powi(2)
+    }
+
+    fn all() -> Vec<Method> {
+        vec![
+            Method::Random,
+            Method::Grid { levels: 3 },
+            Method::Genetic(GeneticSettings::default()),
+            Method::Swarm(SwarmSettings::default()),
+            Method::Evolution(EvolutionSettings::default()),
+            Method::Bayesian(BayesianSettings::default()),
+        ]
+    }
+
+    #[test]
+    fn every_method_stays_within_mixed_bounds_and_finds_the_choice() {
+        for method in all() {
+            let found = minimise(mixed(), &method, 200, 4, |x| {
+                assert!((1e-3..=10.0).contains(&x[0]));
+                assert!((-2.0..=2.0).contains(&x[1]) && x[1].fract() == 0.0);
+                assert!((0.0..3.0).contains(&x[2]) && x[2].fract() == 0.0);
+                assert!((1.0..=100.0).contains(&x[3]) && x[3].fract() == 0.0);
+                objective(x)
+            });
+            assert_eq!(found.history().len(), 200);
+            let best = found.best().unwrap();
+            assert_eq!(objective(&best.point), best.value);
+            assert_eq!(best.point[2], 1.0, "{method:?}");
+            assert!(found.history().windows(2).all(|w| w[1] <= w[0]));
+        }
+    }
+
+    #[test]
+    fn a_resumed_search_goes_on_as_if_it_had_not_stopped() {
+        for method in all() {
+            let run = |upto: usize, start: &[f64]| -> Vec<f64> {
+                let mut search = Search::resume(mixed(), &method, 90, 8, start);
+                let mut values = start.to_vec();
+                while values.len() < upto {
+                    let trial = search.ask().unwrap();
+                    let value = objective(&trial.point);
+                    search.tell(trial.number, value);
+                    values.push(value);
+                }
+                values
+            };
+            let whole = run(90, &[]);
+            let half = run(37, &[]);
+            assert_eq!(run(90, &half), whole, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_may_be_told_in_any_order() {
+        for method in all() {
+            let go = |backwards: bool| {
+                let mut search = Search::new(mixed(), &method, 80, 3);
+                loop {
+                    let mut batch: Vec<Trial> = std::iter::from_fn(|| search.ask()).collect();
+                    if batch.is_empty() {
+                        break search.best().unwrap().clone();
+                    }
+                    if backwards {
+                        batch.reverse();
+                    }
+                    for t in batch {
+                        // A value that is no number is the worst.
+                        let value = if t.point[1] < -1.0 {
+                            f64::NAN
+                        } else {
+                            objective(&t.point)
+                        };
+                        search.tell(t.number, value);
+                        search.tell(t.number, -1e9);
+                    }
+                }
+            };
+            assert_eq!(go(true), go(false), "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_grid_holds_every_combination() {
+        let mut seen = Vec::new();
+        let grid = Method::Grid { levels: 3 };
+        minimise(mixed(), &grid, 3 * 3 * 3 * 3, 1, |x| {
+            seen.push(format!("{x:.3?}"));
+            0.0
+        });
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 81);
+        // Ends and the middle: 10^-1 is the middle of 10^-3 and 10.
+        assert!(seen.contains(&"[0.100, 0.000, 2.000, 100.000]".to_owned()));
+    }
+
+    #[test]
+    fn bounds_that_hold_nothing_are_refused() {
+        for bad in [
+            Dimension::Real {
+                low: 1.0,
+                high: 1.0,
+                log: false,
+            },
+            Dimension::Real {
+                low: 0.0,
+                high: 1.0,
+                log: true,
+            },
+            Dimension::Integer {
+                low: 3,
+                high: 2,
+                log: false,
+            },
+            Dimension::Categorical { choices: 0 },
+        ] {
+            assert!(Space::new(vec![bad]).is_err());
+        }
+        assert!(Space::new(Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! Genetic algorithm.
+//!
+//! What: a population of points; better ones are crossed and mutated, the best of parents and children live on.
+//! Formula: tournaments, simulated binary crossover, polynomial mutation.
+//! Data: none; an objective.
+//! Cost: one evaluation a child; O(population log population) beside.
+//! Fails when: parameters hang together strongly: crossover takes them apart.
+//! Source: Deb, Agrawal (1995); Deb (2001).
+//! Not claimed: that the best point is the best there is.
+
+use super::engine::{Method, Searcher, Space, latin_hypercube};
+use super::functions::{Function, OUTPUTS, run};
+use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::run::effective_seed;
+use mltrainer_catalogue_core::{
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, params,
+};
+use mltrainer_types::catalogue::Task;
+use rand::Rng as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// The handle.
+pub struct GeneticAlgorithm;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::analysis::<GeneticAlgorithm>();
+
+params! {
+    /// Parameters of the genetic algorithm.
+    pub struct GeneticAlgorithmParams {
+        /// The function that is minimised.
+        function: Function = Function::Rastrigin;
+        /// Its number of parameters; none is the one it has, or 5.
+        dimensions: Option<usize> = None, within(1.0, 200.0);
+        /// Points evaluated.
+        evaluations: usize = 2_000, within(1.0, 1_000_000.0);
+        /// Points that live at a time.
+        population: usize = 50, within(4.0, 10_000.0);
+        /// Points of which the best becomes a parent.
+        tournament: usize = 2, within(1.0, 100.0);
+        /// Probability that two parents are crossed.
+        crossover_probability: f64 = 0.9, within(0.0, 1.0);
+        /// Index of the crossover: the larger, the nearer children are to their parents.
+        crossover_eta: f64 = 3.0, at_least(0.0);
+        /// Probability that a parameter mutates; none is one over their number.
+        mutation_probability: Option<f64> = None, within(0.0, 1.0);
+        /// Index of the mutation: the larger, the smaller its steps.
+        mutation_eta: f64 = 20.0, at_least(0.0);
+        /// Seed; none is the seed of the run.
+        seed: Option<usize> = None, at_least(0.0);
+    }
+}
+
+const CARD: Card = Card {
+    id: "genetic_algorithm",
+    family: "search",
+    title: "Genetic algorithm",
+    tasks: &[Task::Test],
+    inputs: Inputs::Nothing,
+    summary: "Searches a space of real, whole and unordered parameters with a population: better points are crossed and mutated, the best of parents and children live on. Shown on standard test functions.",
+    formula: "parents by tournament; child = ((1+β) a + (1-β) b)/2 with β of the bounded simulated binary crossover of index η_c; polynomial mutation of index η_m; unordered parameters are exchanged and redrawn; (μ+λ) survival; start by latin hypercube",
+    data: "None; in trials an objective.",
+    cost: "one evaluation a child",
+    fails_when: "Parameters hang together strongly, as in Rosenbrock's valley, or there are few evaluations.",
+    not_claimed: "That the best point is the best there is. The more points are tried on past data, the more the best of them owes to luck.",
+    source: "K. Deb, R. B. Agrawal, Complex Systems 9 (1995); K. Deb, Multi-Objective Optimization using Evolutionary Algorithms (2001)",
+    reference: "scipy 1.17 and optuna 5.0 on standard test functions",
+    outputs: OUTPUTS,
+    stochastic: true,
+    evidence: &[Evidence {
+        against: "known minima; scipy 1.17, differential_evolution, on the same functions with the same evaluations",
+        cases: "sphere, rastrigin, ackley, styblinski_tang, branin, hartmann6: benches/peers/search_scipy_optuna.py",
+        tolerance: "medians over seeds",
+    }],
+    presets: &[],
+    exemptions: &[],
+};
+
+/// Settings; see the parameters of the entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeneticSettings {
+    /// Points that live at a time.
+    pub population: usize,
+    /// Points of which the best becomes a parent.
+    pub tournament: usize,
+    /// Probability that two parents are crossed.
+    pub crossover_probability: f64,
+    /// Index of the crossover.
+    pub crossover_eta: f64,
+    /// Probability that a parameter mutates; none is one over their number.
+    pub mutation_probability: Option<f64>,
+    /// Index of the mutation.
+    pub mutation_eta: f64,
+}
+
+impl Default for GeneticSettings {
+    fn default() -> Self {
+        Self {
+            population: 50,
+            tournament: 2,
+            crossover_probability: 0.9,
+            crossover_eta: 3.0,
+            mutation_probability: None,
+            mutation_eta: 20.0,
+        }
+    }
+}
+
+pub(super) struct Genetic {
+    space: Space,
+    settings: GeneticSettings,
+    random: Xoshiro256PlusPlus,
+    living: Vec<(Vec<f64>, f64)>,
+}
+
+impl Genetic {
+    pub(super) fn new(
+        space: &Space,
+        settings: &GeneticSettings,
+        random: Xoshiro256PlusPlus,
+    ) -> Self {
+        Self {
+            space: space.clone(),
+            settings: settings.clone(),
+            random,
+            living: Vec::new(),
+        }
+    }
+
+    fn parent(&mut self) -> Vec<f64> {
+        let n = self.living.len();
+        // Sorted by value: the lowest place wins.
+        let best = (0..self.settings.tournament)
+            .map(|_| self.random.gen_range(0..n))
+            .min();
+        self.living[best.unwrap_or_default()].0.clone()
+    }
+
+    fn cross(&mut self, a: &mut [f64], b: &mut [f64]) {
+        if self.random.r#gen::<f64>() > self.settings.crossover_probability {
+            return;
+        }
+        let power = 1.0 / (self.settings.crossover_eta + 1.0);
+        for k in 0..a.len() {
+            let (swap, u) = (self.random.r#gen::<f64>() < 0.5, self.random.r#gen::<f64>());
+            if self.random.r#gen::<f64>() > 0.5 {
+                continue;
+            }
+            let (low, high) = (a[k].min(b[k]), a[k].max(b[k]));
+            if !self.space.unordered(k) && high - low > 1e-14 {
+                let spread = |room: f64| {
+                    let beta = 1.0 + 2.0 * room / (high - low);
+                    let alpha = 2.0 - beta.powf(-(self.settings.crossover_eta + 1.0));
+                    if u <= 1.0 / alpha {
+                        (u * alpha).powf(power)
+                    } else {
+                        (1.0 / (2.0 - u * alpha)).powf(power)
+                    }
+                };
+                let (sum, apart) = (low + high, high - low);
+                a[k] = (0.5 * (sum - spread(low) * apart)).clamp(0.0, 1.0);
+                b[k] = (0.5 * (sum + spread(1.0 - high) * apart)).clamp(0.0, 1.0);
+            }
+            if swap {
+                std::mem::swap(&mut a[k], &mut b[k]);
+            }
+        }
+    }
+
+    fn mutate(&mut self, x: &mut [f64]) {
+        let each = self
+            .settings
+            .mutation_probability
+            .unwrap_or(1.0 / x.len() as f64);
+        let eta = self.settings.mutation_eta + 1.0;
+        for k in 0..x.len() {
+            if self.random.r#gen::<f64>() >= each {
+                continue;
+            }
+            let u = self.random.r#gen::<f64>();
+            if self.space.unordered(k) {
+                x[k] = u;
+                continue;
+            }
+            let step = if u < 0.5 {
+                (2.0 * u + (1.0 - 2.0 * u) * (1.0 - x[k]).powf(eta)).powf(1.0 / eta) - 1.0
+            } else {
+                1.0 - (2.0 * (1.0 - u) + 2.0 * (u - 0.5) * x[k].powf(eta)).powf(1.0 / eta)
+            };
+            x[k] = (x[k] + step).clamp(0.0, 1.0);
+        }
+    }
+}
+
+impl Searcher for Genetic {
+    fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
+        let n = self.settings.population;
+        if told.is_empty() {
+            return latin_hypercube(n, self.space.width(), &mut self.random);
+        }
+        self.living.extend_from_slice(told);
+        self.living.sort_by(|a, b| a.1.total_cmp(&b.1));
+        self.living.truncate(n);
+        let mut children = Vec::with_capacity(n + 1);
+        while children.len() < n {
+            let (mut a, mut b) = (self.parent(), self.parent());
+            self.cross(&mut a, &mut b);
+            for mut child in [a, b] {
+                self.mutate(&mut child);
+                // A point that is known already would tell nothing.
+                let known = |p: &Vec<f64>| *p == child;
+                if self.living.iter().any(|(p, _)| known(p)) || children.iter().any(known) {
+                    let k = self.random.gen_range(0..child.len());
+                    child[k] = self.random.r#gen();
+                }
+                children.push(child);
+            }
+        }
+        children.truncate(n);
+        children
+    }
+}
+
+impl Analysis for GeneticAlgorithm {
+    type Params = GeneticAlgorithmParams;
+    const CARD: &'static Card = &CARD;
+    const WIDTH: (usize, usize) = (0, 0);
+    const TAKES: Takes = Takes::Nothing;
+
+    fn analyse(p: &GeneticAlgorithmParams, _: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
+        let method = Method::Genetic(GeneticSettings {
+            population: p.population,
+            tournament: p.tournament,
+            crossover_probability: p.crossover_probability,
+            crossover_eta: p.crossover_eta,
+            mutation_probability: p.mutation_probability,
+            mutation_eta: p.mutation_eta,
+        });
+        run(
+            p.function,
+            p.dimensions,
+            p.evaluations,
+            effective_seed(p.seed, ask.seed),
+            &method,
+        )
+    }
+}

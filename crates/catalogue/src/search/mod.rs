@@ -1,0 +1,18 @@
+//! Searches over parameters: a common engine with ask and tell, random and grid search, evolution, swarms and
+//! surrogate models. The entries show each search on standard test functions.
+
+pub mod bayesian_search;
+pub mod differential_evolution;
+pub mod genetic_algorithm;
+pub mod particle_swarm;
+
+mod engine;
+mod functions;
+mod gaussian;
+mod parzen;
+
+pub use bayesian_search::BayesianSettings;
+pub use differential_evolution::EvolutionSettings;
+pub use engine::{Best, Dimension, Method, Search, Searcher, Space, Trial, minimise};
+pub use genetic_algorithm::GeneticSettings;
+pub use particle_swarm::SwarmSettings;

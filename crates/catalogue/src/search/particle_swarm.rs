@@ -1,0 +1,227 @@
+//! Particle swarm.
+//!
+//! What: points that fly through the space, drawn to the best place each has seen and the best the swarm has seen.
+//! Formula: v = w v + c1 r1 (own best - x) + c2 r2 (best of the neighbours - x); x = x + v.
+//! Data: none; an objective.
+//! Cost: one evaluation a particle and step.
+//! Fails when: there are many valleys: the swarm gathers in one of them.
+//! Source: Kennedy, Eberhart (1995); Clerc, Kennedy (2002).
+//! Not claimed: that the best point is the best there is.
+
+use super::engine::{Method, Searcher, Space, latin_hypercube, uniform};
+use super::functions::{Function, OUTPUTS, run};
+use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::run::effective_seed;
+use mltrainer_catalogue_core::{
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, choices, params,
+};
+use mltrainer_types::catalogue::Task;
+use rand::Rng as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// The handle.
+pub struct ParticleSwarm;
+
+/// The registration.
+pub const ENTRY: Entry = Entry::analysis::<ParticleSwarm>();
+
+choices! {
+    /// Whom a particle listens to.
+    pub enum Topology {
+        /// The whole swarm: quick.
+        Global = "global",
+        /// Itself and the particles before and after it: slower, and harder to trap.
+        Ring = "ring",
+    }
+}
+
+params! {
+    /// Parameters of the particle swarm.
+    pub struct ParticleSwarmParams {
+        /// The function that is minimised.
+        function: Function = Function::Rastrigin;
+        /// Its number of parameters; none is the one it has, or 5.
+        dimensions: Option<usize> = None, within(1.0, 200.0);
+        /// Points evaluated.
+        evaluations: usize = 2_000, within(1.0, 1_000_000.0);
+        /// Particles.
+        particles: usize = 30, within(2.0, 10_000.0);
+        /// Share of its velocity that a particle keeps.
+        inertia: f64 = 0.729_8, within(0.0, 2.0);
+        /// Pull of its own best place.
+        cognitive: f64 = 1.496_18, within(0.0, 10.0);
+        /// Pull of the best place of those it listens to.
+        social: f64 = 1.496_18, within(0.0, 10.0);
+        /// Whom a particle listens to.
+        topology: Topology = Topology::Global;
+        /// Largest step in each parameter, as a share of its range.
+        max_velocity: f64 = 0.2, above_up_to(0.0, 1.0);
+        /// Seed; none is the seed of the run.
+        seed: Option<usize> = None, at_least(0.0);
+    }
+}
+
+const CARD: Card = Card {
+    id: "particle_swarm",
+    family: "search",
+    title: "Particle swarm",
+    tasks: &[Task::Test],
+    inputs: Inputs::Nothing,
+    summary: "Searches a space with a swarm: each particle is drawn to the best place it has seen and the best its neighbours have seen. Shown on standard test functions.",
+    formula: "v = w v + c1 r1 (own best - x) + c2 r2 (best of the neighbours - x), within the largest step; x = x + v; at a bound it stays there and turns back at half its speed; start by latin hypercube",
+    data: "None; in trials an objective.",
+    cost: "one evaluation a particle and step",
+    fails_when: "There are many valleys: the swarm gathers in one of them; topology=ring delays that.",
+    not_claimed: "That the best point is the best there is. The more points are tried on past data, the more the best of them owes to luck.",
+    source: "J. Kennedy, R. Eberhart, Proc. ICNN (1995); M. Clerc, J. Kennedy, IEEE Transactions on Evolutionary Computation 6 (2002)",
+    reference: "scipy 1.17 and optuna 5.0 on standard test functions",
+    outputs: OUTPUTS,
+    stochastic: true,
+    evidence: &[Evidence {
+        against: "known minima; scipy 1.17, differential_evolution, on the same functions with the same evaluations",
+        cases: "sphere, rosenbrock, ackley, griewank, branin, hartmann6: benches/peers/search_scipy_optuna.py",
+        tolerance: "medians over seeds",
+    }],
+    presets: &[],
+    exemptions: &[],
+};
+
+/// Settings; see the parameters of the entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SwarmSettings {
+    /// Particles.
+    pub particles: usize,
+    /// Share of its velocity that a particle keeps.
+    pub inertia: f64,
+    /// Pull of its own best place.
+    pub cognitive: f64,
+    /// Pull of the best place of those it listens to.
+    pub social: f64,
+    /// Whom a particle listens to.
+    pub topology: Topology,
+    /// Largest step in each parameter, as a share of its range.
+    pub max_velocity: f64,
+}
+
+impl Default for SwarmSettings {
+    fn default() -> Self {
+        Self {
+            particles: 30,
+            inertia: 0.729_8,
+            cognitive: 1.496_18,
+            social: 1.496_18,
+            topology: Topology::Global,
+            max_velocity: 0.2,
+        }
+    }
+}
+
+struct Particle {
+    at: Vec<f64>,
+    velocity: Vec<f64>,
+    best: Vec<f64>,
+    value: f64,
+}
+
+pub(super) struct Swarm {
+    settings: SwarmSettings,
+    random: Xoshiro256PlusPlus,
+    particles: Vec<Particle>,
+    width: usize,
+}
+
+impl Swarm {
+    pub(super) fn new(space: &Space, settings: &SwarmSettings, random: Xoshiro256PlusPlus) -> Self {
+        Self {
+            settings: settings.clone(),
+            random,
+            particles: Vec::new(),
+            width: space.width(),
+        }
+    }
+
+    /// The particle with the best place among those that one listens to.
+    fn guide(&self, of: usize) -> usize {
+        let n = self.particles.len();
+        let heard: Vec<usize> = match self.settings.topology {
+            Topology::Global => (0..n).collect(),
+            Topology::Ring => vec![(of + n - 1) % n, of, (of + 1) % n],
+        };
+        let value = |i: &usize| self.particles[*i].value;
+        heard
+            .into_iter()
+            .min_by(|a, b| value(a).total_cmp(&value(b)))
+            .unwrap_or(of)
+    }
+}
+
+impl Searcher for Swarm {
+    fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
+        let (width, most) = (self.width, self.settings.max_velocity);
+        if told.is_empty() {
+            let places = latin_hypercube(self.settings.particles, width, &mut self.random);
+            for at in places {
+                let other = uniform(width, &mut self.random);
+                let velocity = other
+                    .iter()
+                    .zip(&at)
+                    .map(|(o, x)| (0.5 * (o - x)).clamp(-most, most));
+                self.particles.push(Particle {
+                    velocity: velocity.collect(),
+                    best: at.clone(),
+                    value: f64::INFINITY,
+                    at,
+                });
+            }
+            return self.particles.iter().map(|p| p.at.clone()).collect();
+        }
+        for (particle, (_, value)) in self.particles.iter_mut().zip(told) {
+            if *value < particle.value {
+                (particle.best, particle.value) = (particle.at.clone(), *value);
+            }
+        }
+        let guides: Vec<Vec<f64>> = (0..self.particles.len())
+            .map(|i| self.particles[self.guide(i)].best.clone())
+            .collect();
+        let s = &self.settings;
+        for (p, guide) in self.particles.iter_mut().zip(&guides) {
+            for k in 0..width {
+                let (own, others) = (self.random.r#gen::<f64>(), self.random.r#gen::<f64>());
+                let pull = s.cognitive * own * (p.best[k] - p.at[k])
+                    + s.social * others * (guide[k] - p.at[k]);
+                p.velocity[k] = (s.inertia * p.velocity[k] + pull).clamp(-most, most);
+                p.at[k] += p.velocity[k];
+                if !(0.0..=1.0).contains(&p.at[k]) {
+                    p.at[k] = p.at[k].clamp(0.0, 1.0);
+                    p.velocity[k] *= -0.5;
+                }
+            }
+        }
+        self.particles.iter().map(|p| p.at.clone()).collect()
+    }
+}
+
+impl Analysis for ParticleSwarm {
+    type Params = ParticleSwarmParams;
+    const CARD: &'static Card = &CARD;
+    const WIDTH: (usize, usize) = (0, 0);
+    const TAKES: Takes = Takes::Nothing;
+
+    fn analyse(p: &ParticleSwarmParams, _: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
+        let method = Method::Swarm(SwarmSettings {
+            particles: p.particles,
+            inertia: p.inertia,
+            cognitive: p.cognitive,
+            social: p.social,
+            topology: p.topology,
+            max_velocity: p.max_velocity,
+        });
+        run(
+            p.function,
+            p.dimensions,
+            p.evaluations,
+            effective_seed(p.seed, ask.seed),
+            &method,
+        )
+    }
+}
