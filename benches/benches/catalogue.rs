@@ -6,12 +6,12 @@ use std::hint::black_box;
 fn catalogue(c: &mut Criterion) {
     let mut group = c.benchmark_group("catalogue");
     group.bench_function("ready", |b| {
-        b.iter(|| black_box(mltrainer_catalogue::registry()).catalogue());
+        b.iter(|| black_box(mltrainer_backtest::registry()).catalogue());
     });
     group.bench_function("as_json", |b| {
-        b.iter(|| serde_json::to_string(&mltrainer_catalogue::registry().catalogue()));
+        b.iter(|| serde_json::to_string(&mltrainer_backtest::registry().catalogue()));
     });
-    let registry = mltrainer_catalogue::registry();
+    let registry = mltrainer_backtest::registry();
     group.bench_function("find", |b| {
         b.iter(|| registry.find(black_box("random_forest_50")).is_some());
     });

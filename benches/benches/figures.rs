@@ -36,9 +36,10 @@ fn main() {
         let server = Server::fresh().await;
         weight(&server).await;
         let client = mltrainer_it::http().build().expect("a client");
-        pages(&server, &client, "while idle", "p99 under 30 ms").await;
+        let finished = finished(&server).await;
+        pages(&server, &client, &finished, "while idle", "p99 under 30 ms").await;
         memory(&server, "after those requests");
-        busy(&server, &client).await;
+        busy(&server, &client, &finished).await;
         drop(server);
         listeners().await;
     });
@@ -73,7 +74,7 @@ fn catalogue() {
     let samples = (0..200)
         .map(|_| {
             let begin = now();
-            let entries = std::hint::black_box(mltrainer_catalogue::registry().catalogue());
+            let entries = std::hint::black_box(mltrainer_backtest::registry().catalogue());
             std::hint::black_box(entries);
             begin.elapsed()
         })
@@ -181,11 +182,31 @@ async fn at_rate(server: &Server, client: &reqwest::Client, path: &str) -> Vec<D
         .collect()
 }
 
-async fn pages(server: &Server, client: &reqwest::Client, when: &str, goal: &str) {
-    for path in ["/", "/models", "/models/random_forest", "/trials/new"] {
+/// The page of a trial that has ended, with the charts of its result.
+async fn finished(server: &Server) -> String {
+    let id = server
+        .create_trial(&json!({"symbols": ["AAPL"], "models": ["ridge", "random_forest_50"]}))
+        .await;
+    let _ = server.events(&id, 0).await.rest().await;
+    format!("/trials/{id}")
+}
+
+async fn pages(server: &Server, client: &reqwest::Client, finished: &str, when: &str, goal: &str) {
+    for path in [
+        "/",
+        "/models",
+        "/models/random_forest",
+        "/trials/new",
+        finished,
+    ] {
         let samples = at_rate(server, client, path).await;
+        let name = if path == finished {
+            "of a finished trial"
+        } else {
+            path
+        };
         row(
-            &format!("page {path} at {RATE} requests a second, {when}"),
+            &format!("page {name} at {RATE} requests a second, {when}"),
             goal,
             &spread(samples),
         );
@@ -202,7 +223,7 @@ fn cpu_seconds(server: &Server) -> Option<f64> {
     Some(ticks / 100.0)
 }
 
-async fn busy(server: &Server, client: &reqwest::Client) {
+async fn busy(server: &Server, client: &reqwest::Client, finished: &str) {
     let id = server
         .create_trial(&json!({
             "symbols": ["SPX", "IXIC"],
@@ -215,7 +236,14 @@ async fn busy(server: &Server, client: &reqwest::Client) {
     let mut events = server.events(&id, 0).await;
     events.until(|e| e.is_state("training")).await;
     let (begin, used) = (now(), cpu_seconds(server));
-    pages(server, client, "while a trial runs", "p99 under 50 ms").await;
+    pages(
+        server,
+        client,
+        finished,
+        "while a trial runs",
+        "p99 under 50 ms",
+    )
+    .await;
     let trial = server.trial(&id).await;
     let cores = used
         .zip(cpu_seconds(server))

@@ -62,7 +62,7 @@ pub fn intervals<const K: usize>(
 
 /// Fills `sample` with places: each follows the one before it (the first day follows the last) or,
 /// with probability 1 / `mean_block`, jumps anywhere.
-fn resample(rng: &mut Xoshiro256PlusPlus, mean_block: f64, sample: &mut [u32]) {
+pub(crate) fn resample(rng: &mut Xoshiro256PlusPlus, mean_block: f64, sample: &mut [u32]) {
     let n = sample.len() as u32;
     let jump = 1.0 / mean_block;
     let mut place = 0;

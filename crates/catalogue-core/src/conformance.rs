@@ -126,7 +126,7 @@ impl Suite {
 
     /// One run on the real rows, the first `train` of them for training: `task` is `regression`,
     /// `classification`, `three_classes` (the sum of label and last label), `clustering`, `indicator`,
-    /// `analysis` or `forecasting`.
+    /// `simulation`, `analysis` or `forecasting`.
     ///
     /// # Errors
     /// Those of the run; also when the entry cannot be run that way.
@@ -342,6 +342,15 @@ impl Suite {
                     run::run_indicator(r, given, &bars, &still)
                 };
                 all.push(("indicator", run()));
+            }
+            Engine::Simulation { .. } => {
+                let run = || {
+                    let bars = self.bars.derive("case", "conformance", |_| {
+                        Ok::<_, FitError>(case.bars.clone())
+                    })?;
+                    run::run_simulation(r, given, &bars, &still)
+                };
+                all.push(("simulation", run()));
             }
             Engine::Analysis { .. } => {}
         }
@@ -578,7 +587,8 @@ fn finite_answer(task: &str, answer: &RunResult) -> Result<(), String> {
     for (name, value) in &answer.outputs {
         // Warm-ups, missing values and what an order or a width does not have are null on purpose.
         let on_purpose = match task {
-            "indicator" => true,
+            // Figures that do not exist, and ends that are yet to come.
+            "indicator" | "simulation" => true,
             "analysis" => name != "forecast",
             _ => positions && name == "predictions",
         };
@@ -1220,6 +1230,35 @@ fn no_look_ahead(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 for (name, column) in &part.outputs {
                     let full = whole.outputs.get(name).and_then(Value::as_array);
                     if full.and_then(|f| f.get(..cut)) != column.as_array().map(Vec::as_slice) {
+                        return Err(format!("bars after {cut} change {name} before them"));
+                    }
+                }
+            }
+            Ok(())
+        }
+        // Of the outputs, the columns of one value a bar.
+        Engine::Simulation { .. } => {
+            let whole = suite.answers(r, &light(r), &case, 0);
+            let (_, Ok(whole)) = &whole[0] else {
+                return Err("it fails on the real bars".into());
+            };
+            let bars = case.bars.len();
+            let column = |v: &Value, bars: usize| v.as_array().filter(|a| a.len() == bars).cloned();
+            let columns = whole.outputs.iter();
+            let columns: Vec<(&String, Vec<Value>)> = columns
+                .filter_map(|(name, v)| Some((name, column(v, bars)?)))
+                .collect();
+            if columns.is_empty() {
+                return Err("it has no column of one value a bar".into());
+            }
+            for cut in (1..bars).step_by(7) {
+                let part = suite.answers(r, &light(r), &case.first(cut), 0);
+                let (_, Ok(part)) = &part[0] else {
+                    return Err(format!("it fails on the first {cut} bars"));
+                };
+                for (name, full) in &columns {
+                    let found = part.outputs.get(*name).and_then(|v| column(v, cut));
+                    if found.as_deref() != Some(&full[..cut]) {
                         return Err(format!("bars after {cut} change {name} before them"));
                     }
                 }

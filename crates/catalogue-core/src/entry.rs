@@ -5,8 +5,8 @@ use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training
 use crate::error::{FitError, ParamError};
 use crate::model::{
     Analysis, Ask, Clusterer, Columns, Contributions, Domain, Forecaster, Foreign, Incremental,
-    Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Supervised,
-    Takes, Track, Tracker,
+    Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Simulation,
+    Supervised, Takes, Track, Tracker,
 };
 use crate::params::Params;
 use crate::stream::{self, Stream, Streamed};
@@ -383,6 +383,11 @@ fn compute<M: Indicator>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Col
     M::compute(&M::Params::from_map(params)?, bars)
 }
 
+fn simulate<M: Simulation>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Outputs, FitError> {
+    bars.get().check()?;
+    M::simulate(&M::Params::from_map(params)?, bars)
+}
+
 fn analyse<M: Analysis>(
     params: &ParamMap,
     data: &Verified<SeriesTable>,
@@ -462,6 +467,11 @@ pub enum Engine {
     Indicator {
         /// Computes the columns.
         run: fn(&ParamMap, &Verified<Bars>) -> Result<Columns, FitError>,
+    },
+    /// Figures and columns from a simulation over bars.
+    Simulation {
+        /// Computes the outputs.
+        run: fn(&ParamMap, &Verified<Bars>) -> Result<Outputs, FitError>,
     },
     /// A method on series, or on parameters alone.
     Analysis {
@@ -736,6 +746,29 @@ impl Entry {
         self.track =
             Some(|params, series| M::track(&M::Params::from_map(params)?, series.get().values()));
         self
+    }
+
+    /// The entry of a simulation over bars.
+    #[must_use]
+    pub const fn simulation<M: Simulation>() -> Self {
+        Self {
+            card: M::CARD,
+            params: M::Params::specs,
+            resolve: resolve::<M::Params>,
+            engine: Engine::Simulation { run: simulate::<M> },
+            forecast: None,
+            stream: None,
+            whole: &[],
+            missing: false,
+            foreign: None,
+            update: None,
+            track: None,
+            first_choice: false,
+            light: &[],
+            weights: false,
+            probabilities: false,
+            domain: Domain::Real,
+        }
     }
 
     /// The entry of an indicator.

@@ -29,7 +29,7 @@ pub use error::{FitError, ParamError};
 pub use model::{
     Analysis, Ask, Clusterer, Columns, Contributions, Domain, Explained, Forecaster, Foreign,
     Incremental, Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor,
-    Supervised, Takes, Track, Tracker,
+    Simulation, Supervised, Takes, Track, Tracker,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

@@ -400,6 +400,23 @@ pub trait Analysis: 'static {
     fn analyse(params: &Self::Params, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError>;
 }
 
+/// A simulation over the bars of one symbol, such as a back test. What it states of a bar comes from bars up
+/// to that one.
+pub trait Simulation: 'static {
+    /// Parameters.
+    type Params: Params;
+    /// The card.
+    const CARD: &'static Card;
+
+    /// What the card lists under outputs: figures, lists, and columns of one value a bar. Columns of the bars
+    /// are of one length, not empty and finite.
+    ///
+    /// # Errors
+    /// [`FitError`] when a column it needs is absent or a parameter cannot be used with these bars; never
+    /// a panic.
+    fn simulate(params: &Self::Params, bars: &Verified<Bars>) -> Result<Outputs, FitError>;
+}
+
 /// A fitted model of one series that goes on with it, one value after the other: its parameters stay as they
 /// were estimated, its state moves on.
 pub trait Tracker: Send {

@@ -449,6 +449,33 @@ pub fn run_indicator(
     })
 }
 
+/// Runs a simulation over bars.
+///
+/// # Errors
+/// [`FitError`] when the entry is of another kind, a parameter is refused, or the bars cannot be used.
+pub fn run_simulation(
+    resolved: &Resolved,
+    given: &ParamMap,
+    bars: &Verified<Bars>,
+    clock: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    let Engine::Simulation { run } = resolved.entry.engine else {
+        return Err(wrong_kind(resolved, "is not a simulation over bars"));
+    };
+    let params = resolved.params(given)?;
+    let t0 = clock();
+    let outputs = run(&params, bars)?;
+    let t1 = clock();
+    Ok(RunResult {
+        model: resolved.id().to_owned(),
+        params,
+        outputs,
+        metrics: Metrics::new(),
+        timing: timing(t0, t1, t1),
+        lineage: steps(&[bars.lineage()]),
+    })
+}
+
 /// Runs a method on series, or on parameters alone.
 ///
 /// # Errors

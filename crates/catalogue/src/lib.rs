@@ -23,6 +23,7 @@ pub mod neural;
 pub mod options;
 pub mod outlier;
 pub mod pattern;
+pub mod portfolio;
 pub mod risk;
 pub mod rule;
 pub mod search;

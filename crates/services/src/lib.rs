@@ -107,7 +107,7 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] when the threads for trials cannot be started.
     pub fn new(parts: Parts) -> Result<Self, ServiceError> {
-        let registry = mltrainer_catalogue::registry();
+        let registry = mltrainer_backtest::registry();
         let room = Arc::new(Room::new(
             parts.datasets,
             Library::new(parts.library),

@@ -13,7 +13,7 @@ use crate::{ServiceError, Services};
 use mltrainer_catalogue_core::explain;
 use mltrainer_catalogue_core::run::{
     Extras, numbers, run_analysis, run_and_explain, run_clustering, run_forecast, run_indicator,
-    run_multi,
+    run_multi, run_simulation,
 };
 use mltrainer_catalogue_core::{
     Ask, Bars, Design, Engine, FitError, Fitted, Inputs, MultiTraining, Registry, Resolved,
@@ -429,7 +429,7 @@ pub fn run_and_keep(
             let design = data.derive("table", columns.join(", "), |t| design(t, &columns))?;
             Ok(alone(run_clustering(&resolved, given, &design, SEED, &ms)?))
         }
-        Engine::Indicator { .. } => {
+        Engine::Indicator { .. } | Engine::Simulation { .. } => {
             let file = need("data", request.data.as_ref())?;
             // `--column open` computes the indicator of the opens instead of the closes.
             let close = match request.column.as_slice() {
@@ -455,7 +455,7 @@ pub fn run_and_keep(
                 };
                 bars.check().map(|()| bars)
             })?;
-            Ok(alone(run_indicator(&resolved, given, &bars, &ms)?))
+            Ok(alone(over_bars(&resolved, given, &bars, &ms)?))
         }
         Engine::Analysis { width, .. } => {
             let file = match &request.data {
@@ -485,6 +485,19 @@ pub fn run_and_keep(
             }
             Ok(alone(result))
         }
+    }
+}
+
+/// An indicator or a simulation.
+fn over_bars(
+    resolved: &Resolved,
+    given: &Map<String, Value>,
+    bars: &Verified<Bars>,
+    ms: &dyn Fn() -> f64,
+) -> Result<RunResult, FitError> {
+    match resolved.entry.engine {
+        Engine::Simulation { .. } => run_simulation(resolved, given, bars, ms),
+        _ => run_indicator(resolved, given, bars, ms),
     }
 }
 
@@ -871,7 +884,7 @@ pub(crate) fn on_bars(
         Ok(cut)
     })?;
     match resolved.entry.engine {
-        Engine::Indicator { .. } => {
+        Engine::Indicator { .. } | Engine::Simulation { .. } => {
             let columns = span.derive("bars", "columns of the bars", |b| {
                 let columns = Bars {
                     open: b.open.clone(),
@@ -882,7 +895,7 @@ pub(crate) fn on_bars(
                 };
                 columns.check().map(|()| columns)
             })?;
-            let mut result = run_indicator(resolved, given, &columns, &ms)?;
+            let mut result = over_bars(resolved, given, &columns, &ms)?;
             let dates: Vec<String> = span.get().dates.iter().map(ToString::to_string).collect();
             result.outputs.insert("dates".into(), Value::from(dates));
             Ok(result)
@@ -1317,7 +1330,7 @@ mod tests {
     }
 
     fn run(id: &str, request: &RunFiles) -> Result<RunResult, ServiceError> {
-        run_files(&mltrainer_catalogue::registry(), &Still, id, request)
+        run_files(&mltrainer_backtest::registry(), &Still, id, request)
     }
 
     fn supervised(more: impl Fn(f64, f64) -> Option<f64> + Copy) -> RunFiles {

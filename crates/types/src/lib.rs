@@ -7,6 +7,7 @@
 
 pub mod analytics;
 pub mod audit;
+pub mod backtest;
 pub mod catalogue;
 pub mod chart;
 pub mod data;
@@ -18,6 +19,7 @@ pub mod policy;
 pub mod problem;
 pub mod run;
 pub mod source;
+pub mod strategy;
 pub mod trial;
 
 pub use id::{DatasetId, TrialId};

@@ -23,9 +23,9 @@ pub(super) struct Catalogue {
 impl Catalogue {
     pub(super) fn execute(self, global: &Global) -> Result<ExitCode, Failure> {
         let format = global.format(&[Format::Table, Format::Json, Format::Markdown])?;
-        let registry = mltrainer_catalogue::registry();
+        let registry = mltrainer_backtest::registry();
         if format == Format::Markdown {
-            say(mltrainer_catalogue::markdown().trim_end())?;
+            say(mltrainer_backtest::registry().markdown().trim_end())?;
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(id) = &self.id {

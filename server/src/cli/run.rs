@@ -118,7 +118,7 @@ pub(super) fn read(path: &Path) -> Result<File, Failure> {
 impl Run {
     pub(super) fn execute(self, global: &Global) -> Result<ExitCode, Failure> {
         let as_json = global.is_json()?;
-        let registry = mltrainer_catalogue::registry();
+        let registry = mltrainer_backtest::registry();
         let file = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
         let params = parameters(self.set).map_err(|e| Failure::new(2, e))?;
         // An unknown model is told before a missing file.

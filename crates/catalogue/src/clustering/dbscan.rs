@@ -8,7 +8,7 @@
 //! Source: Ester, Kriegel, Sander, Xu, KDD (1996).
 //! Not claimed: that noise is an error in the data.
 
-use crate::neighbors::engine::{Minkowski, comparable, within};
+use crate::neighbors::engine::{Distance, Metric, comparable, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params};
 use mltrainer_types::catalogue::Task;
@@ -29,7 +29,9 @@ params! {
         eps: f64 = 0.5, above(0.0);
         /// Neighbours that make a row a core, itself among them.
         min_samples: usize = 5, at_least(1.0);
-        /// Power of the Minkowski distance: 1 is Manhattan, 2 Euclidean.
+        /// How far two rows are from each other.
+        metric: Metric = Metric::Minkowski;
+        /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
         p: f64 = 2.0, within(1.0, 100.0);
     }
 }
@@ -74,7 +76,7 @@ impl Clusterer for Dbscan {
         comparable(CARD.id, x)?;
         let mut near: Vec<Vec<u32>> = Vec::with_capacity(n);
         let mut kept = 0;
-        let metric = Minkowski { p: params.p };
+        let metric = Distance::new(params.metric, params.p);
         within(x.view(), x.view(), params.eps, metric, |_, hits| {
             kept += hits.len();
             if kept > MOST_NEIGHBOURS {

@@ -8,7 +8,7 @@
 //! Source: Comaniciu & Meer, IEEE TPAMI 24 (2002).
 //! Not claimed: that the modes are those of the population.
 
-use crate::neighbors::engine::{Minkowski, comparable, nearest, within};
+use crate::neighbors::engine::{Distance, comparable, nearest, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params, run,
@@ -73,7 +73,7 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
-const EUCLIDEAN: Minkowski = Minkowski { p: 2.0 };
+const EUCLIDEAN: Distance = Distance::EUCLIDEAN;
 
 /// scikit-learn's estimate_bandwidth with quantile 0.3.
 fn estimate(x: &Array2<f64>) -> Result<f64, FitError> {

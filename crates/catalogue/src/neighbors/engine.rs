@@ -1,30 +1,114 @@
 //! Brute-force search of the nearest rows, in blocks.
 //!
-//! For the Euclidean distance one matrix product a tile gives |t|² - 2 q·t, which is fast but loses
-//! digits to cancellation. It only chooses candidates, with a margin above its rounding error; the
-//! distances that count are computed from the differences. So the answer is that of the plain
-//! definition, whatever the block a row falls into and however many threads share the blocks.
+//! For the Euclidean distance one matrix product a tile gives |t|² - 2 q·t, in single precision, which
+//! is fast but loses digits to cancellation. It only chooses candidates, with a margin above its
+//! rounding error; the distances that count are computed from the differences. So the answer is that
+//! of the plain definition, whatever the block a row falls into and however many threads share the
+//! blocks.
 
-use mltrainer_catalogue_core::{FitError, threads};
+use mltrainer_catalogue_core::{FitError, choices, threads};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// The distance (Σ |a - b|^p)^(1/p).
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Minkowski {
-    /// 1 is Manhattan, 2 Euclidean.
-    pub(crate) p: f64,
+choices! {
+    /// How far two rows are from each other.
+    #[derive(Serialize, Deserialize)]
+    pub enum Metric {
+        /// (Σ |a - b|^p)^(1/p).
+        Minkowski = "minkowski",
+        /// The same with p = 2.
+        Euclidean = "euclidean",
+        /// The same with p = 1.
+        Manhattan = "manhattan",
+        /// max |a - b|.
+        Chebyshev = "chebyshev",
+        /// 1 - a·b / (|a| |b|); 1 where a row is all 0.
+        Cosine = "cosine",
+        /// Σ |a - b| / (|a| + |b|), 0/0 = 0.
+        Canberra = "canberra",
+        /// Σ |a - b| / Σ |a + b|.
+        BrayCurtis = "braycurtis",
+    }
 }
 
-impl Minkowski {
+/// A distance.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Distance {
+    #[serde(default = "minkowski")]
+    metric: Metric,
+    /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
+    p: f64,
+}
+
+/// What models saved before there were others have.
+fn minkowski() -> Metric {
+    Metric::Minkowski
+}
+
+impl Distance {
+    pub(crate) const EUCLIDEAN: Self = Self {
+        metric: Metric::Minkowski,
+        p: 2.0,
+    };
+
+    /// A metric; `p` is that of minkowski.
+    pub(crate) fn new(metric: Metric, p: f64) -> Self {
+        let of = |p: f64| Self {
+            metric: Metric::Minkowski,
+            p,
+        };
+        match metric {
+            Metric::Minkowski => of(p),
+            Metric::Euclidean => of(2.0),
+            Metric::Manhattan => of(1.0),
+            _ => Self { metric, p: 0.0 },
+        }
+    }
+
+    fn is_euclidean(self) -> bool {
+        self.metric == Metric::Minkowski && self.p == 2.0
+    }
+
     fn distance<'a, 'b>(
         self,
         a: impl IntoIterator<Item = &'a f64>,
         b: impl IntoIterator<Item = &'b f64>,
     ) -> f64 {
-        let gaps = a.into_iter().zip(b).map(|(a, b)| (a - b).abs());
-        if self.p == 1.0 {
+        let pairs = a.into_iter().zip(b);
+        match self.metric {
+            Metric::Cosine => {
+                let (ab, aa, bb) = pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| {
+                    (ab + a * b, aa + a * a, bb + b * b)
+                });
+                return if aa > 0.0 && bb > 0.0 {
+                    (1.0 - ab / (aa.sqrt() * bb.sqrt())).clamp(0.0, 2.0)
+                } else {
+                    1.0
+                };
+            }
+            Metric::Canberra => {
+                let terms = pairs.filter(|(a, b)| **a != 0.0 || **b != 0.0);
+                return terms
+                    .map(|(a, b)| (a - b).abs() / (a.abs() + b.abs()))
+                    .sum();
+            }
+            Metric::BrayCurtis => {
+                let (apart, together) = pairs.fold((0.0, 0.0), |(x, y), (a, b)| {
+                    (x + (a - b).abs(), y + (a + b).abs())
+                });
+                return if together > 0.0 {
+                    apart / together
+                } else {
+                    0.0
+                };
+            }
+            _ => {}
+        }
+        let gaps = pairs.map(|(a, b)| (a - b).abs());
+        if self.metric == Metric::Chebyshev {
+            gaps.fold(0.0, f64::max)
+        } else if self.p == 1.0 {
             gaps.sum()
         } else if self.p == 2.0 {
             gaps.map(|g| g * g).sum::<f64>().sqrt()
@@ -39,16 +123,24 @@ impl Minkowski {
 const QUERIES: usize = 64;
 const TILE: usize = 512;
 
-/// Beyond this size of a squared row sums may overflow: then only differences are trusted.
-const HUGE: f64 = 1e300;
+/// Squared lengths of rows beyond these, and of queries in units of the longest row beyond the last,
+/// leave the range of single precision: then only differences are trusted.
+const SMALL: f64 = 1e-280;
+const LARGE: f64 = 1e280;
+const FAR: f64 = 1e30;
 
 /// Rows to search among.
 struct Rows<'a> {
     rows: ArrayView2<'a, f64>,
-    metric: Minkowski,
-    /// Squared lengths of the rows, and the largest of them.
-    lengths: Vec<f64>,
-    longest: f64,
+    metric: Distance,
+    short: Option<Short>,
+}
+
+/// The rows in single precision, in units of the longest, with their squared lengths.
+struct Short {
+    scale: f64,
+    rows: Array2<f32>,
+    lengths: Vec<f32>,
 }
 
 fn squares(m: ArrayView2<'_, f64>) -> Vec<f64> {
@@ -56,33 +148,45 @@ fn squares(m: ArrayView2<'_, f64>) -> Vec<f64> {
     rows.map(|r| r.iter().map(|v| v * v).sum()).collect()
 }
 
-impl<'a> Rows<'a> {
-    fn new(rows: ArrayView2<'a, f64>, metric: Minkowski) -> Self {
-        let lengths = if metric.p == 2.0 {
-            squares(rows)
-        } else {
-            Vec::new()
-        };
-        Self {
-            rows,
-            metric,
-            longest: lengths.iter().copied().fold(0.0, f64::max),
-            lengths,
+/// A block of queries in the units of [`Short`], with the squared length of each.
+struct Block {
+    rows: Array2<f32>,
+    lengths: Vec<f64>,
+}
+
+impl Short {
+    fn new(rows: ArrayView2<'_, f64>) -> Option<Self> {
+        let lengths = squares(rows);
+        let longest = lengths.iter().copied().fold(0.0, f64::max);
+        if !(SMALL..=LARGE).contains(&longest) {
+            return None;
         }
+        let scale = 1.0 / longest.sqrt();
+        Some(Self {
+            scale,
+            rows: rows.mapv(|v| (v * scale) as f32),
+            lengths: lengths.iter().map(|l| (l * scale * scale) as f32).collect(),
+        })
     }
 
-    fn distance(&self, query: ndarray::ArrayView1<'_, f64>, t: usize) -> f64 {
-        self.metric.distance(query, self.rows.row(t))
+    /// Queries, unless one of them is too far away.
+    fn block(&self, queries: ArrayView2<'_, f64>) -> Option<Block> {
+        let scaled = queries.mapv(|v| v * self.scale);
+        let lengths = squares(scaled.view());
+        lengths.iter().all(|l| *l <= FAR).then(|| Block {
+            rows: scaled.mapv(|v| v as f32),
+            lengths,
+        })
     }
 
-    /// Twice the error bound of the product formula for a query of that squared length: of p
+    /// Above the error of the product formula for a query of that squared length: of its numbers, of p
     /// products, their sum and two more.
     fn margin(&self, own: f64) -> f64 {
-        8.0 * (self.rows.ncols() as f64 + 8.0) * f64::EPSILON * (own + self.longest)
+        2.0 * (self.rows.ncols() as f64 + 8.0) * f64::from(f32::EPSILON) * (own + 1.0)
     }
 
     /// Calls `each` with the number of a query, the first row of a tile and |t|² - 2 q·t of its rows.
-    fn tiles(&self, queries: ArrayView2<'_, f64>, mut each: impl FnMut(usize, usize, &[f64])) {
+    fn tiles(&self, queries: &Array2<f32>, mut each: impl FnMut(usize, usize, &[f32])) {
         let mut products = vec![0.0; queries.nrows() * TILE.min(self.lengths.len())];
         for (k, tile) in self.rows.axis_chunks_iter(Axis(0), TILE).enumerate() {
             let from = k * TILE;
@@ -93,49 +197,72 @@ impl<'a> Rows<'a> {
             }
             let shape = (queries.nrows(), lengths.len());
             if let Ok(mut to) = ndarray::ArrayViewMut2::from_shape(shape, products) {
-                general_mat_mul(-2.0, &queries, &tile.t(), 1.0, &mut to);
+                general_mat_mul(-2.0, queries, &tile.t(), 1.0, &mut to);
             }
             for (i, row) in products.chunks(lengths.len()).enumerate() {
                 each(i, from, row);
             }
         }
     }
+}
+
+impl<'a> Rows<'a> {
+    fn new(rows: ArrayView2<'a, f64>, metric: Distance) -> Self {
+        let short = if metric.is_euclidean() {
+            Short::new(rows)
+        } else {
+            None
+        };
+        Self {
+            rows,
+            metric,
+            short,
+        }
+    }
+
+    /// The rows and a block of queries in single precision, where that can choose candidates.
+    fn shortened(&self, queries: ArrayView2<'_, f64>) -> Option<(&Short, Block)> {
+        let short = self.short.as_ref()?;
+        Some((short, short.block(queries)?))
+    }
+
+    fn distance(&self, query: ndarray::ArrayView1<'_, f64>, t: usize) -> f64 {
+        self.metric.distance(query, self.rows.row(t))
+    }
 
     /// The `k` nearest rows of each query of a block, nearest first.
     fn nearest(&self, queries: ArrayView2<'_, f64>, k: usize) -> Vec<Vec<(f64, usize)>> {
         let n = self.rows.nrows();
         let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        let own = squares(queries);
-        let largest = own.iter().copied().fold(self.longest, f64::max);
-        let mut finders: Vec<Finder> = own
-            .iter()
-            .map(|own| Finder {
-                k,
-                margin: self.margin(*own),
-                limit: f64::INFINITY,
-                room: 2 * k + 64,
-                among: Vec::with_capacity(2 * k + 64),
-            })
-            .collect();
-        let by_products = self.metric.p == 2.0 && 2.0 * largest < HUGE;
-        if by_products {
-            self.tiles(queries, |i, from, values| finders[i].look(from, values));
-        }
-        let each = finders.into_iter().zip(queries.rows());
-        each.map(|(mut finder, query)| {
-            let mut near: Vec<(f64, usize)> = if by_products {
-                finder.tidy();
-                let among = finder.among.iter();
-                among.map(|(_, t)| (self.distance(query, *t), *t)).collect()
-            } else {
-                (0..n).map(|t| (self.distance(query, t), t)).collect()
-            };
+        let keep = |mut near: Vec<(f64, usize)>| {
             if near.len() > k {
                 near.select_nth_unstable_by(k - 1, order);
                 near.truncate(k);
             }
             near.sort_unstable_by(order);
             near
+        };
+        let Some((short, block)) = self.shortened(queries) else {
+            let all = |query| (0..n).map(|t| (self.distance(query, t), t)).collect();
+            return queries.rows().into_iter().map(|q| keep(all(q))).collect();
+        };
+        let mut finders: Vec<Finder> = block
+            .lengths
+            .iter()
+            .map(|own| Finder {
+                k,
+                margin: 2.0 * short.margin(*own) as f32,
+                limit: f32::INFINITY,
+                room: 2 * k + 64,
+                among: Vec::with_capacity(2 * k + 64),
+            })
+            .collect();
+        short.tiles(&block.rows, |i, from, values| finders[i].look(from, values));
+        let each = finders.into_iter().zip(queries.rows());
+        each.map(|(mut finder, query)| {
+            finder.tidy();
+            let among = finder.among.iter();
+            keep(among.map(|(_, t)| (self.distance(query, *t), *t)).collect())
         })
         .collect()
     }
@@ -144,21 +271,24 @@ impl<'a> Rows<'a> {
     fn within(&self, queries: ArrayView2<'_, f64>, radius: f64) -> Vec<Vec<usize>> {
         let near =
             |query: ndarray::ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
-        let own = squares(queries);
-        let largest = own.iter().copied().fold(self.longest, f64::max);
-        if self.metric.p != 2.0 || 2.0 * largest >= HUGE {
+        let Some((short, block)) = self.shortened(queries) else {
             let all = 0..self.rows.nrows();
             let rows = queries.rows().into_iter();
             return rows
                 .map(|query| all.clone().filter(|t| near(query, *t)).collect())
                 .collect();
-        }
+        };
         let mut hits: Vec<Vec<usize>> = vec![Vec::new(); queries.nrows()];
-        self.tiles(queries, |i, from, values| {
-            // As in `nearest`: the products only choose whom to measure.
-            let limit = radius * radius - own[i] + self.margin(own[i]);
-            below(limit, values, |at, _| {
-                if near(queries.row(i), from + at) {
+        // Squared, in the units of the products; what is too large for them is beyond all rows.
+        let squared = (radius * short.scale) * (radius * short.scale);
+        short.tiles(&block.rows, |i, from, values| {
+            // As in `nearest`: near the limit the products only choose whom to measure.
+            let own = block.lengths[i];
+            let (limit, margin) = (squared - own, short.margin(own));
+            let sure = (limit - margin) as f32;
+            let limit = ((limit + margin) as f32).next_up();
+            below(limit, values, |at, v| {
+                if v < sure || near(queries.row(i), from + at) {
                     hits[i].push(from + at);
                 }
                 limit
@@ -170,10 +300,10 @@ impl<'a> Rows<'a> {
 
 /// Calls `hit` with the place and the value of each of the values up to a limit; it gives the limit
 /// for those that follow.
-fn below(mut limit: f64, values: &[f64], mut hit: impl FnMut(usize, f64) -> f64) {
+fn below(mut limit: f32, values: &[f32], mut hit: impl FnMut(usize, f32) -> f32) {
     // Nearly all are turned away, eight at a time.
     for (c, eight) in values.chunks(8).enumerate() {
-        let mut least = f64::INFINITY;
+        let mut least = f32::INFINITY;
         for v in eight {
             least = if *v < least { *v } else { least };
         }
@@ -190,15 +320,15 @@ fn below(mut limit: f64, values: &[f64], mut hit: impl FnMut(usize, f64) -> f64)
 /// Collects the rows that may be among the `k` nearest of a query.
 struct Finder {
     k: usize,
-    margin: f64,
+    margin: f32,
     /// Values beyond it are certainly too far.
-    limit: f64,
+    limit: f32,
     room: usize,
-    among: Vec<(f64, usize)>,
+    among: Vec<(f32, usize)>,
 }
 
 impl Finder {
-    fn look(&mut self, from: usize, values: &[f64]) {
+    fn look(&mut self, from: usize, values: &[f32]) {
         below(self.limit, values, |at, v| {
             self.among.push((v, from + at));
             if self.among.len() >= self.room {
@@ -215,7 +345,7 @@ impl Finder {
         if self.among.len() <= self.k {
             return;
         }
-        let by = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0);
+        let by = |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0);
         let kth = self.among.select_nth_unstable_by(self.k - 1, by).1.0;
         self.limit = kth + self.margin;
         let limit = self.limit;
@@ -256,7 +386,7 @@ pub(crate) fn nearest(
     rows: ArrayView2<'_, f64>,
     queries: ArrayView2<'_, f64>,
     k: usize,
-    metric: Minkowski,
+    metric: Distance,
     mut found: impl FnMut(usize, &[(f64, usize)]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
     let rows = Rows::new(rows, metric);
@@ -275,7 +405,7 @@ pub(crate) fn within(
     rows: ArrayView2<'_, f64>,
     queries: ArrayView2<'_, f64>,
     radius: f64,
-    metric: Minkowski,
+    metric: Distance,
     mut found: impl FnMut(usize, &[usize]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
     let rows = Rows::new(rows, metric);
@@ -323,7 +453,7 @@ mod tests {
             rows.view(),
             query.view(),
             3,
-            Minkowski { p: 2.0 },
+            Distance::EUCLIDEAN,
             |_, hits| {
                 all.extend_from_slice(hits);
                 Ok(())
@@ -338,7 +468,7 @@ mod tests {
         // Rows of few distinct values: many ties.
         let rows = Array2::from_shape_fn((700, 3), |(i, j)| f64::from((i * (j + 7) % 13) as u32));
         for (p, k) in [(2.0, 1), (2.0, 5), (2.0, 200), (1.0, 5)] {
-            let metric = Minkowski { p };
+            let metric = Distance::new(Metric::Minkowski, p);
             for threads in [1, 2, 4] {
                 let mut seen = 0;
                 threads::grant(threads, || {
@@ -363,8 +493,21 @@ mod tests {
     fn distances_by_hand() {
         let (a, b) = ([0.0, 0.0], [3.0, 4.0]);
         for (p, want) in [(1.0, 7.0), (2.0, 5.0), (3.0, 91.0_f64.cbrt())] {
-            let got = Minkowski { p }.distance(&a, &b);
+            let got = Distance::new(Metric::Minkowski, p).distance(&a, &b);
             assert!((got - want).abs() < 1e-14);
+        }
+        // (1, 2) and (3, 4): cos = 11/√125; 2/4 + 2/6; 4/10.
+        let (a, b) = ([1.0, 2.0], [3.0, 4.0]);
+        for (metric, want) in [
+            (Metric::Euclidean, 8.0_f64.sqrt()),
+            (Metric::Manhattan, 4.0),
+            (Metric::Chebyshev, 2.0),
+            (Metric::Cosine, 1.0 - 11.0 / 125.0_f64.sqrt()),
+            (Metric::Canberra, 0.5 + 1.0 / 3.0),
+            (Metric::BrayCurtis, 0.4),
+        ] {
+            let got = Distance::new(metric, 2.0).distance(&a, &b);
+            assert!((got - want).abs() < 1e-14, "{metric:?}");
         }
     }
 }

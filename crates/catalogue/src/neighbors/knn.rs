@@ -8,7 +8,7 @@
 //! Source: Fix & Hodges (1951); Cover & Hart (1967).
 //! Not claimed: forecasts outside the targets of training.
 
-use super::engine::{Minkowski, nearest};
+use super::engine::{Distance, Metric, nearest};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
@@ -41,7 +41,9 @@ params! {
         n_neighbors: usize = 5, at_least(1.0);
         /// uniform: all count the same; distance: by the inverse of the distance.
         weights: Weights = Weights::Uniform;
-        /// Power of the Minkowski distance: 1 is Manhattan, 2 Euclidean.
+        /// How far two rows are from each other.
+        metric: Metric = Metric::Minkowski;
+        /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
         p: f64 = 2.0, within(1.0, 100.0);
     }
 }
@@ -51,7 +53,7 @@ params! {
 pub struct Fitted {
     n_neighbors: usize,
     by_distance: bool,
-    metric: Minkowski,
+    metric: Distance,
     columns: usize,
     /// Row after row.
     rows: Vec<f64>,
@@ -67,7 +69,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Answers with the mean of the targets, or the shares of the labels, of the training rows that are nearest to the row asked for.",
-    formula: "N = the n_neighbors rows with the least (Σⱼ |xⱼ - tⱼ|^p)^(1/p), the earlier row in a tie; ŷ = Σ_N wᵢ yᵢ/Σ_N wᵢ, P(k) = Σ_N wᵢ [yᵢ = k]/Σ_N wᵢ; wᵢ = 1 or 1/distance",
+    formula: "N = the n_neighbors rows with the least distance, (Σⱼ |xⱼ - tⱼ|^p)^(1/p) unless metric says another, the earlier row in a tie; ŷ = Σ_N wᵢ yᵢ/Σ_N wᵢ, P(k) = Σ_N wᵢ [yᵢ = k]/Σ_N wᵢ; wᵢ = 1 or 1/distance",
     data: "Columns of like scale: the distance adds them up, nothing is rescaled inside.",
     cost: "fit O(n p), predict O(rows · n · p)",
     fails_when: "Columns are many (all rows are then about equally far) or of different units (the largest decides).",
@@ -133,7 +135,7 @@ impl Supervised for Knn {
         Ok(Fitted {
             n_neighbors: params.n_neighbors,
             by_distance: params.weights == Weights::Distance,
-            metric: Minkowski { p: params.p },
+            metric: Distance::new(params.metric, params.p),
             columns: data.design().columns(),
             rows: data.x().iter().copied().collect(),
             y,

@@ -9,7 +9,7 @@
 //! Not claimed: a probability of being strange.
 
 use super::threshold::{self, Auto};
-use crate::neighbors::engine::{Minkowski, comparable, nearest};
+use crate::neighbors::engine::{Distance, Metric, comparable, nearest};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params};
@@ -26,7 +26,9 @@ params! {
     pub struct LocalOutlierFactorParams {
         /// Number of neighbours; at most one less than there are rows.
         n_neighbors: usize = 20, at_least(1.0);
-        /// Power of the Minkowski distance: 1 is Manhattan, 2 Euclidean.
+        /// How far two rows are from each other.
+        metric: Metric = Metric::Minkowski;
+        /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
         p: f64 = 2.0, within(1.0, 100.0);
         /// Share of the rows to call strange; auto: those with a score under -1.5.
         contamination: WordOr<Auto> = WordOr::Word(Auto::Auto), above_up_to(0.0, 0.5);
@@ -86,7 +88,7 @@ impl Clusterer for LocalOutlierFactor {
         let k = params.n_neighbors.min(n - 1);
         // Row after row: the k nearest other rows, and how far they are.
         let (mut near, mut away) = (Vec::with_capacity(n * k), Vec::with_capacity(n * k));
-        let metric = Minkowski { p: params.p };
+        let metric = Distance::new(params.metric, params.p);
         nearest(x.view(), x.view(), k + 1, metric, |i, hits| {
             for (d, j) in hits.iter().filter(|h| h.1 != i).take(k) {
                 near.push(*j as u32);

@@ -69,6 +69,8 @@ pub(crate) struct Spec {
 /// Most lags of each kind: with them the parameters of mean and variance are at most [`WIDEST`].
 pub(crate) const MOST_LAGS: f64 = 15.0;
 const WIDEST: usize = 64;
+/// Most shape parameters of a distribution of the errors.
+const MOST_SHAPES: usize = 2;
 /// E|z| of a standard normal number.
 const MEAN_SIZE: f64 = 0.797_884_560_802_865_4;
 /// Largest logarithm of a variance.
@@ -135,8 +137,16 @@ struct Pass {
     z: Vec<f64>,
     /// The gradient, one entry a parameter.
     gradient: Vec<f64>,
-    /// Its parts, one row a value, when asked for.
-    scores: Vec<Vec<f64>>,
+    /// Outer product of its parts (the scores), summed over the values, when asked for: row after row,
+    /// the lower triangle.
+    products: Vec<f64>,
+}
+
+impl Pass {
+    /// Outer product of the scores of so many parameters.
+    fn outer(&self, n: usize) -> Array2<f64> {
+        Array2::from_shape_fn((n, n), |(i, j)| self.products[i.max(j) * n + i.min(j)])
+    }
 }
 
 impl Model {
@@ -336,18 +346,18 @@ impl Model {
     }
 
     /// Log likelihood with its gradient, in a width that the compiler knows.
-    fn slope(&self, theta: &[f64], pass: &mut Pass, scores: bool) -> f64 {
+    fn slope(&self, theta: &[f64], pass: &mut Pass, products: bool) -> f64 {
         match self.spec.width() {
-            0..=4 => self.slope_of::<4>(theta, pass, scores),
-            5..=6 => self.slope_of::<6>(theta, pass, scores),
-            7..=8 => self.slope_of::<8>(theta, pass, scores),
-            9..=12 => self.slope_of::<12>(theta, pass, scores),
-            13..=24 => self.slope_of::<24>(theta, pass, scores),
-            _ => self.slope_of::<WIDEST>(theta, pass, scores),
+            0..=4 => self.slope_of::<4>(theta, pass, products),
+            5..=6 => self.slope_of::<6>(theta, pass, products),
+            7..=8 => self.slope_of::<8>(theta, pass, products),
+            9..=12 => self.slope_of::<12>(theta, pass, products),
+            13..=24 => self.slope_of::<24>(theta, pass, products),
+            _ => self.slope_of::<WIDEST>(theta, pass, products),
         }
     }
 
-    fn slope_of<const N: usize>(&self, theta: &[f64], pass: &mut Pass, scores: bool) -> f64 {
+    fn slope_of<const N: usize>(&self, theta: &[f64], pass: &mut Pass, products: bool) -> f64 {
         let spec = &self.spec;
         let (own, shapes) = theta.split_at(spec.width());
         let density = Density::new(spec.dist, shapes);
@@ -358,7 +368,12 @@ impl Model {
         self.residuals(&own[..means], &mut pass.e);
         pass.h.clear();
         pass.z.clear();
-        pass.scores.clear();
+        pass.products.clear();
+        let width = theta.len();
+        if products {
+            pass.products.resize(width * width, 0.0);
+        }
+        let mut row = [0.0; WIDEST + MOST_SHAPES];
         let log_form = spec.kind == Kind::Egarch;
         let before = if log_form {
             self.backcast.ln()
@@ -372,7 +387,7 @@ impl Model {
         let mut logs = Vec::with_capacity(if log_form { self.y.len() } else { 0 });
         let mut sum = 0.0;
         let mut gradient = [0.0; N];
-        let mut by_shape = [0.0; 2];
+        let mut by_shape = [0.0; MOST_SHAPES];
         for t in 0..self.y.len() {
             let mut v = omega;
             let mut d = [0.0; N];
@@ -476,10 +491,15 @@ impl Model {
             for (sum, s) in by_shape.iter_mut().zip(at.shapes) {
                 *sum += s;
             }
-            if scores {
-                let mut row = own[..spec.width()].to_vec();
-                row.extend_from_slice(&at.shapes[..shapes.len()]);
-                pass.scores.push(row);
+            if products {
+                let (first, last) = row[..width].split_at_mut(spec.width());
+                first.copy_from_slice(&own[..spec.width()]);
+                last.copy_from_slice(&at.shapes[..shapes.len()]);
+                for (i, sums) in pass.products.chunks_exact_mut(width).enumerate() {
+                    for (sum, other) in sums[..=i].iter_mut().zip(&row) {
+                        *sum += row[i] * other;
+                    }
+                }
             }
             if spec.q > 0 {
                 past_h[t % spec.q] = d;
@@ -709,17 +729,18 @@ impl Model {
             if !here.is_finite() {
                 return None;
             }
-            // Outer product of the scores by the free numbers.
+            // Outer product of the scores, brought to the free numbers: the change is linear.
             let n = x.len();
-            let mut product = Array2::<f64>::zeros((n, n));
-            for row in &pass.scores {
-                let (row, _) = self.chained(&x, &theta, row);
-                for i in 0..n {
-                    for j in 0..=i {
-                        product[[i, j]] += row[i] * row[j];
-                    }
+            let mut change = Array2::<f64>::zeros((n, n));
+            for k in 0..n {
+                let mut unit = vec![0.0; n];
+                unit[k] = 1.0;
+                let (by, _) = self.chained(&x, &theta, &unit);
+                for (i, by) in by.into_iter().enumerate() {
+                    change[[i, k]] = by;
                 }
             }
+            let mut product = change.dot(&pass.outer(n)).dot(&change.t());
             let (_, curvature) = self.chained(&x, &theta, &pass.gradient);
             let largest = product.diag().iter().fold(1e-300, |m: f64, v| m.max(*v));
             for i in 0..n {
@@ -829,12 +850,10 @@ impl Model {
         }
         self.slope(theta, &mut pass, true);
         let mean: Vec<f64> = pass.gradient.iter().map(|g| g / rows).collect();
-        let mut product = Array2::<f64>::zeros((n, n));
-        for row in &pass.scores {
-            for i in 0..n {
-                for j in 0..n {
-                    product[[i, j]] += (row[i] - mean[i]) * (row[j] - mean[j]);
-                }
+        let mut product = pass.outer(n);
+        for i in 0..n {
+            for j in 0..n {
+                product[[i, j]] -= rows * mean[i] * mean[j];
             }
         }
         product /= rows - 1.0;
@@ -1295,10 +1314,26 @@ mod tests {
                 1e-12,
             );
             let gradient = pass.gradient.clone();
-            let summed: Vec<f64> = (0..theta.len())
-                .map(|k| pass.scores.iter().map(|row| row[k]).sum())
-                .collect();
-            assert_near(&summed, &gradient, 1e-10);
+            // The score of a value is what it adds to the gradient of those before it.
+            let n = theta.len();
+            let (mut before, mut outer) = (vec![0.0; n], Array2::<f64>::zeros((n, n)));
+            for rows in 1..=model.y.len() {
+                let mut first = Model::new(&series(), spec).unwrap();
+                first.y.truncate(rows);
+                let mut part = Pass::default();
+                first.slope(&theta, &mut part, false);
+                for i in 0..n {
+                    for j in 0..n {
+                        outer[[i, j]] +=
+                            (part.gradient[i] - before[i]) * (part.gradient[j] - before[j]);
+                    }
+                }
+                before = part.gradient;
+            }
+            let scale = outer.diag().iter().fold(0.0, |m: f64, v| m.max(*v));
+            for (got, want) in pass.outer(n).iter().zip(&outer) {
+                assert!((got - want).abs() < 1e-9 * scale, "{got} {want}");
+            }
             let differences = |f: &dyn Fn(&[f64]) -> f64, at: &[f64]| {
                 let each = (0..at.len()).map(|k| {
                     let moved = |by: f64| {

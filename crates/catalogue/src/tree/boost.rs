@@ -2,7 +2,8 @@
 
 use super::histogram::{self, Binned, Config, Groups, Tree, Weighed};
 use super::objective::{
-    Objective, quantile_below, quantile_between, quantile_of_one_more, quantile_past, softmax,
+    Objective, mape_weight, quantile_below, quantile_between, quantile_of_one_more, quantile_past,
+    softmax,
 };
 use super::shap;
 use mltrainer_catalogue_core::params::{ParamType, Range};
@@ -644,7 +645,7 @@ fn still(config: &Config) -> bool {
 fn weight(objective: Objective, rows: &Rows, i: u32) -> f64 {
     let i = i as usize;
     match objective {
-        Objective::Mape => rows.w[i] / rows.y[i].abs().max(1.0),
+        Objective::Mape => rows.w[i] * mape_weight(rows.y[i]),
         _ => rows.w[i],
     }
 }

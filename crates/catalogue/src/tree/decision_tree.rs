@@ -54,6 +54,8 @@ params! {
         ccp_alpha: f64 = 0.0, at_least(0.0);
         /// balanced: each label counts the same in all; or a factor a label, written 0:1,1:2.5; none: each row counts the same. Classification.
         class_weight: Option<ClassWeight> = None;
+        /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free. With labels it is the share of the second of two.
+        monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
         /// Seed of the draws of splitter random or max_features; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -142,8 +144,10 @@ impl TreeParams {
     /// # Errors
     /// [`ParamError`] for a criterion of the other task.
     pub(crate) fn rules(&self, data: &Training) -> Result<Rules, ParamError> {
+        let criterion = engine::criterion(self.criterion, data.task())?;
         Ok(Rules {
-            criterion: engine::criterion(self.criterion, data.task())?,
+            criterion,
+            monotone: engine::monotone(self.monotonic_cst.as_deref(), criterion, data)?,
             splitter: self.splitter,
             max_depth: self.max_depth.unwrap_or(usize::MAX),
             min_samples_split: self.min_samples_split,

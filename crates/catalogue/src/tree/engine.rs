@@ -179,6 +179,38 @@ pub(crate) struct Rules {
     pub(crate) ccp_alpha: f64,
     /// Columns looked at, drawn anew at each node; all of them without a draw.
     pub(crate) max_features: usize,
+    /// -1, 0 or 1 a column: the answer (with two labels the share of the second) falls, is free or
+    /// rises; empty is all free.
+    pub(crate) monotone: Vec<i64>,
+}
+
+/// Signs of monotone columns, one a column.
+///
+/// # Errors
+/// [`ParamError`] for another number of signs, for more than two labels, and for absolute_error.
+pub(crate) fn monotone(
+    given: Option<&[i64]>,
+    criterion: Criterion,
+    data: &Training,
+) -> Result<Vec<i64>, ParamError> {
+    let signs = super::boost::signs("monotonic_cst", given, data.design().columns())?;
+    let refused = |reason: &str| {
+        Err(ParamError {
+            field: "monotonic_cst".into(),
+            reason: reason.into(),
+            suggestions: Vec::new(),
+        })
+    };
+    if signs.iter().all(|s| *s == 0) {
+        return Ok(Vec::new());
+    }
+    if data.labels().is_some_and(|l| l.classes.len() > 2) {
+        return refused("takes one or two labels: with more there is no rising and falling");
+    }
+    if criterion == Criterion::AbsoluteError {
+        return refused("does not go with the criterion absolute_error: use squared_error");
+    }
+    Ok(signs)
 }
 
 /// A value of a column: its rank among the column's distinct values, and the row it is in (or
@@ -557,6 +589,8 @@ struct Node {
     start: usize,
     end: usize,
     depth: usize,
+    /// What the answers below it may be, where columns are monotone.
+    bounds: (f64, f64),
     split: Option<Split>,
 }
 
@@ -823,7 +857,7 @@ struct Grower<'a, P> {
 
 impl<P: Place + Default> Grower<'_, P> {
     fn run(&mut self) {
-        let root = self.node(0, self.m, 0);
+        let root = self.node(0, self.m, 0, (f64::NEG_INFINITY, f64::INFINITY));
         let mut open = vec![root];
         let mut leaves = 1;
         let most = self.rules.max_leaf_nodes.unwrap_or(usize::MAX);
@@ -837,8 +871,9 @@ impl<P: Place + Default> Grower<'_, P> {
             self.part(&node, &split);
             let middle = node.start + split.count;
             // The children are numbered side by side before either is looked into.
-            let left = self.node(node.start, middle, node.depth + 1);
-            let right = self.node(middle, node.end, node.depth + 1);
+            let (below, above) = self.bounds(&node, &split);
+            let left = self.node(node.start, middle, node.depth + 1, below);
+            let right = self.node(middle, node.end, node.depth + 1, above);
             self.tree.nodes[node.id] = (split.feature as u32, left.id as u32, split.threshold);
             // Where no value was missing, later ones go with the larger side.
             self.tree.missing_left[node.id] = if gap {
@@ -850,6 +885,24 @@ impl<P: Place + Default> Grower<'_, P> {
             self.tree.depth = self.tree.depth.max(node.depth + 1);
             open.push(right);
             open.push(left);
+        }
+    }
+
+    /// What the answers of the two sides may be: a monotone split parts them halfway.
+    fn bounds(&self, node: &Node, split: &Split) -> ((f64, f64), (f64, f64)) {
+        let (low, high) = node.bounds;
+        let sign = self.rules.monotone.get(split.feature).copied();
+        let Some(sign) = sign.filter(|s| *s != 0) else {
+            return (node.bounds, node.bounds);
+        };
+        let middle = node.start + split.count;
+        let left = Parent::new(self, node.start, middle).direction();
+        let right = Parent::new(self, middle, node.end).direction();
+        let half = left / 2.0 + right / 2.0;
+        if sign > 0 {
+            ((low, half), (half, high))
+        } else {
+            ((half, high), (low, half))
         }
     }
 
@@ -871,7 +924,7 @@ impl<P: Place + Default> Grower<'_, P> {
     }
 
     /// A new node with the best split it may have.
-    fn node(&mut self, start: usize, end: usize, depth: usize) -> Node {
+    fn node(&mut self, start: usize, end: usize, depth: usize, bounds: (f64, f64)) -> Node {
         let id = self.tree.nodes.len();
         self.tree.nodes.push((LEAF, 0, 0.0));
         self.tree.missing_left.push(false);
@@ -884,19 +937,20 @@ impl<P: Place + Default> Grower<'_, P> {
             && parent.weight >= 2.0 * self.least_weight
             && !parent.pure;
         let split = if may_split {
-            self.best_split(&parent, start, end)
+            self.best_split(&parent, start, end, bounds)
         } else {
             None
         };
         if self.rules.ccp_alpha > 0.0 {
             self.risk.push(parent.risk / self.total);
         }
-        self.means.extend(parent.answer());
+        self.means.extend(parent.answer(bounds));
         Node {
             id,
             start,
             end,
             depth,
+            bounds,
             split,
         }
     }
@@ -923,7 +977,14 @@ impl<P: Place + Default> Grower<'_, P> {
     }
 
     /// The split with the largest gain among the columns looked at.
-    fn best_split(&mut self, parent: &Parent, start: usize, end: usize) -> Option<Split> {
+    fn best_split(
+        &mut self,
+        parent: &Parent,
+        start: usize,
+        end: usize,
+        bounds: (f64, f64),
+    ) -> Option<Split> {
+        let monotone = !self.rules.monotone.is_empty();
         let p = self.columns.len();
         let look = self.rules.max_features.min(p);
         let mut own = std::mem::take(&mut self.own);
@@ -965,11 +1026,11 @@ impl<P: Place + Default> Grower<'_, P> {
             }
             let feature = self.columns[k];
             let found = match self.way {
-                Way::Drawn if self.missing_between(feature, start, end) => {
-                    self.draw_gaps(parent, feature, start, end)
+                Way::Drawn if monotone || self.missing_between(feature, start, end) => {
+                    self.draw_gaps(parent, feature, (start, end), bounds)
                 }
-                _ if self.missing_between(feature, start, end) => {
-                    self.scan_gaps(parent, feature, start, end)
+                _ if monotone || self.missing_between(feature, start, end) => {
+                    self.scan_gaps(parent, feature, (start, end), bounds)
                 }
                 Way::Drawn => self.draw(parent, feature, start, end, &mut own),
                 Way::ByNode => {
@@ -1338,9 +1399,11 @@ impl<P: Place + Default> Grower<'_, P> {
     /// Parts every stretch into the rows of the left child and those of the right one.
     fn part(&mut self, node: &Node, split: &Split) {
         let n = self.data.n;
-        let gap = self.missing_between(split.feature, node.start, node.end);
+        let gap = !self.rules.monotone.is_empty()
+            || self.missing_between(split.feature, node.start, node.end);
         let own = self.data.x.column(split.feature);
-        // With missing values neither places nor ranks tell the side.
+        // With missing values, and after the search that serves monotone columns too, neither places
+        // nor ranks tell the side.
         let by_value = |r: usize| {
             let v = own[r];
             v <= split.threshold || (v.is_nan() && split.missing_left)
@@ -1633,9 +1696,22 @@ impl Parent {
         parent
     }
 
-    fn answer(&self) -> Vec<f64> {
+    /// What monotone columns move: the answer, or the share of the second of two labels.
+    fn direction(&self) -> f64 {
         if self.counts.is_empty() {
-            vec![self.level]
+            self.level
+        } else {
+            self.counts.last().map_or(0.0, |c| c / self.weight)
+        }
+    }
+
+    /// What a leaf answers, kept within what monotone columns allow.
+    fn answer(&self, (low, high): (f64, f64)) -> Vec<f64> {
+        if self.counts.is_empty() {
+            vec![self.level.clamp(low, high)]
+        } else if low > f64::NEG_INFINITY || high < f64::INFINITY {
+            let second = self.direction().clamp(low, high);
+            vec![1.0 - second, second]
         } else {
             self.counts.iter().map(|c| c / self.weight).collect()
         }
@@ -1660,6 +1736,7 @@ mod tests {
             min_impurity_decrease: 0.0,
             ccp_alpha: 0.0,
             max_features: usize::MAX,
+            monotone: Vec::new(),
         }
     }
 

@@ -56,6 +56,8 @@ params! {
         bootstrap: bool = false;
         /// Rows drawn for a tree, as a share of all; none is as many as there are. Needs bootstrap.
         max_samples: Option<f64> = None, above_up_to(0.0, 1.0);
+        /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free. With labels it is the share of the second of two.
+        monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -132,8 +134,10 @@ impl Supervised for ExtraTrees {
             Task::Classification => MaxFeatures::Sqrt,
             _ => MaxFeatures::All,
         };
+        let criterion = engine::criterion(params.criterion, data.task())?;
         let rules = Rules {
-            criterion: engine::criterion(params.criterion, data.task())?,
+            criterion,
+            monotone: engine::monotone(params.monotonic_cst.as_deref(), criterion, data)?,
             splitter: Splitter::Random,
             max_depth: params.max_depth.unwrap_or(usize::MAX),
             min_samples_split: params.min_samples_split,

@@ -431,6 +431,7 @@ impl Supervised for GradientBoosting {
             min_impurity_decrease: params.min_impurity_decrease,
             ccp_alpha: params.ccp_alpha,
             max_features: look,
+            monotone: Vec::new(),
         };
         let start = match params.init {
             Some(Init::Zero) => vec![0.0; objective.width],

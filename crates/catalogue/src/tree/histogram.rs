@@ -48,6 +48,9 @@ struct Column {
     ends: Vec<(f64, f64)>,
     /// Categories by bin, for a column of categories.
     categories: Option<Vec<f64>>,
+    /// The bin whose sums are what the others leave of those of the node (LightGBM's most frequent bin
+    /// when it is not the first): its rounding decides ties of like gains.
+    rest: Option<usize>,
     /// Where its cells start among all.
     at: usize,
 }
@@ -152,6 +155,19 @@ fn greedy_around_zero(values: &[f64], counts: &[usize], max_bin: usize, least: u
     }
     bounds.pop();
     bounds
+}
+
+/// The bin that LightGBM leaves out of its sums: that of 0, unless another holds 70 % of the rows.
+fn most_frequent(values: &[f64], counts: &[usize], bounds: &[f64]) -> Option<usize> {
+    let bin = |v: f64| bounds.partition_point(|b| *b < v);
+    let mut rows = vec![0_usize; bounds.len() + 1];
+    for (v, c) in values.iter().zip(counts) {
+        rows[bin(*v)] += c;
+    }
+    let total: usize = counts.iter().sum();
+    let fullest = (0..rows.len()).reduce(|a, b| if rows[b] > rows[a] { b } else { a })?;
+    let sparse = rows[fullest] as f64 / total as f64 >= 0.7;
+    Some(if sparse { fullest } else { bin(0.0) })
 }
 
 /// Bins halved greedily near their middle row, the one that raises Σ ln(rows) most first (CatBoost's
@@ -355,6 +371,10 @@ impl Binned {
             } else {
                 count + usize::from(missing)
             };
+            let rest = match bins {
+                Bins::Greedy(..) if !categorical => most_frequent(&values, &counts, &bounds),
+                _ => None,
+            };
             let column = Column {
                 codes,
                 bins: count,
@@ -362,6 +382,7 @@ impl Binned {
                 bounds,
                 ends,
                 categories: categorical.then_some(values),
+                rest: rest.filter(|b| *b > 0),
                 at: 0,
             };
             Ok((column, width))
@@ -683,14 +704,15 @@ pub(crate) fn grow(
         all = part(&all, config.by_tree, random);
     }
     let m = rows.len();
+    let free = config.max_delta_step == 0.0
+        && config.path_smooth == 0.0
+        && config.monotone.iter().all(|m| *m == 0);
     let mut grower = Grower {
         data,
         gradients,
         config,
-        plain: config.alpha == 0.0
-            && config.max_delta_step == 0.0
-            && config.path_smooth == 0.0
-            && config.monotone.iter().all(|m| *m == 0),
+        plain: config.alpha == 0.0 && free,
+        free,
         ones: rows.iter().all(|r| gradients[*r as usize].1 == 1.0),
         random,
         rows,
@@ -785,6 +807,8 @@ struct Grower<'a> {
     config: &'a Config,
     /// Whether a cut gains G²/(H + λ) of both sides less that of the node, and nothing limits values.
     plain: bool,
+    /// Whether nothing limits the values of leaves: LightGBM then takes G²/(H + λ) for the gain as it is.
+    free: bool,
     /// Whether every hessian is 1: it is then the number of rows.
     ones: bool,
     random: &'a mut Xoshiro256PlusPlus,
@@ -807,7 +831,6 @@ impl Grower<'_> {
     fn run(&mut self) {
         let free = (f64::NEG_INFINITY, f64::INFINITY);
         let m = self.rows.len();
-        let hist = self.sum(0, m);
         let mut sums = Sums::default();
         for row in &self.rows {
             let (g, h) = self.gradients[*row as usize];
@@ -815,6 +838,7 @@ impl Grower<'_> {
             sums.h += f64::from(h);
         }
         sums.n = m as f64;
+        let hist = self.sum(0, m, sums);
         let value = self.value(sums, free, 0.0, self.config.lambda);
         let barren = if self.config.last_wins {
             vec![false; self.data.columns()]
@@ -900,8 +924,8 @@ impl Grower<'_> {
         self.pool.push(node.hist);
     }
 
-    /// Sums by column and bin over rows.
-    fn sum(&mut self, start: usize, end: usize) -> Vec<Sums> {
+    /// Sums by column and bin over rows, whose own sums are `all`.
+    fn sum(&mut self, start: usize, end: usize, all: Sums) -> Vec<Sums> {
         let mut hist = self.pool.pop().unwrap_or_default();
         hist.clear();
         hist.resize(self.data.cells, Sums::default());
@@ -941,6 +965,13 @@ impl Grower<'_> {
                         cell.n += 1.0;
                     }
                 }
+            }
+            if let Some(rest) = column.rest {
+                let others = cells[..column.bins].iter().enumerate();
+                let (g, h) = others
+                    .filter(|(b, _)| *b != rest)
+                    .fold((all.g, all.h), |(g, h), (_, o)| (g - o.g, h - o.h));
+                (cells[rest].g, cells[rest].h) = (g, h);
             }
         };
         if threads::granted() > 1 && rows.len() * self.used.len() >= SHARED {
@@ -986,6 +1017,9 @@ impl Grower<'_> {
         let soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
         if self.config.first_order {
             return -soft * value;
+        }
+        if self.config.last_wins && self.free {
+            return soft * soft / (s.h + lambda);
         }
         -(2.0 * soft * value + (s.h + lambda) * value * value)
     }
@@ -1035,7 +1069,7 @@ impl Grower<'_> {
         (left, right): (Sums, Sums),
         rows_left: f64,
         lambda: f64,
-        base: f64,
+        (base, above): (f64, f64),
     ) -> Option<(f64, Sums, (f64, f64))> {
         let c = self.config;
         if rows_left < c.min_rows
@@ -1066,7 +1100,7 @@ impl Grower<'_> {
         } else {
             sides.0 + sides.1 - base
         };
-        (gain > c.above).then_some((gain, right, values))
+        (gain > above).then_some((gain, right, values))
     }
 
     /// The best cut of a column of numbers.
@@ -1074,7 +1108,16 @@ impl Grower<'_> {
         let column = &self.data.columns[feature];
         let cells = &node.hist[column.at..column.at + column.bins + usize::from(column.missing)];
         let lambda = self.config.lambda;
-        let base = self.gain(node.sums, node.value, lambda);
+        let whole = Sums {
+            h: node.sums.h
+                + if self.config.last_wins {
+                    2.0 * TINY
+                } else {
+                    0.0
+                },
+            ..node.sums
+        };
+        let base = self.gain(whole, node.value, lambda);
         let missing = if column.missing {
             cells[column.bins]
         } else {
@@ -1083,7 +1126,7 @@ impl Grower<'_> {
         let holes = missing.n > 0.0;
         let mut best: Option<Split> = None;
         // LightGBM's estimate of the rows of a bin; it counts from the right.
-        let rows_by_hessian = node.sums.n / node.sums.h;
+        let rows_by_hessian = whole.n / whole.h;
         let about = |cell: &Sums| {
             if self.config.count_by_hessian {
                 // Rounded; a side has fewer than 2^63 rows.
@@ -1092,13 +1135,20 @@ impl Grower<'_> {
                 cell.n
             }
         };
-        let seen: f64 = if self.config.count_by_hessian {
+        let backward = self.config.last_wins && !holes;
+        let seen: f64 = if self.config.count_by_hessian && !backward {
             node.sums.n - cells[..column.bins].iter().map(about).sum::<f64>()
         } else {
             0.0
         };
         let above = self.config.above;
         let floor = Cell::new((base + above) - 1e-9 * (base.abs() + above.abs()));
+        // LightGBM compares cuts by the gains of both sides, and takes off that of the node at the end.
+        let (base, above, shift) = if self.config.last_wins {
+            (0.0, base + above, base + above)
+        } else {
+            (base, above, 0.0)
+        };
         let all = node.sums;
         // G²/H of both sides compared with what it must reach, without a division: most cuts end here.
         // The slack leaves what is near to the full judgement.
@@ -1108,11 +1158,10 @@ impl Grower<'_> {
             let enough = floor.get() * (l * r);
             self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
         };
-        let backward = self.config.last_wins && !holes;
         let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
             let left = sides.0;
             if let Some((gain, right, values)) =
-                self.judge(node, feature, sides, rows, lambda, base)
+                self.judge(node, feature, sides, rows, lambda, (base, above))
             {
                 let last_wins = self.config.last_wins && !backward;
                 let better = best
@@ -1140,14 +1189,13 @@ impl Grower<'_> {
                 h: TINY,
                 ..Sums::default()
             };
-            let whole = Sums {
-                h: all.h + 2.0 * TINY,
-                ..all
-            };
             let mut rows = 0.0;
             for bin in (1..column.bins).rev() {
                 right = right.plus(cells[bin]);
                 rows += about(&cells[bin]);
+                if all.n - rows < self.config.min_rows {
+                    break;
+                }
                 let left = whole.less(right);
                 if !hopeless(&left) {
                     offer(bin - 1, (left, right), all.n - rows, false);
@@ -1158,6 +1206,7 @@ impl Grower<'_> {
                 split.values.1 = self.value(split.right, node.bounds, node.value, lambda);
                 split.left.h -= TINY;
                 split.right.h -= TINY;
+                split.gain -= shift;
             }
             return best;
         }
@@ -1192,6 +1241,9 @@ impl Grower<'_> {
                 }
             }
         }
+        if let Some(split) = &mut best {
+            split.gain -= shift;
+        }
         best
     }
 
@@ -1221,7 +1273,7 @@ impl Grower<'_> {
                     (left, node.sums.less(left)),
                     left.n,
                     lambda,
-                    base,
+                    (base, self.config.above),
                 ) && best.as_ref().is_none_or(|b| gain > b.gain)
                 {
                     best = Some(Split {
@@ -1321,12 +1373,16 @@ impl Grower<'_> {
         // Leaves need no sums.
         let goes_on = depth < self.config.max_depth;
         let (mut left, mut right) = (Vec::new(), Vec::new());
-        if goes_on && middle - node.start <= node.end - middle {
-            left = self.sum(node.start, middle);
+        let (rows_left, rows_right) = (middle - node.start, node.end - middle);
+        // Of equal halves LightGBM adds up the right one.
+        let left_first =
+            rows_left < rows_right || (rows_left == rows_right && !self.config.last_wins);
+        if goes_on && left_first {
+            left = self.sum(node.start, middle, split.left);
             right = node.hist;
             take(&mut right, &left);
         } else if goes_on {
-            right = self.sum(middle, node.end);
+            right = self.sum(middle, node.end, split.right);
             left = node.hist;
             take(&mut left, &right);
         }

@@ -14,7 +14,7 @@ use super::boost::{
 };
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
-use super::objective::Objective;
+use super::objective::{Objective, mape_weight};
 use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
@@ -262,7 +262,8 @@ impl LightGbmParams {
             Loss::Huber => Objective::Huber(self.alpha),
             Loss::Fair => Objective::Fair(self.fair_c),
             Loss::Mape => Objective::Mape,
-            Loss::Quantile => Objective::Quantile(self.alpha),
+            // The program keeps it in single precision, and 1 - alpha too.
+            Loss::Quantile => Objective::Quantile(f64::from(self.alpha as f32)),
             Loss::Tweedie => Objective::Tweedie(self.tweedie_variance_power),
             Loss::Poisson => Objective::Poisson(self.poisson_max_delta_step),
             Loss::Gamma => Objective::Gamma,
@@ -281,7 +282,7 @@ impl LightGbmParams {
             Objective::Absolute => vec![rows.quantile(0.5, Quantiles::Past)],
             Objective::Mape => {
                 let pairs = rows.y.iter().zip(&rows.w);
-                let weights: Vec<f64> = pairs.map(|(y, w)| w / y.abs().max(1.0)).collect();
+                let weights: Vec<f64> = pairs.map(|(y, w)| w * mape_weight(*y)).collect();
                 vec![boost::quantile(
                     &rows.y,
                     &weights,
@@ -323,6 +324,13 @@ impl Supervised for LightGbm {
         let rows_of = |which: &[usize]| {
             let mut rows = Rows::of(data, which);
             rows.w = which.iter().map(|i| weights[*i]).collect();
+            // The program keeps targets in single precision, where that can hold them.
+            for y in &mut rows.y {
+                let short = f64::from(*y as f32);
+                if short.is_finite() {
+                    *y = short;
+                }
+            }
             rows
         };
         let raise = |mut rows: Rows| {

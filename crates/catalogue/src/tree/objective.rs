@@ -83,7 +83,7 @@ impl Objective {
                 let down = r.abs() + c;
                 (c * r / down, c * c / (down * down))
             }
-            Self::Mape => (sign(r) / y.abs().max(1.0), 1.0),
+            Self::Mape => (sign(r) * mape_weight(y), 1.0),
             Self::Poisson(step) => (f.exp() - y, (f + step).exp()),
             Self::Gamma => (1.0 - y * (-f).exp(), y * (-f).exp()),
             Self::Tweedie(rho) => {
@@ -162,6 +162,11 @@ impl Objective {
             _ => answer,
         }
     }
+}
+
+/// What a row of mape counts for, in single precision as LightGBM keeps it.
+pub(crate) fn mape_weight(y: f64) -> f64 {
+    f64::from(1.0 / (y.abs() as f32).max(1.0))
 }
 
 fn sign(r: f64) -> f64 {

@@ -1,6 +1,7 @@
 //! Splits of a column in which values are missing (NaN), as scikit-learn 1.9 makes them: every cut
 //! is tried with the missing values on its right and on its left, and so is the cut between all known
-//! values and the missing ones. A drawn cut sends the missing values to a side drawn too.
+//! values and the missing ones. A drawn cut sends the missing values to a side drawn too. Trees with
+//! monotone columns are grown this way too: here a cut knows the answers of its sides.
 
 use super::{Criterion, Grower, Parent, Place, Split, Target, poisson_gain};
 use rand::Rng as _;
@@ -26,7 +27,37 @@ impl Left {
     }
 }
 
+impl Left {
+    /// What monotone columns move, on this side and on the other one.
+    fn directions(&self, parent: &Parent) -> (f64, f64) {
+        let rest = parent.weight - self.weight;
+        match (self.counts.last(), parent.counts.last()) {
+            (Some(own), Some(all)) => (own / self.weight, (all - own) / rest),
+            _ => (
+                parent.mean + self.sum / self.weight,
+                parent.mean + (parent.sum - self.sum) / rest,
+            ),
+        }
+    }
+}
+
 impl<P: Place + Default> Grower<'_, P> {
+    /// Whether the answers of both sides lie within bounds and move as a monotone column says.
+    fn is_allowed(
+        &self,
+        left: &Left,
+        parent: &Parent,
+        feature: usize,
+        (low, high): (f64, f64),
+    ) -> bool {
+        let Some(sign) = self.rules.monotone.get(feature) else {
+            return true;
+        };
+        let (a, b) = left.directions(parent);
+        let within = |v: f64| v >= low && v <= high;
+        within(a) && within(b) && (a - b) * *sign as f64 <= 0.0
+    }
+
     fn take(&self, left: &mut Left, parent: &Parent, row: usize) {
         let w = self.weights[row];
         left.weight += w;
@@ -75,8 +106,8 @@ impl<P: Place + Default> Grower<'_, P> {
         &self,
         parent: &Parent,
         feature: usize,
-        start: usize,
-        end: usize,
+        (start, end): (usize, usize),
+        bounds: (f64, f64),
     ) -> Option<Split> {
         let values = self.data.x.column(feature);
         let value = |r: usize| values[r];
@@ -95,6 +126,7 @@ impl<P: Place + Default> Grower<'_, P> {
         let mut offer = |left: &Left, threshold: f64, missing_left: bool| {
             if let Some(gain) = self.gain_of(left, parent, rows.len())
                 && best.is_none_or(|b| gain > b.gain)
+                && self.is_allowed(left, parent, feature, bounds)
             {
                 best = Some(Split {
                     feature,
@@ -106,7 +138,12 @@ impl<P: Place + Default> Grower<'_, P> {
                 });
             }
         };
-        for missing_left in [false, true] {
+        let ways: &[bool] = if missing.is_empty() {
+            &[false]
+        } else {
+            &[false, true]
+        };
+        for missing_left in ways.iter().copied() {
             let mut left = Left::new(parent);
             if missing_left {
                 let all = missing.iter();
@@ -122,7 +159,7 @@ impl<P: Place + Default> Grower<'_, P> {
                         offer(&left, threshold, missing_left);
                     }
                     // Known values against missing ones. Not infinity, which JSON cannot hold.
-                    None if !missing_left => offer(&left, f64::MAX, false),
+                    None if !missing_left && !missing.is_empty() => offer(&left, f64::MAX, false),
                     _ => {}
                 }
             }
@@ -135,8 +172,8 @@ impl<P: Place + Default> Grower<'_, P> {
         &mut self,
         parent: &Parent,
         feature: usize,
-        start: usize,
-        end: usize,
+        (start, end): (usize, usize),
+        bounds: (f64, f64),
     ) -> Option<Split> {
         let values = self.data.x.column(feature);
         let known = self.rows[start..end]
@@ -168,13 +205,14 @@ impl<P: Place + Default> Grower<'_, P> {
             return None;
         }
         let gain = self.gain_of(&left, parent, end - start)?;
-        Some(Split {
-            feature,
-            threshold,
-            rank: 0,
-            count: left.rows,
-            gain,
-            missing_left,
-        })
+        self.is_allowed(&left, parent, feature, bounds)
+            .then_some(Split {
+                feature,
+                threshold,
+                rank: 0,
+                count: left.rows,
+                gain,
+                missing_left,
+            })
     }
 }
