@@ -11,9 +11,9 @@
 
 use super::engine::{Method, Searcher, Space, latin_hypercube, uniform};
 use super::functions::{Function, OUTPUTS, run};
-use super::gaussian::Process;
+use super::gaussian::{Process, usual};
 use super::parzen::Parzen;
-use crate::numeric::normal;
+use crate::numeric::{Stop, minimise, normal};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
@@ -136,15 +136,12 @@ impl Bayesian {
         settings: &BayesianSettings,
         random: Xoshiro256PlusPlus,
     ) -> Self {
-        let d = space.width();
-        let mut hyper = vec![-0.5 + 0.5 * (d as f64).ln(); d];
-        hyper.push(-8.0);
         Self {
             space: space.clone(),
             settings: settings.clone(),
             random,
             known: Vec::new(),
-            hyper,
+            hyper: usual(space.width()),
             fitted_at: 0,
         }
     }
@@ -223,17 +220,18 @@ impl Bayesian {
         let y = Self::levelled(&used.iter().map(|i| self.known[*i].1).collect::<Vec<f64>>());
         // With many points the length scales hardly move from one to the next.
         let again = n - self.fitted_at > n / 20;
-        let steps = if self.fitted_at == 0 {
-            100
-        } else if again {
-            20
-        } else {
-            0
-        };
-        if again {
+        let fit = |hyper: &[f64], steps| Process::new(&self.space, x.clone(), &y, hyper, steps);
+        let process = if again {
             self.fitted_at = n;
-        }
-        let Some(process) = Process::new(&self.space, x, &y, &self.hyper, steps) else {
+            // Likelihoods have several peaks: from the last one and from the usual place.
+            let both = [fit(&self.hyper, 50), fit(&usual(self.space.width()), 50)];
+            both.into_iter()
+                .flatten()
+                .min_by(|a, b| a.loss.total_cmp(&b.loss))
+        } else {
+            fit(&self.hyper, 0)
+        };
+        let Some(process) = process else {
             return uniform(self.space.width(), &mut self.random);
         };
         let hyper = process.hyper.clone();
@@ -243,42 +241,63 @@ impl Bayesian {
         let width = space.width();
         let mut tried: Vec<(f64, Vec<f64>)> = Vec::new();
         for point in latin_hypercube(100, width, &mut self.random) {
-            tried.push((value(&point), point));
+            tried.push((value(&point).0, point));
         }
         for (rank, i) in order.iter().take(5).enumerate() {
             let base = &self.known[*i].0;
             for _ in 0..(20 - 3 * rank) {
                 let near = self.random.r#gen::<f64>();
                 let point = moved(space, base, 0.2 * near.powi(3) + 1e-4, &mut self.random);
-                tried.push((value(&point), point));
+                tried.push((value(&point).0, point));
             }
         }
         tried.sort_by(|a, b| b.0.total_cmp(&a.0));
-        tried.truncate(3);
-        // Steps that grow after a gain and shrink after none (Rechenberg's rule).
+        tried.truncate(4);
+        let stop = Stop {
+            max_iter: 50,
+            gradient: 1e-6,
+            gain: 1e-9,
+        };
         for (best, point) in &mut tried {
-            let mut step = 0.05;
-            for _ in 0..60 {
-                let next = moved(space, point, step, &mut self.random);
-                let there = value(&next);
-                if there > *best {
-                    (*best, *point) = (there, next);
-                    step *= 1.6;
-                } else {
-                    step *= 0.87;
+            if !space.continuous() {
+                // Steps that grow after a gain and shrink after none (Rechenberg's rule).
+                let mut step = 0.05;
+                for _ in 0..60 {
+                    let next = moved(space, point, step, &mut self.random);
+                    let there = value(&next).0;
+                    if there > *best {
+                        (*best, *point) = (there, next);
+                        step *= 1.6;
+                    } else {
+                        step *= 0.87;
+                    }
                 }
+            }
+            // Along the slopes of the real parameters.
+            let found = minimise(
+                |at| {
+                    let (v, slopes) = value(at);
+                    let each = slopes.iter().enumerate();
+                    let slopes = each.map(|(k, s)| if space.real(k) { -s } else { 0.0 });
+                    (-v, slopes.collect())
+                },
+                point.clone(),
+                (0.0, 1.0),
+                &stop,
+            );
+            if -found.value > *best {
+                (*best, *point) = (-found.value, found.at);
             }
         }
         self.hyper = hyper;
-        let best = tried.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
-        let point = best.map_or_else(|| uniform(width, &mut self.random), |(_, p)| p);
         // A point that is known already tells nothing of a function without noise.
-        let snapped = self.space.snapped(&point);
-        if self.known.iter().any(|(p, _)| *p == snapped) {
-            uniform(width, &mut self.random)
-        } else {
-            point
-        }
+        tried.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let known = |p: &[f64]| {
+            let snapped = self.space.snapped(p);
+            self.known.iter().any(|(p, _)| *p == snapped)
+        };
+        let fresh = tried.into_iter().map(|(_, p)| p).find(|p| !known(p));
+        fresh.unwrap_or_else(|| uniform(width, &mut self.random))
     }
 }
 

@@ -113,6 +113,16 @@ impl Space {
         matches!(self.dimensions[k], Dimension::Categorical { .. })
     }
 
+    /// Whether a parameter is a real number.
+    pub(super) fn real(&self, k: usize) -> bool {
+        matches!(self.dimensions[k], Dimension::Real { .. })
+    }
+
+    /// Whether all parameters are real numbers.
+    pub(super) fn continuous(&self) -> bool {
+        (0..self.width()).all(|k| self.real(k))
+    }
+
     /// Number of choices of a parameter without an order; 1 of others.
     pub(super) fn choices(&self, k: usize) -> f64 {
         match self.dimensions[k] {
@@ -131,8 +141,20 @@ impl Space {
     /// The middle of what decodes to the same values: so points that mean the same are the same.
     pub(super) fn snapped(&self, unit: &[f64]) -> Vec<f64> {
         let each = unit.iter().zip(&self.dimensions);
-        each.map(|(u, dimension)| dimension.snapped(u.clamp(0.0, 1.0)))
-            .collect()
+        each.map(|(u, dimension)| {
+            let u = u.clamp(0.0, 1.0);
+            if matches!(dimension, Dimension::Real { .. }) {
+                u
+            } else {
+                dimension.encode(dimension.decode(u))
+            }
+        })
+        .collect()
+    }
+
+    /// The bounds, in the unit interval, of what decodes to the same value of a parameter.
+    pub(super) fn cell(&self, k: usize, u: f64) -> (f64, f64) {
+        self.dimensions[k].cell(u.clamp(0.0, 1.0))
     }
 }
 
@@ -175,21 +197,27 @@ impl Dimension {
         }
     }
 
-    fn snapped(&self, u: f64) -> f64 {
+    /// The bounds of what decodes to the same value; both the same of a real number.
+    fn cell(&self, u: f64) -> (f64, f64) {
+        let value = self.decode(u);
         match *self {
-            Self::Real { .. } => u,
+            Self::Real { .. } => (u, u),
             Self::Integer {
                 low,
                 high,
                 log: true,
             } => {
                 let (below, above) = (low as f64 - 0.5, high as f64 + 0.5);
-                (self.decode(u) / below).ln() / (above / below).ln()
+                let at = |x: f64| (x / below).ln() / (above / below).ln();
+                (at(value - 0.5), at(value + 0.5))
             }
             Self::Integer { low, .. } => {
-                (self.decode(u) - low as f64 + 0.5) / self.count().unwrap_or(1.0)
+                let (from, count) = (value - low as f64, self.count().unwrap_or(1.0));
+                (from / count, (from + 1.0) / count)
             }
-            Self::Categorical { choices } => (self.decode(u) + 0.5) / choices as f64,
+            Self::Categorical { choices } => {
+                (value / choices as f64, (value + 1.0) / choices as f64)
+            }
         }
     }
 

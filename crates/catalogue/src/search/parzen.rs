@@ -7,75 +7,92 @@ use crate::numeric::normal;
 use rand::Rng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// A mixture of one kernel a point and a wide one over the whole cube.
+/// A mixture of one kernel a point and a wide one about the middle of the cube.
 pub(super) struct Parzen<'a> {
     space: &'a Space,
-    /// Points; the first kernel is the wide one.
-    points: Vec<&'a [f64]>,
-    weights: Vec<f64>,
-    sigma: f64,
+    /// Centres, widths and shares of the kernels; the last is the wide one.
+    kernels: Vec<Kernel>,
+}
+
+struct Kernel {
+    ln_weight: f64,
+    centre: Vec<f64>,
+    sigma: Vec<f64>,
 }
 
 impl<'a> Parzen<'a> {
     /// Of points from the oldest to the latest. The older ones of many weigh less.
-    pub(super) fn new(space: &'a Space, points: Vec<&'a [f64]>) -> Self {
+    pub(super) fn new(space: &'a Space, points: Vec<&[f64]>) -> Self {
         const FULL: usize = 25;
-        let n = points.len();
+        let (n, d) = (points.len(), space.width());
         let ramp = n.saturating_sub(FULL);
         let weight = |i: usize| {
-            if i < ramp {
+            if i + 1 < ramp {
                 // From one over n up to 1.
                 let low = 1.0 / n as f64;
-                low + (1.0 - low) * i as f64 / ramp as f64
+                low + (1.0 - low) * i as f64 / (ramp - 1) as f64
             } else {
                 1.0
             }
         };
-        let mut weights: Vec<f64> = std::iter::once(1.0).chain((0..n).map(weight)).collect();
-        let sum: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|w| *w /= sum);
-        // Scott's rule for a deviation of 0.2, not under what tells n points apart.
-        let scott = 0.2 * (n.max(1) as f64).powf(-1.0 / (space.width() as f64 + 4.0));
-        let least = 1.0 / (1.0 + n as f64).min(100.0);
-        Self {
-            space,
-            points,
-            weights,
-            sigma: scott.max(least),
+        let sum: f64 = 1.0 + (0..n).map(weight).sum::<f64>();
+        let least = 1.0 / (2.0 + n as f64).min(100.0);
+        let mut kernels: Vec<Kernel> = (0..n)
+            .map(|i| Kernel {
+                ln_weight: (weight(i) / sum).ln(),
+                centre: points[i].to_vec(),
+                sigma: vec![1.0; d],
+            })
+            .collect();
+        for k in 0..d {
+            let mut order: Vec<usize> = (0..n).collect();
+            order.sort_by(|a, b| points[*a][k].total_cmp(&points[*b][k]));
+            let at = |place: usize| points[order[place]][k];
+            for (place, i) in order.iter().enumerate() {
+                // The farther of the two neighbours; a bound is one only of a point alone.
+                let below = place.checked_sub(1).map(|p| at(place) - at(p));
+                let above = (place + 1 < n).then(|| at(place + 1) - at(place));
+                let far = match (below, above) {
+                    (Some(a), Some(b)) => a.max(b),
+                    (Some(a), None) | (None, Some(a)) => a,
+                    (None, None) => at(place).max(1.0 - at(place)),
+                };
+                kernels[*i].sigma[k] = far.clamp(least, 1.0);
+            }
         }
-    }
-
-    fn kernel(&self, component: usize) -> Option<&'a [f64]> {
-        component.checked_sub(1).map(|i| self.points[i])
+        kernels.push(Kernel {
+            ln_weight: -sum.ln(),
+            centre: vec![0.5; d],
+            sigma: vec![1.0; d],
+        });
+        Self { space, kernels }
     }
 
     /// A point of the mixture.
     pub(super) fn draw(&self, random: &mut Xoshiro256PlusPlus) -> Vec<f64> {
         let mut left = random.r#gen::<f64>();
-        let mut component = 0;
-        for (i, w) in self.weights.iter().enumerate() {
-            component = i;
-            left -= w;
+        let mut at = 0;
+        for (i, kernel) in self.kernels.iter().enumerate() {
+            at = i;
+            left -= kernel.ln_weight.exp();
             if left < 0.0 {
                 break;
             }
         }
-        let centre = self.kernel(component);
+        let kernel = &self.kernels[at];
+        let wide = at + 1 == self.kernels.len();
         (0..self.space.width())
             .map(|k| {
-                let Some(centre) = centre else {
-                    return random.r#gen();
-                };
                 if self.space.unordered(k) {
-                    let stay = 1.0 - self.spread();
-                    return if random.r#gen::<f64>() < stay {
-                        centre[k]
-                    } else {
+                    let anew = wide || random.r#gen::<f64>() < self.spread(k);
+                    return if anew {
                         random.r#gen()
+                    } else {
+                        kernel.centre[k]
                     };
                 }
                 loop {
-                    let x = centre[k] + self.sigma * normal(random);
+                    let x = kernel.centre[k] + kernel.sigma[k] * normal(random);
                     if (0.0..=1.0).contains(&x) {
                         return x;
                     }
@@ -84,32 +101,44 @@ impl<'a> Parzen<'a> {
             .collect()
     }
 
-    /// Share of a kernel that is spread over all choices.
-    fn spread(&self) -> f64 {
-        1.0 / (1.0 + self.points.len() as f64).sqrt()
+    /// Share of a kernel that is spread evenly over all choices of a parameter.
+    fn spread(&self, k: usize) -> f64 {
+        let choices = self.space.choices(k);
+        choices / (choices + self.kernels.len() as f64)
     }
 
     /// ln of the density at a point of the cube whose unordered parameters are snapped.
     pub(super) fn ln_density(&self, x: &[f64]) -> f64 {
-        let each: Vec<f64> = (0..self.weights.len())
-            .map(|i| self.weights[i].ln() + self.kernel(i).map_or(0.0, |c| self.ln_kernel(c, x)))
+        let each: Vec<f64> = (0..self.kernels.len())
+            .map(|i| self.kernels[i].ln_weight + self.ln_kernel(i, x))
             .collect();
         let top = each.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         top + each.iter().map(|l| (l - top).exp()).sum::<f64>().ln()
     }
 
-    fn ln_kernel(&self, centre: &[f64], x: &[f64]) -> f64 {
+    fn ln_kernel(&self, i: usize, x: &[f64]) -> f64 {
+        let Kernel { centre, sigma, .. } = &self.kernels[i];
+        let wide = i + 1 == self.kernels.len();
         let one = |k: usize| {
             if self.space.unordered(k) {
+                if wide {
+                    return 0.0;
+                }
                 let same = f64::from(u8::from(centre[k] == x[k]));
                 let choices = self.space.choices(k);
                 // A density over the unit interval: each choice takes up one over their number of it.
-                return (self.spread() + (1.0 - self.spread()) * same * choices).ln();
+                return (self.spread(k) + (1.0 - self.spread(k)) * same * choices).ln();
             }
-            let z = (x[k] - centre[k]) / self.sigma;
-            let inside =
-                normal_cdf((1.0 - centre[k]) / self.sigma) - normal_cdf(-centre[k] / self.sigma);
-            -0.5 * z * z - (self.sigma * (2.0 * std::f64::consts::PI).sqrt() * inside).ln()
+            let (m, s) = (centre[k], sigma[k]);
+            let inside = normal_cdf((1.0 - m) / s) - normal_cdf(-m / s);
+            let (low, high) = self.space.cell(k, x[k]);
+            if high > low {
+                let mass = normal_cdf((high - m) / s) - normal_cdf((low - m) / s);
+                // Far out the mass underflows, which leaves it nothing to say.
+                return (mass.max(1e-300) / ((high - low) * inside)).ln();
+            }
+            let z = (x[k] - m) / s;
+            -0.5 * z * z - (s * (2.0 * std::f64::consts::PI).sqrt() * inside).ln()
         };
         (0..x.len()).map(one).sum()
     }
