@@ -191,7 +191,14 @@ impl Bayesian {
         let logs: Vec<f64> = values
             .iter()
             .map(|v| {
-                let v = if v.is_finite() { *v } else { most.max(least) };
+                // Where nothing can be computed is as bad as the worst known.
+                let v = if v.is_finite() {
+                    *v
+                } else if *v < 0.0 {
+                    least
+                } else {
+                    most
+                };
                 ((v - least) / unit + OFFSET).ln()
             })
             .map(|v| if v.is_finite() { v } else { 0.0 })
@@ -328,7 +335,7 @@ fn moved(space: &Space, from: &[f64], by: f64, random: &mut Xoshiro256PlusPlus) 
 impl Searcher for Bayesian {
     fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
         if told.is_empty() {
-            let n = self.settings.n_startup_trials;
+            let n = self.settings.n_startup_trials.max(1);
             return latin_hypercube(n, self.space.width(), &mut self.random);
         }
         self.known

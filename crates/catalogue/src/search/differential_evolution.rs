@@ -31,12 +31,30 @@ choices! {
     pub enum Strategy {
         /// Success-history adaptation of F and CR towards the best of the population, which shrinks (L-SHADE).
         Lshade = "lshade",
-        /// The best point.
+        /// The best point and one difference, binomial crossover.
         Best1Bin = "best1bin",
-        /// A point at random.
+        /// The best point and one difference, exponential crossover.
+        Best1Exp = "best1exp",
+        /// The best point and two differences, binomial crossover.
+        Best2Bin = "best2bin",
+        /// The best point and two differences, exponential crossover.
+        Best2Exp = "best2exp",
+        /// A point at random and one difference, binomial crossover.
         Rand1Bin = "rand1bin",
-        /// The point itself, moved towards the best one.
+        /// A point at random and one difference, exponential crossover.
+        Rand1Exp = "rand1exp",
+        /// A point at random and two differences, binomial crossover.
+        Rand2Bin = "rand2bin",
+        /// A point at random and two differences, exponential crossover.
+        Rand2Exp = "rand2exp",
+        /// A point at random moved towards the best one, and one difference, binomial crossover.
+        RandToBest1Bin = "randtobest1bin",
+        /// A point at random moved towards the best one, and one difference, exponential crossover.
+        RandToBest1Exp = "randtobest1exp",
+        /// The point itself moved towards the best one, and one difference, binomial crossover.
         CurrentToBest1Bin = "currenttobest1bin",
+        /// The point itself moved towards the best one, and one difference, exponential crossover.
+        CurrentToBest1Exp = "currenttobest1exp",
     }
 }
 
@@ -71,7 +89,7 @@ const CARD: Card = Card {
     tasks: &[Task::Test],
     inputs: Inputs::Nothing,
     summary: "Searches a space with a population in which each point is challenged by one made of others and the difference of two; by default the factors adapt to what succeeded and the population shrinks. Shown on standard test functions.",
-    formula: "best1bin: m = best + F (a - b); rand1bin: m = c + F (a - b); currenttobest1bin: m = x + F (best - x + a - b); lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or the points it replaced, F Cauchy and CR normal about the means of past successes weighted by gain, population down to 4 linearly; each parameter from m with probability CR, one at least; the better of x and the crossed point stays",
+    formula: "best1: m = best + F (a - b); best2: m = best + F (a + b - c - d); rand1, rand2: the same from a point at random; randtobest1: m = c + F (best - c) + F (a - b); currenttobest1: m = x + F (best - x + a - b); bin: each parameter from m with probability CR, one at least; exp: a run of parameters that goes on with probability CR; lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or an archive of points replaced, 1.4 times as many, F Cauchy and CR normal about one of 5 means of past successes weighted by gain, population down to 4 linearly; the better of x and the crossed point stays; beyond a bound: half way to it; start by latin hypercube",
     data: "None; in trials an objective.",
     cost: "one evaluation a point and generation",
     fails_when: "The population is small beside the number of parameters, or evaluations are fewer than some ten generations.",
@@ -117,6 +135,8 @@ impl Default for EvolutionSettings {
 const MEMORY: usize = 5;
 /// Smallest population.
 const LEAST: usize = 4;
+/// Points that the strategy with the most differences is made of.
+const MOST: usize = 6;
 /// Share of the population that a point may be drawn to.
 const GREEDY: f64 = 0.11;
 
@@ -144,7 +164,7 @@ impl Evolution {
         evaluations: usize,
         random: Xoshiro256PlusPlus,
     ) -> Self {
-        let start = (settings.popsize * space.width()).max(LEAST + 1);
+        let start = (settings.popsize * space.width()).max(MOST);
         Self {
             space: space.clone(),
             settings: settings.clone(),
@@ -214,7 +234,7 @@ impl Evolution {
 
     /// A place other than these.
     fn other(&mut self, than: &[usize], below: usize) -> usize {
-        // There are at least five points and three to avoid.
+        // There are always more points than those to avoid.
         loop {
             let at = self.random.gen_range(0..below);
             if !than.contains(&at) {
@@ -235,58 +255,111 @@ impl Evolution {
         }
     }
 
-    /// The challenger of a point.
-    fn challenger(&mut self, i: usize, order: &[usize], f: f64, cr: f64) -> Vec<f64> {
+    /// So many different places of the population, none of them this one.
+    fn others<const N: usize>(&mut self, than: usize) -> [usize; N] {
+        let mut taken = vec![than];
         let n = self.living.len();
-        let best = order[0];
-        let a = self.other(&[i], n);
-        let (base, towards, minus): (usize, Option<usize>, Vec<f64>) = match self.settings.strategy
-        {
-            Strategy::Lshade => {
+        std::array::from_fn(|_| {
+            let at = self.other(&taken, n);
+            taken.push(at);
+            at
+        })
+    }
+
+    /// What the challenger of a point is made of.
+    fn parts(&mut self, i: usize, order: &[usize]) -> Parts {
+        use Strategy as S;
+        let (n, best) = (self.living.len(), order[0]);
+        let (base, towards, plus, minus) = match self.settings.strategy {
+            S::Lshade => {
                 let greedy = ((GREEDY * n as f64).round() as usize).clamp(2, n);
                 let leader = order[self.random.gen_range(0..greedy)];
+                let a = self.other(&[i], n);
                 let b = self.other(&[i, a], n + self.archive.len());
-                let minus = if b < n {
-                    self.living[b].0.clone()
-                } else {
-                    self.archive[b - n].clone()
-                };
-                (i, Some(leader), minus)
+                (i, Some(leader), vec![a], vec![b])
             }
-            Strategy::Best1Bin => {
-                let b = self.other(&[i, a], n);
-                (best, None, self.living[b].0.clone())
+            S::Best1Bin | S::Best1Exp => {
+                let [a, b] = self.others(i);
+                (best, None, vec![a], vec![b])
             }
-            Strategy::Rand1Bin => {
-                let b = self.other(&[i, a], n);
-                let c = self.other(&[i, a, b], n);
-                (c, None, self.living[b].0.clone())
+            S::Best2Bin | S::Best2Exp => {
+                let [a, b, c, d] = self.others(i);
+                (best, None, vec![a, b], vec![c, d])
             }
-            Strategy::CurrentToBest1Bin => {
-                let b = self.other(&[i, a], n);
-                (i, Some(best), self.living[b].0.clone())
+            S::Rand1Bin | S::Rand1Exp => {
+                let [a, b, c] = self.others(i);
+                (c, None, vec![a], vec![b])
+            }
+            S::Rand2Bin | S::Rand2Exp => {
+                let [a, b, c, d, e] = self.others(i);
+                (e, None, vec![a, b], vec![c, d])
+            }
+            S::RandToBest1Bin | S::RandToBest1Exp => {
+                let [a, b, c] = self.others(i);
+                (c, Some(best), vec![a], vec![b])
+            }
+            S::CurrentToBest1Bin | S::CurrentToBest1Exp => {
+                let [a, b] = self.others(i);
+                (i, Some(best), vec![a], vec![b])
             }
         };
+        Parts {
+            base,
+            towards,
+            plus,
+            minus,
+        }
+    }
+
+    /// Which parameters the mutant gives: one at least.
+    fn crossed(&mut self, cr: f64) -> Vec<bool> {
         let width = self.space.width();
         let sure = self.random.gen_range(0..width);
-        let mut point = self.living[i].0.clone();
-        for k in 0..width {
-            if k != sure && self.random.r#gen::<f64>() >= cr {
-                continue;
+        let mut from = vec![false; width];
+        if self.settings.strategy.exponential() {
+            for step in 0..width {
+                if step > 0 && self.random.r#gen::<f64>() >= cr {
+                    break;
+                }
+                from[(sure + step) % width] = true;
             }
-            let at = |j: usize| self.living[j].0[k];
+        } else {
+            for (k, taken) in from.iter_mut().enumerate() {
+                *taken = k == sure || self.random.r#gen::<f64>() < cr;
+            }
+        }
+        from
+    }
+
+    /// The challenger of a point.
+    fn challenger(&mut self, i: usize, order: &[usize], f: f64, cr: f64) -> Vec<f64> {
+        let parts = self.parts(i, order);
+        let crossed = self.crossed(cr);
+        let n = self.living.len();
+        let mut point = self.living[i].0.clone();
+        for k in (0..crossed.len()).filter(|k| crossed[*k]) {
+            // Places after the population are those of the archive.
+            let at = |j: usize| {
+                self.living
+                    .get(j)
+                    .map_or_else(|| self.archive[j - n][k], |p| p.0[k])
+            };
             if self.space.unordered(k) {
                 // Choices have no differences: that of another point, or a new one.
-                let fresh = self.random.r#gen::<f64>() < 0.1;
-                point[k] = if fresh {
+                let [fresh, which] = [self.random.r#gen::<f64>(), self.random.r#gen::<f64>()];
+                point[k] = if fresh < 0.1 {
                     self.random.r#gen()
+                } else if which < 0.5 {
+                    at(parts.plus[0])
                 } else {
-                    at(towards.unwrap_or(a))
+                    at(parts.towards.unwrap_or(parts.base))
                 };
                 continue;
             }
-            let pull = towards.map_or(0.0, |j| f * (at(j) - at(base)));
-            let mutant = at(base) + pull + f * (at(a) - minus[k]);
+            let pull = parts.towards.map_or(0.0, |j| at(j) - at(parts.base));
+            let pairs = parts.plus.iter().zip(&parts.minus);
+            let apart: f64 = pairs.map(|(a, b)| at(*a) - at(*b)).sum();
+            let mutant = at(parts.base) + f * (pull + apart);
             // Beyond a bound: half way between it and the point.
             point[k] = if mutant < 0.0 {
                 point[k] / 2.0
@@ -297,6 +370,29 @@ impl Evolution {
             };
         }
         point
+    }
+}
+
+/// Places of the points that a mutant is made of.
+struct Parts {
+    base: usize,
+    /// A better point that the base is drawn to.
+    towards: Option<usize>,
+    plus: Vec<usize>,
+    minus: Vec<usize>,
+}
+
+impl Strategy {
+    fn exponential(self) -> bool {
+        matches!(
+            self,
+            Self::Best1Exp
+                | Self::Best2Exp
+                | Self::Rand1Exp
+                | Self::Rand2Exp
+                | Self::RandToBest1Exp
+                | Self::CurrentToBest1Exp
+        )
     }
 }
 

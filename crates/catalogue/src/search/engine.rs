@@ -108,6 +108,14 @@ impl Space {
         self.dimensions.len()
     }
 
+    /// Number of combinations of so many values a parameter; none when they are more than can be counted.
+    #[must_use]
+    pub fn grid_points(&self, levels: usize) -> Option<usize> {
+        let each = self.dimensions.iter();
+        each.map(|d| d.levels(levels).len())
+            .try_fold(1usize, usize::checked_mul)
+    }
+
     /// Whether a parameter has no order.
     pub(super) fn unordered(&self, k: usize) -> bool {
         matches!(self.dimensions[k], Dimension::Categorical { .. })
@@ -243,8 +251,8 @@ impl Dimension {
 
 /// Proposes points of the unit cube.
 pub trait Searcher: Send {
-    /// The next batch, at least one point; `told` is the batch before with its values, lower is better, empty
-    /// at first. A value that is not a number is told as infinity.
+    /// The next batch, empty when no point is left; `told` is the batch before with its values, lower is better,
+    /// empty at first. A value that is not a number is told as infinity.
     fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>>;
 }
 
@@ -253,7 +261,7 @@ pub trait Searcher: Send {
 pub enum Method {
     /// Every point at random.
     Random,
-    /// All combinations of so many values a parameter, the last parameter the fastest; then at random.
+    /// All combinations of so many values a parameter, the last parameter the fastest; then it is finished.
     Grid {
         /// Values of each parameter: of a choice all.
         levels: usize,
@@ -300,6 +308,7 @@ pub struct Search {
     waiting: VecDeque<usize>,
     best: Option<Best>,
     history: Vec<f64>,
+    finished: bool,
 }
 
 impl Search {
@@ -312,7 +321,7 @@ impl Search {
                 width: space.width(),
                 random,
             }),
-            Method::Grid { levels } => Box::new(Grid::new(&space, *levels, random)),
+            Method::Grid { levels } => Box::new(Grid::new(&space, *levels)),
             Method::Genetic(s) => Box::new(Genetic::new(&space, s, random)),
             Method::Swarm(s) => Box::new(Swarm::new(&space, s, random)),
             Method::Evolution(s) => Box::new(Evolution::new(&space, s, evaluations, random)),
@@ -328,6 +337,7 @@ impl Search {
             waiting: VecDeque::new(),
             best: None,
             history: Vec::new(),
+            finished: false,
         }
     }
 
@@ -348,8 +358,12 @@ impl Search {
         search
     }
 
-    /// The next point; none when all were asked for, or when values asked for must be told first.
+    /// The next point; none when the search is [finished](Search::finished), or when values of points that are out
+    /// must be told first.
     pub fn ask(&mut self) -> Option<Trial> {
+        if self.finished {
+            return None;
+        }
         if self.waiting.is_empty() && self.values.iter().all(Option::is_some) {
             let told: Vec<(Vec<f64>, f64)> = std::mem::take(&mut self.batch)
                 .into_iter()
@@ -360,6 +374,7 @@ impl Search {
                 self.batch = self.searcher.next(&told);
                 self.batch.truncate(self.evaluations - self.first);
             }
+            self.finished = self.batch.is_empty();
             self.values = vec![None; self.batch.len()];
             self.waiting = (0..self.batch.len()).collect();
         }
@@ -399,6 +414,12 @@ impl Search {
             .push(self.best.as_ref().map_or(value, |b| b.value));
     }
 
+    /// Whether the last [`Search::ask`] found that all points were tried or no evaluation was left.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        self.finished
+    }
+
     /// The best point so far.
     #[must_use]
     pub fn best(&self) -> Option<&Best> {
@@ -427,6 +448,22 @@ pub fn minimise(
         search.tell(trial.number, value);
     }
     search
+}
+
+/// Tries all combinations of so many values a parameter, the last parameter the fastest.
+pub fn grid_search(space: Space, levels: usize, objective: impl FnMut(&[f64]) -> f64) -> Search {
+    let all = space.grid_points(levels).unwrap_or(usize::MAX);
+    minimise(space, &Method::Grid { levels }, all, 0, objective)
+}
+
+/// Tries so many points at random.
+pub fn random_search(
+    space: Space,
+    evaluations: usize,
+    seed: u64,
+    objective: impl FnMut(&[f64]) -> f64,
+) -> Search {
+    minimise(space, &Method::Random, evaluations, seed, objective)
 }
 
 /// A point of the cube at random.
@@ -466,27 +503,22 @@ impl Searcher for Random {
 }
 
 struct Grid {
-    /// Points of the cube by parameter.
+    /// Points of the unit interval by parameter.
     levels: Vec<Vec<f64>>,
     next: Vec<usize>,
     done: bool,
-    rest: Random,
 }
 
 impl Grid {
-    fn new(space: &Space, levels: usize, random: Xoshiro256PlusPlus) -> Self {
+    fn new(space: &Space, levels: usize) -> Self {
         let unit = |d: &Dimension| -> Vec<f64> {
-            let values = d.levels(levels.max(1));
+            let values = d.levels(levels);
             values.into_iter().map(|v| d.encode(v)).collect()
         };
         Self {
             levels: space.dimensions.iter().map(unit).collect(),
             next: vec![0; space.width()],
             done: false,
-            rest: Random {
-                width: space.width(),
-                random,
-            },
         }
     }
 }
@@ -520,7 +552,7 @@ impl Dimension {
 }
 
 impl Searcher for Grid {
-    fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
+    fn next(&mut self, _: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>> {
         let mut batch = Vec::new();
         while !self.done && batch.len() < 64 {
             batch.push(
@@ -540,11 +572,7 @@ impl Searcher for Grid {
                 *i = 0;
             }
         }
-        if batch.is_empty() {
-            self.rest.next(told)
-        } else {
-            batch
-        }
+        batch
     }
 }
 
@@ -585,7 +613,7 @@ mod tests {
     fn all() -> Vec<Method> {
         vec![
             Method::Random,
-            Method::Grid { levels: 3 },
+            Method::Grid { levels: 5 },
             Method::Genetic(GeneticSettings::default()),
             Method::Swarm(SwarmSettings::default()),
             Method::Evolution(EvolutionSettings::default()),
@@ -661,18 +689,79 @@ mod tests {
     }
 
     #[test]
-    fn a_grid_holds_every_combination() {
+    fn a_grid_holds_every_combination_once_and_ends() {
         let mut seen = Vec::new();
-        let grid = Method::Grid { levels: 3 };
-        minimise(mixed(), &grid, 3 * 3 * 3 * 3, 1, |x| {
+        let found = grid_search(mixed(), 3, |x| {
             seen.push(format!("{x:.3?}"));
-            0.0
+            objective(x)
         });
+        assert_eq!(mixed().grid_points(3), Some(81));
+        assert_eq!(seen.len(), 81);
+        assert!(found.finished());
+        // The last parameter is the fastest; its middle is the root of 0.5 · 100.5, rounded.
+        assert_eq!(seen[0], "[0.001, -2.000, 0.000, 1.000]");
+        assert_eq!(seen[1], "[0.001, -2.000, 0.000, 7.000]");
+        // Ends and the middle: 10^-1 is the middle of 10^-3 and 10.
+        assert!(seen.contains(&"[0.100, 0.000, 2.000, 100.000]".to_owned()));
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), 81);
-        // Ends and the middle: 10^-1 is the middle of 10^-3 and 10.
-        assert!(seen.contains(&"[0.100, 0.000, 2.000, 100.000]".to_owned()));
+        // (ln 0.1/0.1)² + (0 - 1)² or (2 - 1)² + 0 + (ln 7/20)², by hand 2.102.
+        let best = found.best().unwrap();
+        assert_eq!(&best.point[1..], &[0.0, 1.0, 7.0]);
+        assert!((best.value - 2.102).abs() < 1e-3);
+    }
+
+    #[test]
+    fn whole_numbers_of_a_small_range_are_all_tried_by_the_grid() {
+        for high in 1..12 {
+            let space = Space::new(vec![Dimension::Integer {
+                low: 0,
+                high,
+                log: false,
+            }])
+            .unwrap();
+            let mut seen = Vec::new();
+            grid_search(space, 50, |x| {
+                seen.push(x[0] as i64);
+                0.0
+            });
+            assert_eq!(seen, (0..=high).collect::<Vec<i64>>());
+        }
+    }
+
+    #[test]
+    fn random_points_fill_the_space() {
+        // Of 10,000 points each whole number of five comes 2,000 times, give or take five deviations of 40.
+        let mut counts = [0; 5];
+        let found = random_search(mixed(), 10_000, 7, |x| {
+            counts[(x[1] + 2.0) as usize] += 1;
+            objective(x)
+        });
+        assert!(
+            counts.iter().all(|c: &i32| (c - 2_000).abs() < 200),
+            "{counts:?}"
+        );
+        assert!(found.best().unwrap().value < 0.5);
+    }
+
+    #[test]
+    fn a_value_is_taken_once_and_only_of_a_point_that_is_out() {
+        let mut search = Search::new(mixed(), &Method::Random, 3, 1);
+        search.tell(0, -5.0);
+        assert!(search.best().is_none());
+        let first = search.ask().unwrap();
+        search.tell(first.number, 2.0);
+        search.tell(first.number, 1.0);
+        search.tell(1, 0.0);
+        assert_eq!(search.best().unwrap().value, 2.0);
+        for value in [f64::NAN, 3.0] {
+            let trial = search.ask().unwrap();
+            search.tell(trial.number, value);
+        }
+        assert!(!search.finished());
+        assert!(search.ask().is_none() && search.finished());
+        assert_eq!(search.history(), &[2.0, 2.0, 2.0]);
     }
 
     #[test]

@@ -11,8 +11,10 @@ mod functions;
 mod gaussian;
 mod parzen;
 
-pub use bayesian_search::BayesianSettings;
-pub use differential_evolution::EvolutionSettings;
-pub use engine::{Best, Dimension, Method, Search, Searcher, Space, Trial, minimise};
+pub use bayesian_search::{BayesianSettings, Surrogate};
+pub use differential_evolution::{EvolutionSettings, Strategy};
+pub use engine::{
+    Best, Dimension, Method, Search, Searcher, Space, Trial, grid_search, minimise, random_search,
+};
 pub use genetic_algorithm::GeneticSettings;
-pub use particle_swarm::SwarmSettings;
+pub use particle_swarm::{SwarmSettings, Topology};

@@ -174,4 +174,47 @@ mod tests {
         // Nearer to the points it is larger.
         assert!(density.ln_density(&[0.12, 0.125]) > density.ln_density(&[0.5, 0.375]));
     }
+
+    #[test]
+    fn densities_are_those_of_optuna() {
+        // optuna 5.0, _ParzenEstimator of x in [0, 1], k = 0..3 in whole numbers and 3 choices, with the points
+        // below; log_pdf. Whole numbers have masses there and densities over the interval here: ln 4 apart; choices
+        // likewise, ln 3.
+        let space = Space::new(vec![
+            Dimension::Real {
+                low: 0.0,
+                high: 1.0,
+                log: false,
+            },
+            Dimension::Integer {
+                low: 0,
+                high: 3,
+                log: false,
+            },
+            Dimension::Categorical { choices: 3 },
+        ])
+        .unwrap();
+        let unit = |x: f64, k: f64, c: f64| [x, (k + 0.5) / 4.0, (c + 0.5) / 3.0];
+        let points = [
+            unit(0.1, 0.0, 0.0),
+            unit(0.15, 1.0, 0.0),
+            unit(0.9, 3.0, 2.0),
+            unit(0.4, 1.0, 1.0),
+        ];
+        let density = Parzen::new(&space, points.iter().map(|p| &p[..]).collect());
+        let apart = 12.0f64.ln();
+        let got: Vec<f64> = [(0.12, 1.0, 0.0), (0.5, 2.0, 1.0), (0.95, 0.0, 2.0)]
+            .iter()
+            .map(|(x, k, c)| density.ln_density(&unit(*x, *k, *c)) - apart)
+            .collect();
+        crate::testing::assert_near(
+            &got,
+            &[
+                -1.097_807_658_597_646_6,
+                -2.555_937_182_103_92,
+                -3.095_400_521_753_230_5,
+            ],
+            1e-9,
+        );
+    }
 }
