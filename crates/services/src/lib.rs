@@ -39,11 +39,12 @@ use ledger::Ledger;
 use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
+use mltrainer_types::catalogue::CatalogueEntry;
 use port::{AuditStore, Clock, DatasetStore, TrialStore};
 use room::Room;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Version of the program, as it stands in health answers and beside checked data.
@@ -83,6 +84,8 @@ pub struct Services {
 
 struct Inner {
     registry: Registry,
+    /// Its entries as they are shown, made once.
+    catalogue: OnceLock<Vec<CatalogueEntry>>,
     room: Arc<Room>,
     desk: import::Desk,
     sources: Sources,
@@ -127,6 +130,7 @@ impl Services {
         Ok(Self {
             inner: Arc::new(Inner {
                 registry,
+                catalogue: OnceLock::new(),
                 room,
                 desk: import::Desk::default(),
                 sources: parts.sources,
