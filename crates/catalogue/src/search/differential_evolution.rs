@@ -58,6 +58,16 @@ choices! {
     }
 }
 
+choices! {
+    /// When a better challenger takes its place.
+    pub enum Updating {
+        /// At once, so that the next challenger can be made of it: one point is out at a time.
+        Immediate = "immediate",
+        /// When the generation is complete: its points can be evaluated at the same time. Always with lshade.
+        Deferred = "deferred",
+    }
+}
+
 params! {
     /// Parameters of differential evolution.
     pub struct DifferentialEvolutionParams {
@@ -77,6 +87,8 @@ params! {
         mutation_high: f64 = 1.0, within(0.0, 2.0);
         /// Probability CR that a parameter comes from the mutant. Not with lshade.
         recombination: f64 = 0.7, within(0.0, 1.0);
+        /// When a better challenger takes its place.
+        updating: Updating = Updating::Immediate;
         /// Seed; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -95,7 +107,7 @@ const CARD: Card = Card {
     fails_when: "The population is small beside the number of parameters, or evaluations are fewer than some ten generations.",
     not_claimed: "That the best point is the best there is. The more points are tried on past data, the more the best of them owes to luck.",
     source: "R. Storn, K. Price, J. Global Optimization 11 (1997); R. Tanabe, A. Fukunaga, IEEE CEC (2014)",
-    reference: "scipy 1.17, differential_evolution (strategies, popsize, mutation, recombination)",
+    reference: "scipy 1.17, differential_evolution (strategies, popsize, mutation, recombination, updating)",
     outputs: OUTPUTS,
     stochastic: true,
     evidence: &[Evidence {
@@ -118,6 +130,8 @@ pub struct EvolutionSettings {
     pub mutation: (f64, f64),
     /// Probability CR.
     pub recombination: f64,
+    /// When a better challenger takes its place.
+    pub updating: Updating,
 }
 
 impl Default for EvolutionSettings {
@@ -127,6 +141,7 @@ impl Default for EvolutionSettings {
             popsize: 10,
             mutation: (0.5, 1.0),
             recombination: 0.7,
+            updating: Updating::Immediate,
         }
     }
 }
@@ -152,8 +167,11 @@ pub(super) struct Evolution {
     /// Means of CR and F.
     memory: [(f64, f64); MEMORY],
     next_memory: usize,
-    /// CR and F of the points that are out.
-    used: Vec<(f64, f64)>,
+    /// Places of the points that are challenged, with CR and F.
+    used: Vec<(usize, f64, f64)>,
+    /// F of this generation without lshade, and the place whose turn it is.
+    dither: f64,
+    turn: usize,
     done: usize,
 }
 
@@ -176,6 +194,8 @@ impl Evolution {
             memory: [(0.5, 0.5); MEMORY],
             next_memory: 0,
             used: Vec::new(),
+            dither: 0.0,
+            turn: 0,
             done: 0,
         }
     }
@@ -192,11 +212,10 @@ impl Evolution {
         }
         // CR, F and gain of what succeeded.
         let mut gains: Vec<(f64, f64, f64)> = Vec::new();
-        for (i, (point, value)) in told.iter().enumerate() {
+        for ((i, cr, f), (point, value)) in self.used.iter().copied().zip(told) {
             let (old, was) = &mut self.living[i];
             if value <= was {
                 if value < was {
-                    let (cr, f) = self.used[i];
                     let gain = was.min(f64::MAX) - value;
                     gains.push((cr, f, gain));
                     self.archive.push(old.clone());
@@ -406,22 +425,32 @@ impl Searcher for Evolution {
         let n = self.living.len();
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| self.living[*a].1.total_cmp(&self.living[*b].1));
-        let (low, high) = self.settings.mutation;
-        let dither = low + (high - low) * self.random.r#gen::<f64>();
-        self.used = (0..n)
-            .map(|_| {
-                if self.adaptive() {
+        if self.turn == 0 {
+            let (low, high) = self.settings.mutation;
+            self.dither = low + (high - low) * self.random.r#gen::<f64>();
+        }
+        let whole = self.adaptive() || self.settings.updating == Updating::Deferred;
+        let turns = if whole {
+            0..n
+        } else {
+            let turn = self.turn;
+            self.turn = (turn + 1) % n;
+            turn..turn + 1
+        };
+        self.used = turns
+            .map(|i| {
+                let (cr, f) = if self.adaptive() {
                     self.factors()
                 } else {
-                    (self.settings.recombination, dither)
-                }
+                    (self.settings.recombination, self.dither)
+                };
+                (i, cr, f)
             })
             .collect();
-        (0..n)
-            .map(|i| {
-                let (cr, f) = self.used[i];
-                self.challenger(i, &order, f, cr)
-            })
+        self.used
+            .clone()
+            .into_iter()
+            .map(|(i, cr, f)| self.challenger(i, &order, f, cr))
             .collect()
     }
 }
@@ -445,6 +474,7 @@ impl Analysis for DifferentialEvolution {
                 p.mutation_low.max(p.mutation_high),
             ),
             recombination: p.recombination,
+            updating: p.updating,
         });
         run(
             p.function,

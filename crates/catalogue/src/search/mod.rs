@@ -12,7 +12,7 @@ mod gaussian;
 mod parzen;
 
 pub use bayesian_search::{BayesianSettings, Surrogate};
-pub use differential_evolution::{EvolutionSettings, Strategy};
+pub use differential_evolution::{EvolutionSettings, Strategy, Updating};
 pub use engine::{
     Best, Dimension, Method, Search, Searcher, Space, Trial, grid_search, minimise, random_search,
 };
