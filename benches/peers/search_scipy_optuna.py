@@ -134,7 +134,7 @@ def table(title, cases, sides, seeds, only):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=15)
+    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", help="functions whose name holds this")
     parser.add_argument("--part", choices=["many", "few"], help="one of the two tables")
     parser.add_argument("--ours", type=pathlib.Path, default=ROOT / "target" / "release" / "mltrainer")

@@ -93,6 +93,18 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl BayesianSearchParams {
+    /// What they say of the method.
+    pub(super) fn settings(&self) -> BayesianSettings {
+        BayesianSettings {
+            surrogate: self.surrogate,
+            n_startup_trials: self.n_startup_trials,
+            n_ei_candidates: self.n_ei_candidates,
+            gamma: self.gamma,
+        }
+    }
+}
+
 /// Settings; see the parameters of the entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BayesianSettings {
@@ -354,18 +366,12 @@ impl Analysis for BayesianSearch {
     const TAKES: Takes = Takes::Nothing;
 
     fn analyse(p: &BayesianSearchParams, _: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        let method = Method::Bayesian(BayesianSettings {
-            surrogate: p.surrogate,
-            n_startup_trials: p.n_startup_trials,
-            n_ei_candidates: p.n_ei_candidates,
-            gamma: p.gamma,
-        });
         run(
             p.function,
             p.dimensions,
             p.evaluations,
             effective_seed(p.seed, ask.seed),
-            &method,
+            &Method::Bayesian(p.settings()),
         )
     }
 }

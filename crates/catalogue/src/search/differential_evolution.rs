@@ -10,6 +10,7 @@
 
 use super::engine::{Method, Searcher, Space, latin_hypercube};
 use super::functions::{Function, OUTPUTS, run};
+use super::polish::Polish;
 use crate::numeric::normal;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
@@ -89,6 +90,9 @@ params! {
         recombination: f64 = 0.7, within(0.0, 1.0);
         /// When a better challenger takes its place.
         updating: Updating = Updating::Immediate;
+        /// Whether the last evaluations, 40 a parameter and no more than a fifth, go to a local search from the best
+        /// point along slopes; of use where the objective is smooth. Only real parameters move.
+        polish: bool = true;
         /// Seed; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -101,13 +105,13 @@ const CARD: Card = Card {
     tasks: &[Task::Test],
     inputs: Inputs::Nothing,
     summary: "Searches a space with a population in which each point is challenged by one made of others and the difference of two; by default the factors adapt to what succeeded and the population shrinks. Shown on standard test functions.",
-    formula: "best1: m = best + F (a - b); best2: m = best + F (a + b - c - d); rand1, rand2: the same from a point at random; randtobest1: m = c + F (best - c) + F (a - b); currenttobest1: m = x + F (best - x + a - b); bin: each parameter from m with probability CR, one at least; exp: a run of parameters that goes on with probability CR; lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or an archive of points replaced, 1.4 times as many, F Cauchy and CR normal about one of 5 means of past successes weighted by gain, population down to 4 linearly; the better of x and the crossed point stays; beyond a bound: half way to it; start by latin hypercube",
+    formula: "best1: m = best + F (a - b); best2: m = best + F (a + b - c - d); rand1, rand2: the same from a point at random; randtobest1: m = c + F (best - c) + F (a - b); currenttobest1: m = x + F (best - x + a - b); bin: each parameter from m with probability CR, one at least; exp: a run of parameters that goes on with probability CR; lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or an archive of points replaced, 1.4 times as many, F Cauchy and CR normal about one of 5 means of past successes weighted by gain, population down to 4 linearly; the better of x and the crossed point stays; beyond a bound: anywhere, with lshade half way to it; start by latin hypercube; polish: BFGS, slopes by differences",
     data: "None; in trials an objective.",
     cost: "one evaluation a point and generation",
     fails_when: "The population is small beside the number of parameters, or evaluations are fewer than some ten generations.",
     not_claimed: "That the best point is the best there is. The more points are tried on past data, the more the best of them owes to luck.",
     source: "R. Storn, K. Price, J. Global Optimization 11 (1997); R. Tanabe, A. Fukunaga, IEEE CEC (2014)",
-    reference: "scipy 1.17, differential_evolution (strategies, popsize, mutation, recombination, updating)",
+    reference: "scipy 1.17, differential_evolution (strategies, popsize, mutation, recombination, updating, polish)",
     outputs: OUTPUTS,
     stochastic: true,
     evidence: &[Evidence {
@@ -118,6 +122,23 @@ const CARD: Card = Card {
     presets: &[],
     exemptions: &[],
 };
+
+impl DifferentialEvolutionParams {
+    /// What they say of the method.
+    pub(super) fn settings(&self) -> EvolutionSettings {
+        EvolutionSettings {
+            strategy: self.strategy,
+            popsize: self.popsize,
+            mutation: (
+                self.mutation_low.min(self.mutation_high),
+                self.mutation_low.max(self.mutation_high),
+            ),
+            recombination: self.recombination,
+            updating: self.updating,
+            polish: self.polish,
+        }
+    }
+}
 
 /// Settings; see the parameters of the entry.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +153,8 @@ pub struct EvolutionSettings {
     pub recombination: f64,
     /// When a better challenger takes its place.
     pub updating: Updating,
+    /// Whether the last evaluations go to a local search.
+    pub polish: bool,
 }
 
 impl Default for EvolutionSettings {
@@ -142,6 +165,7 @@ impl Default for EvolutionSettings {
             mutation: (0.5, 1.0),
             recombination: 0.7,
             updating: Updating::Immediate,
+            polish: true,
         }
     }
 }
@@ -155,10 +179,12 @@ const MOST: usize = 6;
 /// Share of the population that a point may be drawn to.
 const GREEDY: f64 = 0.11;
 
+/// Evaluations of the local search, a parameter.
+const POLISH: usize = 40;
+
 pub(super) struct Evolution {
     space: Space,
     settings: EvolutionSettings,
-    evaluations: usize,
     random: Xoshiro256PlusPlus,
     start: usize,
     living: Vec<(Vec<f64>, f64)>,
@@ -173,6 +199,10 @@ pub(super) struct Evolution {
     dither: f64,
     turn: usize,
     done: usize,
+    /// Evaluations before the local search.
+    before_polish: usize,
+    polish: Option<Polish>,
+    polished: bool,
 }
 
 impl Evolution {
@@ -183,10 +213,14 @@ impl Evolution {
         random: Xoshiro256PlusPlus,
     ) -> Self {
         let start = (settings.popsize * space.width()).max(MOST);
+        let kept = if settings.polish && (0..space.width()).any(|k| space.real(k)) {
+            (POLISH * space.width()).min(evaluations / 5)
+        } else {
+            0
+        };
         Self {
             space: space.clone(),
             settings: settings.clone(),
-            evaluations,
             random,
             start,
             living: Vec::new(),
@@ -197,7 +231,17 @@ impl Evolution {
             dither: 0.0,
             turn: 0,
             done: 0,
+            before_polish: evaluations - kept,
+            polish: None,
+            polished: !settings.polish,
         }
+    }
+
+    /// Places from the best to the worst.
+    fn ranked(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.living.len()).collect();
+        order.sort_by(|a, b| self.living[*a].1.total_cmp(&self.living[*b].1));
+        order
     }
 
     fn adaptive(&self) -> bool {
@@ -237,7 +281,7 @@ impl Evolution {
             self.memory[self.next_memory] = (lehmer(|g| g.0), lehmer(|g| g.1));
             self.next_memory = (self.next_memory + 1) % MEMORY;
         }
-        let share = self.done as f64 / self.evaluations as f64;
+        let share = self.done as f64 / self.before_polish as f64;
         let wanted = self.start as f64 + (LEAST as f64 - self.start as f64) * share.min(1.0);
         let wanted = (wanted.round() as usize).max(LEAST);
         if wanted < self.living.len() {
@@ -379,8 +423,10 @@ impl Evolution {
             let pairs = parts.plus.iter().zip(&parts.minus);
             let apart: f64 = pairs.map(|(a, b)| at(*a) - at(*b)).sum();
             let mutant = at(parts.base) + f * (pull + apart);
-            // Beyond a bound: half way between it and the point.
-            point[k] = if mutant < 0.0 {
+            // Beyond a bound: anywhere, as in scipy; with lshade half way between it and the point.
+            point[k] = if !self.adaptive() && !(0.0..=1.0).contains(&mutant) {
+                self.random.r#gen()
+            } else if mutant < 0.0 {
                 point[k] / 2.0
             } else if mutant > 1.0 {
                 f64::midpoint(point[k], 1.0)
@@ -421,10 +467,28 @@ impl Searcher for Evolution {
             return latin_hypercube(self.start, self.space.width(), &mut self.random);
         }
         self.done += told.len();
-        self.learn(told);
+        if let Some(mut polish) = self.polish.take() {
+            polish.tell(told);
+            let batch = polish.ask();
+            if !batch.is_empty() {
+                self.polish = Some(polish);
+                return batch;
+            }
+            let best = self.ranked()[0];
+            self.living[best] = polish.best();
+        } else {
+            self.learn(told);
+        }
         let n = self.living.len();
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|a, b| self.living[*a].1.total_cmp(&self.living[*b].1));
+        let order = self.ranked();
+        if !self.polished && self.done >= self.before_polish {
+            self.polished = true;
+            let (point, value) = self.living[order[0]].clone();
+            self.polish = Polish::new(&self.space, point, value);
+            if let Some(polish) = &self.polish {
+                return polish.ask();
+            }
+        }
         if self.turn == 0 {
             let (low, high) = self.settings.mutation;
             self.dither = low + (high - low) * self.random.r#gen::<f64>();
@@ -466,22 +530,12 @@ impl Analysis for DifferentialEvolution {
         _: &SeriesTable,
         ask: Ask,
     ) -> Result<Outputs, FitError> {
-        let method = Method::Evolution(EvolutionSettings {
-            strategy: p.strategy,
-            popsize: p.popsize,
-            mutation: (
-                p.mutation_low.min(p.mutation_high),
-                p.mutation_low.max(p.mutation_high),
-            ),
-            recombination: p.recombination,
-            updating: p.updating,
-        });
         run(
             p.function,
             p.dimensions,
             p.evaluations,
             effective_seed(p.seed, ask.seed),
-            &method,
+            &Method::Evolution(p.settings()),
         )
     }
 }

@@ -3,13 +3,13 @@
 //! A [`Searcher`] works in the unit cube and proposes points in batches; [`Search`] hands them out one by one, in
 //! the units of the space, and gives the values back when a batch is complete. So the values of a batch may be
 //! found at the same time and told in any order, and the same seed gives the same points. A search that was
-//! interrupted goes on after [`Search::resume`] with the values told so far.
+//! interrupted goes on after [`Search::resume`] with the trials told so far, which are kept as data ([`Told`]).
 
-use super::bayesian_search::{Bayesian, BayesianSettings};
-use super::differential_evolution::{Evolution, EvolutionSettings};
-use super::genetic_algorithm::{Genetic, GeneticSettings};
-use super::particle_swarm::{Swarm, SwarmSettings};
-use mltrainer_catalogue_core::FitError;
+use super::bayesian_search::{Bayesian, BayesianSearchParams, BayesianSettings};
+use super::differential_evolution::{DifferentialEvolutionParams, Evolution, EvolutionSettings};
+use super::genetic_algorithm::{Genetic, GeneticAlgorithmParams, GeneticSettings};
+use super::particle_swarm::{ParticleSwarmParams, Swarm, SwarmSettings};
+use mltrainer_catalogue_core::{FitError, ParamError, ParamMap, Params as _, params};
 use rand::{Rng as _, SeedableRng as _, seq::SliceRandom as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -44,11 +44,29 @@ pub enum Dimension {
     },
 }
 
-/// The parameters that are searched, in order.
+/// The parameters that are searched, in order; as data their list, checked as by [`Space::new`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Dimension>", into = "Vec<Dimension>")]
 pub struct Space {
     dimensions: Vec<Dimension>,
 }
+
+impl TryFrom<Vec<Dimension>> for Space {
+    type Error = FitError;
+
+    fn try_from(dimensions: Vec<Dimension>) -> Result<Self, FitError> {
+        Self::new(dimensions)
+    }
+}
+
+impl From<Space> for Vec<Dimension> {
+    fn from(space: Space) -> Self {
+        space.dimensions
+    }
+}
+
+/// Whole numbers up to this are numbers of double precision without loss.
+const EXACT: i64 = 1 << 53;
 
 impl Space {
     /// A space of at least one parameter.
@@ -65,15 +83,13 @@ impl Space {
                     low.is_finite() && (high - low).is_finite() && low < high && (!log || low > 0.0)
                 }
                 Dimension::Integer { low, high, log } => {
-                    low <= high
-                        && high.checked_sub(low).is_some_and(|w| w < 1 << 52)
-                        && (!log || low >= 1)
+                    (-EXACT..=high).contains(&low) && high <= EXACT && (!log || low >= 1)
                 }
                 Dimension::Categorical { choices } => choices > 0,
             };
             if !sound {
                 return Err(FitError::Data(format!(
-                    "parameter {}: {dimension:?} holds no value; the lower bound must be below the upper one, and above 0 for a logarithm",
+                    "parameter {}: {dimension:?} holds no value; the lower bound must be below the upper one, and above 0 for a logarithm, and whole numbers within 2^53",
                     k + 1
                 )));
             }
@@ -252,7 +268,7 @@ impl Dimension {
 /// Proposes points of the unit cube.
 pub trait Searcher: Send {
     /// The next batch, empty when no point is left; `told` is the batch before with its values, lower is better,
-    /// empty at first. A value that is not a number is told as infinity.
+    /// empty at first. A value that is not finite is told as infinity.
     fn next(&mut self, told: &[(Vec<f64>, f64)]) -> Vec<Vec<f64>>;
 }
 
@@ -276,6 +292,72 @@ pub enum Method {
     Bayesian(BayesianSettings),
 }
 
+params! {
+    /// Parameters of the grid.
+    pub(super) struct GridParams {
+        /// Values of each parameter: of a choice all.
+        levels: usize = 10, within(1.0, 1_000_000.0);
+    }
+}
+
+params! {
+    /// Random points have no parameters.
+    pub(super) struct RandomParams {}
+}
+
+impl Method {
+    /// Names of the methods: grid, random, and the entries of this family.
+    pub const NAMES: [&'static str; 6] = [
+        "grid",
+        "random",
+        "genetic_algorithm",
+        "particle_swarm",
+        "differential_evolution",
+        "bayesian_search",
+    ];
+
+    /// A method by its name, with the parameters of the entry of that name but for those that say what is
+    /// searched: function, dimensions, evaluations and seed.
+    ///
+    /// # Errors
+    /// A name that no method has, under the field `method`; a parameter that is unknown or out of range.
+    pub fn named(name: &str, params: &ParamMap) -> Result<Self, ParamError> {
+        for of_the_demonstration in ["function", "dimensions", "evaluations", "seed"] {
+            if params.contains_key(of_the_demonstration) {
+                return Err(ParamError {
+                    field: of_the_demonstration.into(),
+                    reason: "unknown; what is searched is no setting of the method".into(),
+                    suggestions: Vec::new(),
+                });
+            }
+        }
+        Ok(match name {
+            "grid" => Self::Grid {
+                levels: GridParams::from_map(params)?.levels,
+            },
+            "random" => {
+                RandomParams::from_map(params)?;
+                Self::Random
+            }
+            "genetic_algorithm" => {
+                Self::Genetic(GeneticAlgorithmParams::from_map(params)?.settings())
+            }
+            "particle_swarm" => Self::Swarm(ParticleSwarmParams::from_map(params)?.settings()),
+            "differential_evolution" => {
+                Self::Evolution(DifferentialEvolutionParams::from_map(params)?.settings())
+            }
+            "bayesian_search" => Self::Bayesian(BayesianSearchParams::from_map(params)?.settings()),
+            _ => {
+                return Err(ParamError {
+                    field: "method".into(),
+                    reason: format!("{name} is not one of {}", Self::NAMES.join(", ")),
+                    suggestions: Vec::new(),
+                });
+            }
+        })
+    }
+}
+
 /// A point to evaluate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
@@ -296,6 +378,17 @@ pub struct Best {
     pub value: f64,
 }
 
+/// A trial that was told, as it is kept to go on with later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// Number of the trial.
+    pub number: usize,
+    /// Values of the parameters.
+    pub point: Vec<f64>,
+    /// The value there; none when it was no finite number.
+    pub value: Option<f64>,
+}
+
 /// A search that is asked for points and told their values, lower being better.
 pub struct Search {
     space: Space,
@@ -307,6 +400,7 @@ pub struct Search {
     first: usize,
     waiting: VecDeque<usize>,
     best: Option<Best>,
+    told: Vec<Told>,
     history: Vec<f64>,
     finished: bool,
 }
@@ -336,26 +430,50 @@ impl Search {
             first: 0,
             waiting: VecDeque::new(),
             best: None,
+            told: Vec::new(),
             history: Vec::new(),
             finished: false,
         }
     }
 
-    /// A search that was interrupted: `told` are the values of its first trials, in their order.
-    #[must_use]
+    /// A search that was interrupted, after the trials that it was told, in any order; it goes on as if it had
+    /// not stopped. Trials that were out and not told are asked again, under their numbers.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] naming the first trial that a search of this space, method, number of evaluations and
+    /// seed does not come to, or that has another point there.
     pub fn resume(
         space: Space,
         method: &Method,
         evaluations: usize,
         seed: u64,
-        told: &[f64],
-    ) -> Self {
+        told: &[Told],
+    ) -> Result<Self, FitError> {
         let mut search = Self::new(space, method, evaluations, seed);
-        for value in told {
-            let Some(trial) = search.ask() else { break };
-            search.tell(trial.number, *value);
+        // All of a batch are told before any of the next one, whatever their order within it.
+        let mut rest = told;
+        while !rest.is_empty() {
+            while search.ask().is_some() {}
+            let batch = search.first + search.batch.len();
+            let upto = rest.iter().take_while(|t| t.number < batch).count();
+            let (these, later) = rest.split_at(upto.max(1));
+            for one in these {
+                let at = one.number.checked_sub(search.first);
+                let expected = at.and_then(|at| search.batch.get(at));
+                let expected = expected.map(|unit| search.space.decode(unit));
+                if !expected.is_some_and(|p| same(&p, &one.point)) {
+                    return Err(FitError::Data(format!(
+                        "trial {}: this search does not come to the point {:?} there; space, method, evaluations and seed must be those it was begun with",
+                        one.number, one.point
+                    )));
+                }
+                search.tell(one.number, one.value.unwrap_or(f64::INFINITY));
+            }
+            rest = later;
         }
-        search
+        let open = |at: &usize| search.values[*at].is_none();
+        search.waiting = (0..search.batch.len()).filter(open).collect();
+        Ok(search)
     }
 
     /// The next point; none when the search is [finished](Search::finished), or when values of points that are out
@@ -385,9 +503,14 @@ impl Search {
         })
     }
 
-    /// The value of a trial that was asked for; told twice or of a trial that was not, it is left out.
+    /// The value of a trial that was asked for; told twice or of a trial that was not, it is left out. A value that
+    /// is not finite is worse than all others.
     pub fn tell(&mut self, number: usize, value: f64) {
-        let value = if value.is_nan() { f64::INFINITY } else { value };
+        let value = if value.is_finite() {
+            value
+        } else {
+            f64::INFINITY
+        };
         let Some(at) = number
             .checked_sub(self.first)
             .filter(|at| *at < self.batch.len())
@@ -398,18 +521,24 @@ impl Search {
             return;
         }
         self.values[at] = Some(value);
+        let point = self.space.decode(&self.batch[at]);
         // The first of equal ones, whatever the order in which they are told.
         let better = self
             .best
             .as_ref()
             .is_none_or(|b| value < b.value || (value == b.value && number < b.number));
-        if better {
+        if better && value.is_finite() {
             self.best = Some(Best {
                 number,
-                point: self.space.decode(&self.batch[at]),
+                point: point.clone(),
                 value,
             });
         }
+        self.told.push(Told {
+            number,
+            point,
+            value: value.is_finite().then_some(value),
+        });
         self.history
             .push(self.best.as_ref().map_or(value, |b| b.value));
     }
@@ -420,17 +549,37 @@ impl Search {
         self.finished
     }
 
-    /// The best point so far.
+    /// The best point so far; none while no value was finite.
     #[must_use]
     pub fn best(&self) -> Option<&Best> {
         self.best.as_ref()
     }
 
-    /// The best value after each one that was told.
+    /// The trials that were told, in the order they were: what [`Search::resume`] goes on from.
+    #[must_use]
+    pub fn told(&self) -> &[Told] {
+        &self.told
+    }
+
+    /// The value that was told of a point before, so that what costs much need not be found again: searches of
+    /// whole numbers and choices come to some points more than once.
+    #[must_use]
+    pub fn known(&self, point: &[f64]) -> Option<f64> {
+        let same = self.told.iter().find(|t| t.point == point)?;
+        Some(same.value.unwrap_or(f64::INFINITY))
+    }
+
+    /// The best value after each one that was told; infinite while none was finite.
     #[must_use]
     pub fn history(&self) -> &[f64] {
         &self.history
     }
+}
+
+/// Whether points are the same but for what a number loses on its way through text.
+fn same(a: &[f64], b: &[f64]) -> bool {
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 * a.abs().max(b.abs());
+    a.len() == b.len() && a.iter().zip(b).all(near)
 }
 
 /// Searches for the least value of a function, one point after the other; the search with its best point and
@@ -639,23 +788,126 @@ mod tests {
         }
     }
 
+    fn go_on(search: &mut Search, upto: usize) {
+        while search.told().len() < upto {
+            let trial = search.ask().unwrap();
+            search.tell(trial.number, objective(&trial.point));
+        }
+    }
+
     #[test]
     fn a_resumed_search_goes_on_as_if_it_had_not_stopped() {
         for method in all() {
-            let run = |upto: usize, start: &[f64]| -> Vec<f64> {
-                let mut search = Search::resume(mixed(), &method, 90, 8, start);
-                let mut values = start.to_vec();
-                while values.len() < upto {
-                    let trial = search.ask().unwrap();
-                    let value = objective(&trial.point);
-                    search.tell(trial.number, value);
-                    values.push(value);
-                }
-                values
-            };
-            let whole = run(90, &[]);
-            let half = run(37, &[]);
-            assert_eq!(run(90, &half), whole, "{method:?}");
+            let mut whole = Search::new(mixed(), &method, 90, 8);
+            go_on(&mut whole, 90);
+            for stopped in [0, 1, 10, 37, 64, 89, 90] {
+                let mut half = Search::new(mixed(), &method, 90, 8);
+                go_on(&mut half, stopped);
+                // What is kept is text.
+                let kept = serde_json::to_string(&(mixed(), half.told())).unwrap();
+                let (space, told): (Space, Vec<Told>) = serde_json::from_str(&kept).unwrap();
+                let mut again = Search::resume(space, &method, 90, 8, &told).unwrap();
+                go_on(&mut again, 90);
+                assert_eq!(again.told(), whole.told(), "{method:?} from {stopped}");
+                assert_eq!(again.history(), whole.history());
+                assert_eq!(again.best(), whole.best());
+                assert!(again.ask().is_none() && again.finished());
+            }
+        }
+    }
+
+    #[test]
+    fn trials_that_were_out_are_asked_again() {
+        for method in all() {
+            let mut search = Search::new(mixed(), &method, 90, 8);
+            // The first ten are a batch or part of one for all methods; every other one comes back, backwards.
+            let out: Vec<Trial> = (0..10).map_while(|_| search.ask()).collect();
+            assert_eq!(out.len(), 10);
+            for t in out.iter().rev().step_by(2) {
+                let value = if t.number == 5 {
+                    f64::NEG_INFINITY
+                } else {
+                    objective(&t.point)
+                };
+                search.tell(t.number, value);
+            }
+            let told = search.told().to_vec();
+            assert_eq!(
+                told.iter().map(|t| t.number).collect::<Vec<_>>(),
+                [9, 7, 5, 3, 1]
+            );
+            assert_eq!(told[2].value, None);
+            let mut again = Search::resume(mixed(), &method, 90, 8, &told).unwrap();
+            assert_eq!(again.told(), told);
+            for t in out.iter().step_by(2) {
+                assert_eq!(again.ask().as_ref(), Some(t));
+                search.tell(t.number, objective(&t.point));
+                again.tell(t.number, objective(&t.point));
+            }
+            go_on(&mut search, 90);
+            go_on(&mut again, 90);
+            assert_eq!(again.told(), search.told(), "{method:?}");
+        }
+    }
+
+    #[test]
+    fn what_another_search_was_told_is_refused() {
+        let method = Method::Swarm(SwarmSettings::default());
+        let mut search = Search::new(mixed(), &method, 90, 8);
+        go_on(&mut search, 40);
+        let mut told = search.told().to_vec();
+        assert!(Search::resume(mixed(), &method, 90, 8, &told).is_ok());
+        for (method, evaluations, seed) in [
+            (method.clone(), 90, 9),
+            (method.clone(), 30, 8),
+            (Method::Random, 90, 8),
+        ] {
+            let refused = Search::resume(mixed(), &method, evaluations, seed, &told);
+            assert!(refused.is_err(), "{method:?}");
+        }
+        told[30].point[1] += 1.0;
+        let refused = Search::resume(mixed(), &method, 90, 8, &told);
+        assert!(refused.is_err_and(|e| e.to_string().starts_with("trial 30")));
+    }
+
+    #[test]
+    fn a_point_that_was_told_is_known() {
+        let found = grid_search(mixed(), 3, objective);
+        // ln² 1 + 0 + 2 + ln² (1/20) by hand.
+        let value = found.known(&[0.1, 1.0, 0.0, 1.0]);
+        assert!(value.is_none(), "1 is no level of -2, 0, 2");
+        let value = found.known(&[1e-3, 0.0, 1.0, 1.0]).unwrap();
+        // (ln 0.01)² + 1 + 0 + (ln 0.05)² = 21.2076 + 1 + 8.9744.
+        assert!((value - 31.182_0).abs() < 1e-3, "{value}");
+    }
+
+    #[test]
+    fn methods_have_the_names_and_parameters_of_their_entries() {
+        for name in Method::NAMES {
+            let method = Method::named(name, &ParamMap::new()).unwrap();
+            assert!(
+                matches!(
+                    (name, &method),
+                    ("grid", Method::Grid { levels: 10 }) | ("random", Method::Random)
+                ) || all().contains(&method),
+                "{name}: {method:?}"
+            );
+        }
+        let of = |name: &str, json: &str| Method::named(name, &serde_json::from_str(json).unwrap());
+        assert_eq!(
+            of("grid", r#"{"levels": 4}"#).unwrap(),
+            Method::Grid { levels: 4 }
+        );
+        let swarm = of("particle_swarm", r#"{"particles": 7}"#).unwrap();
+        assert!(matches!(swarm, Method::Swarm(s) if s.particles == 7));
+        for (name, json, field) in [
+            ("annealing", "{}", "method"),
+            ("random", r#"{"levels": 4}"#, "levels"),
+            ("grid", r#"{"levels": 0}"#, "levels"),
+            ("genetic_algorithm", r#"{"seed": 1}"#, "seed"),
+            ("bayesian_search", r#"{"gamma": 2}"#, "gamma"),
+        ] {
+            assert_eq!(of(name, json).unwrap_err().field, field);
         }
     }
 
@@ -782,9 +1034,16 @@ mod tests {
                 high: 2,
                 log: false,
             },
+            Dimension::Integer {
+                low: 0,
+                high: i64::MAX,
+                log: false,
+            },
             Dimension::Categorical { choices: 0 },
         ] {
             assert!(Space::new(vec![bad]).is_err());
+            let text = serde_json::to_string(&[bad]).unwrap();
+            assert!(serde_json::from_str::<Space>(&text).is_err());
         }
         assert!(Space::new(Vec::new()).is_err());
     }

@@ -80,6 +80,21 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl GeneticAlgorithmParams {
+    /// What they say of the method.
+    pub(super) fn settings(&self) -> GeneticSettings {
+        GeneticSettings {
+            population: self.population,
+            tournament: self.tournament,
+            crossover_probability: self.crossover_probability,
+            crossover_eta: self.crossover_eta,
+            mutation_probability: self.mutation_probability,
+            mutation_eta: self.mutation_eta,
+            adaptive_share: self.adaptive_share,
+        }
+    }
+}
+
 /// Settings; see the parameters of the entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneticSettings {
@@ -249,21 +264,12 @@ impl Analysis for GeneticAlgorithm {
     const TAKES: Takes = Takes::Nothing;
 
     fn analyse(p: &GeneticAlgorithmParams, _: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        let method = Method::Genetic(GeneticSettings {
-            population: p.population,
-            tournament: p.tournament,
-            crossover_probability: p.crossover_probability,
-            crossover_eta: p.crossover_eta,
-            mutation_probability: p.mutation_probability,
-            mutation_eta: p.mutation_eta,
-            adaptive_share: p.adaptive_share,
-        });
         run(
             p.function,
             p.dimensions,
             p.evaluations,
             effective_seed(p.seed, ask.seed),
-            &method,
+            &Method::Genetic(p.settings()),
         )
     }
 }

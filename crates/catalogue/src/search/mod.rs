@@ -10,11 +10,13 @@ mod engine;
 mod functions;
 mod gaussian;
 mod parzen;
+mod polish;
 
 pub use bayesian_search::{BayesianSettings, Surrogate};
 pub use differential_evolution::{EvolutionSettings, Strategy, Updating};
 pub use engine::{
-    Best, Dimension, Method, Search, Searcher, Space, Trial, grid_search, minimise, random_search,
+    Best, Dimension, Method, Search, Searcher, Space, Told, Trial, grid_search, minimise,
+    random_search,
 };
 pub use genetic_algorithm::GeneticSettings;
 pub use particle_swarm::{SwarmSettings, Topology};

@@ -86,6 +86,20 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl ParticleSwarmParams {
+    /// What they say of the method.
+    pub(super) fn settings(&self) -> SwarmSettings {
+        SwarmSettings {
+            particles: self.particles,
+            inertia: self.inertia,
+            cognitive: self.cognitive,
+            social: self.social,
+            topology: self.topology,
+            max_velocity: self.max_velocity,
+        }
+    }
+}
+
 /// Settings; see the parameters of the entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SwarmSettings {
@@ -208,20 +222,12 @@ impl Analysis for ParticleSwarm {
     const TAKES: Takes = Takes::Nothing;
 
     fn analyse(p: &ParticleSwarmParams, _: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        let method = Method::Swarm(SwarmSettings {
-            particles: p.particles,
-            inertia: p.inertia,
-            cognitive: p.cognitive,
-            social: p.social,
-            topology: p.topology,
-            max_velocity: p.max_velocity,
-        });
         run(
             p.function,
             p.dimensions,
             p.evaluations,
             effective_seed(p.seed, ask.seed),
-            &method,
+            &Method::Swarm(p.settings()),
         )
     }
 }
