@@ -2,12 +2,12 @@
 
     cargo build --release -p mltrainer-server
     python -m venv V && V/bin/pip install scipy==1.17.1 optuna==5.0.0
-    V/bin/python benches/peers/search_scipy_optuna.py [--seeds 15] [--only hartmann6] [--ours PROGRAM]
+    V/bin/python benches/peers/search_scipy_optuna.py [--seeds 20] [--only hartmann6] [--ours PROGRAM]
 
 Prints, for each function, the median over seeds of the best value found less the known minimum. Every side gets the same
 number of evaluations, the same bounds and its defaults; a peer that would go on is stopped when they are used up.
-scipy's differential_evolution runs without its polish, which is a local search by gradients. Population searches
-get many evaluations, model-based ones few.
+scipy's differential_evolution runs without its polish, a local search by gradients, and with it in the last evaluations;
+ours likewise. Population searches get many evaluations, model-based ones few.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import warnings
 
 import numpy as np
 import optuna
-from scipy.optimize import differential_evolution, dual_annealing
+from scipy.optimize import differential_evolution, dual_annealing, minimize
 
 warnings.simplefilter("ignore")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -90,6 +90,18 @@ def scipy_de(name, d, evaluations, seed):
     return best[0]
 
 
+def scipy_polished(name, d, evaluations, seed):
+    """Differential evolution, then in as many evaluations as ours keeps for it what scipy polishes with."""
+    f, best = counted(name, d, evaluations)
+    kept = min(40 * d, evaluations // 5)
+    try:
+        found = differential_evolution(f, bounds(name, d), seed=seed, polish=False, maxiter=10**6, tol=0, atol=0, callback=lambda intermediate_result: best[1] >= evaluations - kept)
+        minimize(f, found.x, method="L-BFGS-B", bounds=bounds(name, d))
+    except Spent:
+        pass
+    return best[0]
+
+
 def scipy_annealing(name, d, evaluations, seed):
     f, best = counted(name, d, evaluations)
     try:
@@ -141,10 +153,12 @@ def main():
     given = parser.parse_args()
     many = {
         "differential_evolution": ours(given.ours, "differential_evolution"),
-        "de best1bin": ours(given.ours, "differential_evolution", strategy="best1bin", popsize=15),
+        "without polish": ours(given.ours, "differential_evolution", polish="false"),
+        "best1bin, without polish": ours(given.ours, "differential_evolution", strategy="best1bin", popsize=15, polish="false"),
         "particle_swarm": ours(given.ours, "particle_swarm"),
         "genetic_algorithm": ours(given.ours, "genetic_algorithm"),
         "scipy DE": scipy_de,
+        "scipy DE, polished": scipy_polished,
         "scipy dual_annealing": scipy_annealing,
     }
     few = {
