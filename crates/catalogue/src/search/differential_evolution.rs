@@ -1,7 +1,8 @@
 //! Differential evolution.
 //!
 //! What: a population of points; each is challenged by a point made of others and the difference of two.
-//! Formula: mutant = base + F (a - b), crossed with the point at rate CR; the better one stays.
+//! Formula: mutant = base + F (a - b), crossed with the point at rate CR; the better one stays; at the end BFGS from
+//! the best one.
 //! Data: none; an objective.
 //! Cost: one evaluation a point and generation.
 //! Fails when: the population is small beside the number of parameters.
@@ -104,13 +105,13 @@ const CARD: Card = Card {
     title: "Differential evolution",
     tasks: &[Task::Test],
     inputs: Inputs::Nothing,
-    summary: "Searches a space with a population in which each point is challenged by one made of others and the difference of two; by default the factors adapt to what succeeded and the population shrinks. Shown on standard test functions.",
-    formula: "best1: m = best + F (a - b); best2: m = best + F (a + b - c - d); rand1, rand2: the same from a point at random; randtobest1: m = c + F (best - c) + F (a - b); currenttobest1: m = x + F (best - x + a - b); bin: each parameter from m with probability CR, one at least; exp: a run of parameters that goes on with probability CR; lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or an archive of points replaced, 1.4 times as many, F Cauchy and CR normal about one of 5 means of past successes weighted by gain, population down to 4 linearly; the better of x and the crossed point stays; beyond a bound: anywhere, with lshade half way to it; start by latin hypercube; polish: BFGS, slopes by differences",
+    summary: "Searches a space with a population in which each point is challenged by one made of others and the difference of two; by default the factors adapt to what succeeded, the population shrinks, and the last evaluations go to a local search along slopes. Shown on standard test functions.",
+    formula: "best1: m = best + F (a - b); best2: m = best + F (a + b - c - d); rand1, rand2: the same from a point at random; randtobest1: m = c + F (best - c) + F (a - b); currenttobest1: m = x + F (best - x + a - b); bin: each parameter from m with probability CR, one at least; exp: a run of parameters that goes on with probability CR; lshade: m = x + F (one of the best 11 % - x) + F (a - b), b from the population or an archive of points replaced, 1.4 times as many, F Cauchy and CR normal about one of 5 means of past successes weighted by gain, population down to 4 linearly; the better of x and the crossed point stays; beyond a bound: anywhere, with lshade half way to it; start by latin hypercube; polish: BFGS within the bounds, slopes by forward differences, steps shortened until they bring a share of the promised fall",
     data: "None; in trials an objective.",
     cost: "one evaluation a point and generation",
-    fails_when: "The population is small beside the number of parameters, or evaluations are fewer than some ten generations.",
+    fails_when: "The population is small beside the number of parameters, or evaluations are fewer than some ten generations. The local search is wasted on objectives made of steps.",
     not_claimed: "That the best point is the best there is. The more points are tried on past data, the more the best of them owes to luck.",
-    source: "R. Storn, K. Price, J. Global Optimization 11 (1997); R. Tanabe, A. Fukunaga, IEEE CEC (2014)",
+    source: "R. Storn, K. Price, J. Global Optimization 11 (1997); R. Tanabe, A. Fukunaga, IEEE CEC (2014); J. Nocedal, S. J. Wright, Numerical Optimization (2006), ch. 6, for the local search",
     reference: "scipy 1.17, differential_evolution (strategies, popsize, mutation, recombination, updating, polish)",
     outputs: OUTPUTS,
     stochastic: true,
