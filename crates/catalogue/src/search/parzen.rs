@@ -46,8 +46,9 @@ impl<'a> Parzen<'a> {
             .collect();
         for k in 0..d {
             let mut order: Vec<usize> = (0..n).collect();
-            order.sort_by(|a, b| points[*a][k].total_cmp(&points[*b][k]));
-            let at = |place: usize| points[order[place]][k];
+            let value = |i: usize, k: usize| points[i][k];
+            order.sort_by(|a, b| value(*a, k).total_cmp(&value(*b, k)));
+            let at = |place: usize| value(order[place], k);
             for (place, i) in order.iter().enumerate() {
                 // The farther of the two neighbours; a bound is one only of a point alone.
                 let below = place.checked_sub(1).map(|p| at(place) - at(p));
