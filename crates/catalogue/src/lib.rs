@@ -26,6 +26,7 @@ pub mod pattern;
 pub mod portfolio;
 pub mod risk;
 pub mod rule;
+pub mod search;
 pub mod signal_ensemble;
 pub mod signal_processing;
 pub mod svm;
