@@ -55,6 +55,16 @@ struct Column {
     at: usize,
 }
 
+impl Column {
+    /// The bin of a row.
+    fn code(&self, row: u32) -> usize {
+        match &self.codes {
+            Codes::Small(codes) => usize::from(codes[row as usize]),
+            Codes::Large(codes) => usize::from(codes[row as usize]),
+        }
+    }
+}
+
 /// The columns of a problem as bins.
 pub(crate) struct Binned {
     n: usize,
@@ -446,10 +456,7 @@ impl Binned {
 
     /// The bin of a row.
     pub(crate) fn code(&self, column: usize, row: usize) -> usize {
-        match &self.columns[column].codes {
-            Codes::Small(codes) => usize::from(codes[row]),
-            Codes::Large(codes) => usize::from(codes[row]),
-        }
+        self.columns[column].code(row as u32)
     }
 }
 
@@ -690,6 +697,9 @@ struct Open {
     split: Option<Split>,
 }
 
+/// Sums that are kept from tree to tree, 7 MB of them.
+const KEPT_CELLS: usize = 300_000;
+
 /// Room for the sums of nodes, handed from tree to tree.
 pub(crate) type Pool = Vec<Vec<Sums>>;
 
@@ -738,6 +748,7 @@ pub(crate) fn grow(
         rows,
         ..
     } = grower;
+    pool.truncate(KEPT_CELLS / data.cells.max(1));
     if config.prune && config.gamma > 0.0 {
         (tree, leaves) = cut_back(&tree, &leaves, config.gamma);
     }
@@ -826,6 +837,57 @@ struct Grower<'a> {
     pool: &'a mut Pool,
     tree: Tree,
     leaves: Vec<(usize, usize, usize)>,
+}
+
+/// Columns that are summed in one pass over the rows: rows that follow each other often fall into one
+/// bin of a column, and an addition then waits for the one before it, but not for another column's.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Bins of as many columns as are summed in one pass, and their cells.
+type Abreast<'a> = (
+    [&'a [u8]; SIDE_BY_SIDE],
+    [&'a mut [Sums; 256]; SIDE_BY_SIDE],
+);
+
+/// Columns as they are summed in one pass; `None` when they are fewer or one has more than 256 bins.
+fn side_by_side<'a>(group: &'a mut [(&Column, &mut [Sums])]) -> Option<Abreast<'a>> {
+    let [a, b, c, d] = group else { return None };
+    let codes = |column: &'a Column| match &column.codes {
+        Codes::Small(codes) => Some(codes.as_slice()),
+        Codes::Large(_) => None,
+    };
+    let codes = [codes(a.0)?, codes(b.0)?, codes(c.0)?, codes(d.0)?];
+    let cells = [
+        a.1.first_chunk_mut()?,
+        b.1.first_chunk_mut()?,
+        c.1.first_chunk_mut()?,
+        d.1.first_chunk_mut()?,
+    ];
+    Some((codes, cells))
+}
+
+/// The whole part of a number from 0 to 2^51, quicker than through an integer; 0 for what is below.
+fn whole_part(x: f64) -> f64 {
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    let x = x.max(0.0);
+    // Halves and what is above them are rounded up.
+    let near = (x + WHOLE) - WHOLE;
+    if near > x { near - 1.0 } else { near }
+}
+
+/// Adds gradients and hessians, and the number of rows where it is asked for.
+fn add_up<const COUNT: bool>(rows: &[u32], pairs: &[(f32, f32)], (codes, cells): Abreast<'_>) {
+    for (row, (g, h)) in rows.iter().zip(pairs) {
+        let (g, h) = (f64::from(*g), f64::from(*h));
+        for k in 0..SIDE_BY_SIDE {
+            let cell = &mut cells[k][usize::from(codes[k][*row as usize])];
+            cell.g += g;
+            cell.h += h;
+            if COUNT {
+                cell.n += 1.0;
+            }
+        }
+    }
 }
 
 /// Rows times columns from which on starting threads for a sum is worth it.
@@ -928,6 +990,15 @@ impl Grower<'_> {
         self.pool.push(node.hist);
     }
 
+    /// Whether the rows of the bins of a column must be counted: LightGBM takes the share of a bin in
+    /// the hessian for its share of the rows.
+    fn counts(&self, column: &Column) -> bool {
+        !self.config.count_by_hessian
+            || self.config.path_smooth > 0.0
+            || column.missing
+            || column.categories.is_some()
+    }
+
     /// Sums by column and bin over rows, whose own sums are `all`.
     fn sum(&mut self, start: usize, end: usize, all: Sums) -> Vec<Sums> {
         let mut hist = self.pool.pop().unwrap_or_default();
@@ -937,40 +1008,8 @@ impl Grower<'_> {
         self.pairs.clear();
         self.pairs
             .extend(rows.iter().map(|r| self.gradients[*r as usize]));
-        let add = |c: usize, cells: &mut [Sums]| {
-            let column = &self.data.columns[c];
-            let pairs = rows.iter().zip(&self.pairs);
-            match &column.codes {
-                Codes::Small(codes) => {
-                    let cells: Option<&mut [Sums; 256]> =
-                        cells.get_mut(..256).and_then(|c| c.try_into().ok());
-                    let Some(cells) = cells else { return };
-                    if self.ones {
-                        // Every hessian is 1: one addition of two numbers does for all three.
-                        for (row, (g, h)) in pairs {
-                            let cell = &mut cells[usize::from(codes[*row as usize])];
-                            cell.g += f64::from(*g);
-                            cell.h += f64::from(*h);
-                        }
-                        cells.iter_mut().for_each(|cell| cell.n = cell.h);
-                    } else {
-                        for (row, (g, h)) in pairs {
-                            let cell = &mut cells[usize::from(codes[*row as usize])];
-                            cell.g += f64::from(*g);
-                            cell.h += f64::from(*h);
-                            cell.n += 1.0;
-                        }
-                    }
-                }
-                Codes::Large(codes) => {
-                    for (row, (g, h)) in pairs {
-                        let cell = &mut cells[usize::from(codes[*row as usize])];
-                        cell.g += f64::from(*g);
-                        cell.h += f64::from(*h);
-                        cell.n += 1.0;
-                    }
-                }
-            }
+        let pairs = &self.pairs;
+        let rest = |column: &Column, cells: &mut [Sums]| {
             if let Some(rest) = column.rest {
                 let others = cells[..column.bins].iter().enumerate();
                 let (g, h) = others
@@ -979,24 +1018,47 @@ impl Grower<'_> {
                 (cells[rest].g, cells[rest].h) = (g, h);
             }
         };
+        let add = |mut group: Vec<(&Column, &mut [Sums])>| {
+            let counted = group.iter().any(|(column, _)| self.counts(column));
+            match side_by_side(&mut group) {
+                // Where every hessian is 1 it is the number of rows.
+                Some(abreast) if self.ones || !counted => add_up::<false>(rows, pairs, abreast),
+                Some(abreast) => add_up::<true>(rows, pairs, abreast),
+                None => {
+                    for (column, cells) in &mut group {
+                        for (row, (g, h)) in rows.iter().zip(pairs) {
+                            let cell = &mut cells[column.code(*row)];
+                            cell.g += f64::from(*g);
+                            cell.h += f64::from(*h);
+                            cell.n += 1.0;
+                        }
+                    }
+                }
+            }
+            for (column, cells) in group {
+                if self.ones && counted {
+                    cells.iter_mut().for_each(|cell| cell.n = cell.h);
+                }
+                rest(column, cells);
+            }
+        };
+        let (mut groups, mut behind, mut at) = (Vec::new(), &mut hist[..], 0);
+        for used in self.used.chunks(SIDE_BY_SIDE) {
+            let mut group = Vec::with_capacity(SIDE_BY_SIDE);
+            for c in used {
+                let column = &self.data.columns[*c];
+                let next = self.data.columns.get(c + 1);
+                let to = next.map_or(self.data.cells, |n| n.at);
+                let (part, after) = behind[column.at - at..].split_at_mut(to - column.at);
+                group.push((column, part));
+                (behind, at) = (after, to);
+            }
+            groups.push(group);
+        }
         if threads::granted() > 1 && rows.len() * self.used.len() >= SHARED {
-            let (mut parts, mut rest, mut at) = (Vec::new(), &mut hist[..], 0);
-            for c in &self.used {
-                let from = self.data.columns[*c].at;
-                let to = self
-                    .data
-                    .columns
-                    .get(c + 1)
-                    .map_or(self.data.cells, |n| n.at);
-                let (part, after) = rest[from - at..].split_at_mut(to - from);
-                parts.push((*c, part));
-                (rest, at) = (after, to);
-            }
-            threads::each(parts, |(c, cells)| add(c, cells));
+            threads::each(groups, add);
         } else {
-            for c in &self.used {
-                add(*c, &mut hist[self.data.columns[*c].at..]);
-            }
+            groups.into_iter().for_each(add);
         }
         hist
     }
@@ -1077,12 +1139,16 @@ impl Grower<'_> {
         (base, above): (f64, f64),
     ) -> Option<(f64, Sums, (f64, f64))> {
         let c = self.config;
+        let empty = if c.count_by_hessian {
+            rows_left < 1.0 || node.sums.n - rows_left < 1.0
+        } else {
+            left.n < 1.0 || right.n < 1.0
+        };
         if rows_left < c.min_rows
             || node.sums.n - rows_left < c.min_rows
             || left.h < c.min_hessian
             || right.h < c.min_hessian
-            || left.n < 1.0
-            || right.n < 1.0
+            || empty
         {
             return None;
         }
@@ -1133,9 +1199,10 @@ impl Grower<'_> {
         // LightGBM's estimate of the rows of a bin; it counts from the right.
         let rows_by_hessian = whole.n / whole.h;
         let about = |cell: &Sums| {
-            if self.config.count_by_hessian && !self.ones {
-                // Rounded; a side has fewer than 2^63 rows.
-                (cell.h * rows_by_hessian + 0.5) as i64 as f64
+            if self.config.count_by_hessian && self.ones {
+                cell.h
+            } else if self.config.count_by_hessian {
+                whole_part(cell.h * rows_by_hessian + 0.5)
             } else {
                 cell.n
             }
@@ -1383,6 +1450,10 @@ impl Grower<'_> {
         let goes_on = depth < self.config.max_depth;
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let (rows_left, rows_right) = (middle - node.start, node.end - middle);
+        let counted = |side: Sums, rows: usize| Sums {
+            n: rows as f64,
+            ..side
+        };
         // Of equal halves LightGBM adds up the right one.
         let left_first =
             rows_left < rows_right || (rows_left == rows_right && !self.config.last_wins);
@@ -1400,7 +1471,7 @@ impl Grower<'_> {
             depth,
             start: node.start,
             end: middle,
-            sums: split.left,
+            sums: counted(split.left, rows_left),
             bounds: left_bounds,
             value: split.values.0,
             hist: left,
@@ -1413,7 +1484,7 @@ impl Grower<'_> {
             depth,
             start: middle,
             end: node.end,
-            sums: split.right,
+            sums: counted(split.right, rows_right),
             bounds: right_bounds,
             value: split.values.1,
             hist: right,
