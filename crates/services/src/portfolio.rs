@@ -1,0 +1,12 @@
+//! Portfolios: what is held, weights, plans and risk. Nothing here is ever sent to a broker.
+//!
+//! `book` replays transactions, `performance` says what they returned, `holdings` answers; `optimise`, `risk`,
+//! `what_if` and `plan` take weights. All prices come through the gate (`prices`).
+
+mod book;
+mod holdings;
+mod optimise;
+mod performance;
+mod plan;
+mod prices;
+mod risk;
