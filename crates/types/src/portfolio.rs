@@ -922,6 +922,48 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
+/// Pairs as an address or a flag writes them, `AAPL:0.3,IBM:0.2`, each read by `read`; a name may hold colons itself.
+///
+/// # Errors
+/// A sentence about the pair that cannot be read.
+pub fn pairs<T>(
+    text: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<BTreeMap<String, T>, String> {
+    let mut all = BTreeMap::new();
+    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let pair = part.rsplit_once(':').map(|(n, v)| (n.trim(), v.trim()));
+        let found = pair
+            .filter(|(n, _)| !n.is_empty())
+            .and_then(|(n, v)| Some((n, read(v)?)));
+        let Some((name, value)) = found else {
+            return Err(format!(
+                "\"{part}\" cannot be read: write NAME:VALUE joined with commas, as in AAPL:0.3,IBM:0.2"
+            ));
+        };
+        if all.insert(name.to_owned(), value).is_some() {
+            return Err(format!("{name} stands twice: leave one of them out"));
+        }
+    }
+    Ok(all)
+}
+
+/// Weights by symbol, as an address or a flag writes them.
+///
+/// # Errors
+/// As [`pairs`].
+pub fn weights(text: &str) -> Result<BTreeMap<String, f64>, String> {
+    pairs(text, |v| v.parse::<f64>().ok().filter(|x| x.is_finite()))
+}
+
+/// Sectors by symbol, likewise: `AAPL:tech,IBM:tech`.
+///
+/// # Errors
+/// As [`pairs`].
+pub fn sectors(text: &str) -> Result<BTreeMap<String, String>, String> {
+    pairs(text, |v| (!v.is_empty()).then(|| v.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -942,6 +984,19 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn pairs_are_read_from_the_right() {
+        let read = weights(" AAPL:0.3, user:3f:0.2,").unwrap();
+        assert_eq!(
+            read,
+            BTreeMap::from([("AAPL".into(), 0.3), ("user:3f".into(), 0.2)])
+        );
+        for bad in ["AAPL", "AAPL:", ":1", "AAPL:x", "AAPL:nan", "A:1,A:2"] {
+            assert!(weights(bad).is_err(), "{bad}");
+        }
+        assert_eq!(sectors("A:tech").unwrap()["A"], "tech");
     }
 
     #[test]

@@ -260,6 +260,10 @@ impl Services {
         let days = past.dates();
         let source = request.source.as_deref();
         if !request.sectors.is_empty() {
+            let each = request.sectors.iter();
+            let sectors = each
+                .map(|(s, sector)| (canonical(s), sector.clone()))
+                .collect();
             let weights = benchmark_weights(request)?;
             let mut returns = BTreeMap::new();
             for symbol in weights.keys() {
@@ -283,10 +287,7 @@ impl Services {
                 })
                 .collect();
             let performance = past.performance(Some(("weights", &whole)));
-            return Ok((
-                performance,
-                past.by_sector(&request.sectors, &weights, &returns),
-            ));
+            return Ok((performance, past.by_sector(&sectors, &weights, &returns)));
         }
         let benchmark = match &request.benchmark {
             None => None,
