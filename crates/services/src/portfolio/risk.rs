@@ -262,7 +262,7 @@ impl Services {
             });
             let (start, end) = ends(&ground.joined.days);
             notes.push(
-                "Past days are seen with the weights of today, put back every day.".to_owned(),
+                "Tails, volatility and the largest fall see past days with the weights of today, put back every day; within a crisis the weights drift with prices.".to_owned(),
             );
             Ok(PortfolioRisk {
                 start,
