@@ -379,6 +379,9 @@ pub struct Holdings {
     pub performance: Option<HoldingsPerformance>,
     /// Where the return comes from.
     pub attribution: Option<Attribution>,
+    /// Splits and dividends of what was held that the data know and that are not recorded, each as it can be
+    /// recorded. Dividends of a symbol appear when its splits are recorded.
+    pub due_actions: Vec<TransactionRequest>,
     /// What one must know to read it.
     pub notes: Vec<String>,
 }
@@ -822,6 +825,8 @@ pub struct PlanRequest {
     pub commission: Option<Decimal>,
     /// A weight that is off by less is left alone; 0 when absent.
     pub band: Option<f64>,
+    /// Falls of the value at which to look again, each above 0 and below 1, at most 10; 0.05, 0.1 and 0.2 when empty.
+    pub alarms: Vec<f64>,
     /// Day of the prices; the last close when absent.
     pub as_of: Option<NaiveDate>,
     /// Approved origin; wherever a symbol is found when absent.
@@ -875,6 +880,12 @@ pub struct PlannedPosition {
     pub weight_target: f64,
     /// Weight after.
     pub weight_after: f64,
+    /// Price below which its weight is off by `band` (by 0.05 when that is 0), all else unchanged ...
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub rebalance_below: Option<Decimal>,
+    /// ... and above which it is; null where no price leads there.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub rebalance_above: Option<Decimal>,
 }
 
 /// A fall of the value at which to look again.

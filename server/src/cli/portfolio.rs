@@ -273,6 +273,9 @@ pub(super) struct PlanArgs {
     /// A weight that is off by less is left alone [default: 0]
     #[arg(long)]
     band: Option<f64>,
+    /// Falls of the value at which to look again, with commas [default: 0.05,0.1,0.2]
+    #[arg(long, value_delimiter = ',')]
+    alarms: Vec<f64>,
     /// Day of the prices; the last close when absent
     #[arg(long)]
     as_of: Option<NaiveDate>,
@@ -417,6 +420,7 @@ impl Portfolio {
                     cost_bps: args.cost,
                     commission: args.commission,
                     band: args.band,
+                    alarms: args.alarms,
                     as_of: args.as_of,
                     source: args.source,
                 };
@@ -618,7 +622,30 @@ fn holdings(h: &Holdings) -> String {
         }
         None => {}
     }
+    if !h.due_actions.is_empty() {
+        text.push_str("\nIn the data and not recorded; if your statement has them too:\n");
+        for due in &h.due_actions {
+            text.push_str(&format!("  {}\n", command(due)));
+        }
+    }
     with_notes(text.trim_end().to_owned(), &h.notes)
+}
+
+/// The command that records a split or a dividend.
+fn command(t: &TransactionRequest) -> String {
+    let mut text = format!(
+        "mltrainer portfolio add {} --date {} --symbol {}",
+        t.kind.as_str(),
+        t.date,
+        t.symbol.as_deref().unwrap_or_default()
+    );
+    if let Some(amount) = t.amount {
+        text.push_str(&format!(" --amount {amount}"));
+    }
+    if let (Some(new), Some(old)) = (t.new_shares, t.for_old) {
+        text.push_str(&format!(" --ratio {new}:{old}"));
+    }
+    text
 }
 
 fn optimised(o: &Optimised) -> String {
@@ -726,8 +753,9 @@ fn what_if(w: &WhatIf) -> String {
 }
 
 fn plan(p: &Plan) -> String {
+    let price = |x: Option<Decimal>| x.map_or_else(|| "-".to_owned(), |x| cents(Some(x)));
     let mut positions = Table::new(&[
-        "symbol", "price", "of", "shares", "after", "weight", "target", "after",
+        "symbol", "price", "of", "shares", "after", "weight", "target", "after", "below", "above",
     ]);
     for row in &p.positions {
         positions.row([
@@ -739,6 +767,8 @@ fn plan(p: &Plan) -> String {
             percent(Some(row.weight_before)),
             percent(Some(row.weight_target)),
             percent(Some(row.weight_after)),
+            price(row.rebalance_below),
+            price(row.rebalance_above),
         ]);
     }
     let mut trades = Table::new(&["day", "side", "symbol", "shares", "value", "cost"]);
@@ -758,7 +788,7 @@ fn plan(p: &Plan) -> String {
         .map(|a| format!("{:.0} % at {}", 100.0 * a.drawdown, cents(Some(a.value))))
         .collect();
     let text = format!(
-        "Value {}, cash {} to {}; {} traded, cost {}\n\n{}\n\n{}\n\nLook again when the value has fallen: {}",
+        "Value {}, cash {} to {}; {} traded, cost {}\n\n{}\n\n{}\n\nLook again when the value has fallen: {}; or a price is below or above what stands beside it, where the weight is off",
         cents(Some(p.value)),
         cents(Some(p.cash_before)),
         cents(Some(p.cash_after)),
@@ -859,6 +889,17 @@ fn risk(r: &PortfolioRisk) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_due_is_a_command() {
+        let mut t = TransactionRequest::new(TransactionKind::Split, "2005-02-28".parse().unwrap());
+        t.symbol = Some("AAPL".into());
+        (t.new_shares, t.for_old) = (Some(2), Some(1));
+        assert_eq!(
+            command(&t),
+            "mltrainer portfolio add split --date 2005-02-28 --symbol AAPL --ratio 2:1"
+        );
+    }
 
     #[test]
     fn ratios_are_read() {

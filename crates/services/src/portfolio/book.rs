@@ -290,6 +290,8 @@ pub(crate) struct Book {
     pub(crate) days: BTreeMap<NaiveDate, Day>,
     /// Splits by symbol: day and new shares for one old.
     pub(crate) splits: BTreeMap<String, Vec<(NaiveDate, Decimal)>>,
+    /// Days of recorded dividends by symbol.
+    pub(crate) dividends: BTreeMap<String, Vec<NaiveDate>>,
     /// Purchases and sales: day, symbol, price.
     pub(crate) trades: Vec<(NaiveDate, String, Decimal)>,
 }
@@ -303,6 +305,15 @@ fn too_large(id: i64) -> ServiceError {
 }
 
 impl Book {
+    /// Shares of a symbol at the end of the day before.
+    pub(crate) fn held_before(&self, symbol: &str, day: NaiveDate) -> Decimal {
+        let past = self.days.range(..day).rev();
+        past.filter_map(|(_, d)| d.assets.get(symbol))
+            .map(|a| a.shares)
+            .next()
+            .unwrap_or_default()
+    }
+
     /// Replays transactions up to a day.
     ///
     /// # Errors
@@ -419,6 +430,10 @@ impl Book {
                 };
                 position.dividends += amount;
                 self.cash += amount;
+                self.dividends
+                    .entry(symbol.clone())
+                    .or_default()
+                    .push(t.date);
                 day.assets.entry(symbol.clone()).or_default().received += amount;
             }
             Act::Split {

@@ -197,8 +197,10 @@ impl Services {
         let as_of = priced.as_of;
         let book = Book::replay(&all, request.basis, Some(as_of))?;
         notes.extend(oddities(&book, &priced));
+        let due = self.due_actions(&book, &priced.sets, as_of).await?;
         let mut view = summary(request, Some(as_of), &book, rows(&book, &priced), notes);
         view.transactions = all.len() as u64;
+        view.due_actions = due;
         if let Some(past) = Past::new(&book, &priced.closes, as_of) {
             let (performance, attribution) =
                 self.told_of(&past, request, as_of, &mut view.notes).await?;
@@ -445,6 +447,7 @@ fn summary(
         holdings,
         performance: None,
         attribution: None,
+        due_actions: Vec::new(),
         notes,
     }
 }

@@ -4,6 +4,7 @@
 //! day falls below 0; on the last day all is done. Whole shares are rounded towards 0.
 
 use super::holdings::{price, told};
+use super::performance::float;
 use super::prices::canonical;
 use super::risk::share_of;
 use crate::{ServiceError, Services};
@@ -18,8 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Days when no number is given, and at most.
 const DAYS: (u32, u32) = (5, 60);
 
-/// Falls at which to look again, in percent.
-const ALARMS: [i64; 3] = [5, 10, 20];
+/// Falls at which to look again when none are named, and how many may be.
+const ALARMS: ([f64; 3], usize) = ([0.05, 0.1, 0.2], 10);
+
+/// A weight that is off by so much is to be looked at, when no band is named.
+const DRIFT: f64 = 0.05;
 
 /// Digits of shares that need not be whole.
 const FRACTION: u32 = 6;
@@ -75,6 +79,7 @@ impl Services {
     /// nothing to invest.
     pub async fn plan(&self, request: &PlanRequest) -> Result<Plan, ServiceError> {
         let terms = terms(request)?;
+        let falls = falls(&request.alarms)?;
         let target = targets(&request.target)?;
         let source = request.source.as_deref();
         let mut notes = Vec::new();
@@ -150,7 +155,7 @@ impl Services {
                 old.symbol, old.price_date
             ));
         }
-        let mut plan = made(&legs, cash, terms)?;
+        let mut plan = made(&legs, cash, terms, &falls)?;
         plan.notes.splice(0..0, notes);
         Ok(plan)
     }
@@ -180,6 +185,54 @@ fn terms(r: &PlanRequest) -> Result<Terms, ServiceError> {
         commission: super::book::amount("commission", Some(commission), "plan", true)?,
         band,
     })
+}
+
+/// Falls at which to look again, smallest first.
+fn falls(given: &[f64]) -> Result<Vec<f64>, ServiceError> {
+    if given.is_empty() {
+        return Ok(ALARMS.0.to_vec());
+    }
+    if given.len() > ALARMS.1 {
+        return Err(ServiceError::invalid(
+            "alarms",
+            format!("{} are named, at most {} are taken", given.len(), ALARMS.1),
+        ));
+    }
+    if let Some(bad) = given.iter().find(|f| !(**f > 0.0 && **f < 1.0)) {
+        return Err(ServiceError::invalid(
+            "alarms",
+            format!("{bad} is not above 0 and below 1"),
+        ));
+    }
+    let mut all = given.to_vec();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    Ok(all)
+}
+
+/// Prices below and above which the weight of a position is off by `band`, the others and the cash unchanged: the
+/// price p f at which f x / (rest + f x) is the weight, x its value and rest what else there is.
+fn drift(
+    price: Decimal,
+    value: Decimal,
+    whole: Decimal,
+    target: f64,
+    band: f64,
+) -> (Option<Decimal>, Option<Decimal>) {
+    let band = if band > 0.0 { band } else { DRIFT };
+    let (x, rest) = (float(value), float(whole - value));
+    let now = share_of(value, whole);
+    let at = |weight: f64| {
+        let factor = weight * rest / (x * (1.0 - weight));
+        let found = Decimal::from_f64(float(price) * factor)?;
+        Some(told(found.round_dp(4)))
+    };
+    let (low, high) = (target - band, target + band);
+    let held = target > 0.0 && x > 0.0 && rest > 0.0;
+    (
+        (held && low > 0.0 && low < now).then(|| at(low)).flatten(),
+        (held && high < 1.0 && high > now).then(|| at(high)).flatten(),
+    )
 }
 
 fn targets(given: &BTreeMap<String, f64>) -> Result<BTreeMap<String, f64>, ServiceError> {
@@ -248,7 +301,12 @@ fn phased(change: Decimal, days: u32, digits: u32) -> Option<Vec<Decimal>> {
     Some(all)
 }
 
-fn made(legs: &[Leg], cash: Decimal, terms: Terms) -> Result<Plan, ServiceError> {
+fn made(
+    legs: &[Leg],
+    cash: Decimal,
+    terms: Terms,
+    falls: &[f64],
+) -> Result<Plan, ServiceError> {
     let mut value = cash;
     for leg in legs {
         value += leg.held.checked_mul(leg.price).ok_or_else(large)?;
@@ -290,6 +348,9 @@ fn made(legs: &[Leg], cash: Decimal, terms: Terms) -> Result<Plan, ServiceError>
     let end = value - cost;
     let mut positions = Vec::new();
     for (leg, shares) in legs.iter().zip(&after) {
+        let own = *shares * leg.price;
+        let (rebalance_below, rebalance_above) =
+            drift(leg.price, own, end, leg.target, terms.band);
         positions.push(PlannedPosition {
             symbol: leg.symbol.clone(),
             price: leg.price,
@@ -298,7 +359,9 @@ fn made(legs: &[Leg], cash: Decimal, terms: Terms) -> Result<Plan, ServiceError>
             shares_after: told(*shares),
             weight_before: share_of(leg.held * leg.price, value),
             weight_target: leg.target,
-            weight_after: share_of(*shares * leg.price, end),
+            weight_after: share_of(own, end),
+            rebalance_below,
+            rebalance_above,
         });
     }
     let mut notes = Vec::new();
@@ -316,9 +379,9 @@ fn made(legs: &[Leg], cash: Decimal, terms: Terms) -> Result<Plan, ServiceError>
         ));
     }
     notes.push("All trades are counted at the last close; no order is sent anywhere.".to_owned());
-    let alarm = |percent: i64| Alarm {
-        drawdown: percent as f64 / 100.0,
-        value: told(end * (Decimal::ONE - Decimal::new(percent, 2))).round_dp(2),
+    let alarm = |fall: &f64| Alarm {
+        drawdown: *fall,
+        value: told(end * Decimal::from_f64(1.0 - fall).unwrap_or_default()).round_dp(2),
     };
     Ok(Plan {
         days: terms.days,
@@ -330,7 +393,7 @@ fn made(legs: &[Leg], cash: Decimal, terms: Terms) -> Result<Plan, ServiceError>
         cost: told(cost),
         positions,
         trades,
-        alarms: ALARMS.map(alarm).to_vec(),
+        alarms: falls.iter().map(alarm).collect(),
         notes,
     })
 }
@@ -417,7 +480,7 @@ mod tests {
     fn a_plan_by_hand() {
         // 1000 cash, 30 A at 10: 1300. Target half A, 40 % B at 25: A 65, B 20 before costs.
         let legs = [leg("A", "10", "30", 0.5), leg("B", "25", "0", 0.4)];
-        let plan = made(&legs, dec("1000"), terms(2)).unwrap();
+        let plan = made(&legs, dec("1000"), terms(2), &ALARMS.0).unwrap();
         assert_eq!(plan.value, dec("1300"));
         // 35 A in 17 and 18, 20 B in 10 and 10; each costs a thousandth and 1.
         let told: Vec<(u32, String, Decimal, Decimal)> = plan
@@ -446,7 +509,7 @@ mod tests {
     fn costs_are_taken_off_when_all_is_invested() {
         // All in B: 52 would cost 1300 and fees on top, so 51 are bought.
         let legs = [leg("A", "10", "30", 0.0), leg("B", "25", "0", 1.0)];
-        let plan = made(&legs, dec("1000"), terms(1)).unwrap();
+        let plan = made(&legs, dec("1000"), terms(1), &ALARMS.0).unwrap();
         let shares: Vec<Decimal> = plan.positions.iter().map(|p| p.shares_after).collect();
         assert_eq!(shares, [dec("0"), dec("51")]);
         // 1000 + 300 - 1.3 - 1275 - 2.275.
@@ -464,7 +527,7 @@ mod tests {
                 leg("C", "58.02", "0", 0.5),
                 leg("D", "999.5", "0", 0.25),
             ];
-            let plan = made(&legs, dec("10"), terms(days)).unwrap();
+            let plan = made(&legs, dec("10"), terms(days), &ALARMS.0).unwrap();
             assert!(
                 plan.cash_by_day.iter().all(|c| *c >= Decimal::ZERO),
                 "{days}: {:?}",
@@ -494,13 +557,42 @@ mod tests {
             band: 0.03,
             ..terms(3)
         };
-        assert!(made(&legs, Decimal::ZERO, off).unwrap().trades.is_empty());
+        assert!(made(&legs, Decimal::ZERO, off, &ALARMS.0).unwrap().trades.is_empty());
         assert!(
-            !made(&legs, Decimal::ZERO, terms(3))
+            !made(&legs, Decimal::ZERO, terms(3), &ALARMS.0)
                 .unwrap()
                 .trades
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn prices_at_which_a_weight_is_off_by_hand() {
+        // 10 at 50 of a value of 1000: half. At 45 % the rest of 500 is 55 %: 409.09 for 10, 40.9091 each; at 55 %
+        // it is 45 %: 611.11.
+        let found = drift(dec("50"), dec("500"), dec("1000"), 0.5, 0.05);
+        assert_eq!(found, (Some(dec("40.9091")), Some(dec("61.1111"))));
+        // Nothing beside it: its weight is always 1.
+        let alone = drift(dec("50"), dec("500"), dec("500"), 1.0, 0.05);
+        assert_eq!(alone, (None, None));
+        // 3 % cannot fall by 5 points.
+        let small = drift(dec("30"), dec("30"), dec("1000"), 0.03, 0.0);
+        assert_eq!(small.0, None);
+        // At 8 % the rest of 970 is 92 %: 84.3478.
+        assert_eq!(small.1, Some(dec("84.3478")));
+    }
+
+    #[test]
+    fn alarms_are_falls() {
+        assert_eq!(falls(&[]).unwrap(), [0.05, 0.1, 0.2]);
+        assert_eq!(falls(&[0.3, 0.15]).unwrap(), [0.15, 0.3]);
+        for bad in [&[0.0][..], &[1.0], &[f64::NAN], &[0.1; 11]] {
+            assert!(falls(bad).is_err(), "{bad:?}");
+        }
+        let legs = [leg("A", "10", "30", 1.0)];
+        let plan = made(&legs, Decimal::ZERO, terms(1), &[0.15]).unwrap();
+        // 15 % below 300, where nothing is traded.
+        assert_eq!(plan.alarms[0].value, dec("255"));
     }
 
     #[test]
