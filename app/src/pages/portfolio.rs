@@ -4,11 +4,13 @@
 //!
 //! - `run`: the weights are computed; without it the form waits;
 //! - `symbols`, `method`, `start`, `end`, `test_share`, `cost`, `rebalance`: what is optimised, and its check;
-//! - `covariance`, `expected_returns`, `min_weight`, `max_weight`, `max_positions`, `sectors`, `sector_caps` and
-//!   `more` (NAME=VALUE apart by semicolons): parameters of the method;
-//! - `benchmark`, `basis`: how the holdings are told;
+//! - `covariance`, `expected_returns`, `views`, `min_weight`, `max_weight`, `max_positions`, `long_only`, `sectors`,
+//!   `sector_caps`, `current_weights`, `max_turnover` and `more` (NAME=VALUE apart by semicolons): parameters of the
+//!   method;
+//! - `benchmark`, `basis`, `groups` (SYMBOL:SECTOR) and `group_weights`: how the holdings are told;
 //! - `weights`, `confidence`: whose risk is told, SYMBOL:WEIGHT apart by commas; else that of the weights computed,
 //!   else that of the holdings;
+//! - `change`, `before`: changes of weights to look at, and the weights before where it is not what is held;
 //! - `days`: days over which the plan spreads its trades.
 //!
 //! A transaction is sent to the server and leads back here.
@@ -29,7 +31,8 @@ use mltrainer_types::data::DatasetKind;
 use mltrainer_types::portfolio::{
     Attribution, CostBasis, Crisis, Holding, Holdings, HoldingsPerformance, HoldingsRequest,
     OptimiseRequest, Optimised, OutOfSample, Plan, PlanRequest, PortfolioRisk, RiskRequest,
-    Transaction, TransactionKind, TransactionRequest, WhatIf, WhatIfRequest, WhatIfSide, weights,
+    Transaction, TransactionKind, TransactionRequest, WhatIf, WhatIfRequest, WhatIfSide, sectors,
+    weights,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -41,7 +44,7 @@ const LISTED: usize = 12;
 const SEEN: f64 = 5e-5;
 
 /// Fields of the form, as they are named in the address; those of the method's parameters last.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 19] = [
     "symbols",
     "method",
     "start",
@@ -52,11 +55,15 @@ const FIELDS: [&str; 15] = [
     "more",
     "covariance",
     "expected_returns",
+    "views",
     "min_weight",
     "max_weight",
     "max_positions",
+    "long_only",
     "sectors",
     "sector_caps",
+    "current_weights",
+    "max_turnover",
 ];
 
 /// Where the parameters of the method begin in [`FIELDS`].
@@ -134,16 +141,48 @@ impl Asked {
         })
     }
 
-    fn holdings(&self) -> HoldingsRequest {
-        HoldingsRequest {
+    /// How the holdings are told.
+    ///
+    /// # Errors
+    /// A field whose pairs cannot be read.
+    fn holdings(&self) -> Result<HoldingsRequest, PageError> {
+        let wrong = |field: &'static str| move |e: String| PageError::field(field, &e);
+        Ok(HoldingsRequest {
             basis: if self.get("basis") == "average" {
                 CostBasis::Average
             } else {
                 CostBasis::Fifo
             },
             benchmark: Some(self.get("benchmark").to_owned()).filter(|b| !b.is_empty()),
+            sectors: sectors(self.get("groups")).map_err(wrong("groups"))?,
+            benchmark_weights: weights(self.get("group_weights")).map_err(wrong("group_weights"))?,
             ..HoldingsRequest::default()
+        })
+    }
+
+    /// The change of weights to look at, if there is one.
+    ///
+    /// # Errors
+    /// A field whose pairs cannot be read.
+    fn what_if(&self) -> Result<Option<WhatIfRequest>, PageError> {
+        let read = |field: &str| {
+            weights(self.get(field)).map_err(|e| PageError::field(field, &e))
+        };
+        let (current, change) = (read("before")?, read("change")?);
+        if change.is_empty() && current.is_empty() {
+            return Ok(None);
         }
+        if change.is_empty() {
+            return Err(PageError::field(
+                "change",
+                "Name the changes of weights, as AAPL:-0.1,IBM:0.1",
+            ));
+        }
+        Ok(Some(WhatIfRequest {
+            current,
+            change,
+            ..WhatIfRequest::default()
+        }))
     }
 }
 
@@ -323,6 +362,8 @@ pub struct PortfolioPage {
     symbols: Vec<(String, String)>,
     optimised: Option<Result<Optimised, PageError>>,
     risk: Option<Result<PortfolioRisk, PageError>>,
+    /// What the change that is asked for would mean.
+    asked_change: Option<Result<WhatIf, PageError>>,
     /// What the change to the weights computed would mean, and the trades to get there.
     change: Option<(Result<WhatIf, PageError>, Result<Plan, PageError>)>,
 }
@@ -337,6 +378,8 @@ fn said(e: ServiceError) -> PageError {
     let field = field.map(|f| match f.as_str() {
         "cost_bps" => "cost".to_owned(),
         "rebalance_days" => "rebalance".to_owned(),
+        "benchmark_weights" => "group_weights".to_owned(),
+        "current" => "before".to_owned(),
         // A parameter that has no field of its own was written among the further ones.
         name if FIELDS.contains(&name) || OWN.contains(&name) => f,
         _ => "more".to_owned(),
@@ -349,12 +392,22 @@ fn said(e: ServiceError) -> PageError {
 }
 
 /// Fields of the other parts.
-const OWN: [&str; 5] = ["benchmark", "weights", "confidence", "days", "target"];
+const OWN: [&str; 6] = [
+    "benchmark",
+    "weights",
+    "confidence",
+    "days",
+    "target",
+    "change",
+];
 
 async fn portfolio(pairs: Vec<(String, String)>) -> Result<PortfolioPage, PageError> {
     let services = reader()?;
     let asked = Asked::read(&pairs);
-    let holdings = services.holdings(&asked.holdings()).await.map_err(said);
+    let holdings = match asked.holdings() {
+        Ok(request) => services.holdings(&request).await.map_err(said),
+        Err(e) => Err(e),
+    };
     let transactions = services.transactions(None).await.map_err(|e| refuse(&e))?;
     let sets = services.datasets().await.map_err(|e| refuse(&e))?;
     let symbols = sets
@@ -389,7 +442,21 @@ async fn portfolio(pairs: Vec<(String, String)>) -> Result<PortfolioPage, PageEr
         holdings.as_ref().ok(),
     )
     .await;
+    let asked_change = match asked.what_if() {
+        Ok(None) => None,
+        Ok(Some(request)) => Some(services.what_if(&request).await.map_err(|e| {
+            // A change that does not fit is told beside the changes.
+            let e = said(e);
+            let field = e.field.clone().map(|f| match f.as_str() {
+                "target" | "more" | "symbols" => "change".to_owned(),
+                _ => f,
+            });
+            PageError { field, ..e }
+        })),
+        Err(e) => Some(Err(e)),
+    };
     let faults = [
+        asked_change.as_ref().and_then(|c| c.as_ref().err()),
         holdings.as_ref().err(),
         optimised.as_ref().and_then(|o| o.as_ref().err()),
         risk.as_ref().and_then(|r| r.as_ref().err()),
@@ -405,6 +472,7 @@ async fn portfolio(pairs: Vec<(String, String)>) -> Result<PortfolioPage, PageEr
         symbols,
         optimised,
         risk,
+        asked_change,
         change,
     })
 }
@@ -516,6 +584,7 @@ fn whole(p: &PortfolioPage) -> AnyView {
         {ui::panel("optimise", "Optimise", ().into_any(), optimise_part(p))}
         {p.change.as_ref().map(|c| ui::panel("change", "From what you hold to these weights", ().into_any(), change_part(p, c)))}
         {ui::panel("risk", "Risk and stress", ().into_any(), risk_part(p))}
+        {ui::panel("what-if", "What if", ().into_any(), what_if_part(p))}
         <p class="quiet">
             "The same as JSON: " <a href="/api/v1/portfolio" rel="external"><code>"/api/v1/portfolio"</code></a>
             "; on the command line: " <code>"mltrainer portfolio"</code> "."
@@ -551,7 +620,7 @@ fn notes(list: &[String]) -> AnyView {
 fn holdings_part(p: &PortfolioPage) -> AnyView {
     let h = match &p.holdings {
         Ok(h) => h,
-        Err(e) => return ui::error_panel(e),
+        Err(e) => return view! { {ui::error_panel(e)} {compare_form(p)} }.into_any(),
     };
     if h.transactions == 0 {
         return ui::empty(
@@ -589,6 +658,7 @@ fn holdings_part(p: &PortfolioPage) -> AnyView {
     view! {
         {stats}
         {(!h.holdings.is_empty()).then_some(table)}
+        {due(&h.due_actions)}
         {compare_form(p)}
         {performance.map(performance_part)}
         {h.attribution.as_ref().map(attribution)}
@@ -596,6 +666,56 @@ fn holdings_part(p: &PortfolioPage) -> AnyView {
         {recorded_list(&p.transactions)}
     }
     .into_any()
+}
+
+/// Splits and dividends in the data that are not recorded, each with a button that does.
+fn due(list: &[TransactionRequest]) -> AnyView {
+    let each = list
+        .iter()
+        .map(|t| {
+            let symbol = t.symbol.clone().unwrap_or_default();
+            let amount = t.amount.map(|a| a.to_string()).unwrap_or_default();
+            let ratio = t
+                .new_shares
+                .zip(t.for_old)
+                .map(|(new, old)| format!("{new}:{old}"))
+                .unwrap_or_default();
+            let what = if t.kind == TransactionKind::Split {
+                format!("Split {ratio}")
+            } else {
+                format!("Dividend {amount}")
+            };
+            let day = t.date.to_string();
+            let label = format!("Record {} of {symbol} on {day}", what.to_lowercase());
+            view! {
+                <tr>
+                    <td class="figures">{format::day(t.date)}</td>
+                    <th scope="row">{symbol.clone()}</th>
+                    <td>{what}</td>
+                    <td>
+                        <form method="post" action=ADD>
+                            <input type="hidden" name="form[kind]" value=t.kind.as_str()/>
+                            <input type="hidden" name="form[date]" value=day/>
+                            <input type="hidden" name="form[symbol]" value=symbol/>
+                            <input type="hidden" name="form[amount]" value=amount/>
+                            <input type="hidden" name="form[ratio]" value=ratio/>
+                            <button class="button small" aria-label=label>"Record"</button>
+                        </form>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view()
+        .into_any();
+    (!list.is_empty())
+        .then(|| {
+            view! {
+                <h3>"In the data, not recorded"</h3>
+                <p class="quiet">"Compare them with your statement: value and return are wrong until a split is recorded, and a dividend is missing in the cash."</p>
+                {ui::table("Splits and dividends not recorded", "plain", ui::heads(&["Day", "Share", "What", ""]), each)}
+            }
+        })
+        .into_any()
 }
 
 fn holding(h: &Holding) -> AnyView {
@@ -634,6 +754,8 @@ fn compare_form(p: &PortfolioPage) -> AnyView {
         <form method="get" action="/portfolio" class="filters" aria-label="How the holdings are told">
             {ui::field("benchmark", "Benchmark", "", at("benchmark"), typed("benchmark", p.asked.get("benchmark"), "SPX"))}
             {ui::field("basis", "Cost of what is sold", "", None, ui::select("basis", basis, p.asked.get("basis")))}
+            {ui::field("groups", "Or by sector", "", at("groups").or_else(|| at("sectors")), typed("groups", p.asked.get("groups"), "AAPL:tech,IBM:tech"))}
+            {ui::field("group_weights", "Weights of the benchmark", "", at("group_weights"), typed("group_weights", p.asked.get("group_weights"), "equal parts"))}
             <div class="field submit"><button class="button">"Compare"</button></div>
         </form>
     }
@@ -897,6 +1019,12 @@ const COVARIANCES: [(&str, &str); 5] = [
     ("factor", "factor model"),
 ];
 
+const SHORT: [(&str, &str); 3] = [
+    ("", "as the method has it"),
+    ("true", "none: long only"),
+    ("false", "allowed"),
+];
+
 const RETURNS: [(&str, &str); 5] = [
     ("", "as the method has it"),
     ("mean", "historical mean"),
@@ -944,10 +1072,14 @@ fn optimise_form(p: &PortfolioPage) -> AnyView {
                     {ui::field("max_weight", "Largest weight", "One number, or SYMBOL:number with commas.", at("max_weight"), typed("max_weight", a.get("max_weight"), "1"))}
                     {ui::field("min_weight", "Smallest weight", "Likewise.", at("min_weight"), typed("min_weight", a.get("min_weight"), "0"))}
                     {ui::field("max_positions", "Positions at most", "", at("max_positions"), decimal("max_positions", a.get("max_positions"), "all"))}
+                    {ui::field("long_only", "Short sales", "", at("long_only"), ui::select("long_only", words(&SHORT), a.get("long_only")))}
                     {ui::field("sectors", "Sectors", "SYMBOL:sector with commas.", at("sectors"), typed("sectors", a.get("sectors"), "KO_ADJ:food"))}
                     {ui::field("sector_caps", "Most of a sector", "sector:number with commas.", at("sector_caps"), typed("sector_caps", a.get("sector_caps"), "food:0.2"))}
+                    {ui::field("current_weights", "Weights now", "SYMBOL:weight with commas.", at("current_weights"), typed("current_weights", a.get("current_weights"), "KO_ADJ:0.5,XOM_ADJ:0.5"))}
+                    {ui::field("max_turnover", "Turnover at most", "From the weights now: sum of all changes.", at("max_turnover"), decimal("max_turnover", a.get("max_turnover"), "any"))}
                     {ui::field("covariance", "Covariance", "", at("covariance"), ui::select("covariance", words(&COVARIANCES), a.get("covariance")))}
                     {ui::field("expected_returns", "Expected returns", "Only for methods that use them.", at("expected_returns"), ui::select("expected_returns", words(&RETURNS), a.get("expected_returns")))}
+                    {ui::field("views", "Views", "Annual returns, SYMBOL:number; Black-Litterman also A>B:number.", at("views"), typed("views", a.get("views"), "KO_ADJ:0.08"))}
                     {ui::field("more", "Further parameters", "NAME=VALUE with semicolons; the method's card has them all.", at("more"), typed("more", a.get("more"), "risk_free_rate=0.02"))}
                     {ui::field("test_share", "Kept back for the check, %", "0 for no check.", at("test_share"), decimal("test_share", a.get("test_share"), "30"))}
                     {ui::field("cost", "Cost of a trade, basis points", "", at("cost"), decimal("cost", a.get("cost"), "10"))}
@@ -1174,6 +1306,11 @@ fn change_part(
         Ok(w) => what_if(w),
         Err(e) => ui::error_panel(e),
     };
+    let wrong_days = plan
+        .as_ref()
+        .err()
+        .and_then(|e| e.at("days"))
+        .map(str::to_owned);
     let planned = match plan {
         Ok(plan) => plan_view(plan),
         Err(e) => ui::error_panel(e),
@@ -1191,7 +1328,7 @@ fn change_part(
         <h3>"Trades to get there"</h3>
         <form method="get" action="/portfolio#change" class="filters" aria-label="How the trades are spread">
             {kept}
-            {ui::field("days", "Spread over, days", "", None, decimal("days", p.asked.get("days"), "5"))}
+            {ui::field("days", "Spread over, days", "", wrong_days, decimal("days", p.asked.get("days"), "5"))}
             <div class="field submit"><button class="button">"Plan"</button></div>
         </form>
         {planned}
@@ -1241,6 +1378,37 @@ fn what_if(w: &WhatIf) -> AnyView {
     .into_any()
 }
 
+/// Weights before and after a change of one's own.
+fn what_if_part(p: &PortfolioPage) -> AnyView {
+    let error = p.asked_change.as_ref().and_then(|r| r.as_ref().err());
+    let at = |name: &str| error.and_then(|e| e.at(name)).map(str::to_owned);
+    let kept = p
+        .asked
+        .pairs
+        .iter()
+        .filter(|(n, _)| !["before", "change"].contains(&n.as_str()) && !is_message(n))
+        .map(|(n, v)| view! { <input type="hidden" name=n.clone() value=v.clone()/> })
+        .collect_view();
+    let body = match &p.asked_change {
+        None => view! {
+            <p class="quiet">"Write how much each weight rises or falls; what is left over goes into cash. Before it stands what you hold, or the weights you name."</p>
+        }
+        .into_any(),
+        Some(Err(e)) => ui::error_panel(e),
+        Some(Ok(w)) => what_if(w),
+    };
+    view! {
+        <form method="get" action="/portfolio#what-if" class="filters" aria-label="What is changed">
+            {kept}
+            {ui::field("change", "Change of weights", "", at("change"), typed("change", p.asked.get("change"), "AAPL:-0.1,IBM:0.1"))}
+            {ui::field("before", "Weights before", "", at("before"), typed("before", p.asked.get("before"), "what is held"))}
+            <div class="field submit"><button class="button">"Compare"</button></div>
+        </form>
+        {body}
+    }
+    .into_any()
+}
+
 fn plan_view(plan: &Plan) -> AnyView {
     let rows = plan
         .trades
@@ -1274,6 +1442,28 @@ fn plan_view(plan: &Plan) -> AnyView {
     let names = [
         "#Day", "Side", "Share", "#Shares", "#Price", "#Value", "#Cost",
     ];
+    let positions = plan
+        .positions
+        .iter()
+        .map(|r| {
+            view! {
+                <tr>
+                    <th scope="row">{r.symbol.clone()}</th>
+                    <td class="num">{r.shares_before.to_string()}</td>
+                    <td class="num">{r.shares_after.to_string()}</td>
+                    <td class="num">{percent(Some(r.weight_before))}</td>
+                    <td class="num">{percent(Some(r.weight_target))}</td>
+                    <td class="num">{percent(Some(r.weight_after))}</td>
+                    <td class="num">{maybe_money(r.rebalance_below)}</td>
+                    <td class="num">{maybe_money(r.rebalance_above)}</td>
+                </tr>
+            }
+        })
+        .collect_view()
+        .into_any();
+    let kept = [
+        "Share", "#Shares", "#After", "#Weight", "#Target", "#After", "#Below", "#Above",
+    ];
     view! {
         <p>{format!(
             "{} traded of a value of {}, cost {}; cash goes from {} to {}.",
@@ -1284,6 +1474,11 @@ fn plan_view(plan: &Plan) -> AnyView {
             money(plan.cash_after)
         )}</p>
         {(!plan.trades.is_empty()).then(|| ui::table("Trades of the plan", "plain", ui::heads(&names), rows))}
+        <details>
+            <summary>"Every position, and the prices at which to look again"</summary>
+            {ui::table("Positions of the plan", "plain", ui::heads(&kept), positions)}
+            <p class="quiet">"Below or above these prices a weight is 5 points off its target, all else unchanged."</p>
+        </details>
         <p>{format!("Look again when the value has fallen by {}.", alarms.join(", by "))}</p>
         {notes(&plan.notes)}
     }
@@ -1427,6 +1622,17 @@ mod tests {
         assert_eq!(names, ["max_weight", "risk_aversion", "risk_free_rate"]);
         assert_eq!(r.test_share, Some(0.25));
         assert_eq!(asked("").optimise().unwrap(), OptimiseRequest::default());
+        assert_eq!(asked("").what_if().unwrap(), None);
+        let change = asked("?change=AAPL:-0.1").what_if().unwrap().unwrap();
+        assert_eq!(change.change["AAPL"], -0.1);
+        for (query, field) in [("?change=AAPL", "change"), ("?before=AAPL:1", "change")] {
+            let error = asked(query).what_if().unwrap_err();
+            assert_eq!(error.field.as_deref(), Some(field), "{query}");
+        }
+        let told = asked("?groups=AAPL:tech&group_weights=AAPL:1").holdings().unwrap();
+        assert_eq!(told.sectors["AAPL"], "tech");
+        let error = asked("?groups=AAPL").holdings().unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("groups"));
         for (query, field) in [
             ("?start=yesterday", "start"),
             ("?cost=cheap", "cost"),

@@ -205,7 +205,7 @@ impl Services {
             let (weights, value, notes) = self.held_weights("weights", source).await?;
             (weights, Some(value), notes)
         } else {
-            (request.weights.clone(), None, Vec::new())
+            (capitals("weights", &request.weights)?, None, Vec::new())
         };
         let weights = checked("weights", &weights)?;
         if weights.is_empty() {
