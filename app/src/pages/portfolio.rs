@@ -155,7 +155,8 @@ impl Asked {
             },
             benchmark: Some(self.get("benchmark").to_owned()).filter(|b| !b.is_empty()),
             sectors: sectors(self.get("groups")).map_err(wrong("groups"))?,
-            benchmark_weights: weights(self.get("group_weights")).map_err(wrong("group_weights"))?,
+            benchmark_weights: weights(self.get("group_weights"))
+                .map_err(wrong("group_weights"))?,
             ..HoldingsRequest::default()
         })
     }
@@ -165,9 +166,7 @@ impl Asked {
     /// # Errors
     /// A field whose pairs cannot be read.
     fn what_if(&self) -> Result<Option<WhatIfRequest>, PageError> {
-        let read = |field: &str| {
-            weights(self.get(field)).map_err(|e| PageError::field(field, &e))
-        };
+        let read = |field: &str| weights(self.get(field)).map_err(|e| PageError::field(field, &e));
         let (current, change) = (read("before")?, read("change")?);
         if change.is_empty() && current.is_empty() {
             return Ok(None);
@@ -699,7 +698,7 @@ fn due(list: &[TransactionRequest]) -> AnyView {
                             <input type="hidden" name="form[symbol]" value=symbol/>
                             <input type="hidden" name="form[amount]" value=amount/>
                             <input type="hidden" name="form[ratio]" value=ratio/>
-                            <button class="button small" aria-label=label>"Record"</button>
+                            <button class="button" aria-label=label>"Record"</button>
                         </form>
                     </td>
                 </tr>
@@ -1629,7 +1628,9 @@ mod tests {
             let error = asked(query).what_if().unwrap_err();
             assert_eq!(error.field.as_deref(), Some(field), "{query}");
         }
-        let told = asked("?groups=AAPL:tech&group_weights=AAPL:1").holdings().unwrap();
+        let told = asked("?groups=AAPL:tech&group_weights=AAPL:1")
+            .holdings()
+            .unwrap();
         assert_eq!(told.sectors["AAPL"], "tech");
         let error = asked("?groups=AAPL").holdings().unwrap_err();
         assert_eq!(error.field.as_deref(), Some("groups"));

@@ -170,12 +170,7 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [(
-                TransactionKind::Split,
-                day("2005-02-28"),
-                Some(2),
-                Some(1)
-            )]
+            [(TransactionKind::Split, day("2005-02-28"), Some(2), Some(1))]
         );
     }
 
@@ -215,11 +210,7 @@ mod tests {
     fn what_was_not_held_then_is_not_due() {
         let after = ["2014-06-09 deposit 1000", "2014-06-09 buy AAPL 10 93.70"];
         assert_eq!(due(&book(&after), "AAPL", &actions()), []);
-        let before = [
-            BOUGHT[0],
-            BOUGHT[1],
-            "2005-02-25 sell AAPL 10 88.99",
-        ];
+        let before = [BOUGHT[0], BOUGHT[1], "2005-02-25 sell AAPL 10 88.99"];
         assert_eq!(due(&book(&before), "AAPL", &actions()), []);
     }
 }

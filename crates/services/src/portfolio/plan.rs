@@ -231,7 +231,9 @@ fn drift(
     let held = target > 0.0 && x > 0.0 && rest > 0.0;
     (
         (held && low > 0.0 && low < now).then(|| at(low)).flatten(),
-        (held && high < 1.0 && high > now).then(|| at(high)).flatten(),
+        (held && high < 1.0 && high > now)
+            .then(|| at(high))
+            .flatten(),
     )
 }
 
@@ -301,12 +303,7 @@ fn phased(change: Decimal, days: u32, digits: u32) -> Option<Vec<Decimal>> {
     Some(all)
 }
 
-fn made(
-    legs: &[Leg],
-    cash: Decimal,
-    terms: Terms,
-    falls: &[f64],
-) -> Result<Plan, ServiceError> {
+fn made(legs: &[Leg], cash: Decimal, terms: Terms, falls: &[f64]) -> Result<Plan, ServiceError> {
     let mut value = cash;
     for leg in legs {
         value += leg.held.checked_mul(leg.price).ok_or_else(large)?;
@@ -349,8 +346,7 @@ fn made(
     let mut positions = Vec::new();
     for (leg, shares) in legs.iter().zip(&after) {
         let own = *shares * leg.price;
-        let (rebalance_below, rebalance_above) =
-            drift(leg.price, own, end, leg.target, terms.band);
+        let (rebalance_below, rebalance_above) = drift(leg.price, own, end, leg.target, terms.band);
         positions.push(PlannedPosition {
             symbol: leg.symbol.clone(),
             price: leg.price,
@@ -557,7 +553,12 @@ mod tests {
             band: 0.03,
             ..terms(3)
         };
-        assert!(made(&legs, Decimal::ZERO, off, &ALARMS.0).unwrap().trades.is_empty());
+        assert!(
+            made(&legs, Decimal::ZERO, off, &ALARMS.0)
+                .unwrap()
+                .trades
+                .is_empty()
+        );
         assert!(
             !made(&legs, Decimal::ZERO, terms(3), &ALARMS.0)
                 .unwrap()
