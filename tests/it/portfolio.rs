@@ -365,7 +365,7 @@ async fn what_cannot_be_optimised_says_why() {
         // Four times 0.2 is less than 1; each that conflicts is named.
         (
             four("min_variance", json!({"max_weight": "0.2"})),
-            &["max_weight"][..],
+            &["no weights keep", "max_weight 0.2", "at least 0.25"][..],
         ),
         (
             four(
@@ -622,7 +622,8 @@ fn the_command_line_does_the_same() {
         table.stdout
     );
     run("optimise --symbols JNJ_ADJ,KO_AJD").refused(2, &["KO_AJD", "KO_ADJ"]);
-    run("optimise --symbols JNJ_ADJ,KO_ADJ --set max_weight=0.4").refused(2, &["max_weight"]);
+    run("optimise --symbols JNJ_ADJ,KO_ADJ --set max_weight=0.4")
+        .refused(4, &["no weights keep", "max_weight 0.4", "at least 0.5"]);
     run("optimise --symbols JNJ_ADJ,KO_ADJ --start 2012-01-01 --end 2011-01-01")
         .refused(2, &["start"]);
     run("what-if").refused(2, &["target"]);

@@ -12,8 +12,9 @@ const SIZE: f64 = 1000.0;
 /// Room above and below what is drawn, a share of its span.
 const MARGIN: f64 = 0.06;
 
-/// Shares whose names are written, at most: more would run into each other.
-const NAMED: usize = 24;
+/// Percent of the picture that a sign of a name takes in width, and a name in height, on the narrowest screen that
+/// shows it.
+const SIGN: (f64, f64) = (2.0, 6.0);
 
 /// The smallest and largest of values, with room around them.
 fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -38,6 +39,47 @@ impl Axes {
             100.0 * share(volatility, self.x),
             100.0 * (1.0 - share(expected, self.y)),
         )
+    }
+}
+
+/// Ticks of a side in percent, with as many digits as tell them apart.
+fn percents((low, high): (f64, f64)) -> Vec<(f64, String)> {
+    let ticks = ticks::values(100.0 * low, 100.0 * high, 6).into_iter();
+    ticks.map(|(v, l)| (v / 100.0, format!("{l} %"))).collect()
+}
+
+/// Names beside dots, so that none runs into another.
+#[derive(Debug, Default)]
+struct Names {
+    /// Left, top, right, bottom in percent.
+    taken: Vec<[f64; 4]>,
+}
+
+impl Names {
+    /// Side, and shift in pixels, of the name of a dot; none where there is no room.
+    fn place(&mut self, name: &str, (x, y): (f64, f64)) -> Option<(&'static str, i32, i32)> {
+        let width = name.chars().count() as f64 * SIGN.0;
+        // Beside the dot, then below it, then above.
+        for dy in [4, 18, -10] {
+            let middle = y + f64::from(dy - 4) * 0.35;
+            for (side, dx, left) in [("left", 8, x + 2.0), ("right", -8, x - 2.0 - width)] {
+                let own = [
+                    left,
+                    middle - SIGN.1 / 2.0,
+                    left + width,
+                    middle + SIGN.1 / 2.0,
+                ];
+                let inside = left >= 0.0 && left + width <= 100.0;
+                let free = |t: &[f64; 4]| {
+                    own[0] >= t[2] || own[2] <= t[0] || own[1] >= t[3] || own[3] <= t[1]
+                };
+                if inside && self.taken.iter().all(free) {
+                    self.taken.push(own);
+                    return Some((side, dx, dy));
+                }
+            }
+        }
+        None
     }
 }
 
@@ -111,22 +153,46 @@ pub fn picture(o: &Optimised) -> Option<String> {
         );
     }
     svg.push_str("\"/></svg>");
-    for (v, _) in ticks::values(axes.y.0, axes.y.1, 6) {
+    for (v, label) in percents(axes.y) {
         let y = axes.at(0.0, v).1;
-        let label = format::percent(Some(v), 0);
         let _ = write!(
             svg,
             "<text class=\"yl\" x=\"100%\" y=\"{y:.2}%\" dx=\"6\" dy=\"4\">{label}</text>"
         );
     }
-    for (i, (v, _)) in ticks::values(axes.x.0, axes.x.1, 6).into_iter().enumerate() {
+    for (i, (v, label)) in percents(axes.x).into_iter().enumerate() {
         let x = axes.at(v, 0.0).0;
         let minor = if i % 2 == 1 { " minor" } else { "" };
-        let label = format::percent(Some(v), 0);
         let _ = write!(
             svg,
             "<text class=\"xl{minor}\" x=\"{x:.2}%\" y=\"100%\" dy=\"16\">{label}</text>"
         );
+    }
+    let mut names = Names::default();
+    let named = [
+        ("largest Sharpe ratio", frontier.max_sharpe.as_ref(), 3),
+        ("least variance", Some(&frontier.min_variance), 2),
+    ];
+    let mut marks = vec![("chosen", o.volatility, o.expected_return, 1)];
+    for (name, point, colour) in named {
+        let Some(p) = point else { continue };
+        // The chosen portfolio is often one of the two: one dot then, with both names.
+        let same = |v: f64, r: f64| {
+            (v - p.volatility).abs() < 1e-6 && (r - p.expected_return).abs() < 1e-6
+        };
+        match marks.first_mut() {
+            Some(chosen) if same(chosen.1, chosen.2) => {
+                chosen.0 = match name {
+                    "least variance" => "chosen: least variance",
+                    _ => "chosen: largest Sharpe ratio",
+                };
+            }
+            _ => marks.push((name, p.volatility, p.expected_return, colour)),
+        }
+    }
+    let mut places = Vec::new();
+    for (name, v, r, _) in &marks {
+        places.push(names.place(name, axes.at(*v, *r)));
     }
     for (name, v, r) in &shares {
         let (x, y) = axes.at(*v, *r);
@@ -134,39 +200,28 @@ pub fn picture(o: &Optimised) -> Option<String> {
             svg,
             "<circle class=\"fl s0\" cx=\"{x:.2}%\" cy=\"{y:.2}%\" r=\"3\"/>"
         );
-        if shares.len() <= NAMED {
-            let side = if x > 80.0 { " right" } else { " left" };
-            let dx = if x > 80.0 { -6 } else { 6 };
+        // A name that would run into another is left out: the table of shares has them all.
+        if let Some((side, dx, dy)) = names.place(name, (x, y)) {
             let _ = write!(
                 svg,
-                "<text class=\"xl{side} minor\" x=\"{x:.2}%\" y=\"{y:.2}%\" dx=\"{dx}\" dy=\"4\">"
+                "<text class=\"xl {side} minor\" x=\"{x:.2}%\" y=\"{y:.2}%\" dx=\"{dx}\" dy=\"{dy}\">"
             );
             escape(name, &mut svg);
             svg.push_str("</text>");
         }
     }
-    let named = [
-        ("least variance", Some(&frontier.min_variance), 2),
-        ("largest Sharpe ratio", frontier.max_sharpe.as_ref(), 3),
-    ];
-    let mut marks: Vec<(&str, f64, f64, u8)> = named
-        .into_iter()
-        .filter_map(|(name, p, colour)| p.map(|p| (name, p.volatility, p.expected_return, colour)))
-        .collect();
-    marks.push(("chosen", o.volatility, o.expected_return, 1));
-    for (name, v, r, colour) in marks {
+    for ((name, v, r, colour), place) in marks.into_iter().zip(places).rev() {
         let (x, y) = axes.at(v, r);
-        let side = if x > 70.0 { " right" } else { " left" };
-        let (dx, dy) = match (colour, x > 70.0) {
-            (1, false) => (8, -6),
-            (1, true) => (-8, -6),
-            (_, false) => (8, 14),
-            (_, true) => (-8, 14),
-        };
         let _ = write!(
             svg,
-            "<circle class=\"fl dot s{colour}\" cx=\"{x:.2}%\" cy=\"{y:.2}%\" r=\"5\"/><text class=\"mw{side}\" x=\"{x:.2}%\" y=\"{y:.2}%\" dx=\"{dx}\" dy=\"{dy}\">{name}</text>"
+            "<circle class=\"fl dot s{colour}\" cx=\"{x:.2}%\" cy=\"{y:.2}%\" r=\"5\"/>"
         );
+        if let Some((side, dx, dy)) = place {
+            let _ = write!(
+                svg,
+                "<text class=\"mw {side}\" x=\"{x:.2}%\" y=\"{y:.2}%\" dx=\"{dx}\" dy=\"{dy}\">{name}</text>"
+            );
+        }
     }
     svg.push_str("<text class=\"ul\" x=\"0\" y=\"0\" dx=\"2\" dy=\"12\">expected return / volatility, a year</text></svg>");
     Some(svg)
@@ -187,6 +242,33 @@ mod tests {
         assert!(near(axes.at(0.1, 0.0), (0.0, 100.0)));
         assert!(near(axes.at(0.3, 0.2), (100.0, 0.0)));
         assert!(near(axes.at(0.15, 0.05), (25.0, 75.0)));
+    }
+
+    #[test]
+    fn names_do_not_run_into_each_other() {
+        let mut names = Names::default();
+        assert_eq!(names.place("one", (50.0, 50.0)), Some(("left", 8, 4)));
+        // The same dot again: on the other side, then below and above, and then there is no room.
+        assert_eq!(names.place("two", (50.0, 50.0)), Some(("right", -8, 4)));
+        assert_eq!(names.place("three", (50.0, 50.0)).map(|p| p.2), Some(18));
+        for _ in 0..20 {
+            names.place("four", (50.0, 50.0));
+        }
+        assert_eq!(names.place("five", (50.0, 50.0)), None);
+        // Nothing is written over the edge.
+        assert_eq!(
+            names.place("at the edge", (99.0, 10.0)),
+            Some(("right", -8, 4))
+        );
+    }
+
+    #[test]
+    fn ticks_can_be_told_apart() {
+        let labels: Vec<String> = percents((0.118, 0.142)).into_iter().map(|t| t.1).collect();
+        let mut once = labels.clone();
+        once.dedup();
+        assert_eq!(labels, once);
+        assert!(labels.len() > 2);
     }
 
     #[test]

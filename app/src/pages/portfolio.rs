@@ -383,10 +383,16 @@ fn said(e: ServiceError) -> PageError {
         name if FIELDS.contains(&name) || OWN.contains(&name) => f,
         _ => "more".to_owned(),
     });
+    // Weights are sought, not fitted: what conflicts is told as such.
+    let sought = problem.detail.strip_prefix("the fit failed: ");
+    let (title, detail) = match sought {
+        Some(detail) => ("No weights were found", detail),
+        None => (problem.title.as_str(), problem.detail.as_str()),
+    };
     PageError {
         field,
         suggestions: problem.suggestions,
-        ..PageError::new(problem.status, &problem.title, &problem.detail)
+        ..PageError::new(problem.status, title, detail)
     }
 }
 
@@ -574,6 +580,11 @@ pub fn Portfolio() -> impl IntoView {
     }
 }
 
+/// The notes of the holdings, which are told with them.
+fn told_above(p: &PortfolioPage) -> &[String] {
+    p.holdings.as_ref().map_or(&[], |h| h.notes.as_slice())
+}
+
 fn whole(p: &PortfolioPage) -> AnyView {
     let recorded = p.asked.get("recorded").to_owned();
     view! {
@@ -607,9 +618,15 @@ fn percent(x: Option<f64>) -> String {
 }
 
 fn notes(list: &[String]) -> AnyView {
+    besides(list, &[])
+}
+
+/// Notes that do not stand elsewhere on the page already.
+fn besides(list: &[String], told: &[String]) -> AnyView {
+    let list: Vec<&String> = list.iter().filter(|n| !told.contains(n)).collect();
     let each = list
         .iter()
-        .map(|n| view! { <li>{ui::sentence(n)}</li> })
+        .map(|n| view! { <li>{ui::sentence(n.as_str())}</li> })
         .collect_view();
     (!list.is_empty())
         .then(|| view! { <ul class="quiet notes">{each}</ul> })
@@ -711,7 +728,7 @@ fn due(list: &[TransactionRequest]) -> AnyView {
             view! {
                 <h3>"In the data, not recorded"</h3>
                 <p class="quiet">"Compare them with your statement: value and return are wrong until a split is recorded, and a dividend is missing in the cash."</p>
-                {ui::table("Splits and dividends not recorded", "plain", ui::heads(&["Day", "Share", "What", ""]), each)}
+                {ui::table("Splits and dividends not recorded", "slim", ui::heads(&["Day", "Share", "What", ""]), each)}
             }
         })
         .into_any()
@@ -753,8 +770,8 @@ fn compare_form(p: &PortfolioPage) -> AnyView {
         <form method="get" action="/portfolio" class="filters" aria-label="How the holdings are told">
             {ui::field("benchmark", "Benchmark", "", at("benchmark"), typed("benchmark", p.asked.get("benchmark"), "SPX"))}
             {ui::field("basis", "Cost of what is sold", "", None, ui::select("basis", basis, p.asked.get("basis")))}
-            {ui::field("groups", "Or by sector", "", at("groups").or_else(|| at("sectors")), typed("groups", p.asked.get("groups"), "AAPL:tech,IBM:tech"))}
-            {ui::field("group_weights", "Weights of the benchmark", "", at("group_weights"), typed("group_weights", p.asked.get("group_weights"), "equal parts"))}
+            {ui::field("groups", "Sectors, in its place", "", at("groups").or_else(|| at("sectors")), typed("groups", p.asked.get("groups"), "AAPL:devices,IBM:services"))}
+            {ui::field("group_weights", "Benchmark weights", "", at("group_weights"), typed("group_weights", p.asked.get("group_weights"), "equal parts"))}
             <div class="field submit"><button class="button">"Compare"</button></div>
         </form>
     }
@@ -885,8 +902,9 @@ fn attribution(a: &Attribution) -> AnyView {
     };
     view! {
         <details>
-            <summary>{format!("Where the return comes from: {} together", format::percent(Some(total), 2))}</summary>
-            {ui::table("Attribution", "plain", ui::heads(&names), rows)}
+            <summary>"Where the return comes from"</summary>
+            <p class="quiet">{format!("All parts together are {}.", format::percent(Some(total), 2))}</p>
+            {ui::table("Attribution", "slim", ui::heads(&names), rows)}
         </details>
     }
     .into_any()
@@ -1006,7 +1024,7 @@ fn optimise_part(p: &PortfolioPage) -> AnyView {
         Some(Err(e)) => ui::error_panel(e),
         Some(Ok(o)) => optimised(o),
     };
-    view! { {optimise_form(p)} {result} }.into_any()
+    view! { {optimise_form(p)} <div class="result">{result}</div> }.into_any()
 }
 
 /// Values of a parameter that is a word.
@@ -1284,12 +1302,12 @@ fn check(t: &OutOfSample) -> AnyView {
         <h3>"The check on days not seen"</h3>
         <p>{t.finding.clone()}</p>
         <p class="quiet">{format!(
-            "Weights from {} to {}, bought at the close of {}, held until {}; {} basis points a trade.",
+            "Weights from {} to {}, bought at the close of {}, held until {}; {} basis points of what is traded.",
             format::day(t.train_start),
             format::day(t.train_end),
             format::day(t.test_start),
             format::day(t.test_end),
-            format::figure(Some(t.cost_bps))
+            t.cost_bps
         )}</p>
         {drawn(&plot)}
         {ui::table("The check beside equal weights", "plain", ui::heads(&names), rows)}
@@ -1302,7 +1320,7 @@ fn change_part(
     (compared, plan): &(Result<WhatIf, PageError>, Result<Plan, PageError>),
 ) -> AnyView {
     let compared = match compared {
-        Ok(w) => what_if(w),
+        Ok(w) => what_if(w, told_above(p)),
         Err(e) => ui::error_panel(e),
     };
     let wrong_days = plan
@@ -1311,7 +1329,7 @@ fn change_part(
         .and_then(|e| e.at("days"))
         .map(str::to_owned);
     let planned = match plan {
-        Ok(plan) => plan_view(plan),
+        Ok(plan) => plan_view(plan, told_above(p)),
         Err(e) => ui::error_panel(e),
     };
     let kept = p
@@ -1335,7 +1353,7 @@ fn change_part(
     .into_any()
 }
 
-fn what_if(w: &WhatIf) -> AnyView {
+fn what_if(w: &WhatIf, told: &[String]) -> AnyView {
     type Figure = fn(&WhatIfSide) -> String;
     let rows: [(&str, Figure); 8] = [
         ("Mean return a year", |s| percent(Some(s.mean_return))),
@@ -1362,7 +1380,7 @@ fn what_if(w: &WhatIf) -> AnyView {
         .collect_view()
         .into_any();
     view! {
-        {ui::table("Risk before and after", "plain", ui::heads(&["", "#Now", "#After"]), rows)}
+        {ui::table("Risk before and after", "slim", ui::heads(&["", "#Now", "#After"]), rows)}
         <p class="quiet">{format!(
             "Over {} that all have, {} to {}; turnover {}, cost {}; beta against {}.",
             format::counted(w.days, "day", "days"),
@@ -1372,7 +1390,7 @@ fn what_if(w: &WhatIf) -> AnyView {
             format::percent(Some(w.cost), 2),
             w.market
         )}</p>
-        {notes(&w.notes)}
+        {besides(&w.notes, told)}
     }
     .into_any()
 }
@@ -1394,7 +1412,7 @@ fn what_if_part(p: &PortfolioPage) -> AnyView {
         }
         .into_any(),
         Some(Err(e)) => ui::error_panel(e),
-        Some(Ok(w)) => what_if(w),
+        Some(Ok(w)) => what_if(w, told_above(p)),
     };
     view! {
         <form method="get" action="/portfolio#what-if" class="filters" aria-label="What is changed">
@@ -1408,7 +1426,7 @@ fn what_if_part(p: &PortfolioPage) -> AnyView {
     .into_any()
 }
 
-fn plan_view(plan: &Plan) -> AnyView {
+fn plan_view(plan: &Plan, told: &[String]) -> AnyView {
     let rows = plan
         .trades
         .iter()
@@ -1461,7 +1479,14 @@ fn plan_view(plan: &Plan) -> AnyView {
         .collect_view()
         .into_any();
     let kept = [
-        "Share", "#Shares", "#After", "#Weight", "#Target", "#After", "#Below", "#Above",
+        "Share",
+        "#Shares now",
+        "#After",
+        "#Weight now",
+        "#Target",
+        "#After",
+        "#Look below",
+        "#Look above",
     ];
     view! {
         <p>{format!(
@@ -1472,14 +1497,16 @@ fn plan_view(plan: &Plan) -> AnyView {
             money(plan.cash_before),
             money(plan.cash_after)
         )}</p>
-        {(!plan.trades.is_empty()).then(|| ui::table("Trades of the plan", "plain", ui::heads(&names), rows))}
-        <details>
-            <summary>"Every position, and the prices at which to look again"</summary>
-            {ui::table("Positions of the plan", "plain", ui::heads(&kept), positions)}
-            <p class="quiet">"Below or above these prices a weight is 5 points off its target, all else unchanged."</p>
-        </details>
-        <p>{format!("Look again when the value has fallen by {}.", alarms.join(", by "))}</p>
-        {notes(&plan.notes)}
+        {ui::table("Positions of the plan", "plain", ui::heads(&kept), positions)}
+        <p class="quiet">"Below or above these prices a weight is 5 points off its target, all else unchanged: then look again."</p>
+        {(!plan.trades.is_empty()).then(|| view! {
+            <details>
+                <summary>{format!("{}, day by day", format::counted(plan.trades.len() as u64, "trade", "trades"))}</summary>
+                {ui::table("Trades of the plan", "plain", ui::heads(&names), rows)}
+            </details>
+        })}
+        <p>{format!("Look again, too, when the value has fallen by {}.", alarms.join(", by "))}</p>
+        {besides(&plan.notes, told)}
     }
     .into_any()
 }
@@ -1507,7 +1534,7 @@ fn risk_part(p: &PortfolioPage) -> AnyView {
         }
         .into_any(),
         Some(Err(e)) => ui::error_panel(e),
-        Some(Ok(r)) => view! { <p>{whose}</p> {risk_view(r)} }.into_any(),
+        Some(Ok(r)) => view! { <p>{whose}</p> {risk_view(r, told_above(p))} }.into_any(),
     };
     view! {
         <form method="get" action="/portfolio#risk" class="filters" aria-label="Whose risk is told">
@@ -1521,7 +1548,7 @@ fn risk_part(p: &PortfolioPage) -> AnyView {
     .into_any()
 }
 
-fn risk_view(r: &PortfolioRisk) -> AnyView {
+fn risk_view(r: &PortfolioRisk, told: &[String]) -> AnyView {
     let stats = view! {
         <div class="stats">
             {ui::stat(percent(Some(r.volatility)), "Volatility", "a year".to_owned())}
@@ -1589,15 +1616,15 @@ fn risk_view(r: &PortfolioRisk) -> AnyView {
     view! {
         {stats}
         <h3>{format!("Losses of {horizon} that are exceeded in {} of cases", format::percent(Some(1.0 - r.confidence), 1))}</h3>
-        {ui::table("Value at risk", "plain", ui::heads(&["By", "#Value at risk", "#Expected shortfall", "#In money"]), tails)}
+        {ui::table("Value at risk", "slim", ui::heads(&["By", "#Value at risk", "#Expected shortfall", "#In money"]), tails)}
         {check.map(|c| view! { <p class="quiet">{c}</p> })}
         <h3>"Crises replayed with these weights"</h3>
         {ui::table("Crises", "cards", ui::heads(&["Crisis", "#Return", "#Largest fall", "#Worst day", "#Days to recover", "#Correlation", "#Else"]), crises)}
         {(!outside.is_empty()).then(|| view! { <p class="quiet">{format!("Not in these data: {}.", outside.join(", "))}</p> })}
         <h3>"If the market falls"</h3>
-        {ui::table("Shocks of the market", "plain", ui::heads(&["#Market", "#This portfolio, by beta"]), shocks)}
+        {ui::table("Shocks of the market", "slim", ui::heads(&["#Market", "#This portfolio, by beta"]), shocks)}
         <p class="quiet">{format!("{}, {} to {}.", format::counted(r.days, "day", "days"), format::day(r.start), format::day(r.end))}</p>
-        {notes(&r.notes)}
+        {besides(&r.notes, told)}
     }
     .into_any()
 }
