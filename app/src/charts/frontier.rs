@@ -60,7 +60,7 @@ impl Names {
     fn place(&mut self, name: &str, (x, y): (f64, f64)) -> Option<(&'static str, i32, i32)> {
         let width = name.chars().count() as f64 * SIGN.0;
         // Beside the dot, then below it, then above.
-        for dy in [4, 18, -10] {
+        for dy in [4, 24, -16] {
             let middle = y + f64::from(dy - 4) * 0.35;
             for (side, dx, left) in [("left", 8, x + 2.0), ("right", -8, x - 2.0 - width)] {
                 let own = [
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(names.place("one", (50.0, 50.0)), Some(("left", 8, 4)));
         // The same dot again: on the other side, then below and above, and then there is no room.
         assert_eq!(names.place("two", (50.0, 50.0)), Some(("right", -8, 4)));
-        assert_eq!(names.place("three", (50.0, 50.0)).map(|p| p.2), Some(18));
+        assert_eq!(names.place("three", (50.0, 50.0)).map(|p| p.2), Some(24));
         for _ in 0..20 {
             names.place("four", (50.0, 50.0));
         }
