@@ -395,6 +395,7 @@ async fn what_cannot_be_optimised_says_why() {
         (json!({"test_share": 0.99}), &["test_share"]),
         (json!({"cost_bps": -1}), &["cost_bps"]),
         (json!({"symbols": ["KO_ADJ", "ko_adj"]}), &["twice"]),
+        (json!({"symbols": ["KO_ADJ"]}), &["at least 2"]),
     ] {
         refused(&server, path, &body, entity, words).await;
     }

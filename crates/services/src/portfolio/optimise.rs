@@ -149,6 +149,14 @@ impl Services {
             .map_err(|e| at_params(e.into()))?;
         let mut names = match request.symbols.as_slice() {
             [] => self.bundled_shares().await?,
+            [one] => {
+                // A symbol that does not exist is told before that it is alone.
+                self.price_set(one, request.source.as_deref()).await?;
+                return invalid(
+                    "symbols",
+                    format!("{one} stands alone, at least 2 are needed to choose between"),
+                );
+            }
             some => some.to_vec(),
         };
         // A market that is named takes part as a column without a weight.

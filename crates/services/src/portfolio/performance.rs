@@ -268,11 +268,11 @@ impl Past {
             let mut e = SectorEffect {
                 sector: name.to_owned(),
                 weight: 0.0,
+                // Not sum(): that of nothing is -0.
                 benchmark_weight: weights
                     .iter()
                     .filter(|(s, _)| sector(s) == name)
-                    .map(|(_, w)| w)
-                    .sum(),
+                    .fold(0.0, |sum, (_, w)| sum + w),
                 allocation: 0.0,
                 selection: 0.0,
                 interaction: 0.0,
@@ -504,6 +504,7 @@ mod tests {
         near(of("food").selection, 0.5 * -0.14);
         near(of("food").interaction, 0.1 * 0.14);
         near(of("cash").allocation, 0.0);
+        assert!(of("cash").benchmark_weight.is_sign_positive());
         let sum: f64 = sectors
             .iter()
             .map(|s| s.allocation + s.selection + s.interaction)
