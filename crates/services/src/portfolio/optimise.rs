@@ -483,7 +483,8 @@ fn finding(
     let verdict = match apart {
         None => "The two cannot be told apart.".to_owned(),
         Some((d, e)) if d.abs() <= 2.0 * e => format!(
-            "The Sharpe ratios differ by {d:.2} with a standard error of {e:.2}: that is within chance."
+            "The Sharpe ratios differ by {:.2} with a standard error of {e:.2}: that is within chance.",
+            d.abs()
         ),
         Some((d, e)) if d > 0.0 => format!(
             "The Sharpe ratio was higher by {d:.2}, more than two standard errors ({e:.2}): it beat equal weights on these days."
