@@ -670,7 +670,7 @@ fn holdings_part(p: &PortfolioPage) -> AnyView {
         "#Dividends",
     ];
     let rows = h.holdings.iter().map(holding).collect_view().into_any();
-    let table = ui::table("Holdings", "cards", ui::heads(&names), rows);
+    let table = ui::table("Shares held", "cards", ui::heads(&names), rows);
     view! {
         {stats}
         {(!h.holdings.is_empty()).then_some(table)}
@@ -728,7 +728,7 @@ fn due(list: &[TransactionRequest]) -> AnyView {
             view! {
                 <h3>"In the data, not recorded"</h3>
                 <p class="quiet">"Compare them with your statement: value and return are wrong until a split is recorded, and a dividend is missing in the cash."</p>
-                {ui::table("Splits and dividends not recorded", "slim", ui::heads(&["Day", "Share", "What", ""]), each)}
+                {ui::table("Splits and dividends not recorded", "slim", ui::heads(&["Day", "Share", "What", "Take over"]), each)}
             }
         })
         .into_any()
@@ -1290,7 +1290,7 @@ fn check(t: &OutOfSample) -> AnyView {
     .collect_view()
     .into_any();
     let names = [
-        "",
+        "Weights",
         "#Return a year",
         "#Volatility",
         "#Sharpe ratio",
@@ -1380,7 +1380,7 @@ fn what_if(w: &WhatIf, told: &[String]) -> AnyView {
         .collect_view()
         .into_any();
     view! {
-        {ui::table("Risk before and after", "slim", ui::heads(&["", "#Now", "#After"]), rows)}
+        {ui::table("Risk before and after", "slim", ui::heads(&["Figure", "#Now", "#After"]), rows)}
         <p class="quiet">{format!(
             "Over {} that all have, {} to {}; turnover {}, cost {}; beta against {}.",
             format::counted(w.days, "day", "days"),
