@@ -592,7 +592,7 @@ fn whole(p: &PortfolioPage) -> AnyView {
         {ui::panel("holdings", "Holdings", ().into_any(), holdings_part(p))}
         {ui::panel("record", "Record a transaction", ().into_any(), record(p))}
         {ui::panel("optimise", "Optimise", ().into_any(), optimise_part(p))}
-        {p.change.as_ref().map(|c| ui::panel("change", "From what you hold to these weights", ().into_any(), change_part(p, c)))}
+        {p.change.as_ref().map(|c| ui::panel("plan", "From what you hold to these weights", ().into_any(), change_part(p, c)))}
         {ui::panel("risk", "Risk and stress", ().into_any(), risk_part(p))}
         {ui::panel("what-if", "What if", ().into_any(), what_if_part(p))}
         <p class="quiet">
@@ -1343,7 +1343,7 @@ fn change_part(
         <h3>"Before and after"</h3>
         {compared}
         <h3>"Trades to get there"</h3>
-        <form method="get" action="/portfolio#change" class="filters" aria-label="How the trades are spread">
+        <form method="get" action="/portfolio#plan" class="filters" aria-label="How the trades are spread">
             {kept}
             {ui::field("days", "Spread over, days", "", wrong_days, decimal("days", p.asked.get("days"), "5"))}
             <div class="field submit"><button class="button">"Plan"</button></div>
