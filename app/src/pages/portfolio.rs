@@ -1100,7 +1100,7 @@ fn optimise_form(p: &PortfolioPage) -> AnyView {
                     {ui::field("more", "Further parameters", "NAME=VALUE with semicolons; the method's card has them all.", at("more"), typed("more", a.get("more"), "risk_free_rate=0.02"))}
                     {ui::field("test_share", "Kept back for the check, %", "0 for no check.", at("test_share"), decimal("test_share", a.get("test_share"), "30"))}
                     {ui::field("cost", "Cost of a trade, basis points", "", at("cost"), decimal("cost", a.get("cost"), "10"))}
-                    {ui::field("rebalance", "Back to the weights every, days", "0 for never.", at("rebalance"), decimal("rebalance", a.get("rebalance"), "21"))}
+                    {ui::field("rebalance", "Rebalance every, days", "0 for never.", at("rebalance"), decimal("rebalance", a.get("rebalance"), "21"))}
                 </div>
             </details>
             <div class="actions"><button class="button primary">"Optimise"</button></div>
