@@ -1353,6 +1353,11 @@ fn change_part(
     .into_any()
 }
 
+fn crisis(s: &WhatIfSide) -> String {
+    let name = s.worst_crisis_name.as_deref().map(words::plain);
+    name.unwrap_or_else(|| format::NONE.to_owned())
+}
+
 fn what_if(w: &WhatIf, told: &[String]) -> AnyView {
     type Figure = fn(&WhatIfSide) -> String;
     let rows: [(&str, Figure); 8] = [
@@ -1367,10 +1372,7 @@ fn what_if(w: &WhatIf, told: &[String]) -> AnyView {
         }),
         ("Beta", |s| format::figure(s.beta)),
         ("Concentration", |s| format::figure(Some(s.concentration))),
-        ("Worst crisis", |s| match &s.worst_crisis_name {
-            Some(name) => format!("{} {}", percent(s.worst_crisis), words::plain(name)),
-            None => format::NONE.to_owned(),
-        }),
+        ("Worst crisis", |s| percent(s.worst_crisis)),
     ];
     let rows = rows
         .into_iter()
@@ -1382,13 +1384,15 @@ fn what_if(w: &WhatIf, told: &[String]) -> AnyView {
     view! {
         {ui::table("Risk before and after", "slim", ui::heads(&["Figure", "#Now", "#After"]), rows)}
         <p class="quiet">{format!(
-            "Over {} that all have, {} to {}; turnover {}, cost {}; beta against {}.",
+            "Over {} that all have, {} to {}; turnover {}, cost {}; beta against {}. Worst crisis now: {}; after: {}.",
             format::counted(w.days, "day", "days"),
             format::day(w.start),
             format::day(w.end),
             percent(Some(w.turnover)),
             format::percent(Some(w.cost), 2),
-            w.market
+            w.market,
+            crisis(&w.before),
+            crisis(&w.after)
         )}</p>
         {besides(&w.notes, told)}
     }
