@@ -89,6 +89,8 @@ test("weights, frontier, check, change, plan, risk and what-if, reachable by key
       assert.match(await page.locator("#optimise").innerText(), /on \d+ days not seen/i);
       assert.ok(await page.locator("#optimise svg").count() >= 2, "the frontier and the check are drawn");
       assert.match(await page.locator("#plan").innerText(), /before and after/i);
+      assert.ok(await page.getByRole("region", { name: "Positions of the plan" }).locator("tbody tr").count() >= 4);
+      await page.getByText(/trades, day by day/).press("Enter");
       assert.ok(await page.getByRole("region", { name: "Trades of the plan" }).locator("tbody tr").count() > 0);
       assert.match(await page.locator("#risk").innerText(), /Financial crisis 2008/i);
       await page.getByLabel("Change of weights").fill("KO_ADJ:-0.05,XOM_ADJ:0.05");
