@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 /// The rooms: address, name, and the drawing of their icon.
-const ROOMS: [(&str, &str, &str); 6] = [
+const ROOMS: [(&str, &str, &str); 7] = [
     (
         "/",
         "Dashboard",
@@ -22,6 +22,11 @@ const ROOMS: [(&str, &str, &str); 6] = [
         "/analytics",
         "Analytics",
         "M7 4v3M7 15v4M5 7h4v8H5zM17 5v4M17 16v4M15 9h4v7h-4zM11.5 12h1",
+    ),
+    (
+        "/portfolio",
+        "Portfolio",
+        "M12 3v9h9M20.5 15A9 9 0 1 1 9 3.5M15 3.5A9 9 0 0 1 20.5 9H15z",
     ),
     (
         "/models",

@@ -10,6 +10,7 @@ use crate::pages::model::Model;
 use crate::pages::models::Models;
 use crate::pages::new_trial::NewTrial;
 use crate::pages::not_found::NotFound;
+use crate::pages::portfolio::Portfolio;
 use crate::pages::trial::Trial;
 use crate::pages::trials::Trials;
 use crate::server;
@@ -76,6 +77,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/trials") view=Trials ssr=SsrMode::Async/>
                     <Route path=path!("/trials/new") view=NewTrial ssr=SsrMode::Async/>
                     <Route path=path!("/trials/:id") view=Trial ssr=SsrMode::Async/>
+                    <Route path=path!("/portfolio") view=Portfolio ssr=SsrMode::Async/>
                     <Route path=path!("/data") view=Data ssr=SsrMode::Async/>
                     <Route path=path!("/data/:id") view=Dataset ssr=SsrMode::Async/>
                     <Route path=path!("/compliance") view=Compliance ssr=SsrMode::Async/>

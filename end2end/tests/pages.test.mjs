@@ -31,7 +31,8 @@ const pages = () => [
   `/trials/${trial}`, `/trials/${running}`, "/data", "/data/bundled:AAPL", "/compliance",
   "/compliance?decision=allowed", "/analytics",
   "/analytics?dataset=bundled:AAPL&start=2011-01-03&end=2012-06-29&show=sma:period=20,bollinger_bands:period=20,rsi,macd&feature=log_return_5&with=MSFT,IBM,GOOG,SPX",
-  "/analytics?dataset=bundled:IBM&show=sma:period=0,nope",
+  "/analytics?dataset=bundled:IBM&show=sma:period=0,nope", "/portfolio",
+  "/portfolio?run=1&symbols=JNJ_ADJ,KO_ADJ,XOM_ADJ&change=KO_ADJ:0.5",
 ];
 
 for (const [name, device] of [["phone", PHONE], ["desktop", DESKTOP]]) {

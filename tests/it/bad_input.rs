@@ -35,7 +35,7 @@ impl Desk {
 }
 
 /// A problem document with this status, holding these words and nothing of the inside.
-async fn problem(response: Response, status: StatusCode, words: &[&str]) -> Problem {
+pub(crate) async fn problem(response: Response, status: StatusCode, words: &[&str]) -> Problem {
     let (got, kind) = (response.status(), content_type(&response));
     let text = response.text().await.unwrap();
     assert_eq!(got, status, "{text}");

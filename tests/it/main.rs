@@ -15,6 +15,7 @@ mod crash;
 mod data;
 mod explain;
 mod features;
+mod portfolio;
 mod readme;
 mod security;
 mod sources;

@@ -10,6 +10,7 @@ pub mod model;
 pub mod models;
 pub mod new_trial;
 pub mod not_found;
+pub mod portfolio;
 mod sources;
 pub mod trial;
 pub mod trials;

@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `analytics`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `analytics`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod analytics;
@@ -19,6 +19,7 @@ mod layers;
 mod ledger;
 pub mod model_file;
 pub mod port;
+mod portfolio;
 mod room;
 pub mod run;
 mod trials;
@@ -40,7 +41,7 @@ use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
 use mltrainer_types::catalogue::CatalogueEntry;
-use port::{AuditStore, Clock, DatasetStore, TrialStore};
+use port::{AuditStore, Clock, DatasetStore, PortfolioStore, TrialStore};
 use room::Room;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +67,8 @@ pub struct Parts {
     pub audit: Arc<dyn AuditStore>,
     /// Trials.
     pub trials: Arc<dyn TrialStore>,
+    /// Transactions of the portfolio.
+    pub portfolio: Arc<dyn PortfolioStore>,
     /// Folder of imported and fetched data.
     pub library: PathBuf,
     /// Vendors of data.
@@ -91,6 +94,7 @@ struct Inner {
     sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
+    portfolio: Arc<dyn PortfolioStore>,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
     hub: Arc<Hub>,
@@ -136,6 +140,7 @@ impl Services {
                 sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
+                portfolio: parts.portfolio,
                 ledger,
                 shelf: analytics::Shelf::default(),
                 hub,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use mltrainer_types::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerification};
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
+use mltrainer_types::portfolio::{Transaction, TransactionRequest};
 use mltrainer_types::trial::{Lineage, TrialSpec, TrialSummary};
 use mltrainer_types::{DatasetId, TrialId};
 
@@ -183,4 +184,52 @@ pub trait TrialStore: TrialPort {
 
     /// Takes what others ask of this process.
     async fn take_wishes(&self) -> Result<Vec<(TrialId, Wish)>, PortError>;
+}
+
+/// A transaction of the portfolio to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTransaction {
+    /// What it is, checked.
+    pub request: TransactionRequest,
+    /// When it is recorded.
+    pub at: DateTime<Utc>,
+    /// Number of the last transaction that it was checked against; it gets the next one.
+    pub after: i64,
+    /// The client's key.
+    pub idempotency: Option<Idempotency>,
+    /// Its audit record.
+    pub audit: AuditEntry,
+}
+
+/// What became of a [`NewTransaction`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recorded {
+    /// It was recorded.
+    Made(Transaction),
+    /// The key recorded this one before, with the same request.
+    Repeated(Transaction),
+    /// The key came before with another request.
+    KeyTaken,
+    /// Another one was recorded since it was checked.
+    Behind,
+}
+
+/// Transactions of the portfolio; they are never changed.
+#[async_trait]
+pub trait PortfolioStore: Send + Sync {
+    /// Records a transaction, its audit record and the client's key in one transaction.
+    async fn record(&self, new: NewTransaction) -> Result<Recorded, PortError>;
+
+    /// What a client's key recorded: the hash of its request and the transaction.
+    async fn recorded(&self, key: &str) -> Result<Option<(String, Transaction)>, PortError>;
+
+    /// All of them, oldest first.
+    async fn transactions(&self) -> Result<Vec<Transaction>, PortError>;
+
+    /// The newest first, with numbers below `before`.
+    async fn newest_transactions(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Transaction>, PortError>;
 }

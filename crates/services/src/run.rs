@@ -1045,6 +1045,24 @@ fn joined(
     Ok(SeriesTable::new(Design::new(x, names)?, Some(days))?)
 }
 
+/// Closes of data sets under their symbols, on the days from `start` to `end` that all have.
+pub(crate) fn joined_closes(
+    sets: &[&DailyBars],
+    start: Option<chrono::NaiveDate>,
+    end: Option<chrono::NaiveDate>,
+) -> Result<SeriesTable, ServiceError> {
+    let request = RunRequest {
+        start,
+        end,
+        ..RunRequest::default()
+    };
+    let table = joined(sets, Takes::Levels, &request)?;
+    let names = sets.iter().map(|s| s.symbol.clone()).collect();
+    let days = table.days().map(<[f64]>::to_vec);
+    let design = Design::new(table.design().x().to_owned(), names)?;
+    Ok(SeriesTable::new(design, days)?)
+}
+
 /// A column of bars by name.
 fn bar_column(b: &DailyBars, name: &str) -> Result<Vec<f64>, ServiceError> {
     let column = match name {
@@ -1261,7 +1279,10 @@ fn pick(table: &FeatureTable, rows: &[usize]) -> Result<Design, FitError> {
     Design::new(x, table.names.clone())
 }
 
-fn span_words(start: Option<chrono::NaiveDate>, end: Option<chrono::NaiveDate>) -> String {
+pub(crate) fn span_words(
+    start: Option<chrono::NaiveDate>,
+    end: Option<chrono::NaiveDate>,
+) -> String {
     match (start, end) {
         (None, None) => "all days".to_owned(),
         (Some(s), None) => format!("from {s}"),

@@ -449,7 +449,10 @@ fn new_id(at: chrono::DateTime<chrono::Utc>) -> TrialId {
 static NEXT: Mutex<uuid::ContextV7> = Mutex::new(uuid::ContextV7::new());
 
 /// The key with the hash of its request.
-fn key_of(key: &str, request: &TrialRequest) -> Result<Idempotency, ServiceError> {
+pub(crate) fn key_of<T: serde::Serialize>(
+    key: &str,
+    request: &T,
+) -> Result<Idempotency, ServiceError> {
     let plain = key.chars().all(|c| !c.is_control());
     if key.trim().is_empty() || key.len() > KEY || !plain {
         return Err(ServiceError::invalid(

@@ -11,6 +11,7 @@ mod idempotency_keys;
 mod key;
 mod migrations;
 mod owner;
+mod portfolio_transactions;
 mod trial_events;
 mod trial_steps;
 mod trials;
@@ -40,11 +41,13 @@ const READERS: u32 = 4;
 
 /// What no statement of this program may do, whatever it is: on our own writing connection only, so
 /// that an auditor's tool sees plain tables. What is done past us, `verify` finds.
-const APPEND_ONLY: [&str; 4] = [
+const APPEND_ONLY: [&str; 6] = [
     "CREATE TEMP TRIGGER audit_no_update BEFORE UPDATE ON main.audit BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER audit_no_delete BEFORE DELETE ON main.audit BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER checkpoint_no_update BEFORE UPDATE ON main.audit_checkpoints BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER checkpoint_no_delete BEFORE DELETE ON main.audit_checkpoints BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
+    "CREATE TEMP TRIGGER portfolio_no_update BEFORE UPDATE ON main.portfolio_transactions BEGIN SELECT RAISE(ABORT, 'transactions are append-only'); END",
+    "CREATE TEMP TRIGGER portfolio_no_delete BEFORE DELETE ON main.portfolio_transactions BEGIN SELECT RAISE(ABORT, 'transactions are append-only'); END",
 ];
 
 /// The stores on one data folder.

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 7] = [
+pub(crate) const ALL: [(&str, &str); 8] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -36,6 +36,10 @@ pub(crate) const ALL: [(&str, &str); 7] = [
         "0007_dataset_kinds",
         include_str!("../../../migrations/0007_dataset_kinds.sql"),
     ),
+    (
+        "0009_portfolio_transactions",
+        include_str!("../../../migrations/0009_portfolio_transactions.sql"),
+    ),
 ];
 
 /// Brings the schema up to date.
@@ -43,11 +47,11 @@ pub(crate) const ALL: [(&str, &str); 7] = [
 /// On a connection of its own that does not wait for the disk after each migration: one that is
 /// lost with the power is simply made again. Closing it writes everything.
 pub(crate) async fn run(options: SqliteConnectOptions) -> Result<(), Fault> {
-    let all: Vec<Migration> = (1..)
-        .zip(ALL)
-        .map(|(version, (name, sql))| {
+    let all: Vec<Migration> = ALL
+        .into_iter()
+        .map(|(name, sql)| {
             Migration::new(
-                version,
+                number(name),
                 name.into(),
                 MigrationType::Simple,
                 AssertSqlSafe(sql).into_sql_str(),
@@ -64,6 +68,14 @@ pub(crate) async fn run(options: SqliteConnectOptions) -> Result<(), Fault> {
         .await;
     connection.close().await?;
     outcome.map_err(sentence)
+}
+
+/// The number that a name begins with.
+fn number(name: &str) -> i64 {
+    name.split('_')
+        .next()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or_default()
 }
 
 fn sentence(e: MigrateError) -> Fault {
@@ -94,5 +106,6 @@ mod tests {
         files.sort();
         let embedded: Vec<String> = super::ALL.iter().map(|(n, _)| format!("{n}.sql")).collect();
         assert_eq!(files, embedded);
+        assert!(super::ALL.iter().all(|(n, _)| super::number(n) > 0));
     }
 }

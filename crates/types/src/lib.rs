@@ -16,6 +16,7 @@ pub mod feature;
 pub mod health;
 pub mod id;
 pub mod policy;
+pub mod portfolio;
 pub mod problem;
 pub mod run;
 pub mod source;

@@ -10,6 +10,7 @@ mod doctor;
 mod features;
 mod fetch;
 mod out;
+mod portfolio;
 mod quality;
 mod run;
 mod serve;
@@ -35,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   mltrainer catalogue random_forest
   mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided
   mltrainer data fetch --source polygon --symbol AAPL --start 2020-01-01 --end 2024-12-31
+  mltrainer portfolio optimise
   mltrainer audit verify";
 
 /// Honest trials of forecasting models on real market data.
@@ -99,6 +101,9 @@ enum Command {
     /// Trials: run, list, show, follow, cancel, pause, resume, export
     #[command(subcommand)]
     Trial(trial::Trial),
+    /// Portfolios: add, transactions, holdings, optimise, what-if, plan, risk
+    #[command(subcommand)]
+    Portfolio(portfolio::Portfolio),
     /// The audit chain: verify, list, export
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -305,6 +310,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Data(data) => quiet(global)?.block_on(data.execute(global)),
         Command::Trial(trial) => quiet(global)?.block_on(trial.execute(global)),
+        Command::Portfolio(portfolio) => quiet(global)?.block_on(portfolio.execute(global)),
         Command::Audit(audit) => quiet(global)?.block_on(audit.execute(global)),
         Command::Doctor => quiet(global)?.block_on(doctor::execute(global)),
     }

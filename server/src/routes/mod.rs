@@ -8,6 +8,7 @@ mod docs;
 mod events;
 mod health;
 mod models;
+mod portfolio;
 mod sources;
 mod trials;
 
@@ -27,6 +28,7 @@ use utoipa_axum::router::OpenApiRouter;
     tags(
         (name = "models", description = "The catalogue, and running its entries"),
         (name = "trials", description = "Trials: make, look, follow, control"),
+        (name = "portfolio", description = "Transactions and holdings, weights, plans, risk; no order is sent anywhere"),
         (name = "data", description = "Data sets and their quality"),
         (name = "compliance", description = "Policy and audit chain"),
         (name = "program", description = "Health and this document")
@@ -44,6 +46,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(sources::router())
         .merge(charts::router())
         .merge(analytics::router())
+        .merge(portfolio::router())
         .merge(compliance::router())
 }
 
@@ -86,6 +89,13 @@ mod tests {
             "/api/v1/sources",
             "/api/v1/data/fetch",
             "/api/models/train",
+            "/api/portfolio",
+            "/api/v1/portfolio",
+            "/api/v1/portfolio/transactions",
+            "/api/v1/portfolio/optimise",
+            "/api/v1/portfolio/what-if",
+            "/api/v1/portfolio/plan",
+            "/api/v1/portfolio/risk",
         ] {
             assert!(paths.contains_key(path), "{path}");
         }

@@ -6,7 +6,8 @@ use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use mltrainer_services::ServiceError;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -18,6 +19,20 @@ pub struct Query<T>(pub T);
 
 /// The parameters of the path.
 pub struct Path<T>(pub T);
+
+/// The client's key of a write, where there is one.
+///
+/// # Errors
+/// [`HttpError`] when it holds other than visible ASCII signs.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let wrong = "a key has visible ASCII signs only";
+    let key = value.to_str();
+    let key = key.map_err(|_| ServiceError::invalid("Idempotency-Key", wrong))?;
+    Ok(Some(key))
+}
 
 fn too_large() -> HttpError {
     HttpError::new(
