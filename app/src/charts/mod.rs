@@ -4,6 +4,7 @@
 
 pub mod analytics;
 mod backend;
+pub mod backtest;
 mod ticks;
 pub mod trial;
 

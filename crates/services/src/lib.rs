@@ -1,10 +1,11 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `analytics`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
+//! `analytics`, `backtests`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod analytics;
+mod backtests;
 mod catalogue;
 mod chain;
 mod compliance;
@@ -39,7 +40,7 @@ use ledger::Ledger;
 use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
-use port::{AuditStore, Clock, DatasetStore, TrialStore};
+use port::{AuditStore, BacktestStore, Clock, DatasetStore, TrialStore};
 use room::Room;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub audit: Arc<dyn AuditStore>,
     /// Trials.
     pub trials: Arc<dyn TrialStore>,
+    /// Back tests.
+    pub backtests: Arc<dyn BacktestStore>,
     /// Folder of imported and fetched data.
     pub library: PathBuf,
     /// Vendors of data.
@@ -88,6 +91,7 @@ struct Inner {
     sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
+    backtests: Arc<dyn BacktestStore>,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
     hub: Arc<Hub>,
@@ -132,6 +136,7 @@ impl Services {
                 sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
+                backtests: parts.backtests,
                 ledger,
                 shelf: analytics::Shelf::default(),
                 hub,

@@ -73,13 +73,13 @@ pub struct BacktestRequest {
     /// Parameters of a ready-made strategy.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
-    /// Cash at the start, unless the strategy states it; 10,000 when absent.
+    /// Cash at the start, where the strategy does not state it; 10,000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cash: Option<f64>,
-    /// Whether only whole shares trade, unless the strategy states it; they do when absent.
+    /// Whether only whole shares trade, where the strategy does not state it; they do when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_shares: Option<bool>,
-    /// Costs, unless the strategy states them; a commission of five basis points when absent.
+    /// Costs, where the strategy does not state them; a commission of five basis points when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<CostSpec>,
     /// Symbol or data set to compare with; holding the symbols in equal parts when absent.
@@ -329,14 +329,12 @@ pub struct BacktestView {
     /// What is wrong with it, the heaviest first.
     pub findings: Vec<Finding>,
     /// Figures of the strategy.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Option<f64>>))]
     pub metrics: Metrics,
     /// 95 % intervals of some figures by the stationary bootstrap.
     pub intervals: BTreeMap<String, Interval>,
     /// What the benchmark is, in words.
     pub benchmark_name: String,
     /// Figures of the benchmark.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Option<f64>>))]
     pub benchmark_metrics: Metrics,
     /// Days of the bars.
     pub dates: Vec<NaiveDate>,
