@@ -23,6 +23,9 @@ use plotters::series::LineSeries;
 use plotters::style::Color;
 use std::fmt::Write;
 
+/// The style inside every picture that is a file of its own.
+pub const STYLE: &str = include_str!("file.css");
+
 /// Units of the picture's own coordinates: finer than any screen's pixels.
 const WIDTH: u32 = 4000;
 const HEIGHT: u32 = 2000;
@@ -305,7 +308,7 @@ impl Plot {
         out.push_str("</title><desc>");
         escape(&frame.summary, &mut out);
         out.push_str("</desc><style>");
-        out.push_str(include_str!("file.css"));
+        out.push_str(STYLE);
         let _ = write!(
             out,
             "</style><rect class=\"paper\" width=\"{width}\" height=\"{height}\"/><text class=\"title\" x=\"12\" y=\"22\">"

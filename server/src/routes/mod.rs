@@ -1,6 +1,7 @@
 //! The JSON API, one file a resource. The OpenAPI document is made from these handlers.
 
 mod analytics;
+mod backtests;
 mod charts;
 mod compliance;
 mod datasets;
@@ -11,8 +12,10 @@ mod models;
 mod sources;
 mod trials;
 
-use crate::web::AppState;
+use crate::web::{AppState, HttpError};
 use axum::Router;
+use axum::http::HeaderMap;
+use mltrainer_services::ServiceError;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,6 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
     tags(
         (name = "models", description = "The catalogue, and running its entries"),
         (name = "trials", description = "Trials: make, look, follow, control"),
+        (name = "backtests", description = "Strategies and their back tests"),
         (name = "data", description = "Data sets and their quality"),
         (name = "compliance", description = "Policy and audit chain"),
         (name = "program", description = "Health and this document")
@@ -40,11 +44,22 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(models::router())
         .merge(trials::router())
         .merge(events::router())
+        .merge(backtests::router())
         .merge(datasets::router())
         .merge(sources::router())
         .merge(charts::router())
         .merge(analytics::router())
         .merge(compliance::router())
+}
+
+/// The key with which a client says that a request is the same one again.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
+    match headers.get("idempotency-key") {
+        None => Ok(None),
+        Some(value) => value.to_str().map(Some).map_err(|_| {
+            ServiceError::invalid("Idempotency-Key", "a key has visible ASCII signs only").into()
+        }),
+    }
 }
 
 /// The OpenAPI document.
@@ -77,6 +92,11 @@ mod tests {
             "/api/v1/trials/{id}/cancel",
             "/api/v1/trials/{id}/pause",
             "/api/v1/trials/{id}/resume",
+            "/api/v1/backtests",
+            "/api/v1/backtests/{id}",
+            "/api/v1/backtests/{id}/trades.csv",
+            "/api/v1/backtests/{id}/equity.csv",
+            "/api/v1/strategies/check",
             "/api/v1/datasets",
             "/api/v1/datasets/{id}",
             "/api/v1/datasets/{id}/bars",

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use mltrainer_services::{ServiceError, Services};
+use mltrainer_services::Services;
 use mltrainer_types::Page;
 use mltrainer_types::problem::Problem;
 use mltrainer_types::trial::{
@@ -51,12 +51,7 @@ async fn create(
     headers: HeaderMap,
     Body(request): Body<TrialRequest>,
 ) -> Result<Response, HttpError> {
-    let key = match headers.get("idempotency-key") {
-        None => None,
-        Some(value) => Some(value.to_str().map_err(|_| {
-            ServiceError::invalid("Idempotency-Key", "a key has visible ASCII signs only")
-        })?),
-    };
+    let key = super::idempotency_key(&headers)?;
     let made = services.create_trial(actor.0, request, key).await?;
     let location = format!("/api/v1/trials/{}", made.id);
     let mut response = (StatusCode::CREATED, Json(made)).into_response();

@@ -25,7 +25,7 @@ use mltrainer_types::backtest::{
     BacktestRequest, BacktestSpec, BacktestSummary, BacktestSymbol, BacktestTrade, BacktestView,
     ReadyMade, StrategyCheck, StrategyCheckRequest,
 };
-use mltrainer_types::data::DatasetKind;
+use mltrainer_types::data::{Bar, DatasetKind};
 use mltrainer_types::strategy::{CostSpec, StrategySpec};
 use mltrainer_types::trial::DatasetRef;
 use mltrainer_types::{BacktestId, Page};
@@ -220,6 +220,19 @@ impl Services {
         items.truncate(PAGE as usize);
         let next = items.last().filter(|_| more).map(|b| b.id.0.clone());
         Ok(Page { items, next })
+    }
+
+    /// The bars that a back test ran on, in the order of its symbols, as they are now.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`] when a data set is gone.
+    pub async fn backtest_bars(&self, view: &BacktestView) -> Result<Vec<Vec<Bar>>, ServiceError> {
+        let mut all = Vec::with_capacity(view.spec.symbols.len());
+        for s in &view.spec.symbols {
+            let id = s.dataset.id.as_str();
+            all.push(self.bars(id, view.spec.start, view.spec.end).await?);
+        }
+        Ok(all)
     }
 
     /// The trades of a back test as CSV.
