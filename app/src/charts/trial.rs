@@ -10,7 +10,8 @@ use chrono::NaiveDate;
 use mltrainer_services::Services;
 use mltrainer_types::data::Bar;
 use mltrainer_types::trial::{PredictionSeries, Target, TrialView};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
 
 /// Models in one chart, at most: more cannot be told apart, and the worst set the scale.
 const LINES: usize = 3;
@@ -95,6 +96,39 @@ pub(crate) async fn charts(
     view: &TrialView,
     pick: &Pick,
 ) -> Result<Charts, PageError> {
+    // A result never changes under its hash, so what was drawn of it may be shown again.
+    let key = view
+        .result_sha256
+        .as_ref()
+        .map(|hash| (format!("{} {hash}", view.id.as_str()), pick.clone()));
+    if let Some(drawn) = key.as_ref().and_then(drawn) {
+        return Ok(drawn);
+    }
+    let charts = draw(services, view, pick).await?;
+    if let Some(key) = key {
+        let mut kept = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((key, charts.clone()));
+        if kept.len() > KEPT {
+            kept.pop_front();
+        }
+    }
+    Ok(charts)
+}
+
+/// Trial with the hash of its result, and what of it is drawn.
+type Key = (String, Pick);
+
+/// Charts drawn last, the latest at the end.
+static DRAWN: Mutex<VecDeque<(Key, Charts)>> = Mutex::new(VecDeque::new());
+/// At most so many, of about 100 kB each.
+const KEPT: usize = 32;
+
+fn drawn(key: &Key) -> Option<Charts> {
+    let kept = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.iter().find(|(k, _)| k == key).map(|(_, c)| c.clone())
+}
+
+async fn draw(services: &Services, view: &TrialView, pick: &Pick) -> Result<Charts, PageError> {
     let s = source(services, view.clone(), pick).await?;
     let models = models(&s.view, &s.series)
         .into_iter()

@@ -59,7 +59,7 @@ pub struct Catalogue {
 
 /// The entries that a search finds.
 async fn models(search: Search) -> Result<Catalogue, PageError> {
-    Ok(find(&reader()?.catalogue(), &search))
+    Ok(find(reader()?.catalogue(), &search))
 }
 
 /// The page.

@@ -76,8 +76,8 @@ async fn offer() -> Result<Choices, PageError> {
             continue;
         }
         match models.iter_mut().find(|(f, _)| *f == e.family) {
-            Some((_, list)) => list.push((e.id, e.title)),
-            None => models.push((e.family, vec![(e.id, e.title)])),
+            Some((_, list)) => list.push((e.id.clone(), e.title.clone())),
+            None => models.push((e.family.clone(), vec![(e.id.clone(), e.title.clone())])),
         }
     }
     let mut features: Vec<(String, u32)> = Vec::new();

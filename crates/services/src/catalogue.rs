@@ -20,8 +20,9 @@ pub(crate) fn find(registry: &Registry, id: &str) -> Result<Resolved, ServiceErr
 impl Services {
     /// Every entry and preset.
     #[must_use]
-    pub fn catalogue(&self) -> Vec<CatalogueEntry> {
-        self.inner.registry.catalogue()
+    pub fn catalogue(&self) -> &[CatalogueEntry] {
+        let all = &self.inner.catalogue;
+        all.get_or_init(|| self.inner.registry.catalogue())
     }
 
     /// One entry or preset.

@@ -40,11 +40,12 @@ use ledger::Ledger;
 use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
+use mltrainer_types::catalogue::CatalogueEntry;
 use port::{AuditStore, BacktestStore, Clock, DatasetStore, TrialStore};
 use room::Room;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Version of the program, as it stands in health answers and beside checked data.
@@ -86,6 +87,8 @@ pub struct Services {
 
 struct Inner {
     registry: Registry,
+    /// Its entries as they are shown, made once.
+    catalogue: OnceLock<Vec<CatalogueEntry>>,
     room: Arc<Room>,
     desk: import::Desk,
     sources: Sources,
@@ -131,6 +134,7 @@ impl Services {
         Ok(Self {
             inner: Arc::new(Inner {
                 registry,
+                catalogue: OnceLock::new(),
                 room,
                 desk: import::Desk::default(),
                 sources: parts.sources,

@@ -29,7 +29,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// Every entry of the catalogue, presets included.
 #[utoipa::path(get, path = "/api/v1/models", tag = "models", operation_id = "list_models", responses((status = 200, body = Vec<CatalogueEntry>)))]
 async fn list(State(services): State<Services>) -> Json<Vec<CatalogueEntry>> {
-    Json(services.catalogue())
+    Json(services.catalogue().to_vec())
 }
 
 /// One entry with formula, parameters and evidence.
