@@ -6,7 +6,7 @@ use super::{Failure, Format, Global};
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use mltrainer_app::{measures, report};
-use mltrainer_services::Services;
+use mltrainer_services::{Format as Export, Services};
 use mltrainer_types::backtest::{BacktestRequest, BacktestView, StrategyCheckRequest};
 use mltrainer_types::strategy::CostSpec;
 use serde_json::{Map, Value};
@@ -67,10 +67,13 @@ struct Files {
     /// Write the result as an HTML file that needs nothing else
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write the trades as CSV
+    /// Write the trades; the name ends with .csv or .parquet
     #[arg(long, value_name = "FILE")]
     trades: Option<PathBuf>,
-    /// Write equity, benchmark, drawdown and exposure by day as CSV
+    /// Write every fill with its explanation; the name ends with .csv or .parquet
+    #[arg(long, value_name = "FILE")]
+    fills: Option<PathBuf>,
+    /// Write equity, benchmark, drawdown and exposure by day; the name ends with .csv or .parquet
     #[arg(long, value_name = "FILE")]
     equity: Option<PathBuf>,
 }
@@ -150,6 +153,41 @@ struct Run {
     files: Files,
 }
 
+impl Files {
+    fn tables(&self) -> impl Iterator<Item = (&'static str, &'static str, &Path)> {
+        [
+            ("--trades", "trades", &self.trades),
+            ("--fills", "fills", &self.fills),
+            ("--equity", "equity", &self.equity),
+        ]
+        .into_iter()
+        .filter_map(|(option, table, path)| Some((option, table, path.as_deref()?)))
+    }
+
+    /// Names that say no format are refused before anything is computed.
+    fn check(&self) -> Result<(), Failure> {
+        for (option, _, path) in self.tables() {
+            ending(option, path)?;
+        }
+        Ok(())
+    }
+}
+
+/// `csv` or `parquet`, as a file's name ends.
+fn ending(option: &str, path: &Path) -> Result<&'static str, Failure> {
+    match Export::of_name(&path.to_string_lossy()) {
+        Some(Export::Csv) => Ok("csv"),
+        Some(Export::Parquet) => Ok("parquet"),
+        None => Err(Failure::new(
+            2,
+            format!(
+                "{option} {}: the name must end with .csv or .parquet",
+                path.display()
+            ),
+        )),
+    }
+}
+
 /// The text of a file, or the id of a ready-made strategy.
 fn strategy(named: &str) -> Result<Value, Failure> {
     let path = Path::new(named);
@@ -226,6 +264,10 @@ impl Backtest {
     pub(super) async fn execute(self, global: &Global) -> Result<ExitCode, Failure> {
         let as_json = global.format(&[Format::Table, Format::Json])? == Format::Json;
         // What the command line names is read before a database is opened.
+        if let Some(Look::Show { files, .. }) = &self.look {
+            files.check()?;
+        }
+        self.run.files.check()?;
         let job = match self.look {
             None => Job::Run(Box::new(self.run.request()?)),
             Some(Look::Check { strategy: named }) => Job::Check(strategy(&named)?),
@@ -348,20 +390,17 @@ async fn list(services: &Services, cursor: Option<String>, as_json: bool) -> Res
 }
 
 async fn write(services: &Services, made: &BacktestView, files: &Files) -> Result<(), Failure> {
-    let id = made.id.as_str();
-    let put = |path: &Path, text: String| {
-        std::fs::write(path, text)
+    let put = |path: &Path, bytes: &[u8]| {
+        std::fs::write(path, bytes)
             .map_err(|e| Failure::new(1, format!("{} cannot be written: {e}", path.display())))
     };
-    if let Some(path) = &files.trades {
-        put(path, services.backtest_trades_csv(id).await?)?;
-    }
-    if let Some(path) = &files.equity {
-        put(path, services.backtest_equity_csv(id).await?)?;
+    for (option, table, path) in files.tables() {
+        let name = format!("{table}.{}", ending(option, path)?);
+        put(path, &services.backtest_file(made.id.as_str(), &name).await?)?;
     }
     if let Some(path) = &files.report {
         let bars = services.backtest_bars(made).await?;
-        put(path, report::html(made, &bars))?;
+        put(path, report::html(made, &bars).as_bytes())?;
     }
     Ok(())
 }

@@ -26,8 +26,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(one))
-        .routes(routes!(trades))
-        .routes(routes!(equity))
+        .routes(routes!(file))
         .routes(routes!(whole))
         .routes(routes!(chart))
         .routes(routes!(strategies))
@@ -76,22 +75,28 @@ async fn one(
     Ok(Json(services.backtest(&id).await?))
 }
 
-/// The trades of a back test as CSV: closed ones, then open ones.
-#[utoipa::path(get, path = "/api/v1/backtests/{id}/trades.csv", tag = "backtests", operation_id = "backtest_trades", params(("id" = String, Path, description = "Id of the back test")), responses((status = 200, content_type = "text/csv", body = String), (status = 404, body = Problem)))]
-async fn trades(
+/// A table of a back test as a file: `trades` (closed ones, then open ones), `fills` with their
+/// explanations, or `equity` by day, with the ending `.csv` or `.parquet`.
+#[utoipa::path(get, path = "/api/v1/backtests/{id}/{file}", tag = "backtests", operation_id = "backtest_file", params(("id" = String, Path, description = "Id of the back test"), ("file" = String, Path, description = "trades.csv, fills.csv, equity.csv, or one of them with .parquet")), responses((status = 200, content_type = "text/csv", body = String), (status = 404, body = Problem)))]
+async fn file(
     State(services): State<Services>,
-    Path(id): Path<String>,
+    Path((id, file)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
-    Ok(csv("trades.csv", services.backtest_trades_csv(&id).await?))
-}
-
-/// Equity, benchmark, drawdown and exposure of a back test by day, as CSV.
-#[utoipa::path(get, path = "/api/v1/backtests/{id}/equity.csv", tag = "backtests", operation_id = "backtest_equity", params(("id" = String, Path, description = "Id of the back test")), responses((status = 200, content_type = "text/csv", body = String), (status = 404, body = Problem)))]
-async fn equity(
-    State(services): State<Services>,
-    Path(id): Path<String>,
-) -> Result<Response, HttpError> {
-    Ok(csv("equity.csv", services.backtest_equity_csv(&id).await?))
+    let bytes = services.backtest_file(&id, &file).await?;
+    let kind = if file.ends_with(".csv") {
+        "text/csv; charset=utf-8"
+    } else {
+        "application/vnd.apache.parquet"
+    };
+    let named = HeaderValue::from_str(&format!("attachment; filename=\"{file}\""));
+    let headers: [(HeaderName, HeaderValue); 2] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (
+            header::CONTENT_DISPOSITION,
+            named.unwrap_or(HeaderValue::from_static("attachment")),
+        ),
+    ];
+    Ok((headers, bytes).into_response())
 }
 
 /// A back test as one HTML file that needs nothing else.
@@ -162,21 +167,6 @@ async fn check(
     Body(request): Body<StrategyCheckRequest>,
 ) -> Json<StrategyCheck> {
     Json(services.check_strategy(&request))
-}
-
-fn csv(name: &str, text: String) -> Response {
-    let named = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    let headers: [(HeaderName, HeaderValue); 2] = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/csv; charset=utf-8"),
-        ),
-        (
-            header::CONTENT_DISPOSITION,
-            named.unwrap_or(HeaderValue::from_static("attachment")),
-        ),
-    ];
-    (headers, text).into_response()
 }
 
 /// A report may use its own styles, that of the page and that of the charts, and nothing else.

@@ -235,20 +235,15 @@ impl Services {
         Ok(all)
     }
 
-    /// The trades of a back test as CSV.
+    /// A table of a back test as a file: `trades`, `fills` or `equity`, with the ending `.csv` or
+    /// `.parquet`.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`].
-    pub async fn backtest_trades_csv(&self, id: &str) -> Result<String, ServiceError> {
-        Ok(table::trades(&self.backtest(id).await?))
-    }
-
-    /// Equity, benchmark, drawdown and exposure of a back test by day, as CSV.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`].
-    pub async fn backtest_equity_csv(&self, id: &str) -> Result<String, ServiceError> {
-        Ok(table::equity(&self.backtest(id).await?))
+    /// [`ServiceError::NotFound`] for an unknown back test, and for another name with those there are.
+    pub async fn backtest_file(&self, id: &str, name: &str) -> Result<Vec<u8>, ServiceError> {
+        let view = self.backtest(id).await?;
+        let name = name.to_owned();
+        blocking(move || table::file(&view, &name)).await
     }
 
     /// The specification, the bars, those of another benchmark, and the features named.

@@ -1,89 +1,97 @@
-//! Back tests as CSV.
+//! Back tests as tables for other programs: trades, fills, and one row a bar.
 
-use mltrainer_types::backtest::BacktestView;
-use std::fmt::Write as _;
+use crate::ServiceError;
+use crate::error::from_data;
+use mltrainer_data::export::{Cells, Format, table};
+use mltrainer_types::backtest::{BacktestFill, BacktestTrade, BacktestView};
 
-/// A figure with as many digits as it takes to read back the same bits, or nothing.
-fn figure(x: Option<f64>) -> String {
-    x.map(|x| x.to_string()).unwrap_or_default()
+/// The names of the tables.
+pub(super) const NAMES: [&str; 3] = ["trades", "fills", "equity"];
+
+type Columns = Vec<(&'static str, Cells)>;
+
+fn texts<T>(rows: &[&T], of: impl Fn(&T) -> &str) -> Cells {
+    Cells::Texts(rows.iter().map(|r| Some(of(r).to_owned())).collect())
 }
 
-/// A text as a CSV field. A sign at its head that a spreadsheet takes for a formula gets an apostrophe.
-fn field(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
+fn figures<T>(rows: &[&T], of: impl Fn(&T) -> Option<f64>) -> Cells {
+    Cells::Figures(rows.iter().map(|r| of(r)).collect())
 }
 
 /// Closed trades, then open ones.
-pub(super) fn trades(v: &BacktestView) -> String {
-    let mut out = String::from(
-        "symbol,direction,entry,exit,entry_price,exit_price,units,pnl,return,commission,bars,mae,mfe,exit_rule\n",
-    );
-    for t in v.trades.iter().chain(&v.open_trades) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
-            field(&t.symbol),
-            field(&t.direction),
-            t.entry,
-            t.exit.map(|d| d.to_string()).unwrap_or_default(),
-            figure(t.entry_price),
-            figure(t.exit_price),
-            figure(t.units),
-            figure(t.pnl),
-            figure(t.result),
-            figure(t.commission),
-            t.bars.map(|b| b.to_string()).unwrap_or_default(),
-            figure(t.mae),
-            figure(t.mfe),
-            field(t.exit_rule.as_deref().unwrap_or_default()),
-        );
-    }
-    out
+fn trades(v: &BacktestView) -> Columns {
+    let all: Vec<&BacktestTrade> = v.trades.iter().chain(&v.open_trades).collect();
+    let rules = all.iter().map(|t| t.exit_rule.clone()).collect();
+    vec![
+        ("symbol", texts(&all, |t| &t.symbol)),
+        ("direction", texts(&all, |t| &t.direction)),
+        ("entry", Cells::Days(all.iter().map(|t| Some(t.entry)).collect())),
+        ("exit", Cells::Days(all.iter().map(|t| t.exit).collect())),
+        ("entry_price", figures(&all, |t| t.entry_price)),
+        ("exit_price", figures(&all, |t| t.exit_price)),
+        ("units", figures(&all, |t| t.units)),
+        ("pnl", figures(&all, |t| t.pnl)),
+        ("return", figures(&all, |t| t.result)),
+        ("commission", figures(&all, |t| t.commission)),
+        ("bars", Cells::Counts(all.iter().map(|t| t.bars).collect())),
+        ("mae", figures(&all, |t| t.mae)),
+        ("mfe", figures(&all, |t| t.mfe)),
+        ("exit_rule", Cells::Texts(rules)),
+    ]
+}
+
+/// Every fill with its explanation.
+fn fills(v: &BacktestView) -> Columns {
+    let all: Vec<&BacktestFill> = v.fills.iter().collect();
+    vec![
+        ("date", Cells::Days(all.iter().map(|f| Some(f.date)).collect())),
+        ("symbol", texts(&all, |f| &f.symbol)),
+        ("units", figures(&all, |f| f.units)),
+        ("quote", figures(&all, |f| f.quote)),
+        ("price", figures(&all, |f| f.price)),
+        ("commission", figures(&all, |f| f.commission)),
+        ("explanation", texts(&all, |f| &f.explanation)),
+    ]
 }
 
 /// One row a bar.
-pub(super) fn equity(v: &BacktestView) -> String {
-    let mut out =
-        String::from("date,equity,benchmark_equity,drawdown,benchmark_drawdown,exposure\n");
-    for (i, date) in v.dates.iter().enumerate() {
-        let _ = write!(out, "{date}");
-        for column in [
-            &v.equity,
-            &v.benchmark_equity,
-            &v.drawdown,
-            &v.benchmark_drawdown,
-            &v.exposure,
-        ] {
-            let _ = write!(out, ",{}", figure(column.get(i).copied().flatten()));
-        }
-        out.push('\n');
-    }
-    out
+fn equity(v: &BacktestView) -> Columns {
+    let figures = |c: &[Option<f64>]| Cells::Figures(c.to_vec());
+    vec![
+        ("date", Cells::Days(v.dates.iter().copied().map(Some).collect())),
+        ("equity", figures(&v.equity)),
+        ("benchmark_equity", figures(&v.benchmark_equity)),
+        ("drawdown", figures(&v.drawdown)),
+        ("benchmark_drawdown", figures(&v.benchmark_drawdown)),
+        ("exposure", figures(&v.exposure)),
+        ("rolling_sharpe", figures(&v.rolling_sharpe)),
+    ]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::field;
+/// A table of a back test in the format that the name of the file ends with: `trades.csv`,
+/// `fills.parquet`.
+///
+/// # Errors
+/// [`ServiceError::NotFound`] for another name, with those there are.
+pub(super) fn file(v: &BacktestView, name: &str) -> Result<Vec<u8>, ServiceError> {
+    let columns = match name.split_once('.').map_or(name, |(stem, _)| stem) {
+        "trades" => trades(v),
+        "fills" => fills(v),
+        "equity" => equity(v),
+        _ => return Err(unknown(name)),
+    };
+    let plain = name.matches('.').count() == 1;
+    let format = Format::of_name(name).filter(|_| plain);
+    table(&columns, format.ok_or_else(|| unknown(name))?).map_err(from_data)
+}
 
-    #[test]
-    fn fields_are_safe_in_a_spreadsheet() {
-        for (text, told) in [
-            ("AAPL", "AAPL"),
-            ("=1+1", "'=1+1"),
-            ("a,b", "\"a,b\""),
-            ("say \"x\"", "\"say \"\"x\"\"\""),
-        ] {
-            assert_eq!(field(text), told);
-        }
+fn unknown(name: &str) -> ServiceError {
+    let all = NAMES.iter();
+    ServiceError::NotFound {
+        what: "file of a backtest",
+        id: name.chars().take(80).collect(),
+        suggestions: all
+            .flat_map(|n| [format!("{n}.csv"), format!("{n}.parquet")])
+            .collect(),
     }
 }
