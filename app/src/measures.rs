@@ -92,23 +92,53 @@ pub fn rows(v: &BacktestView) -> Vec<Row> {
         .collect()
 }
 
-/// The returns of each year's months: year, twelve months, and the whole year.
+/// The returns of a year.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Year {
+    /// The year.
+    pub year: i32,
+    /// Of its months, shares.
+    pub months: [Option<f64>; 12],
+    /// Of all of it.
+    pub whole: f64,
+    /// Of the benchmark.
+    pub benchmark: f64,
+}
+
+/// The returns of each year's months.
 #[must_use]
-pub fn years(v: &BacktestView) -> Vec<(i32, [Option<f64>; 12], f64)> {
-    let mut all: Vec<(i32, [Option<f64>; 12], f64)> = Vec::new();
+pub fn years(v: &BacktestView) -> Vec<Year> {
+    let mut all: Vec<Year> = Vec::new();
     for m in &v.monthly {
-        if all.last().is_none_or(|(year, ..)| *year != m.year) {
-            all.push((m.year, [None; 12], 0.0));
+        if all.last().is_none_or(|y| y.year != m.year) {
+            all.push(Year {
+                year: m.year,
+                months: [None; 12],
+                whole: 0.0,
+                benchmark: 0.0,
+            });
         }
-        if let Some((_, months, whole)) = all.last_mut() {
+        if let Some(y) = all.last_mut() {
             let place = (m.month as usize).saturating_sub(1);
-            if let Some(slot) = months.get_mut(place) {
+            if let Some(slot) = y.months.get_mut(place) {
                 *slot = m.value;
             }
-            *whole = (1.0 + *whole) * (1.0 + m.value.unwrap_or(0.0)) - 1.0;
+            let on = |whole: f64, x: Option<f64>| (1.0 + whole) * (1.0 + x.unwrap_or(0.0)) - 1.0;
+            y.whole = on(y.whole, m.value);
+            y.benchmark = on(y.benchmark, m.benchmark);
         }
     }
     all
+}
+
+/// The class of a month's colour on the page: five steps of two percent up and down.
+#[must_use]
+pub fn heat(x: Option<f64>) -> String {
+    let Some(x) = x.filter(|x| *x != 0.0) else {
+        return String::new();
+    };
+    let step = (x.abs() / 0.02).ceil().clamp(1.0, 5.0) as u8;
+    format!("{}{step}", if x > 0.0 { "hp" } else { "hn" })
 }
 
 /// How strongly a month is coloured: -3 to 3, and its class.
@@ -129,6 +159,19 @@ pub fn shade(x: Option<f64>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_have_a_colour() {
+        for (x, class) in [
+            (None, ""),
+            (Some(0.0), ""),
+            (Some(0.001), "hp1"),
+            (Some(-0.05), "hn3"),
+            (Some(0.5), "hp5"),
+        ] {
+            assert_eq!(heat(x), class, "{x:?}");
+        }
+    }
 
     #[test]
     fn months_have_a_shade() {

@@ -131,10 +131,10 @@ fn months(out: &mut String, v: &BacktestView) {
     for m in 1..=12 {
         let _ = write!(out, "<th>{m}</th>");
     }
-    out.push_str("<th>All</th></tr></thead><tbody>");
-    for (year, months, whole) in measures::years(v) {
-        let _ = write!(out, "<tr><th>{year}</th>");
-        for m in months {
+    out.push_str("<th>All</th><th>Benchmark</th></tr></thead><tbody>");
+    for y in measures::years(v) {
+        let _ = write!(out, "<tr><th>{}</th>", y.year);
+        for m in y.months {
             let _ = write!(
                 out,
                 "<td class=\"{}\">{}</td>",
@@ -142,7 +142,12 @@ fn months(out: &mut String, v: &BacktestView) {
                 m.map_or_else(String::new, |x| format::decimal(100.0 * x, 1))
             );
         }
-        let _ = write!(out, "<td>{}</td></tr>", format::decimal(100.0 * whole, 1));
+        let _ = write!(
+            out,
+            "<td>{}</td><td>{}</td></tr>",
+            format::decimal(100.0 * y.whole, 1),
+            format::decimal(100.0 * y.benchmark, 1)
+        );
     }
     out.push_str("</tbody></table></div></section>");
 }
