@@ -272,10 +272,14 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
     if !(bottom.is_finite() && top > bottom) {
         return None;
     }
-    let room = 0.06 * (top - bottom);
-    let (bottom, top) = (bottom - room, top + room);
+    // Gains multiply: on a scale of logarithms, unless an order ends without equity.
+    let logs = bottom > 0.0;
+    let scaled = |v: f64| if logs { v.ln() } else { v };
+    let (low_end, high_end) = (scaled(bottom), scaled(top));
+    let room = 0.06 * (high_end - low_end);
+    let (low_end, high_end) = (low_end - room, high_end + room);
     let x = |step: u32| f64::from(step) / f64::from((*last).max(1)) * FAN.0;
-    let y = |v: f64| FAN.1 * (top - v) / (top - bottom);
+    let y = |v: f64| FAN.1 * (high_end - scaled(v)) / (high_end - low_end);
     let points = |values: &[Option<f64>]| -> Vec<(f64, f64)> {
         let pairs = f.steps.iter().zip(values);
         pairs
@@ -303,7 +307,11 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
         "\"><svg class=\"marks\" width=\"100%\" height=\"100%\" viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\">",
         FAN.0, FAN.1
     );
-    let ticks = super::ticks::values(bottom, top, 5);
+    let ticks = if logs {
+        decades(bottom, top)
+    } else {
+        super::ticks::values(bottom, top, 5)
+    };
     for (v, _) in &ticks {
         let _ = write!(svg, "<path class=\"grid\" d=\"M0 {:.0}h{}\"/>", y(*v), FAN.0);
     }
@@ -339,6 +347,21 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
     }
     svg.push_str("<text class=\"ul\" x=\"0\" y=\"0%\" dx=\"2\" dy=\"12\">equity after so many trades</text></svg>");
     Some(svg)
+}
+
+/// Values at 1, 2 and 5 times the powers of ten; those of the powers alone when they are many.
+fn decades(bottom: f64, top: f64) -> Vec<(f64, String)> {
+    let steps: &[f64] = if top / bottom > 200.0 {
+        &[1.0]
+    } else {
+        &[1.0, 2.0, 5.0]
+    };
+    let (from, to) = (bottom.log10().floor() as i32, top.log10().ceil() as i32);
+    (from..=to)
+        .flat_map(|k| steps.iter().map(move |m| m * 10_f64.powi(k)))
+        .filter(|v| (bottom..=top).contains(v))
+        .map(|v| (v, format::decimal(v, usize::from(v < 1.0) * 2)))
+        .collect()
 }
 
 /// What the fan shows, in words.
@@ -380,6 +403,11 @@ mod tests {
         assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
         assert_eq!(svg.matches("class=\"bd s1\"").count(), 2);
         assert!(fan_words(&f).contains("31.0"), "{}", fan_words(&f));
+        let values = |bottom, top| -> Vec<f64> {
+            decades(bottom, top).into_iter().map(|t| t.0).collect()
+        };
+        assert_eq!(values(30.0, 700.0), [50.0, 100.0, 200.0, 500.0]);
+        assert_eq!(values(5.0, 20_000.0), [10.0, 100.0, 1000.0, 10_000.0]);
         let flat = BacktestFan {
             lines: vec![vec![Some(1.0); 2]; 5],
             ..f

@@ -20,7 +20,7 @@ use mltrainer_types::strategy::CostSpec;
 use mltrainer_types::trial::Interval;
 
 /// Trades and fills on the page, the latest.
-const ROWS: usize = 60;
+const ROWS: usize = 20;
 
 /// A back test with its pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,9 @@ fn parts(p: &BacktestPage) -> AnyView {
     let title = v.spec.strategy.name.clone();
     let symbols: Vec<String> = v.spec.symbols.iter().map(|s| s.symbol.clone()).collect();
     let span = v.dates.first().zip(v.dates.last());
-    let span = span.map_or_else(String::new, |(a, b)| format::span(*a, *b));
+    let span = span.map_or_else(String::new, |(a, b)| {
+        format!("{} to {}", format::day(*a), format::day(*b))
+    });
     view! {
         <Title text=title.clone()/>
         {ui::head(
@@ -102,8 +104,8 @@ fn parts(p: &BacktestPage) -> AnyView {
         {stats(v)}
         {charts(p)}
         {months(v)}
-        {trades(p)}
         {luck(v)}
+        {trades(p)}
         {figures(v)}
         <div class="columns">
             <div>{strategy(v)}</div>

@@ -60,7 +60,7 @@ fn list(page: &Page<BacktestSummary>, later: bool) -> AnyView {
             <tr>
                 <th scope="row">
                     <a href=format!("/backtests/{}", segment(b.id.as_str()))>{b.name.clone()}</a>
-                    <small>{format!("{} · {}", names(&b.symbols), format::span(b.first, b.last))}</small>
+                    <small>{format!("{} · {} to {}", names(&b.symbols), format::day(b.first), format::day(b.last))}</small>
                 </th>
                 <td>{edge_badge(b.found_edge)}</td>
                 <td class="num">{format::percent(b.total_return, 1)}</td>

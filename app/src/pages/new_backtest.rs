@@ -871,7 +871,7 @@ fn tested(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
             <button class="button">"Check"</button>
         </p>
         <details open=open>
-            <summary>"Details: spread, slippage, fees, benchmark, seed"</summary>
+            <summary>"Details: fees, benchmark, seed"</summary>
             <div class="fields">
                 {ui::field("per_share", "Commission a share", "", at("per_share"), input(t, "per_share", "0", true))}
                 {ui::field("per_trade", "Commission a fill", "", at("per_trade"), input(t, "per_trade", "0", true))}
