@@ -271,12 +271,13 @@ impl Services {
             &request.symbols
         };
         if names.is_empty() || names.len() > MAX_SYMBOLS {
+            let named = match names.len() {
+                0 => "no symbol is named".to_owned(),
+                n => format!("{n} symbols are named"),
+            };
             return Err(ServiceError::invalid(
                 "symbols",
-                format!(
-                    "{} symbols are named; give 1 to {MAX_SYMBOLS}, for example AAPL",
-                    names.len()
-                ),
+                format!("{named}; give 1 to {MAX_SYMBOLS}, for example AAPL"),
             ));
         }
         let all = self.inner.room.all().await?;

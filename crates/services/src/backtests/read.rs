@@ -176,13 +176,28 @@ fn told(path: &str, e: &serde_json::Error) -> Unread {
         (path, _) => path,
     };
     let number = |n: usize| u32::try_from(n).ok().filter(|n| *n > 0);
+    let (reason, suggestions) = unknown(said).unwrap_or((said.to_owned(), Vec::new()));
     Unread::Fault(StrategyFault {
         field: field.to_owned(),
-        reason: said.to_owned(),
+        reason,
         line: number(e.line()),
         column: number(e.column()).filter(|_| e.line() > 0),
-        suggestions: Vec::new(),
+        suggestions,
     })
+}
+
+/// An unknown field or word with the nearest of those that there are, in place of all of them.
+fn unknown(said: &str) -> Option<(String, Vec<String>)> {
+    let (kind, rest) = [("field", "unknown field `"), ("kind", "unknown variant `")]
+        .into_iter()
+        .find_map(|(kind, head)| Some((kind, said.strip_prefix(head)?)))?;
+    let (name, known) = rest.split_once("`, expected ")?;
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let near = mltrainer_data::nearest::nearest(name, &known);
+    if near.is_empty() {
+        return None;
+    }
+    Some((format!("there is no {kind} `{name}`"), near))
 }
 
 /// Entries and parameters of the columns; whether an output exists shows on the bars.
@@ -250,4 +265,52 @@ fn used(spec: &StrategySpec, features: &BTreeSet<String>) -> Vec<String> {
         }
     }
     found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> StrategyFault {
+        match of_text(text) {
+            Err(Unread::Fault(fault)) => fault,
+            _ => panic!("{text} was read"),
+        }
+    }
+
+    #[test]
+    fn faults_of_the_text_have_their_place() {
+        for (text, told) in [
+            (
+                "{\"name\": \"x\",\n \"long\": {\"enter\": \"close > 1\"}\n \"max_bars\": 3}",
+                "line 3, column 2: expected `,` or `}`",
+            ),
+            (
+                "{\"name\": \"x\", \"longg\": 1}",
+                "line 1, column 21: there is no field `longg`; did you mean long?",
+            ),
+            (
+                "{\"name\": \"x\", \"fill\": \"next_opne\"}",
+                "line 1, column 33: there is no kind `next_opne`; did you mean next_open?",
+            ),
+            ("{\"note\": \"x\"}", "line 1, column 13: missing field `name`"),
+            ("{\"name\": \"x\"} {}", "line 1, column 15: trailing characters"),
+        ] {
+            assert_eq!(sentence(&refused(text)), told, "{text}");
+        }
+        let long = format!("{{\"name\": \"{}\"}}", "x".repeat(LONGEST));
+        assert!(refused(&long).reason.contains("more than"));
+    }
+
+    #[test]
+    fn features_are_found_among_the_names_of_expressions() {
+        let features: BTreeSet<String> = ["ret_1", "sma_5", "rsi"].map(str::to_owned).into();
+        let text = r#"{"name": "x", "define": [{"name": "rsi", "expression": "rsi(close, 3)"}],
+            "long": {"enter": "ret_1 > 0 and rsi < 3 and sma_50 > 1", "exit": "sma_5>close"}}"#;
+        let spec = match of_text(text) {
+            Ok(spec) => spec,
+            Err(_) => panic!("it cannot be read"),
+        };
+        assert_eq!(used(&spec, &features), ["ret_1", "sma_5"]);
+    }
 }
