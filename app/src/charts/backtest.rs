@@ -282,9 +282,7 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
     let y = |v: f64| FAN.1 * (high_end - scaled(v)) / (high_end - low_end);
     let points = |values: &[Option<f64>]| -> Vec<(f64, f64)> {
         let pairs = f.steps.iter().zip(values);
-        pairs
-            .filter_map(|(s, v)| Some((x(*s), y((*v)?))))
-            .collect()
+        pairs.filter_map(|(s, v)| Some((x(*s), y((*v)?)))).collect()
     };
     let path = |points: &[(f64, f64)], end: &str| {
         let mut d = String::new();
@@ -313,13 +311,23 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
         super::ticks::values(bottom, top, 5)
     };
     for (v, _) in &ticks {
-        let _ = write!(svg, "<path class=\"grid\" d=\"M0 {:.0}h{}\"/>", y(*v), FAN.0);
+        let _ = write!(
+            svg,
+            "<path class=\"grid\" d=\"M0 {:.0}h{}\"/>",
+            y(*v),
+            FAN.0
+        );
     }
     for d in [band(low, high), band(first, third)] {
         let _ = write!(svg, "<path class=\"bd s1\" d=\"{d}\"/>");
     }
     if let Some(Some(start)) = median.first() {
-        let _ = write!(svg, "<path class=\"zero\" d=\"M0 {:.0}h{}\"/>", y(*start), FAN.0);
+        let _ = write!(
+            svg,
+            "<path class=\"zero\" d=\"M0 {:.0}h{}\"/>",
+            y(*start),
+            FAN.0
+        );
     }
     let _ = write!(
         svg,
@@ -403,9 +411,8 @@ mod tests {
         assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
         assert_eq!(svg.matches("class=\"bd s1\"").count(), 2);
         assert!(fan_words(&f).contains("31.0"), "{}", fan_words(&f));
-        let values = |bottom, top| -> Vec<f64> {
-            decades(bottom, top).into_iter().map(|t| t.0).collect()
-        };
+        let values =
+            |bottom, top| -> Vec<f64> { decades(bottom, top).into_iter().map(|t| t.0).collect() };
         assert_eq!(values(30.0, 700.0), [50.0, 100.0, 200.0, 500.0]);
         assert_eq!(values(5.0, 20_000.0), [10.0, 100.0, 1000.0, 10_000.0]);
         let flat = BacktestFan {

@@ -121,7 +121,8 @@ fn verdict(v: &BacktestView) -> AnyView {
         view! { <p class="quiet">"No rule found anything against it. That makes the result not good, only not obviously bad."</p> }
             .into_any()
     } else {
-        view! { <ul class="findings">{v.findings.iter().map(finding).collect_view()}</ul> }.into_any()
+        view! { <ul class="findings">{v.findings.iter().map(finding).collect_view()}</ul> }
+            .into_any()
     };
     view! {
         <section class="verdict" class:edge=edge id="verdict" aria-labelledby="verdict-title">
@@ -256,7 +257,12 @@ fn months(v: &BacktestView) -> AnyView {
         })
         .collect_view()
         .into_any();
-    let table = ui::table("Returns by month", "plain heat-map months", ui::heads(&heads), rows);
+    let table = ui::table(
+        "Returns by month",
+        "plain heat-map months",
+        ui::heads(&heads),
+        rows,
+    );
     let aside = view! { <span class="quiet">"percent"</span> }.into_any();
     ui::panel("months", "Months", aside, table)
 }
@@ -265,7 +271,8 @@ fn trades(p: &BacktestPage) -> AnyView {
     let v = &p.view;
     let all: Vec<&BacktestTrade> = v.trades.iter().chain(&v.open_trades).collect();
     if all.is_empty() {
-        let text = view! { <p>"The strategy never traded. What its cash earned is the result."</p> };
+        let text =
+            view! { <p>"The strategy never traded. What its cash earned is the result."</p> };
         return ui::panel("trades", "Trades", ().into_any(), text.into_any());
     }
     let shown = if p.all { all.len() } else { ROWS };
@@ -294,8 +301,17 @@ fn trades(p: &BacktestPage) -> AnyView {
         "Trades, newest first",
         "plain",
         ui::heads(&[
-            "From", "To", "Symbol", "Side", "#Shares", "#In at", "#Out at", "#Gain", "#Return",
-            "#Bars", "Why it ended",
+            "From",
+            "To",
+            "Symbol",
+            "Side",
+            "#Shares",
+            "#In at",
+            "#Out at",
+            "#Gain",
+            "#Return",
+            "#Bars",
+            "Why it ended",
         ]),
         rows,
     );
@@ -336,9 +352,15 @@ fn fills(v: &BacktestView) -> AnyView {
         .collect_view();
     let count = v.fills.len();
     let label = if count > ROWS {
-        format!("The last {ROWS} of {} fills, explained", format::count(count as u64))
+        format!(
+            "The last {ROWS} of {} fills, explained",
+            format::count(count as u64)
+        )
     } else {
-        format!("{}, explained", format::counted(count as u64, "fill", "fills"))
+        format!(
+            "{}, explained",
+            format::counted(count as u64, "fill", "fills")
+        )
     };
     let refused = (v.refused > 0).then(|| {
         view! { <p class="quiet">{format!("{} did not fill.", format::counted(v.refused.into(), "order", "orders"))}</p> }
@@ -368,12 +390,14 @@ fn luck(v: &BacktestView) -> AnyView {
     let costs = v
         .costs
         .iter()
-        .map(|c| view! {
-            <tr>
-                <th scope="row" class="figures">{format!("× {}", c.factor)}</th>
-                <td class="num">{format::percent(c.total_return, 1)}</td>
-                <td class="num">{format::cell(c.paid, 0)}</td>
-            </tr>
+        .map(|c| {
+            view! {
+                <tr>
+                    <th scope="row" class="figures">{format!("× {}", c.factor)}</th>
+                    <td class="num">{format::percent(c.total_return, 1)}</td>
+                    <td class="num">{format::cell(c.paid, 0)}</td>
+                </tr>
+            }
         })
         .collect_view()
         .into_any();
@@ -383,18 +407,21 @@ fn luck(v: &BacktestView) -> AnyView {
     let regimes = v
         .regimes
         .iter()
-        .map(|r| view! {
-            <tr>
-                <th scope="row">{words::title(&r.regime)}</th>
-                <td class="num">{format::count(r.bars.into())}</td>
-                <td class="num">{format::percent(r.total_return, 1)}</td>
-                <td class="num">{format::cell(r.sharpe_ratio, 2)}</td>
-            </tr>
+        .map(|r| {
+            view! {
+                <tr>
+                    <th scope="row">{words::title(&r.regime)}</th>
+                    <td class="num">{format::count(r.bars.into())}</td>
+                    <td class="num">{format::percent(r.total_return, 1)}</td>
+                    <td class="num">{format::cell(r.sharpe_ratio, 2)}</td>
+                </tr>
+            }
         })
         .collect_view()
         .into_any();
     let markets = if v.regimes.is_empty() {
-        view! { <p class="quiet">"The span is too short to tell kinds of market apart."</p> }.into_any()
+        view! { <p class="quiet">"The span is too short to tell kinds of market apart."</p> }
+            .into_any()
     } else {
         ui::table(
             "Result in kinds of market",
@@ -418,7 +445,12 @@ fn luck(v: &BacktestView) -> AnyView {
         </div>
     }
     .into_any();
-    ui::panel("luck", "Would it have come out otherwise?", ().into_any(), body)
+    ui::panel(
+        "luck",
+        "Would it have come out otherwise?",
+        ().into_any(),
+        body,
+    )
 }
 
 fn figures(v: &BacktestView) -> AnyView {
@@ -471,7 +503,12 @@ fn strategy(v: &BacktestView) -> AnyView {
 /// Costs in a line.
 #[must_use]
 pub fn costs_words(c: &CostSpec) -> String {
-    let points = |x: f64| format!("{} basis points", format::json_text(&serde_json::json!((x * 1e6).round() / 100.0)));
+    let points = |x: f64| {
+        format!(
+            "{} basis points",
+            format::json_text(&serde_json::json!((x * 1e6).round() / 100.0))
+        )
+    };
     let share = |x: f64| format::percent(Some(x), 2);
     let mut all = Vec::new();
     for (x, text) in [
@@ -487,11 +524,23 @@ pub fn costs_words(c: &CostSpec) -> String {
         ),
         (
             c.volume_limit.unwrap_or(0.0),
-            format!("at most {} of a bar's volume", share(c.volume_limit.unwrap_or(0.0))),
+            format!(
+                "at most {} of a bar's volume",
+                share(c.volume_limit.unwrap_or(0.0))
+            ),
         ),
-        (c.borrow_rate, format!("borrowing {} a year", share(c.borrow_rate))),
-        (c.cash_rate, format!("interest {} a year", share(c.cash_rate))),
-        (c.margin_rate, format!("credit {} a year", share(c.margin_rate))),
+        (
+            c.borrow_rate,
+            format!("borrowing {} a year", share(c.borrow_rate)),
+        ),
+        (
+            c.cash_rate,
+            format!("interest {} a year", share(c.cash_rate)),
+        ),
+        (
+            c.margin_rate,
+            format!("credit {} a year", share(c.margin_rate)),
+        ),
     ] {
         if x != 0.0 {
             all.push(text);
@@ -552,7 +601,9 @@ fn lineage(v: &BacktestView) -> AnyView {
             </li>
         })
         .collect_view();
-    let audit = Link::to("/compliance").with("subject", v.id.as_str()).build();
+    let audit = Link::to("/compliance")
+        .with("subject", v.id.as_str())
+        .build();
     let body = view! {
         <p>"Result " <code class="hash whole">{v.result_sha256.clone()}</code></p>
         <p class="quiet">"The same specification on the same data gives the same hash."</p>
@@ -565,7 +616,12 @@ fn lineage(v: &BacktestView) -> AnyView {
         </p>
     }
     .into_any();
-    ui::panel("lineage", "From the result back to the file", ().into_any(), body)
+    ui::panel(
+        "lineage",
+        "From the result back to the file",
+        ().into_any(),
+        body,
+    )
 }
 
 #[cfg(test)]

@@ -103,7 +103,12 @@ mod tests {
 
     #[test]
     fn long_lists_of_symbols_are_cut() {
-        let s = |n: usize| ["A", "B", "C", "D", "E", "F"][..n].iter().map(|x| (*x).to_owned()).collect::<Vec<_>>();
+        let s = |n: usize| {
+            ["A", "B", "C", "D", "E", "F"][..n]
+                .iter()
+                .map(|x| (*x).to_owned())
+                .collect::<Vec<_>>()
+        };
         for (n, told) in [(1, "A"), (4, "A, B, C, D"), (6, "A, B, C, D and 2 more")] {
             assert_eq!(names(&s(n)), told);
         }

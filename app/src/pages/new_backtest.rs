@@ -13,6 +13,7 @@ use leptos_router::hooks::use_location;
 use mltrainer_types::backtest::{
     BacktestRequest, ReadyMade, StrategyCheck, StrategyCheckRequest, StrategyFault,
 };
+use mltrainer_types::data::DatasetKind;
 use mltrainer_types::strategy::{
     CostSpec, Distance, EntryOrder, FillAt, LimitSpec, SideSpec, Sizing, StrategySpec,
 };
@@ -62,7 +63,10 @@ impl By {
     }
 
     fn word(self) -> &'static str {
-        Self::ALL.iter().find(|a| a.0 == self).map_or("ready", |a| a.1)
+        Self::ALL
+            .iter()
+            .find(|a| a.0 == self)
+            .map_or("ready", |a| a.1)
     }
 }
 
@@ -110,7 +114,11 @@ impl Typed {
     }
 
     fn share(&self, name: &str, unit: f64) -> Result<Option<f64>, PageError> {
-        let kind = if unit > 100.0 { "a number of basis points" } else { "a number of percent" };
+        let kind = if unit > 100.0 {
+            "a number of basis points"
+        } else {
+            "a number of percent"
+        };
         Ok(self.number::<f64>(name, kind)?.map(|x| x / unit))
     }
 }
@@ -217,7 +225,11 @@ fn plain(x: f64) -> String {
 
 /// Puts a strategy into the form's fields; says so when the form has no field for some of it.
 fn decompose(s: &StrategySpec, t: &mut Typed) -> Result<(), String> {
-    let without = |what: &str| Err(format!("the form has no field for {what}; go on with its JSON"));
+    let without = |what: &str| {
+        Err(format!(
+            "the form has no field for {what}; go on with its JSON"
+        ))
+    };
     if s.weight.is_some() {
         return without("target weights");
     }
@@ -273,8 +285,14 @@ fn decompose(s: &StrategySpec, t: &mut Typed) -> Result<(), String> {
         ("stop", stop),
         ("target", target),
         ("trail", trail),
-        ("risk", s.max_risk.map(|r| plain(100.0 * r)).unwrap_or_default()),
-        ("max_bars", s.max_bars.map(|b| b.to_string()).unwrap_or_default()),
+        (
+            "risk",
+            s.max_risk.map(|r| plain(100.0 * r)).unwrap_or_default(),
+        ),
+        (
+            "max_bars",
+            s.max_bars.map(|b| b.to_string()).unwrap_or_default(),
+        ),
         (
             "fill",
             match s.fill {
@@ -312,7 +330,10 @@ fn asked(t: &Typed) -> Result<(Value, Map<String, Value>), PageError> {
             if text.chars().count() > LONGEST {
                 return Err(PageError::field(
                     "text",
-                    &format!("it has more than {} characters: send longer strategies by the command line or the API", format::count(LONGEST as u64)),
+                    &format!(
+                        "it has more than {} characters: send longer strategies by the command line or the API",
+                        format::count(LONGEST as u64)
+                    ),
                 ));
             }
             if !text.starts_with('{') {
@@ -342,7 +363,15 @@ pub fn request(t: &Typed) -> Result<BacktestRequest, PageError> {
         t.share("borrow", 100.0)?,
         t.share("interest", 100.0)?,
     ];
-    let [rate, per_share, per_trade, spread, slippage, borrow, interest] = costs;
+    let [
+        rate,
+        per_share,
+        per_trade,
+        spread,
+        slippage,
+        borrow,
+        interest,
+    ] = costs;
     let costs = costs.iter().any(Option::is_some).then(|| CostSpec {
         rate: rate.unwrap_or(0.0005),
         per_share: per_share.unwrap_or_default(),
@@ -451,7 +480,8 @@ async fn desk(pairs: Vec<(String, String)>) -> Result<Desk, PageError> {
     let sets = services.datasets().await.map_err(|e| refuse(&e))?;
     let symbols = sets
         .iter()
-        .filter(|s| s.kind != mltrainer_types::data::DatasetKind::Series)
+        // Orders fill within open, high and low: closes alone cannot be traded.
+        .filter(|s| matches!(s.kind, DatasetKind::Bars | DatasetKind::Intraday))
         .flat_map(|s| {
             let span = format::span(s.first, s.last);
             s.symbols.iter().map(move |x| (x.clone(), span.clone()))
@@ -473,8 +503,15 @@ async fn desk(pairs: Vec<(String, String)>) -> Result<Desk, PageError> {
     if typed.by() == By::Json && typed.get("text").is_empty() {
         typed.set("text", EXAMPLE);
     }
-    let untouched = typed.by() == By::Form && ["enter", "short_enter"].iter().all(|n| typed.get(n).is_empty());
-    let checked = if untouched { Checked::Nothing } else { check(&typed) };
+    let untouched = typed.by() == By::Form
+        && ["enter", "short_enter"]
+            .iter()
+            .all(|n| typed.get(n).is_empty());
+    let checked = if untouched {
+        Checked::Nothing
+    } else {
+        check(&typed)
+    };
     Ok(Desk {
         ready: services.ready_made(),
         typed,
@@ -516,12 +553,16 @@ fn turned(typed: &mut Typed, to: By, check: &impl Fn(&Typed) -> Checked) -> Opti
             }
             By::Ready => {}
         }
-    } else if from == By::Form && to == By::Json
+    } else if from == By::Form
+        && to == By::Json
         && let Ok(spec) = composed(typed)
         && spec.long.is_some()
     {
         // Not right yet, but not lost either.
-        typed.set("text", serde_json::to_string_pretty(&spec).unwrap_or_default());
+        typed.set(
+            "text",
+            serde_json::to_string_pretty(&spec).unwrap_or_default(),
+        );
         note = Some("the form's strategy was not right yet: see below".to_owned());
     }
     typed.set("by", to.word());
@@ -585,16 +626,45 @@ pub fn place(field: &str) -> &'static str {
         (_, "profit_target") => "target",
         (_, "trailing_stop") => "trail",
         (_, "max_risk") => "risk",
-        (_, known) => FIELDS.iter().find(|f| **f == known).copied().unwrap_or("text"),
+        (_, known) => FIELDS
+            .iter()
+            .find(|f| **f == known)
+            .copied()
+            .unwrap_or("text"),
     }
 }
 
 /// Fields of the page, by their names.
 const FIELDS: [&str; 29] = [
-    "symbols", "start", "end", "cash", "bps", "per_share", "per_trade", "spread", "slippage",
-    "borrow", "interest", "benchmark", "seed", "name", "enter", "exit", "short_enter",
-    "short_exit", "sizing", "size", "window", "cap", "stop", "target", "trail", "risk", "max_bars",
-    "fill", "text",
+    "symbols",
+    "start",
+    "end",
+    "cash",
+    "bps",
+    "per_share",
+    "per_trade",
+    "spread",
+    "slippage",
+    "borrow",
+    "interest",
+    "benchmark",
+    "seed",
+    "name",
+    "enter",
+    "exit",
+    "short_enter",
+    "short_exit",
+    "sizing",
+    "size",
+    "window",
+    "cap",
+    "stop",
+    "target",
+    "trail",
+    "risk",
+    "max_bars",
+    "fill",
+    "text",
 ];
 
 /// What is wrong, by field: what the address brought back.
@@ -743,7 +813,9 @@ fn fields(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
     };
     let at = |name: &str| wrong.at(name);
     let short = ["short_enter", "short_exit"];
-    let short_open = short.iter().any(|n| !t.get(n).is_empty() || at(n).is_some());
+    let short_open = short
+        .iter()
+        .any(|n| !t.get(n).is_empty() || at(n).is_some());
     view! {
         {ui::field("name", "Name", "", at("name"), input(t, "name", "Strategy of the form", false))}
         {ui::field("enter", "Buys when", "A condition on the close of a bar, such as close > sma(close, 200) and rsi(close, 2) < 10.", at("enter"), area(t, "enter", 2, "crosses_above(sma(close, 10), sma(close, 30))"))}
@@ -835,10 +907,20 @@ fn tested(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
         text => text.to_owned(),
     };
     let names = [
-        "per_share", "per_trade", "spread", "slippage", "borrow", "interest", "benchmark", "seed",
-        "fractional", "finalize",
+        "per_share",
+        "per_trade",
+        "spread",
+        "slippage",
+        "borrow",
+        "interest",
+        "benchmark",
+        "seed",
+        "fractional",
+        "finalize",
     ];
-    let open = names.iter().any(|n| !t.get(n).is_empty() || at(n).is_some());
+    let open = names
+        .iter()
+        .any(|n| !t.get(n).is_empty() || at(n).is_some());
     let known = desk
         .symbols
         .iter()
@@ -1066,7 +1148,11 @@ fn pointed(text: &str, column: usize, head: &str) -> String {
         .collect();
     let from = column.saturating_sub(AROUND);
     let to = (column + AROUND).min(all.len()).max(from.min(all.len()));
-    let shown: String = all.get(from.min(all.len())..to).unwrap_or_default().iter().collect();
+    let shown: String = all
+        .get(from.min(all.len())..to)
+        .unwrap_or_default()
+        .iter()
+        .collect();
     let before = if from > 0 { "…" } else { "" };
     let after = if to < all.len() { "…" } else { "" };
     let space = head.chars().count() + before.chars().count() + column - 1 - from.min(column - 1);
@@ -1187,7 +1273,10 @@ mod tests {
 
     #[test]
     fn a_caret_stands_under_the_column() {
-        assert_eq!(pointed("close > smaa(close, 3)", 9, ""), "close > smaa(close, 3)\n        ^");
+        assert_eq!(
+            pointed("close > smaa(close, 3)", 9, ""),
+            "close > smaa(close, 3)\n        ^"
+        );
         assert_eq!(pointed("ab", 3, "7 "), "7 ab\n    ^");
         let long = "x".repeat(200);
         let shown = pointed(&long, 100, "");
@@ -1200,7 +1289,11 @@ mod tests {
 
     #[test]
     fn a_refused_form_comes_back_as_it_was() {
-        let t = typed(&[("by", "json"), ("text", "{\n \"a\": 1 & 2}"), ("to", "form")]);
+        let t = typed(&[
+            ("by", "json"),
+            ("text", "{\n \"a\": 1 & 2}"),
+            ("to", "form"),
+        ]);
         let error = PageError::field("strategy", "line 2, column 9: expected `,` or `}`");
         let link = back(&t, &error);
         let pairs = query::pairs(link.split_once('?').unwrap().1);

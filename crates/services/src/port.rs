@@ -241,9 +241,5 @@ pub trait BacktestStore: Send + Sync {
     async fn of_key(&self, key: &str) -> Result<Option<(String, BacktestId)>, PortError>;
 
     /// What was tried on any of these symbols, other than the specification with this hash.
-    async fn tried_on(
-        &self,
-        symbols: &[String],
-        spec_sha256: &str,
-    ) -> Result<TriedOn, PortError>;
+    async fn tried_on(&self, symbols: &[String], spec_sha256: &str) -> Result<TriedOn, PortError>;
 }

@@ -1261,7 +1261,10 @@ fn pick(table: &FeatureTable, rows: &[usize]) -> Result<Design, FitError> {
     Design::new(x, table.names.clone())
 }
 
-pub(crate) fn span_words(start: Option<chrono::NaiveDate>, end: Option<chrono::NaiveDate>) -> String {
+pub(crate) fn span_words(
+    start: Option<chrono::NaiveDate>,
+    end: Option<chrono::NaiveDate>,
+) -> String {
     match (start, end) {
         (None, None) => "all days".to_owned(),
         (Some(s), None) => format!("from {s}"),

@@ -396,7 +396,10 @@ async fn write(services: &Services, made: &BacktestView, files: &Files) -> Resul
     };
     for (option, table, path) in files.tables() {
         let name = format!("{table}.{}", ending(option, path)?);
-        put(path, &services.backtest_file(made.id.as_str(), &name).await?)?;
+        put(
+            path,
+            &services.backtest_file(made.id.as_str(), &name).await?,
+        )?;
     }
     if let Some(path) = &files.report {
         let bars = services.backtest_bars(made).await?;
@@ -429,11 +432,7 @@ fn print(v: &BacktestView, as_json: bool) -> Result<(), Failure> {
     text.push_str(&format!("\n{}\n\n", table.text()));
     let mut table = Table::new(&["times the costs", "return", "paid"]);
     for c in &v.costs {
-        table.row([
-            c.factor.to_string(),
-            figure(c.total_return),
-            figure(c.paid),
-        ]);
+        table.row([c.factor.to_string(), figure(c.total_return), figure(c.paid)]);
     }
     text.push_str(&format!(
         "{}\n\nResult SHA-256 {}",

@@ -148,7 +148,12 @@ async fn chart(
         .into());
     };
     services.backtest(&id).await?;
-    let plot = charts::one(&services, &id, kind, q.symbol.as_deref().unwrap_or_default());
+    let plot = charts::one(
+        &services,
+        &id,
+        kind,
+        q.symbol.as_deref().unwrap_or_default(),
+    );
     let plot = plot.await.map_err(super::charts::refused)?;
     Frame::new(q.from, q.to, q.w, q.h).draw(plot).await
 }

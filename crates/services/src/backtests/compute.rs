@@ -197,9 +197,11 @@ impl Decisions {
     fn run(&self, market: &Market<'_>, settings: &Settings) -> Result<Outcome, EngineError> {
         match self {
             Self::Plans(signals) => simulate(market, settings, &mut signals.clone()),
-            Self::Weights(targets, rebalance) => {
-                simulate(market, settings, &mut Weights::new(targets.clone(), *rebalance))
-            }
+            Self::Weights(targets, rebalance) => simulate(
+                market,
+                settings,
+                &mut Weights::new(targets.clone(), *rebalance),
+            ),
         }
     }
 }
@@ -459,7 +461,12 @@ fn fan(outcome: &Outcome, cash: f64, seed: u64) -> Option<BacktestFan> {
         lines: fan
             .lines
             .iter()
-            .map(|l| steps.iter().map(|s| l.get(*s).copied().and_then(finite)).collect())
+            .map(|l| {
+                steps
+                    .iter()
+                    .map(|s| l.get(*s).copied().and_then(finite))
+                    .collect()
+            })
             .collect(),
         steps: steps.iter().map(number).collect(),
         last: fan.last.iter().map(|x| finite(*x)).collect(),
@@ -482,7 +489,11 @@ fn regimes(own: &[f64], benchmark: &[f64], year: f64) -> Vec<RegimeRow> {
         let known = labels.get(..own.len()).unwrap_or_default();
         for r in by_regime(own, known) {
             rows.push(RegimeRow {
-                regime: names.get(r.label as usize).copied().unwrap_or("other").to_owned(),
+                regime: names
+                    .get(r.label as usize)
+                    .copied()
+                    .unwrap_or("other")
+                    .to_owned(),
                 bars: u32::try_from(r.bars).unwrap_or(u32::MAX),
                 total_return: finite(r.total_return),
                 sharpe_ratio: finite(r.sharpe * year.sqrt()),
@@ -611,6 +622,9 @@ mod tests {
         assert_eq!(&found[..2], [None, None]);
         // Returns 0.02 and 101/102 - 1 = -0.00980392: mean 0.005098039,
         // deviation 0.021074555.
-        assert!((found[2].unwrap() - 0.241_904_951).abs() < 1e-8, "{found:?}");
+        assert!(
+            (found[2].unwrap() - 0.241_904_951).abs() < 1e-8,
+            "{found:?}"
+        );
     }
 }

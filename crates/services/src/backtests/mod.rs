@@ -16,7 +16,7 @@ use crate::trials::{approved, key_of, new_uuid};
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
 use compute::{Before, Part, Tested, column_of, falls, months, rolling_sharpe};
-use mltrainer_backtest::strategy::{catalogue_columns, canonical};
+use mltrainer_backtest::strategy::{canonical, catalogue_columns};
 use mltrainer_catalogue_core::Bars as Columns;
 use mltrainer_compliance::Verified;
 use mltrainer_data::bars::Bars;
@@ -284,7 +284,9 @@ impl Services {
         let source = request.source.as_deref();
         let mut loaded: Vec<Loaded> = Vec::with_capacity(names.len());
         for name in names {
-            let one = self.load(&all, "symbols", name, source, (start, end)).await?;
+            let one = self
+                .load(&all, "symbols", name, source, (start, end))
+                .await?;
             if loaded.iter().any(|l| l.symbol.symbol == one.symbol.symbol) {
                 return Err(ServiceError::invalid(
                     "symbols",
@@ -293,9 +295,16 @@ impl Services {
             }
             loaded.push(one);
         }
-        let other = match request.benchmark.as_deref().filter(|b| !b.trim().is_empty()) {
+        let other = match request
+            .benchmark
+            .as_deref()
+            .filter(|b| !b.trim().is_empty())
+        {
             None => None,
-            Some(name) => Some(self.load(&all, "benchmark", name, None, (start, end)).await?),
+            Some(name) => Some(
+                self.load(&all, "benchmark", name, None, (start, end))
+                    .await?,
+            ),
         };
         let strategy = complete(read.spec, request, &read.features)?;
         let (id, params) = match read.ready_made {
@@ -337,7 +346,10 @@ impl Services {
         if summary.kind == DatasetKind::Series {
             return Err(ServiceError::invalid(
                 field,
-                format!("{} is an economic series; a back test takes prices", summary.id),
+                format!(
+                    "{} is an economic series; a back test takes prices",
+                    summary.id
+                ),
             ));
         }
         let bars = self.inner.room.bars(&set).await?;
@@ -590,7 +602,12 @@ fn summary(v: &BacktestView) -> BacktestSummary {
         id: v.id.clone(),
         name: v.spec.strategy.name.clone(),
         symbols: v.spec.symbols.iter().map(|s| s.symbol.clone()).collect(),
-        datasets: v.spec.symbols.iter().map(|s| s.dataset.id.clone()).collect(),
+        datasets: v
+            .spec
+            .symbols
+            .iter()
+            .map(|s| s.dataset.id.clone())
+            .collect(),
         first: v.dates.first().copied().unwrap_or(epoch),
         last: v.dates.last().copied().unwrap_or(epoch),
         trades: u32::try_from(v.trades.len()).unwrap_or(u32::MAX),

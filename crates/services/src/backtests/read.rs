@@ -143,11 +143,10 @@ fn of_text(text: &str) -> Result<StrategySpec, Unread> {
         return Err(whole(format!("it has more than {LONGEST} characters")));
     }
     let mut reader = serde_json::Deserializer::from_str(text);
-    let spec = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|e| {
-            let path = e.path().to_string();
-            told(&path, &e.into_inner())
-        })?;
+    let spec = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
+        let path = e.path().to_string();
+        told(&path, &e.into_inner())
+    })?;
     reader.end().map_err(|e| told(".", &e))?;
     Ok(spec)
 }
@@ -293,8 +292,14 @@ mod tests {
                 "{\"name\": \"x\", \"fill\": \"next_opne\"}",
                 "line 1, column 33: there is no kind `next_opne`; did you mean next_open?",
             ),
-            ("{\"note\": \"x\"}", "line 1, column 13: missing field `name`"),
-            ("{\"name\": \"x\"} {}", "line 1, column 15: trailing characters"),
+            (
+                "{\"note\": \"x\"}",
+                "line 1, column 13: missing field `name`",
+            ),
+            (
+                "{\"name\": \"x\"} {}",
+                "line 1, column 15: trailing characters",
+            ),
         ] {
             assert_eq!(sentence(&refused(text)), told, "{text}");
         }

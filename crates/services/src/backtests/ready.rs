@@ -174,7 +174,12 @@ const ALL: [Template; 9] = [
         title: "Momentum of a year",
         about: "Holds what rose over the last year without its last month, looked at on the first bar of a month (Jegadeesh and Titman 1993; Moskowitz, Ooi and Pedersen 2012).",
         params: &[
-            whole("lookback", "Bars from which the rise is counted", 252.0, 1.0),
+            whole(
+                "lookback",
+                "Bars from which the rise is counted",
+                252.0,
+                1.0,
+            ),
             whole("skip", "Last bars left out", 21.0, 0.0),
         ],
         build: |p, part| {
@@ -194,7 +199,13 @@ const ALL: [Template; 9] = [
         title: "Volatility held steady",
         about: "Holds more when the market is calm and less when it is wild, looked at on the first bar of a month (Moreira and Muir 2017).",
         params: &[
-            real("target", "Volatility a year that is aimed at", 0.15, 0.001, 10.0),
+            real(
+                "target",
+                "Volatility a year that is aimed at",
+                0.15,
+                0.001,
+                10.0,
+            ),
             whole("window", "Changes looked at", 21.0, 2.0),
             real("cap", "Largest share of the equity", 1.0, 0.01, 1.0),
         ],
@@ -297,10 +308,7 @@ impl Param {
         let wrong = |what: &str| {
             ServiceError::invalid(
                 format!("params.{}", self.name),
-                format!(
-                    "{what} is not {kind} from {} to {}",
-                    self.low, self.high
-                ),
+                format!("{what} is not {kind} from {} to {}", self.low, self.high),
             )
         };
         let value = match given.get(self.name) {

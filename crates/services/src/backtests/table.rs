@@ -25,7 +25,10 @@ fn trades(v: &BacktestView) -> Columns {
     vec![
         ("symbol", texts(&all, |t| &t.symbol)),
         ("direction", texts(&all, |t| &t.direction)),
-        ("entry", Cells::Days(all.iter().map(|t| Some(t.entry)).collect())),
+        (
+            "entry",
+            Cells::Days(all.iter().map(|t| Some(t.entry)).collect()),
+        ),
         ("exit", Cells::Days(all.iter().map(|t| t.exit).collect())),
         ("entry_price", figures(&all, |t| t.entry_price)),
         ("exit_price", figures(&all, |t| t.exit_price)),
@@ -44,7 +47,10 @@ fn trades(v: &BacktestView) -> Columns {
 fn fills(v: &BacktestView) -> Columns {
     let all: Vec<&BacktestFill> = v.fills.iter().collect();
     vec![
-        ("date", Cells::Days(all.iter().map(|f| Some(f.date)).collect())),
+        (
+            "date",
+            Cells::Days(all.iter().map(|f| Some(f.date)).collect()),
+        ),
         ("symbol", texts(&all, |f| &f.symbol)),
         ("units", figures(&all, |f| f.units)),
         ("quote", figures(&all, |f| f.quote)),
@@ -58,7 +64,10 @@ fn fills(v: &BacktestView) -> Columns {
 fn equity(v: &BacktestView) -> Columns {
     let figures = |c: &[Option<f64>]| Cells::Figures(c.to_vec());
     vec![
-        ("date", Cells::Days(v.dates.iter().copied().map(Some).collect())),
+        (
+            "date",
+            Cells::Days(v.dates.iter().copied().map(Some).collect()),
+        ),
         ("equity", figures(&v.equity)),
         ("benchmark_equity", figures(&v.benchmark_equity)),
         ("drawdown", figures(&v.drawdown)),
