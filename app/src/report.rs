@@ -49,7 +49,9 @@ pub fn html(v: &BacktestView, bars: &[Vec<Bar>]) -> String {
         v.dates
             .first()
             .zip(v.dates.last())
-            .map_or_else(String::new, |(a, b)| format::span(*a, *b)),
+            .map_or_else(String::new, |(a, b)| {
+                format!("{} to {}", format::day(*a), format::day(*b))
+            }),
         format::time(&v.created_at),
     );
     let class = if v.verdict.found_edge { "edge" } else { "none" };

@@ -832,7 +832,7 @@ fn fields(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
             {ui::field("target", "Profit target", "The same way.", at("target"), input(t, "target", "none", false))}
             {ui::field("trail", "Trailing stop", "The same way.", at("trail"), input(t, "trail", "none", false))}
             {ui::field("max_bars", "Longest holding time, bars", "", at("max_bars"), input(t, "max_bars", "none", true))}
-            {ui::field("risk", "Largest loss at the stop, % of the equity", "At most 2; needs a stop loss.", at("risk"), input(t, "risk", "none", true))}
+            {ui::field("risk", "Largest loss at the stop, %", "Of the equity, at most 2; needs a stop loss.", at("risk"), input(t, "risk", "none", true))}
             {ui::field("window", "Bars looked at for the size", "For volatility and Kelly.", at("window"), input(t, "window", "20 or 250", true))}
             {ui::field("cap", "Largest share of the equity, %", "For volatility and Kelly.", at("cap"), input(t, "cap", "100", true))}
             {ui::field("fill", "Orders fill", "", at("fill"), ui::select("fill", options(&fill), t.get("fill")))}
@@ -845,7 +845,7 @@ fn fields(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
 fn json(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
     let text = t.get("text").to_owned();
     let area = view! {
-        <textarea id="text" name="text" rows="22" class="code" maxlength=LONGEST.to_string() spellcheck="false" autocapitalize="off" autocomplete="off" wrap="off">{text}</textarea>
+        <textarea id="text" name="text" rows="18" class="code" maxlength=LONGEST.to_string() spellcheck="false" autocapitalize="off" autocomplete="off" wrap="off">{text}</textarea>
     }
     .into_any();
     view! {
@@ -1091,7 +1091,7 @@ fn bad(desk: &Desk, errors: &[StrategyFault]) -> AnyView {
                         {(!field.is_empty()).then(|| view! { <code>{field}</code> " " })}
                         {(!place.is_empty()).then(|| view! { <span class="quiet">{place}</span> })}
                     </p>
-                    <p class="field-error">{ui::sentence(&f.reason)}</p>
+                    <p class="field-error">{ui::prose(&f.reason)}</p>
                     {lines.map(|text| view! { <pre class="excerpt" aria-hidden="true">{text}</pre> })}
                     {near}
                 </li>
