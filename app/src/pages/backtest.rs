@@ -153,7 +153,7 @@ fn finding(f: &Finding) -> AnyView {
 fn stats(v: &BacktestView) -> AnyView {
     let own = |name: &str| v.metrics.get(name).copied().flatten();
     let held = |name: &str| v.benchmark_metrics.get(name).copied().flatten();
-    let beside = |text: String| format!("{}: {text}", capital(&v.benchmark_name));
+    let beside = |text: String| format!("benchmark: {text}");
     let sure = v.intervals.get("sharpe_ratio").map(interval);
     view! {
         <div class="stats">

@@ -364,7 +364,8 @@ pub(super) fn build(
         (p.name.to_owned(), value)
     });
     let filled: Map<String, Value> = filled.collect();
-    let named: Vec<String> = filled.iter().map(|(k, v)| format!("{k} {v}")).collect();
+    let named = t.params.iter().zip(&values);
+    let named: Vec<String> = named.map(|(p, x)| format!("{} {x}", p.name)).collect();
     let mut name = t.title.to_owned();
     if !named.is_empty() {
         name = format!("{name}, {}", named.join(", "));
