@@ -148,9 +148,13 @@ async fn a_symbol_alone_makes_a_back_test_that_can_be_read_listed_and_taken_alon
         (&record["action"], &record["subject"]),
         (&json!("backtest.run"), &json!(id))
     );
-    assert_eq!(record["detail"]["result_sha256"], made["result_sha256"]);
+    let hash = made["result_sha256"].as_str().unwrap();
+    assert!(
+        record["detail"].as_str().unwrap().contains(hash),
+        "{record}"
+    );
     assert_eq!(
-        server.json("/api/compliance/audit/verify").await["valid"],
+        server.json("/api/compliance/audit/verify").await["ok"],
         true
     );
 }
