@@ -16,10 +16,14 @@ pub mod format;
 pub mod islands;
 pub mod live;
 #[cfg(feature = "ssr")]
+pub mod measures;
+#[cfg(feature = "ssr")]
 pub mod nav;
 #[cfg(feature = "ssr")]
 pub mod pages;
 pub mod query;
+#[cfg(feature = "ssr")]
+pub mod report;
 #[cfg(feature = "ssr")]
 mod server;
 #[cfg(feature = "ssr")]

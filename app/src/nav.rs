@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 /// The rooms: address, name, and the drawing of their icon.
-const ROOMS: [(&str, &str, &str); 7] = [
+const ROOMS: [(&str, &str, &str); 8] = [
     (
         "/",
         "Dashboard",
@@ -17,6 +17,11 @@ const ROOMS: [(&str, &str, &str); 7] = [
         "/trials",
         "Trials",
         "M3 20h18M6 16v-5M11 16V5M16 16V9M21 16v-3",
+    ),
+    (
+        "/backtests",
+        "Back tests",
+        "M3 20h18M4 16l5-6 4 3 7-8M15 5h5v5",
     ),
     (
         "/analytics",

@@ -2,12 +2,15 @@
 
 use crate::nav;
 use crate::pages::analytics::Analytics;
+use crate::pages::backtest::Backtest;
+use crate::pages::backtests::Backtests;
 use crate::pages::compliance::Compliance;
 use crate::pages::dashboard::Dashboard;
 use crate::pages::data::Data;
 use crate::pages::dataset::Dataset;
 use crate::pages::model::Model;
 use crate::pages::models::Models;
+use crate::pages::new_backtest::NewBacktest;
 use crate::pages::new_trial::NewTrial;
 use crate::pages::not_found::NotFound;
 use crate::pages::portfolio::Portfolio;
@@ -77,6 +80,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/trials") view=Trials ssr=SsrMode::Async/>
                     <Route path=path!("/trials/new") view=NewTrial ssr=SsrMode::Async/>
                     <Route path=path!("/trials/:id") view=Trial ssr=SsrMode::Async/>
+                    <Route path=path!("/backtests") view=Backtests ssr=SsrMode::Async/>
+                    <Route path=path!("/backtests/new") view=NewBacktest ssr=SsrMode::Async/>
+                    <Route path=path!("/backtests/:id") view=Backtest ssr=SsrMode::Async/>
                     <Route path=path!("/portfolio") view=Portfolio ssr=SsrMode::Async/>
                     <Route path=path!("/data") view=Data ssr=SsrMode::Async/>
                     <Route path=path!("/data/:id") view=Dataset ssr=SsrMode::Async/>

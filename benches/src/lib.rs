@@ -115,7 +115,9 @@ pub async fn services(folder: &Path, threads: usize) -> Services {
     let services = Services::new(Parts {
         datasets: store.clone(),
         audit: store.clone(),
-        trials: store,
+        trials: store.clone(),
+        backtests: store.clone(),
+        portfolio: store,
         library: folder.to_owned(),
         sources: Sources::none(),
         clock,

@@ -28,6 +28,7 @@ after(async () => {
 const pages = () => [
   "/", "/models", "/models?family=indicator&q=average", "/models?q=nothing-of-that-name",
   "/models/random_forest", "/models/sma", "/models/random_forest_50", "/trials", "/trials/new",
+  "/backtests", "/backtests/new", "/backtests/new?by=form", "/backtests/new?by=json",
   `/trials/${trial}`, `/trials/${running}`, "/data", "/data/bundled:AAPL", "/compliance",
   "/compliance?decision=allowed", "/analytics",
   "/analytics?dataset=bundled:AAPL&start=2011-01-03&end=2012-06-29&show=sma:period=20,bollinger_bands:period=20,rsi,macd&feature=log_return_5&with=MSFT,IBM,GOOG,SPX",

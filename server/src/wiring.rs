@@ -32,6 +32,7 @@ impl Open {
             datasets: store.clone(),
             audit: store.clone(),
             trials: store.clone(),
+            backtests: store.clone(),
             portfolio: store.clone(),
             library: folder.join("data"),
             sources,

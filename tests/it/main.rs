@@ -9,6 +9,7 @@
 
 mod analytics;
 mod audit;
+mod backtests;
 mod bad_input;
 mod contract;
 mod crash;

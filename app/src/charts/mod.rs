@@ -4,6 +4,7 @@
 
 pub mod analytics;
 mod backend;
+pub mod backtest;
 pub mod frontier;
 mod ticks;
 pub mod trial;
@@ -22,6 +23,9 @@ use plotters::element::{PathElement, Polygon, Rectangle};
 use plotters::series::LineSeries;
 use plotters::style::Color;
 use std::fmt::Write;
+
+/// The style inside every picture that is a file of its own.
+pub const STYLE: &str = include_str!("file.css");
 
 /// Units of the picture's own coordinates: finer than any screen's pixels.
 const WIDTH: u32 = 4000;
@@ -305,7 +309,7 @@ impl Plot {
         out.push_str("</title><desc>");
         escape(&frame.summary, &mut out);
         out.push_str("</desc><style>");
-        out.push_str(include_str!("file.css"));
+        out.push_str(STYLE);
         let _ = write!(
             out,
             "</style><rect class=\"paper\" width=\"{width}\" height=\"{height}\"/><text class=\"title\" x=\"12\" y=\"22\">"

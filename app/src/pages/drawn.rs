@@ -18,6 +18,8 @@ enum Source {
     Analytics(Vec<(String, String)>),
     /// `trial/t-.../price?model=ridge&horizon=1&symbol=AAPL`
     Trial(String, Kind, Pick),
+    /// `backtest/b-.../trades?symbol=AAPL`
+    Backtest(String, charts::backtest::Kind, String),
 }
 
 /// The drawing of a span of days (of all days when it is open); nothing when there is nothing to
@@ -37,6 +39,9 @@ pub(crate) async fn redraw(
             return Ok(Some(drawing));
         }
         Source::Dataset(id) => Some(charts::dataset(&services, &id).await?),
+        Source::Backtest(id, kind, symbol) => {
+            Some(charts::backtest::one(&services, &id, kind, &symbol).await?)
+        }
         Source::Trial(id, kind, pick) => charts::trial::one(&services, &id, &pick, kind).await?,
     };
     plot.map(|plot| plot.draw(day(first), day(last)))
@@ -50,6 +55,12 @@ fn parse(source: &str) -> Option<Source> {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["analytics"] => Some(Source::Analytics(query::pairs(query))),
         ["dataset", id] => Some(Source::Dataset(decoded(id)?)),
+        ["backtest", id, kind] => {
+            let pairs = query::pairs(query);
+            let kind = charts::backtest::Kind::parse(kind)?;
+            let symbol = query::get(&pairs, "symbol").to_owned();
+            Some(Source::Backtest(decoded(id)?, kind, symbol))
+        }
         ["trial", id, kind] => {
             let pairs = query::pairs(query);
             let pick = Pick {
@@ -97,6 +108,15 @@ mod tests {
                     ("show".into(), "sma:period=5".into()),
                 ])),
             ),
+            (
+                "backtest/b-1/trades?symbol=IBM",
+                Some(Source::Backtest(
+                    "b-1".into(),
+                    charts::backtest::Kind::Trades,
+                    "IBM".into(),
+                )),
+            ),
+            ("backtest/b-1/mood", None),
             ("trial/t-1/mood", None),
             ("trial", None),
             ("", None),

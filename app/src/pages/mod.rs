@@ -1,6 +1,8 @@
 //! One file a page: server functions, the page, its private views, its pure functions.
 
 pub mod analytics;
+pub mod backtest;
+pub mod backtests;
 pub mod compliance;
 pub mod dashboard;
 pub mod data;
@@ -8,6 +10,7 @@ pub mod dataset;
 pub mod drawn;
 pub mod model;
 pub mod models;
+pub mod new_backtest;
 pub mod new_trial;
 pub mod not_found;
 pub mod portfolio;

@@ -226,6 +226,35 @@ pub(crate) fn write_columns(
     finish(rows, columns, file)
 }
 
+/// Columns with holes, all of one length, as Parquet bytes.
+pub(crate) fn write_table(
+    table: &[(&str, crate::export::Cells)],
+    file: &str,
+) -> Result<Vec<u8>, DataError> {
+    use crate::export::Cells as C;
+    let mut columns: Vec<Column> = Vec::with_capacity(table.len());
+    for (name, cells) in table {
+        let name = (*name).into();
+        let column = match cells {
+            C::Days(days) => {
+                let numbers: Vec<Option<i32>> = days
+                    .iter()
+                    .map(|d| d.map(|d| d.num_days_from_ce() - EPOCH))
+                    .collect();
+                PolarsSeries::new(name, numbers)
+                    .cast(&DataType::Date)
+                    .map_err(|e| not_written(file, &e))?
+            }
+            C::Texts(texts) => PolarsSeries::new(name, texts.as_slice()),
+            C::Figures(figures) => PolarsSeries::new(name, figures.as_slice()),
+            C::Counts(counts) => PolarsSeries::new(name, counts.as_slice()),
+        };
+        columns.push(column.into_column());
+    }
+    let rows = table.first().map_or(0, |(_, c)| c.len());
+    finish(rows, columns, file)
+}
+
 /// Columns of days and of figures.
 pub(crate) type Columns = (Vec<Vec<NaiveDate>>, Vec<Vec<f64>>);
 

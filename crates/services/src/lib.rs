@@ -1,10 +1,11 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `analytics`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
+//! `analytics`, `backtests`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod analytics;
+mod backtests;
 mod catalogue;
 mod chain;
 mod compliance;
@@ -41,7 +42,7 @@ use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
 use mltrainer_types::catalogue::CatalogueEntry;
-use port::{AuditStore, Clock, DatasetStore, PortfolioStore, TrialStore};
+use port::{AuditStore, BacktestStore, Clock, DatasetStore, PortfolioStore, TrialStore};
 use room::Room;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,8 @@ pub struct Parts {
     pub audit: Arc<dyn AuditStore>,
     /// Trials.
     pub trials: Arc<dyn TrialStore>,
+    /// Back tests.
+    pub backtests: Arc<dyn BacktestStore>,
     /// Transactions of the portfolio.
     pub portfolio: Arc<dyn PortfolioStore>,
     /// Folder of imported and fetched data.
@@ -94,6 +97,7 @@ struct Inner {
     sources: Sources,
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
+    backtests: Arc<dyn BacktestStore>,
     portfolio: Arc<dyn PortfolioStore>,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
@@ -140,6 +144,7 @@ impl Services {
                 sources: parts.sources,
                 audit: parts.audit,
                 trials: parts.trials,
+                backtests: parts.backtests,
                 portfolio: parts.portfolio,
                 ledger,
                 shelf: analytics::Shelf::default(),

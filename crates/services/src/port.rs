@@ -4,11 +4,12 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mltrainer_types::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerification};
+use mltrainer_types::backtest::{BacktestSummary, BacktestView};
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
 use mltrainer_types::portfolio::{Transaction, TransactionRequest};
 use mltrainer_types::trial::{Lineage, TrialSpec, TrialSummary};
-use mltrainer_types::{DatasetId, TrialId};
+use mltrainer_types::{BacktestId, DatasetId, TrialId};
 
 pub use mltrainer_trials::port::{Clock, EventSink, PortError, TrialPort};
 
@@ -184,6 +185,64 @@ pub trait TrialStore: TrialPort {
 
     /// Takes what others ask of this process.
     async fn take_wishes(&self) -> Result<Vec<(TrialId, Wish)>, PortError>;
+}
+
+/// A back test to be kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewBacktest {
+    /// All of it.
+    pub view: BacktestView,
+    /// What lists show.
+    pub summary: BacktestSummary,
+    /// Its Sharpe ratio a bar.
+    pub ratio: Option<f64>,
+    /// The client's key.
+    pub idempotency: Option<Idempotency>,
+    /// Its audit record.
+    pub audit: AuditEntry,
+}
+
+/// What became of a [`NewBacktest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// It was kept.
+    Made,
+    /// The key made this one before, with the same request.
+    Repeated(BacktestId),
+    /// The key came before with another request.
+    KeyTaken,
+}
+
+/// What was tried before on some symbols.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TriedOn {
+    /// Sharpe ratios a bar of the back tests, one for each different specification.
+    pub ratios: Vec<Option<f64>>,
+    /// Combinations of models and horizons in trials whose forecasts can be traded.
+    pub models: u32,
+}
+
+/// Back tests. Nothing that was kept is ever changed or removed.
+#[async_trait]
+pub trait BacktestStore: Send + Sync {
+    /// Keeps a back test with its audit record and the client's key, in one transaction.
+    async fn keep(&self, new: NewBacktest) -> Result<Kept, PortError>;
+
+    /// One of them.
+    async fn backtest(&self, id: &BacktestId) -> Result<Option<BacktestView>, PortError>;
+
+    /// Back tests, newest first, with ids below `before`.
+    async fn backtests(
+        &self,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<BacktestSummary>, PortError>;
+
+    /// What a key made before: the hash of its request and the back test.
+    async fn of_key(&self, key: &str) -> Result<Option<(String, BacktestId)>, PortError>;
+
+    /// What was tried on any of these symbols, other than the specification with this hash.
+    async fn tried_on(&self, symbols: &[String], spec_sha256: &str) -> Result<TriedOn, PortError>;
 }
 
 /// A transaction of the portfolio to be recorded.

@@ -119,20 +119,8 @@ impl Services {
         for model in &request.models {
             find(&self.inner.registry, model.id())?;
         }
-        if let Some(source) = &request.source
-            && policy::origin(source).is_none()
-        {
-            let ids = policy::origin_ids();
-            let near = nearest(source, &ids);
-            let known = if near.is_empty() {
-                ids.join(", ")
-            } else {
-                near.join(" or ")
-            };
-            return Err(ServiceError::invalid(
-                "source",
-                format!("\"{source}\" is no approved origin; did you mean {known}?"),
-            ));
+        if let Some(source) = &request.source {
+            approved(source)?;
         }
         if let (Some(start), Some(end)) = (request.start, request.end)
             && start > end
@@ -437,12 +425,35 @@ fn check_after(after: i64) -> Result<(), ServiceError> {
     Ok(())
 }
 
+/// An origin that the policy approves.
+pub(crate) fn approved(source: &str) -> Result<(), ServiceError> {
+    if policy::origin(source).is_some() {
+        return Ok(());
+    }
+    let ids = policy::origin_ids();
+    let near = nearest(source, &ids);
+    let known = if near.is_empty() {
+        ids.join(", ")
+    } else {
+        near.join(" or ")
+    };
+    Err(ServiceError::invalid(
+        "source",
+        format!("\"{source}\" is no approved origin; did you mean {known}?"),
+    ))
+}
+
 /// `t-` and a UUID that sorts by time.
 fn new_id(at: chrono::DateTime<chrono::Utc>) -> TrialId {
+    TrialId(format!("t-{}", new_uuid(at)))
+}
+
+/// A UUID that sorts by time, also among those of the same moment.
+pub(crate) fn new_uuid(at: chrono::DateTime<chrono::Utc>) -> Uuid {
     let seconds = u64::try_from(at.timestamp()).unwrap_or_default();
     let next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
     let time = uuid::Timestamp::from_unix(&*next, seconds, at.timestamp_subsec_nanos());
-    TrialId(format!("t-{}", Uuid::new_v7(time)))
+    Uuid::new_v7(time)
 }
 
 /// Ids of the same moment still sort in the order in which they were made.

@@ -5,6 +5,7 @@
 //! One file a table: the schema in `migrations/`, the statements here.
 
 mod audit;
+mod backtests;
 mod datasets;
 mod fault;
 mod idempotency_keys;

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 8] = [
+pub(crate) const ALL: [(&str, &str); 9] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -35,6 +35,10 @@ pub(crate) const ALL: [(&str, &str); 8] = [
     (
         "0007_dataset_kinds",
         include_str!("../../../migrations/0007_dataset_kinds.sql"),
+    ),
+    (
+        "0008_backtests",
+        include_str!("../../../migrations/0008_backtests.sql"),
     ),
     (
         "0009_portfolio_transactions",

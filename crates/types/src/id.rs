@@ -47,3 +47,7 @@ id!(
     /// A data set: its source and symbol, `bundled:AAPL`, or `user:` and the head of its hash.
     DatasetId
 );
+id!(
+    /// A back test: `b-` and a time-ordered UUID, so that ids sort by creation.
+    BacktestId
+);

@@ -23,7 +23,7 @@ pub mod source;
 pub mod strategy;
 pub mod trial;
 
-pub use id::{DatasetId, TrialId};
+pub use id::{BacktestId, DatasetId, TrialId};
 
 /// One page of a list and the cursor of the next one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -4,6 +4,7 @@
 //! 2 bad usage or an unknown name; 3 data that cannot be used, or refused; 4 a failed fit or trial.
 
 mod audit;
+mod backtest;
 mod catalogue;
 mod data;
 mod doctor;
@@ -32,6 +33,7 @@ pub use serve::Serve;
 const EXAMPLES: &str = "Examples:
   mltrainer serve
   mltrainer trial run --symbols AAPL --target log_volatility --horizon 5
+  mltrainer backtest --symbols AAPL --strategy sma_crossover --report report.html
   mltrainer run sma --data prices.csv --set period=20
   mltrainer catalogue random_forest
   mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided
@@ -101,6 +103,8 @@ enum Command {
     /// Trials: run, list, show, follow, cancel, pause, resume, export
     #[command(subcommand)]
     Trial(trial::Trial),
+    /// Tests a strategy on the bars of data sets; list, show, strategies, check
+    Backtest(Box<backtest::Backtest>),
     /// Portfolios: add, transactions, holdings, optimise, what-if, plan, risk
     #[command(subcommand)]
     Portfolio(portfolio::Portfolio),
@@ -310,6 +314,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Data(data) => quiet(global)?.block_on(data.execute(global)),
         Command::Trial(trial) => quiet(global)?.block_on(trial.execute(global)),
+        Command::Backtest(backtest) => quiet(global)?.block_on(backtest.execute(global)),
         Command::Portfolio(portfolio) => quiet(global)?.block_on(portfolio.execute(global)),
         Command::Audit(audit) => quiet(global)?.block_on(audit.execute(global)),
         Command::Doctor => quiet(global)?.block_on(doctor::execute(global)),

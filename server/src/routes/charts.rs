@@ -155,7 +155,7 @@ struct Chosen {
 }
 
 /// What the app says of a choice that does not exist, as a problem document.
-fn refused(e: PageError) -> HttpError {
+pub(super) fn refused(e: PageError) -> HttpError {
     let status = StatusCode::from_u16(e.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = HttpError::new(status, "invalid-value", &e.title, e.detail);
     match e.field {

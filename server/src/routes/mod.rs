@@ -1,6 +1,7 @@
 //! The JSON API, one file a resource. The OpenAPI document is made from these handlers.
 
 mod analytics;
+mod backtests;
 mod charts;
 mod compliance;
 mod datasets;
@@ -28,6 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
     tags(
         (name = "models", description = "The catalogue, and running its entries"),
         (name = "trials", description = "Trials: make, look, follow, control"),
+        (name = "backtests", description = "Strategies and their back tests"),
         (name = "portfolio", description = "Transactions and holdings, weights, plans, risk; no order is sent anywhere"),
         (name = "data", description = "Data sets and their quality"),
         (name = "compliance", description = "Policy and audit chain"),
@@ -42,6 +44,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(models::router())
         .merge(trials::router())
         .merge(events::router())
+        .merge(backtests::router())
         .merge(datasets::router())
         .merge(sources::router())
         .merge(charts::router())
@@ -80,6 +83,11 @@ mod tests {
             "/api/v1/trials/{id}/cancel",
             "/api/v1/trials/{id}/pause",
             "/api/v1/trials/{id}/resume",
+            "/api/v1/backtests",
+            "/api/v1/backtests/{id}",
+            "/api/v1/backtests/{id}/{file}",
+            "/api/v1/backtests/{id}/report.html",
+            "/api/v1/strategies/check",
             "/api/v1/datasets",
             "/api/v1/datasets/{id}",
             "/api/v1/datasets/{id}/bars",
