@@ -593,6 +593,15 @@ fn from_text(sheet: &Sheet<'_>, chosen: &Chosen) -> Result<(Vec<Moment>, Figures
     } else {
         1
     };
+    in_parts(sheet, chosen, readers)
+}
+
+/// [`from_text`] by so many threads.
+fn in_parts(
+    sheet: &Sheet<'_>,
+    chosen: &Chosen,
+    readers: usize,
+) -> Result<(Vec<Moment>, Figures), DataError> {
     let mut parts = sheet.parts(readers);
     // The first part grows to the whole; the others are put behind it.
     let first = parts.remove(0);
@@ -869,6 +878,38 @@ mod tests {
             error.to_string(),
             "heading: there is no column \"close\"; the heading has Datum, Eröffnung, Hoch, Tief, Schluss, Umsatz; say which it is with close=NAME"
         );
+    }
+
+    /// A file read in any number of parts is the file read at once: empty rows in the middle and at
+    /// the end and rows that are too short included, wherever the borders fall.
+    #[test]
+    fn parts_of_a_file_are_the_whole() {
+        let mut text = "date,close\n".to_owned();
+        for d in 1..=28 {
+            text.push_str(&format!("2020-01-{d:02},{d}.5\n"));
+            match d % 7 {
+                2 => text.push_str("\n,\n\n"),
+                5 => text.push_str("2020-02-01\n"),
+                _ => {}
+            }
+        }
+        text.push_str("\n\n");
+        let file = File::open(text.as_bytes(), &Mapping::default()).unwrap();
+        let chosen = choose(file.heading(), &file.sample().unwrap(), &Mapping::default()).unwrap();
+        let File::Text(sheet) = &file else {
+            panic!("text")
+        };
+        let (moments, figures) = in_parts(sheet, &chosen, 1).unwrap();
+        // 28 days, four times three empty rows, four short ones; the two at the end are none.
+        assert_eq!(moments.len(), 28 + 4 * 3 + 4);
+        let close = figures[3].clone().unwrap();
+        assert_eq!(close.iter().filter(|c| c.is_finite()).sum::<f64>(), 420.0);
+        let bits = |c: &[f64]| c.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        for n in 2..40 {
+            let (other, figures) = in_parts(sheet, &chosen, n).unwrap();
+            assert_eq!(other, moments, "{n} parts");
+            assert_eq!(bits(&figures[3].clone().unwrap()), bits(&close));
+        }
     }
 
     #[test]

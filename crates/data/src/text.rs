@@ -333,19 +333,50 @@ fn digits(text: &[u8]) -> Option<u32> {
 /// Reads a date with or without a time of day.
 pub(crate) fn moment(cell: &str) -> Moment {
     let bytes = cell.as_bytes();
-    // By far the most frequent form first.
-    if let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, rest @ ..] = bytes
-        && rest.is_empty()
+    // By far the most frequent forms first: a day, and a day with hours, minutes and seconds.
+    if let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, clock @ ..] = bytes
         && let (Some(y), Some(m), Some(d)) = (
             digits(&[*y1, *y2, *y3, *y4]),
             digits(&[*m1, *m2]),
             digits(&[*d1, *d2]),
         )
     {
-        return Moment {
-            day: known(y.cast_signed(), m, d),
-            time: None,
-        };
+        let day = || known(y.cast_signed(), m, d);
+        if clock.is_empty() {
+            return Moment {
+                day: day(),
+                time: None,
+            };
+        }
+        if let [
+            b'T' | b' ',
+            h1,
+            h2,
+            b':',
+            min1,
+            min2,
+            b':',
+            s1,
+            s2,
+            zone @ ..,
+        ] = clock
+            && let (Some(h), Some(min), Some(sec)) = (
+                digits(&[*h1, *h2]),
+                digits(&[*min1, *min2]),
+                digits(&[*s1, *s2]),
+            )
+            && let Some(time) = NaiveTime::from_hms_opt(h, min, sec)
+            && let Some(offset) = match zone {
+                b"" => Some(None),
+                b"Z" => Some(Some(0)),
+                _ => None,
+            }
+        {
+            return Moment {
+                day: day(),
+                time: Some((time, offset)),
+            };
+        }
     }
     let end = cell.find(['T', ' ']).unwrap_or(cell.len());
     let (date, behind) = cell.split_at(end);
