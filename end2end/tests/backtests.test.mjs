@@ -84,7 +84,7 @@ test("the form's strategy goes on as JSON, and mistakes are shown at their place
     await open(page, "/backtests/new?by=form");
     await page.getByLabel("Buys when").focus();
     await page.keyboard.type("close > smaa(close, 50)");
-    await page.locator("#check").filter({ hasText: "column 9" }).filter({ hasText: "sma" }).waitFor();
+    await page.locator("#check").filter({ hasText: "column 9" }).filter({ hasText: "50)" }).waitFor();
     assert.equal(await page.locator("#check .excerpt").innerText(), "close > smaa(close, 50)\n        ^");
     await page.getByLabel("Buys when").fill("close > sma(close, 50)");
     await page.keyboard.press("Tab");
