@@ -49,6 +49,24 @@ impl PageError {
         }
     }
 
+    /// The text of a field of a form as what it stands for; `None` where nothing was typed.
+    ///
+    /// # Errors
+    /// An error of the field, when the text is not `kind`.
+    pub fn parse<T: std::str::FromStr>(
+        field: &str,
+        text: &str,
+        kind: &str,
+    ) -> Result<Option<T>, Self> {
+        match text.trim() {
+            "" => Ok(None),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| Self::field(field, &format!("\"{text}\" is not {kind}"))),
+        }
+    }
+
     /// The server could not be reached.
     #[must_use]
     pub fn unreachable() -> Self {

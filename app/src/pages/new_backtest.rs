@@ -104,13 +104,7 @@ impl Typed {
     }
 
     fn number<T: std::str::FromStr>(&self, name: &str, kind: &str) -> Result<Option<T>, PageError> {
-        match self.get(name) {
-            "" => Ok(None),
-            text => text
-                .parse()
-                .map(Some)
-                .map_err(|_| PageError::field(name, &format!("\"{text}\" is not {kind}"))),
-        }
+        PageError::parse(name, self.get(name), kind)
     }
 
     fn share(&self, name: &str, unit: f64) -> Result<Option<f64>, PageError> {

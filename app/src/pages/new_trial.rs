@@ -141,19 +141,6 @@ pub(crate) async fn create_trial(#[server(default)] form: TrialForm) -> Result<S
 /// # Errors
 /// A field whose text is not of its kind.
 pub fn request(form: &TrialForm) -> Result<TrialRequest, PageError> {
-    fn parse<T: std::str::FromStr>(
-        field: &str,
-        text: &str,
-        kind: &str,
-    ) -> Result<Option<T>, PageError> {
-        match text.trim() {
-            "" => Ok(None),
-            text => text
-                .parse()
-                .map(Some)
-                .map_err(|_| PageError::field(field, &format!("\"{text}\" is not {kind}"))),
-        }
-    }
     let symbols: Vec<String> = query::list(&form.symbols)
         .iter()
         .map(|s| s.to_uppercase())
@@ -181,32 +168,33 @@ pub fn request(form: &TrialForm) -> Result<TrialRequest, PageError> {
             })
         })
         .collect::<Result<_, _>>()?;
-    let embargo = parse("embargo", &form.embargo, "a whole number of days")?.unwrap_or(0);
+    let embargo =
+        PageError::parse("embargo", &form.embargo, "a whole number of days")?.unwrap_or(0);
     let validation = if form.kind == "hold_out" {
-        let percent: f64 =
-            parse("test_share", &form.test_share, "a number of percent")?.unwrap_or(20.0);
+        let percent: f64 = PageError::parse("test_share", &form.test_share, "a number of percent")?
+            .unwrap_or(20.0);
         Validation::HoldOut {
             test_share: percent / 100.0,
             embargo,
         }
     } else {
         Validation::WalkForward {
-            folds: parse("folds", &form.folds, "a whole number of folds")?.unwrap_or(5),
+            folds: PageError::parse("folds", &form.folds, "a whole number of folds")?.unwrap_or(5),
             embargo,
-            window: parse("window", &form.window, "a whole number of days")?,
+            window: PageError::parse("window", &form.window, "a whole number of days")?,
         }
     };
     Ok(TrialRequest {
-        start: parse("start", &form.start, "a day; write it as 2004-12-31")?,
-        end: parse("end", &form.end, "a day; write it as 2012-12-31")?,
+        start: PageError::parse("start", &form.start, "a day; write it as 2004-12-31")?,
+        end: PageError::parse("end", &form.end, "a day; write it as 2012-12-31")?,
         target,
         horizons,
         features: form.features.clone(),
         models: form.models.iter().cloned().map(ModelRequest::Id).collect(),
         validation,
-        costs: parse("bps", &form.bps, "a number of basis points")?
+        costs: PageError::parse("bps", &form.bps, "a number of basis points")?
             .map_or_else(Costs::default, |bps| Costs { bps }),
-        seed: parse("seed", &form.seed, "a whole number that is not negative")?,
+        seed: PageError::parse("seed", &form.seed, "a whole number that is not negative")?,
         goal: Some(form.goal.trim().to_owned()).filter(|g| !g.is_empty()),
         ..TrialRequest::for_symbols(symbols)
     })

@@ -126,18 +126,22 @@ impl Asked {
             }
         }
         let share: Option<f64> =
-            number("test_share", self.get("test_share"), "a number of percent")?;
+            PageError::parse("test_share", self.get("test_share"), "a number of percent")?;
         Ok(OptimiseRequest {
             symbols: query::list(self.get("symbols")),
             source: None,
-            start: number("start", self.get("start"), "a day; write it as 2004-12-31")?,
-            end: number("end", self.get("end"), "a day; write it as 2012-12-31")?,
+            start: PageError::parse("start", self.get("start"), "a day; write it as 2004-12-31")?,
+            end: PageError::parse("end", self.get("end"), "a day; write it as 2012-12-31")?,
             method: Some(self.get("method").to_owned()).filter(|m| !m.is_empty()),
             params,
             frontier_points: None,
             test_share: share.map(|s| s / 100.0),
-            cost_bps: number("cost", self.get("cost"), "a number of basis points")?,
-            rebalance_days: number("rebalance", self.get("rebalance"), "a whole number of days")?,
+            cost_bps: PageError::parse("cost", self.get("cost"), "a number of basis points")?,
+            rebalance_days: PageError::parse(
+                "rebalance",
+                self.get("rebalance"),
+                "a whole number of days",
+            )?,
         })
     }
 
@@ -188,20 +192,6 @@ impl Asked {
 /// What stands in the address for one look only: the fields of a refused transaction, and what came of one.
 fn is_message(name: &str) -> bool {
     TEXTS.contains(&name) || ["error", "field", "recorded", "kind"].contains(&name)
-}
-
-fn number<T: std::str::FromStr>(
-    field: &str,
-    text: &str,
-    kind: &str,
-) -> Result<Option<T>, PageError> {
-    match text.trim() {
-        "" => Ok(None),
-        text => text
-            .parse()
-            .map(Some)
-            .map_err(|_| PageError::field(field, &format!("\"{text}\" is not {kind}"))),
-    }
 }
 
 /// The fields of a transaction, as they are typed.
@@ -273,16 +263,16 @@ impl TransactionForm {
     pub fn request(&self) -> Result<TransactionRequest, PageError> {
         let kind = TransactionKind::parse(self.kind.trim())
             .ok_or_else(|| PageError::field("kind", "Choose what is to be recorded"))?;
-        let date = number("date", &self.date, "a day; write it as 2011-01-03")?
+        let date = PageError::parse("date", &self.date, "a day; write it as 2011-01-03")?
             .ok_or_else(|| PageError::field("date", "Name the day on which it took effect"))?;
         let amount = "a decimal number; write it as 329.57";
         let some = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
         let mut r = TransactionRequest::new(kind, date);
         r.symbol = some(&self.symbol);
-        r.shares = number("shares", &self.shares, amount)?;
-        r.price = number("price", &self.price, amount)?;
-        r.fees = number("fees", &self.fees, amount)?;
-        r.amount = number("amount", &self.amount, amount)?;
+        r.shares = PageError::parse("shares", &self.shares, amount)?;
+        r.price = PageError::parse("price", &self.price, amount)?;
+        r.fees = PageError::parse("fees", &self.fees, amount)?;
+        r.amount = PageError::parse("amount", &self.amount, amount)?;
         if let Some(text) = some(&self.ratio) {
             let parts = text
                 .split_once(':')
@@ -295,7 +285,7 @@ impl TransactionForm {
             })?;
             (r.new_shares, r.for_old) = (Some(new), Some(old));
         }
-        r.reverses = number("of", &self.of, "the number of a transaction")?;
+        r.reverses = PageError::parse("of", &self.of, "the number of a transaction")?;
         r.note = some(&self.note);
         Ok(r)
     }
@@ -498,10 +488,11 @@ async fn risk(
     optimised: Option<&Result<Optimised, PageError>>,
     holdings: Option<&Holdings>,
 ) -> Option<Result<PortfolioRisk, PageError>> {
-    let confidence = match number("confidence", asked.get("confidence"), "a number of percent") {
-        Ok(percent) => percent.map(|p: f64| p / 100.0),
-        Err(e) => return Some(Err(e)),
-    };
+    let confidence =
+        match PageError::parse("confidence", asked.get("confidence"), "a number of percent") {
+            Ok(percent) => percent.map(|p: f64| p / 100.0),
+            Err(e) => return Some(Err(e)),
+        };
     let mut request = RiskRequest {
         confidence,
         ..RiskRequest::default()
@@ -539,7 +530,7 @@ async fn change(
         })
         .await
         .map_err(said);
-    let plan = match number("days", asked.get("days"), "a whole number of days") {
+    let plan = match PageError::parse("days", asked.get("days"), "a whole number of days") {
         Ok(days) => services
             .plan(&PlanRequest {
                 target,
