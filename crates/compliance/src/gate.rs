@@ -1,6 +1,6 @@
 //! The gate: what arrives from a source becomes a [`Verified`] value here, or nowhere.
 
-use crate::lineage::{Content, Lineage};
+use crate::lineage::{Content, Lineage, hash_and};
 use crate::policy;
 use crate::secrets::redact;
 use mltrainer_types::data::{Finding, QualityReport, Severity};
@@ -114,7 +114,11 @@ pub struct Inspection<T> {
 }
 
 /// A content that knows how to be checked on arrival.
-pub trait Admissible: Content + Sized {
+pub trait Admissible: Content + Sized + Sync {
+    /// Whether a content of which no row is set aside comes out of [`Admissible::inspect`] as it went
+    /// in, so that its hash is known.
+    const KEPT_WHOLE: bool = false;
+
     /// Schema, quality and plausibility; bad rows are left out of `usable` and reported, never
     /// repaired or filled.
     fn inspect(self) -> Inspection<Self>;
@@ -193,7 +197,9 @@ impl Gate {
                 None,
             ));
         }
-        let arrived = arrival.content.sha256();
+        let (arrived, doubts) = hash_and(&arrival.content, |content| {
+            if ships { Vec::new() } else { content.screen() }
+        });
         if let Some(promised) = &arrival.promised_sha256
             && *promised != arrived
         {
@@ -203,11 +209,6 @@ impl Gate {
                 None,
             ));
         }
-        let doubts = if ships {
-            Vec::new()
-        } else {
-            arrival.content.screen()
-        };
         let Inspection { usable, mut report } = arrival.content.inspect();
         let reasons: Vec<String> = doubts
             .iter()
@@ -237,7 +238,12 @@ impl Gate {
             );
             return Err(refuse(&policy::NO_SILENT_FILL_IN, reason, Some(report)));
         }
-        let passed = usable.sha256();
+        let passed = if T::KEPT_WHOLE && report.quarantined == 0 {
+            debug_assert_eq!(arrived, usable.sha256(), "kept whole");
+            arrived.clone()
+        } else {
+            usable.sha256()
+        };
         let lineage = Lineage::default()
             .with("source", format!("{}: {request}", origin.id), arrived)
             .with(

@@ -14,5 +14,5 @@ pub mod secrets;
 
 pub use action::{Action, ActionLevel, permit};
 pub use gate::{Admissible, Admitted, Arrival, Gate, Inspection, Verified};
-pub use lineage::{Content, Digest, Lineage};
+pub use lineage::{Content, Digest, Lineage, hash_and};
 pub use secrets::redact;

@@ -91,6 +91,20 @@ pub trait Content {
     }
 }
 
+/// The hash of a content, computed beside other work on it: on a second thread where there is one.
+pub fn hash_and<T: Content + Sync, U>(content: &T, work: impl FnOnce(&T) -> U) -> (String, U) {
+    std::thread::scope(|scope| {
+        let hash = std::thread::Builder::new().spawn_scoped(scope, || content.sha256());
+        let done = work(content);
+        let hash = match hash.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(hash)) => hash,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => content.sha256(),
+        };
+        (hash, done)
+    })
+}
+
 /// The steps from the sources to a value, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lineage {

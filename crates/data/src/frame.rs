@@ -19,6 +19,8 @@ const EPOCH: i32 = 719_163;
 
 /// Longer frames are written column beside column; the bytes are the same.
 const LONG: usize = 100_000;
+/// Rows of a group of a Parquet file.
+const GROUP: usize = 1 << 18;
 
 fn damaged(file: &str, reason: impl ToString) -> DataError {
     DataError::Damaged {
@@ -298,19 +300,41 @@ fn write(
     file: &str,
 ) -> Result<Vec<u8>, DataError> {
     let rows = index.len();
-    let mut columns: Vec<Column> = vec![index.into_column()];
-    for (name, column) in figures {
-        columns.push(PolarsSeries::new(name.into(), column).into_column());
-    }
-    finish(rows, columns, file)
+    // A copy of one group at a time: a long file twice in memory costs more than to write it.
+    let group = |from: usize| {
+        let to = rows.min(from + GROUP);
+        let mut columns: Vec<Column> = vec![index.slice(from as i64, to - from).into_column()];
+        for (name, column) in &figures {
+            let part = column.get(from..to).unwrap_or_default();
+            columns.push(PolarsSeries::new((*name).into(), part).into_column());
+        }
+        DataFrame::new(to - from, columns)
+    };
+    let all = || {
+        let mut bytes = Vec::new();
+        let first = group(0)?;
+        let mut file = writer(&mut bytes, rows).batched(first.schema())?;
+        file.write_batch(&first)?;
+        for from in (GROUP..rows).step_by(GROUP) {
+            file.write_batch(&group(from)?)?;
+        }
+        file.finish()?;
+        Ok(bytes)
+    };
+    all().map_err(|e| not_written(file, &e))
+}
+
+/// Writes Parquet into `bytes`.
+fn writer(bytes: &mut Vec<u8>, rows: usize) -> ParquetWriter<&mut Vec<u8>> {
+    ParquetWriter::new(bytes)
+        .with_compression(ParquetCompression::Zstd(None))
+        .set_parallel(rows > LONG)
 }
 
 fn finish(rows: usize, columns: Vec<Column>, file: &str) -> Result<Vec<u8>, DataError> {
     let mut frame = DataFrame::new(rows, columns).map_err(|e| not_written(file, &e))?;
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes)
-        .with_compression(ParquetCompression::Zstd(None))
-        .set_parallel(rows > LONG)
+    writer(&mut bytes, rows)
         .finish(&mut frame)
         .map_err(|e| not_written(file, &e))?;
     Ok(bytes)

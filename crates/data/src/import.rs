@@ -24,7 +24,7 @@ use crate::intraday::{Intraday, UNREADABLE_STAMP};
 use crate::text::{
     Day, Moment, Rows, Sheet, days, decimal_comma, is_blank, moment, money, time_of_day,
 };
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone as _, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::Tz;
 use mltrainer_types::data::{FileColumn, FileLayout};
 use std::borrow::Cow;
@@ -69,6 +69,7 @@ impl Field {
         Self::Close,
         Self::Volume,
     ];
+    /// Close comes fourth: [`CLOSE`].
     const FIGURES: [Self; 5] = [Self::Open, Self::High, Self::Low, Self::Close, Self::Volume];
 
     /// Its name in a mapping.
@@ -580,6 +581,8 @@ fn nth_cell(sheet: &Sheet<'_>, row: usize, column: usize) -> String {
 }
 
 type Figures = [Option<Vec<f64>>; 5];
+/// Place of the close, which every file has.
+const CLOSE: usize = 3;
 
 /// Files of text longer than this are read on all cores, at most [`READERS`].
 const LONG_TEXT: usize = 4 << 20;
@@ -602,32 +605,72 @@ fn in_parts(
     chosen: &Chosen,
     readers: usize,
 ) -> Result<(Vec<Moment>, Figures), DataError> {
-    let mut parts = sheet.parts(readers);
-    // The first part grows to the whole; the others are put behind it.
-    let first = parts.remove(0);
-    let about = sheet.about();
-    let share = about / (parts.len() + 1) + 16;
-    std::thread::scope(|scope| {
-        let others: Vec<_> = parts
-            .into_iter()
-            .map(|rows| scope.spawn(move || Part::read(rows, sheet.heading.len(), chosen, share)))
-            .collect();
-        let mut whole = Part::read(first, sheet.heading.len(), chosen, about)?;
-        for other in others {
-            match other.join() {
-                Ok(part) => whole.append(part?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+    let parts = sheet.parts(readers);
+    let most: Vec<usize> = parts.iter().map(Rows::most).collect();
+    let mut figures: Figures = chosen
+        .figures
+        .map(|at| at.map(|_| vec![0.0; most.iter().sum()]));
+    // Every part writes where it belongs if the parts before it are as long as they may be.
+    let mut rooms: Vec<Room<'_>> = most.iter().map(|_| Room::default()).collect();
+    for (place, column) in figures.iter_mut().enumerate() {
+        let mut rest = column.as_deref_mut().unwrap_or_default();
+        for (room, most) in rooms.iter_mut().zip(&most) {
+            let (part, behind) = rest.split_at_mut_checked(*most).unwrap_or_default();
+            room[place] = part;
+            rest = behind;
         }
-        Ok((whole.moments, whole.figures))
-    })
+    }
+    let width = sheet.heading.len();
+    let parts: Vec<Part> = std::thread::scope(|scope| {
+        let mut work = parts.into_iter().zip(rooms);
+        let first = work.next();
+        let others: Vec<_> = work
+            .map(|(rows, room)| scope.spawn(move || Part::read(rows, width, chosen, room)))
+            .collect();
+        let first = first.map(|(rows, room)| Part::read(rows, width, chosen, room));
+        let joined = others.into_iter().map(|other| match other.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        first.into_iter().chain(joined).collect::<Result<_, _>>()
+    })?;
+    let mut moments = Vec::new();
+    // Rows at the end that hold nothing: lost ones if another row follows.
+    let (mut from, mut blank) = (0, 0);
+    for (mut part, most) in parts.into_iter().zip(most) {
+        let rows = part.moments.len();
+        if rows > 0 {
+            let lost = moments.len() + blank;
+            moments.resize(lost, Moment::UNREADABLE);
+            for column in figures.iter_mut().flatten() {
+                column[lost - blank..lost].fill(f64::NAN);
+                if from != lost {
+                    column.copy_within(from..from + rows, lost);
+                }
+            }
+            if moments.is_empty() {
+                moments = part.moments;
+            } else {
+                moments.append(&mut part.moments);
+            }
+            blank = 0;
+        }
+        blank += part.blank;
+        from += most;
+    }
+    for column in figures.iter_mut().flatten() {
+        column.truncate(moments.len());
+    }
+    Ok((moments, figures))
 }
 
-/// What rows that follow each other hold.
+/// Room for the figures of a part, in the order of [`Field::FIGURES`]; none for absent columns.
+type Room<'a> = [&'a mut [f64]; 5];
+
+/// What rows that follow each other hold, beside the figures.
 struct Part {
     moments: Vec<Moment>,
-    figures: Figures,
-    /// Rows at the end that hold nothing: lost ones if another row follows.
+    /// Rows at the end that hold nothing.
     blank: usize,
 }
 
@@ -636,24 +679,22 @@ impl Part {
         mut rows: Rows<'_>,
         width: usize,
         chosen: &Chosen,
-        about: usize,
+        mut room: Room<'_>,
     ) -> Result<Self, DataError> {
-        let mut part = Self {
-            moments: Vec::with_capacity(about),
-            figures: chosen
-                .figures
-                .map(|at| at.map(|_| Vec::with_capacity(about))),
-            blank: 0,
-        };
+        let mut moments = Vec::with_capacity(room[CLOSE].len());
+        let mut blank = 0;
         let mut cells = Vec::with_capacity(width);
         while rows.next(&mut cells)? {
             if is_blank(&cells) {
-                part.blank += 1;
+                blank += 1;
                 continue;
             }
-            part.lose_blank();
+            // The empty rows so far turn out to be in the middle.
+            for _ in 0..std::mem::take(&mut blank) {
+                lose(&mut moments, &mut room);
+            }
             if cells.len() != width {
-                part.lose();
+                lose(&mut moments, &mut room);
                 continue;
             }
             let mut at = moment(&cells[chosen.date]);
@@ -663,45 +704,25 @@ impl Part {
                     None => at = Moment::UNREADABLE,
                 }
             }
-            part.moments.push(at);
-            for (column, at) in part.figures.iter_mut().zip(chosen.figures) {
-                if let (Some(column), Some(at)) = (column, at) {
-                    column.push(money(&cells[at], chosen.comma));
+            for (column, at) in room.iter_mut().zip(chosen.figures) {
+                if let (Some(figure), Some(at)) = (column.get_mut(moments.len()), at) {
+                    *figure = money(&cells[at], chosen.comma);
                 }
             }
+            moments.push(at);
         }
-        Ok(part)
+        Ok(Self { moments, blank })
     }
+}
 
-    /// An unreadable row.
-    fn lose(&mut self) {
-        self.moments.push(Moment::UNREADABLE);
-        for column in self.figures.iter_mut().flatten() {
-            column.push(f64::NAN);
+/// An unreadable row.
+fn lose(moments: &mut Vec<Moment>, room: &mut Room<'_>) {
+    for column in room {
+        if let Some(figure) = column.get_mut(moments.len()) {
+            *figure = f64::NAN;
         }
     }
-
-    /// The empty rows so far turn out to be in the middle.
-    fn lose_blank(&mut self) {
-        for _ in 0..std::mem::take(&mut self.blank) {
-            self.lose();
-        }
-    }
-
-    fn append(&mut self, mut next: Self) {
-        if next.moments.is_empty() {
-            self.blank += next.blank;
-            return;
-        }
-        self.lose_blank();
-        self.moments.append(&mut next.moments);
-        for (column, more) in self.figures.iter_mut().zip(&mut next.figures) {
-            if let (Some(column), Some(more)) = (column, more) {
-                column.append(more);
-            }
-        }
-        self.blank = next.blank;
-    }
+    moments.push(Moment::UNREADABLE);
 }
 
 fn from_columns(foreign: &Foreign, chosen: &Chosen) -> Result<(Vec<Moment>, Figures), DataError> {
@@ -835,7 +856,15 @@ impl Clock {
                 }
             }
         };
-        Some((local - chrono::TimeDelta::seconds(seconds)).and_utc())
+        // Mostly the same day, which is quicker than to count days.
+        let of_day = i64::from(time.0.num_seconds_from_midnight()) - seconds;
+        let same_day = u32::try_from(of_day)
+            .ok()
+            .and_then(|s| NaiveTime::from_num_seconds_from_midnight_opt(s, time.0.nanosecond()));
+        Some(match same_day {
+            Some(utc) => date.and_time(utc).and_utc(),
+            None => (local - chrono::TimeDelta::seconds(seconds)).and_utc(),
+        })
     }
 }
 
@@ -894,6 +923,13 @@ mod tests {
             }
         }
         text.push_str("\n\n");
+        // However lines end: the third way is one part, for want of a line feed.
+        for end in ["\n", "\r\n", "\r"] {
+            in_any_parts(&text.replace('\n', end));
+        }
+    }
+
+    fn in_any_parts(text: &str) {
         let file = File::open(text.as_bytes(), &Mapping::default()).unwrap();
         let chosen = choose(file.heading(), &file.sample().unwrap(), &Mapping::default()).unwrap();
         let File::Text(sheet) = &file else {
@@ -902,13 +938,13 @@ mod tests {
         let (moments, figures) = in_parts(sheet, &chosen, 1).unwrap();
         // 28 days, four times three empty rows, four short ones; the two at the end are none.
         assert_eq!(moments.len(), 28 + 4 * 3 + 4);
-        let close = figures[3].clone().unwrap();
+        let close = figures[CLOSE].clone().unwrap();
         assert_eq!(close.iter().filter(|c| c.is_finite()).sum::<f64>(), 420.0);
         let bits = |c: &[f64]| c.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         for n in 2..40 {
             let (other, figures) = in_parts(sheet, &chosen, n).unwrap();
             assert_eq!(other, moments, "{n} parts");
-            assert_eq!(bits(&figures[3].clone().unwrap()), bits(&close));
+            assert_eq!(bits(&figures[CLOSE].clone().unwrap()), bits(&close));
         }
     }
 

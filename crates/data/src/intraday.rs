@@ -12,7 +12,6 @@ use chrono::{
 };
 use chrono_tz::America::New_York;
 use mltrainer_compliance::{Content, Digest};
-use std::collections::BTreeMap;
 
 /// The stamp of a bar whose moment could not be read. It exists only before the gate: the checks
 /// set such rows aside.
@@ -295,18 +294,19 @@ fn slots(session: &Session, grid: i64, length: i64) -> (DateTime<Utc>, usize) {
 
 /// The length of a bar: the most frequent distance of neighbours, in whole minutes, at least one.
 pub(crate) fn bar_minutes(stamps: &[DateTime<Utc>]) -> u32 {
-    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut counts = [0_usize; 720];
     for pair in stamps.windows(2) {
-        let minutes = (pair[1] - pair[0]).num_minutes().abs();
-        if (1..720).contains(&minutes) {
-            *counts.entry(minutes).or_default() += 1;
+        let minutes = (pair[1] - pair[0]).num_minutes().unsigned_abs();
+        if let Some(count) = counts.get_mut(minutes as usize) {
+            *count += 1;
         }
     }
-    counts
-        .into_iter()
-        .max_by_key(|(minutes, n)| (*n, -minutes))
-        .and_then(|(minutes, _)| u32::try_from(minutes).ok())
-        .unwrap_or(1)
+    // The shortest of the most frequent; with two moments apart at least one is counted.
+    (1..720)
+        .rev()
+        .filter(|m| counts[*m] > 0)
+        .max_by_key(|m| counts[*m])
+        .map_or(1, |m| m as u32)
 }
 
 impl Content for Intraday {

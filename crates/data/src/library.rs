@@ -11,7 +11,7 @@ use crate::frame;
 use crate::intraday::Intraday;
 use crate::series::Series;
 use chrono::{DateTime, NaiveDate, Utc};
-use mltrainer_compliance::{Arrival, Content, redact};
+use mltrainer_compliance::{Arrival, Content, hash_and, redact};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -202,13 +202,11 @@ impl Library {
         };
         let (first, last) = (Intraday::day(first), Intraday::day(last));
         let symbol = crate::bars::symbol(&bars.symbol)?;
-        let content_sha256 = bars.sha256();
+        let place = format!("intraday/{}/{symbol}/{first}_{last}", provenance.origin);
+        let (content_sha256, bytes) = hash_and(bars, |bars| frame::write_intraday(bars, &place));
+        let bytes = bytes?;
         let head = content_sha256.get(..12).unwrap_or_default();
-        let path = format!(
-            "intraday/{}/{symbol}/{first}_{last}_{head}.parquet",
-            provenance.origin
-        );
-        let bytes = frame::write_intraday(bars, &path)?;
+        let path = format!("{place}_{head}.parquet");
         let manifest = Manifest {
             origin: provenance.origin.clone(),
             request: redact(&provenance.request),

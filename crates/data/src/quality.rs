@@ -525,6 +525,9 @@ fn check_volume(
 }
 
 impl Admissible for Intraday {
+    // `keep` gives the bars themselves, and rows out of order are set aside.
+    const KEPT_WHOLE: bool = true;
+
     fn inspect(self) -> Inspection<Self> {
         let mut book = Book::default();
         let rows = self.len();
