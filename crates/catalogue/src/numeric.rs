@@ -6,7 +6,17 @@ use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rand::Rng;
+use std::borrow::Cow;
 use std::collections::VecDeque;
+
+/// These rows of a table: the table itself where they are all of it, in its order.
+pub(crate) fn some_rows<'a>(x: &'a Array2<f64>, rows: &[usize]) -> Cow<'a, Array2<f64>> {
+    if rows.len() == x.nrows() && rows.iter().enumerate().all(|(at, row)| at == *row) {
+        Cow::Borrowed(x)
+    } else {
+        Cow::Owned(x.select(Axis(0), rows))
+    }
+}
 
 /// Inner product in eight running sums: quick, and the same bits for the same numbers.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {

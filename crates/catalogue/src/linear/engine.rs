@@ -9,7 +9,8 @@
 use super::gram;
 use crate::numeric::{self, Svd, add_scaled};
 use linfa_linalg::qr::QRInto as _;
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run};
+use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run, threads};
+use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, ShapeBuilder as _};
 use serde::{Deserialize, Serialize};
 
@@ -98,28 +99,33 @@ pub(crate) fn centred(column: &[f64], weights: Option<&[f64]>) -> (f64, Vec<f64>
     (mean, rest)
 }
 
-/// Columns in units of their standard deviations around their means, for methods whose steps and
-/// tolerances must not depend on units.
-pub(crate) struct Standardised {
-    /// Rows x columns, with a last column of ones when there is an intercept.
-    pub(crate) x: Array2<f64>,
-    /// What was subtracted: 0 without an intercept.
-    pub(crate) means: Vec<f64>,
-    /// What was divided by: 1 for a constant column.
+/// Units for the columns of a table in which steps and tolerances do not depend on theirs: standard
+/// deviations around the means. A row in them has a last figure of 1 where there is an intercept.
+pub(crate) struct Units<'a> {
+    x: &'a Array2<f64>,
+    intercept: bool,
+    /// What is subtracted: 0 without an intercept.
+    means: Vec<f64>,
+    /// What is divided by: 1 for a constant column.
     pub(crate) scales: Vec<f64>,
+    /// What is multiplied with: 0 for a constant column, of which rounding would be left.
+    factors: Vec<f64>,
 }
 
-impl Standardised {
-    /// The columns of a training table.
-    pub(crate) fn new(data: &Training, intercept: bool) -> Result<Self, FitError> {
-        let (n, p) = data.x().dim();
-        let mut x = Array2::ones((n, p + usize::from(intercept)));
+/// Rows of one piece of a sum over all rows, and rows multiplied at a time.
+const PIECE: usize = 2_048;
+const BLOCK: usize = 128;
+
+impl<'a> Units<'a> {
+    /// The units of a training table.
+    pub(crate) fn new(data: &'a Training, intercept: bool) -> Result<Self, FitError> {
+        let x = data.x();
+        let (n, p) = x.dim();
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
         // Row after row, as the table lies in memory.
-        let rows = || data.x().rows().into_iter();
         if intercept {
             let weights = data.weights();
-            for (i, row) in rows().enumerate() {
+            for (i, row) in x.rows().into_iter().enumerate() {
                 let w = weights.map_or(1.0, |w| w[i]);
                 means.iter_mut().zip(row).for_each(|(m, v)| *m += v * w);
             }
@@ -127,15 +133,16 @@ impl Standardised {
             means.iter_mut().for_each(|m| *m /= all);
         }
         let (mut largest, mut squares) = (vec![0.0; p], vec![0.0; p]);
-        for (mut to, row) in x.rows_mut().into_iter().zip(rows()) {
+        for row in x.rows() {
             let sums = squares.iter_mut().zip(&mut largest);
-            for (((to, v), m), (square, largest)) in to.iter_mut().zip(row).zip(&means).zip(sums) {
-                *to = v - m;
-                *square += *to * *to;
-                let size = to.abs();
+            for ((v, m), (square, largest)) in row.iter().zip(&means).zip(sums) {
+                let off = v - m;
+                *square += off * off;
+                let size = off.abs();
                 *largest = if size > *largest { size } else { *largest };
             }
         }
+        let mut factors = vec![0.0; p];
         for (j, square) in squares.iter().enumerate() {
             let scale = (square / n as f64).sqrt();
             if !scale.is_finite() {
@@ -144,20 +151,110 @@ impl Standardised {
                     data.design().names()[j]
                 )));
             }
-            if intercept && largest[j] <= 8.0 * f64::EPSILON * means[j].abs() {
-                // What is left of a constant column is rounding.
-                x.column_mut(j).fill(0.0);
-            } else if scale > 0.0 {
+            // What is left of a constant column is rounding.
+            let constant = intercept && largest[j] <= 8.0 * f64::EPSILON * means[j].abs();
+            if !constant && scale > 0.0 && (1.0 / scale).is_finite() {
                 scales[j] = scale;
             }
+            if !constant {
+                factors[j] = 1.0 / scales[j];
+            }
         }
-        for mut row in x.rows_mut() {
-            row.iter_mut().zip(&scales).for_each(|(v, s)| *v /= s);
-        }
-        Ok(Self { x, means, scales })
+        Ok(Self {
+            x,
+            intercept,
+            means,
+            scales,
+            factors,
+        })
     }
 
-    /// Weights and intercept for the columns as they came, of those for [`Standardised::x`].
+    /// Figures of a row in these units.
+    pub(crate) fn width(&self) -> usize {
+        self.scales.len() + usize::from(self.intercept)
+    }
+
+    /// A row in these units.
+    fn row(&self, i: usize, to: &mut [f64]) {
+        let row = self.x.row(i);
+        let each = to
+            .iter_mut()
+            .zip(row)
+            .zip(self.means.iter().zip(&self.factors));
+        each.for_each(|((to, v), (m, factor))| *to = (v - m) * factor);
+        if self.intercept
+            && let Some(one) = to.last_mut()
+        {
+            *one = 1.0;
+        }
+    }
+
+    /// What `sum` makes of each block of rows in these units, whose first row and table it is given,
+    /// in pieces on all threads; the pieces' sums in their order.
+    fn pieces<T: Send>(
+        &self,
+        empty: impl Fn() -> T + Sync,
+        sum: impl Fn(&mut T, usize, ArrayView2<'_, f64>) + Sync,
+    ) -> Vec<T> {
+        let n = self.x.nrows();
+        threads::map(n.div_ceil(PIECE), |piece| {
+            let end = ((piece + 1) * PIECE).min(n);
+            let mut done = empty();
+            let mut room = Array2::zeros((BLOCK, self.width()));
+            for from in (piece * PIECE..end).step_by(BLOCK) {
+                let rows = BLOCK.min(end - from);
+                for (i, mut to) in room.rows_mut().into_iter().take(rows).enumerate() {
+                    self.row(from + i, to.as_slice_mut().unwrap_or_default());
+                }
+                sum(&mut done, from, room.slice_axis(Axis(0), (..rows).into()));
+            }
+            done
+        })
+    }
+
+    /// The rows times a column of weights.
+    pub(crate) fn times(&self, theta: &[f64]) -> Vec<f64> {
+        let pieces = self.pieces(Vec::new, |done, _, rows| {
+            let rows = rows.rows().into_iter();
+            done.extend(rows.map(|row| numeric::dot(row.to_slice().unwrap_or_default(), theta)));
+        });
+        pieces.concat()
+    }
+
+    /// The sum of the rows, each by a factor.
+    pub(crate) fn sum(&self, by: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+        let width = self.width();
+        let pieces = self.pieces(
+            || vec![0.0; width],
+            |sum, from, rows| {
+                for (i, row) in rows.rows().into_iter().enumerate() {
+                    add_scaled(sum, by(from + i), row.to_slice().unwrap_or_default());
+                }
+            },
+        );
+        pieces.into_iter().fold(vec![0.0; width], |mut all, piece| {
+            add_scaled(&mut all, 1.0, &piece);
+            all
+        })
+    }
+
+    /// The sum of the rows' products with themselves, each by a factor: width x width.
+    pub(crate) fn gram(&self, by: impl Fn(usize) -> f64 + Sync) -> Array2<f64> {
+        let width = self.width();
+        let empty = || (Array2::zeros((width, width)), Array2::zeros((BLOCK, width)));
+        let pieces = self.pieces(empty, |(gram, room), from, rows| {
+            let mut scaled = room.slice_axis_mut(Axis(0), (..rows.nrows()).into());
+            scaled.assign(&rows);
+            for (i, mut row) in scaled.rows_mut().into_iter().enumerate() {
+                row *= by(from + i);
+            }
+            general_mat_mul(1.0, &scaled.t(), &rows, 1.0, gram);
+        });
+        let pieces = pieces.into_iter().map(|(gram, _)| gram);
+        pieces.fold(Array2::zeros((width, width)), |all, gram| all + gram)
+    }
+
+    /// Weights and intercept for the columns as they came, of those for rows in these units.
     pub(crate) fn undo(&self, theta: &[f64]) -> (Vec<f64>, f64) {
         let weights: Vec<f64> = theta
             .iter()
@@ -167,6 +264,25 @@ impl Standardised {
         let own = theta.get(self.scales.len()).copied().unwrap_or_default();
         let intercept = own - dot(&weights, &self.means);
         (weights, intercept)
+    }
+}
+
+/// A table in its [`Units`], for methods that need all of it at once.
+pub(crate) struct Standardised<'a> {
+    /// Rows x columns, with a last column of ones when there is an intercept.
+    pub(crate) x: Array2<f64>,
+    pub(crate) units: Units<'a>,
+}
+
+impl<'a> Standardised<'a> {
+    /// The columns of a training table.
+    pub(crate) fn new(data: &'a Training, intercept: bool) -> Result<Self, FitError> {
+        let units = Units::new(data, intercept)?;
+        let mut x = Array2::zeros((data.x().nrows(), units.width()));
+        for (i, mut to) in x.rows_mut().into_iter().enumerate() {
+            units.row(i, to.as_slice_mut().unwrap_or_default());
+        }
+        Ok(Self { x, units })
     }
 }
 

@@ -1,11 +1,10 @@
 //! Generalised linear models of the Tweedie family, fitted by Newton steps (McCullagh & Nelder,
 //! Generalized Linear Models, 2nd ed., 1989).
 
-use super::engine::{Plane, Standardised};
+use super::engine::{Plane, Units};
 use crate::numeric::{add_scaled, dot, lifted};
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, threads};
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis};
+use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// Power of the variance and link: mean μ = exp(η) or η, variance ∝ μ^power.
@@ -98,18 +97,18 @@ impl Predictor for Fitted {
 
 /// Minimises the weighted mean of half the deviance plus alpha/2 |w|².
 pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError> {
-    let table = Standardised::new(data, request.fit_intercept)?;
-    let (n, width) = table.x.dim();
+    let units = Units::new(data, request.fit_intercept)?;
+    let (n, width) = (data.x().nrows(), units.width());
     let mut rows = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
     let total: f64 = rows.iter().sum();
     rows.iter_mut().for_each(|w| *w /= total);
     let problem = Problem {
-        x: &table.x,
+        units: &units,
         y: data.y(),
         rows,
         family: request.family,
         // The penalty falls on the weights of the columns as they came.
-        penalties: table
+        penalties: units
             .scales
             .iter()
             .map(|s| request.alpha / (s * s))
@@ -177,7 +176,7 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
         };
         (theta, value) = (next, at);
     }
-    let (weights, intercept) = table.undo(&theta);
+    let (weights, intercept) = units.undo(&theta);
     let extra = Outputs::from_iter([
         ("objective".to_owned(), value.into()),
         ("n_iter".to_owned(), n_iter.into()),
@@ -188,12 +187,8 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
     })
 }
 
-/// Rows of one piece of a sum, and rows multiplied at a time.
-const PIECE: usize = 2_048;
-const BLOCK: usize = 128;
-
 struct Problem<'a> {
-    x: &'a Array2<f64>,
+    units: &'a Units<'a>,
     y: &'a [f64],
     /// Weights of the rows, sum 1.
     rows: Vec<f64>,
@@ -202,13 +197,13 @@ struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    fn etas<'a>(&'a self, theta: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        let rows = self.x.rows().into_iter();
-        rows.map(|x| dot(x.to_slice().unwrap_or_default(), theta))
-    }
-
     fn value(&self, theta: &[f64]) -> f64 {
-        let terms = self.etas(theta).zip(self.y).zip(&self.rows);
+        let terms = self
+            .units
+            .times(theta)
+            .into_iter()
+            .zip(self.y)
+            .zip(&self.rows);
         let loss: f64 = terms
             .filter(|(_, w)| **w > 0.0)
             .map(|((eta, y), w)| w * self.family.half_deviance(*y, self.family.mean(eta)))
@@ -225,40 +220,17 @@ impl Problem<'_> {
 
     /// Gradient, and second derivatives where they are positive for all rows, else their expectation.
     fn derivatives(&self, theta: &[f64]) -> (Vec<f64>, Array2<f64>) {
-        let slopes: Vec<(f64, f64, f64)> = self
-            .etas(theta)
+        let etas = self.units.times(theta).into_iter();
+        let slopes: Vec<(f64, f64, f64)> = etas
             .zip(self.y)
             .map(|(eta, y)| self.family.slopes(*y, eta))
             .collect();
         let convex = slopes.iter().all(|s| s.1 > 0.0);
-        let width = theta.len();
-        // Blocks that stay in the cache, in pieces that are summed up in their order.
-        let pieces = threads::map(self.y.len().div_ceil(PIECE), |piece| {
-            let end = ((piece + 1) * PIECE).min(self.y.len());
-            let mut gradient = vec![0.0; width];
-            let mut hessian = Array2::zeros((width, width));
-            let mut scaled = Array2::zeros((BLOCK, width));
-            for from in (piece * PIECE..end).step_by(BLOCK) {
-                let until = (from + BLOCK).min(end);
-                let x = self.x.slice_axis(Axis(0), (from..until).into());
-                let mut scaled = scaled.slice_axis_mut(Axis(0), (..until - from).into());
-                for (i, (mut to, x)) in scaled.rows_mut().into_iter().zip(x.rows()).enumerate() {
-                    let (s, w) = (slopes[from + i], self.rows[from + i]);
-                    let x = x.to_slice().unwrap_or_default();
-                    add_scaled(&mut gradient, w * s.0, x);
-                    let by = w * if convex { s.1 } else { s.2 };
-                    to.iter_mut().zip(x).for_each(|(to, x)| *to = x * by);
-                }
-                general_mat_mul(1.0, &scaled.t(), &x, 1.0, &mut hessian);
-            }
-            (gradient, hessian)
+        let mut gradient = self.units.sum(|i| self.rows[i] * slopes[i].0);
+        let mut hessian = self.units.gram(|i| {
+            let (_, second, expected) = slopes[i];
+            self.rows[i] * if convex { second } else { expected }
         });
-        let mut gradient = vec![0.0; width];
-        let mut hessian = Array2::zeros((width, width));
-        for (g, h) in pieces {
-            add_scaled(&mut gradient, 1.0, &g);
-            hessian += &h;
-        }
         for (j, a) in self.penalties.iter().enumerate() {
             gradient[j] += a * theta[j];
             hessian[[j, j]] += a;

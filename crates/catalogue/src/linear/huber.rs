@@ -97,6 +97,7 @@ impl Supervised for Huber {
             epsilon: params.epsilon,
             // The penalty falls on the weights of the columns as they came.
             penalties: table
+                .units
                 .scales
                 .iter()
                 .map(|s| params.alpha / (s * s))
@@ -157,7 +158,7 @@ impl Supervised for Huber {
             .residuals(&theta[..width])
             .filter(|r| r.abs() > params.epsilon * scale)
             .count();
-        let (weights, intercept) = table.undo(&theta[..width]);
+        let (weights, intercept) = table.units.undo(&theta[..width]);
         let extra = Outputs::from_iter([
             ("scale".to_owned(), scale.into()),
             ("n_outliers".to_owned(), n_outliers.into()),

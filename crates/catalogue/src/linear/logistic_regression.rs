@@ -8,7 +8,7 @@
 //! Source: Cox (1958); Lee, Sun, Saunders, SIAM J. Optim. 24 (2014) for the proximal Newton steps.
 //! Not claimed: calibrated probabilities with class_weight = balanced.
 
-use super::engine::{Standardised, dot};
+use super::engine::{Units, dot};
 use crate::class_weight::{ClassWeight, row_weights};
 use crate::numeric::{lifted, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::card::Evidence;
@@ -17,7 +17,7 @@ use mltrainer_catalogue_core::{
     run,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -126,8 +126,8 @@ impl Supervised for LogisticRegression {
 
         // Columns are centred and scaled, and the penalties with them, so that steps and tolerance
         // do not depend on units; the optimum is that of the columns as they came.
-        let table = Standardised::new(data, params.fit_intercept)?;
-        let width = table.x.ncols();
+        let units = Units::new(data, params.fit_intercept)?;
+        let width = units.width();
 
         let mut row_weights = row_weights(data, params.class_weight.as_ref())?;
         let total: f64 = row_weights.iter().sum();
@@ -136,7 +136,7 @@ impl Supervised for LogisticRegression {
         let per_weight = |power: i32, share: f64| -> Vec<f64> {
             let one: Vec<f64> = (0..width)
                 .map(|j| {
-                    table
+                    units
                         .scales
                         .get(j)
                         .map_or(0.0, |s| strength * share / s.powi(power))
@@ -145,7 +145,7 @@ impl Supervised for LogisticRegression {
             one.repeat(scores)
         };
         let problem = Problem {
-            x: &table.x,
+            units: &units,
             codes: &labels.codes,
             row_weights,
             scores,
@@ -158,7 +158,7 @@ impl Supervised for LogisticRegression {
         let mut weights = Vec::with_capacity(scores);
         let mut intercepts = Vec::with_capacity(scores);
         for block in theta.chunks(width) {
-            let (w, b) = table.undo(block);
+            let (w, b) = units.undo(block);
             intercepts.push(b);
             weights.push(w);
         }
@@ -221,10 +221,10 @@ impl Predictor for Fitted {
     }
 }
 
-/// Mean loss plus penalties over `scores` blocks of `x.ncols()` weights, the last of a block being
+/// Mean loss plus penalties over `scores` blocks of `units.width()` weights, the last of a block being
 /// the intercept where there is one.
 struct Problem<'a> {
-    x: &'a Array2<f64>,
+    units: &'a Units<'a>,
     codes: &'a [usize],
     row_weights: Vec<f64>,
     scores: usize,
@@ -236,9 +236,11 @@ struct Problem<'a> {
 impl Problem<'_> {
     /// Objective and, rows x scores, the probabilities there.
     fn value(&self, theta: &[f64]) -> (f64, Array2<f64>) {
-        let width = self.x.ncols();
-        let blocks = Array2::from_shape_fn((width, self.scores), |(j, k)| theta[k * width + j]);
-        let mut p = self.x.dot(&blocks);
+        let scores: Vec<Vec<f64>> = theta
+            .chunks(self.units.width())
+            .map(|block| self.units.times(block))
+            .collect();
+        let mut p = Array2::from_shape_fn((self.codes.len(), self.scores), |(i, k)| scores[k][i]);
         let mut value = 0.0;
         for (i, mut out) in p.rows_mut().into_iter().enumerate() {
             let code = self.codes[i];
@@ -264,28 +266,26 @@ impl Problem<'_> {
 
     /// Gradient of the smooth part.
     fn gradient(&self, theta: &[f64], p: &Array2<f64>) -> Vec<f64> {
-        let errors = Array2::from_shape_fn(p.dim(), |(i, k)| {
+        let loss = (0..self.scores).flat_map(|k| {
             let hit = if self.scores == 1 { 1 } else { k };
-            (p[[i, k]] - f64::from(u8::from(self.codes[i] == hit))) * self.row_weights[i]
+            let error = move |i: usize| p[[i, k]] - f64::from(u8::from(self.codes[i] == hit));
+            self.units.sum(move |i| error(i) * self.row_weights[i])
         });
-        let loss = errors.t().dot(self.x);
         let penalty = theta.iter().zip(&self.l2).map(|(t, l2)| t * l2);
-        loss.iter().zip(penalty).map(|(a, b)| a + b).collect()
+        loss.zip(penalty).map(|(a, b)| a + b).collect()
     }
 
     /// Second derivatives of the smooth part.
     fn hessian(&self, p: &Array2<f64>) -> Array2<f64> {
-        let width = self.x.ncols();
+        let width = self.units.width();
         let d = width * self.scores;
         let mut h = Array2::zeros((d, d));
         for a in 0..self.scores {
             for b in a..self.scores {
-                let mut weighted = self.x.clone();
-                for (i, mut row) in weighted.axis_iter_mut(Axis(0)).enumerate() {
-                    let same = f64::from(u8::from(a == b));
-                    row *= self.row_weights[i] * p[[i, a]] * (same - p[[i, b]]);
-                }
-                let block = weighted.t().dot(self.x);
+                let same = f64::from(u8::from(a == b));
+                let block = self
+                    .units
+                    .gram(|i| self.row_weights[i] * p[[i, a]] * (same - p[[i, b]]));
                 for ((i, j), v) in block.indexed_iter() {
                     h[[a * width + i, b * width + j]] = *v;
                     h[[b * width + j, a * width + i]] = *v;

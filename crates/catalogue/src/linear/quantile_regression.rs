@@ -114,14 +114,19 @@ impl Supervised for QuantileRegression {
         };
         // |w| is the loss of one more row with target 0, whose slopes are the penalty's.
         if params.alpha > 0.0 {
-            let penalties: Vec<f64> = table.scales.iter().map(|s| params.alpha / s).collect();
+            let penalties: Vec<f64> = table
+                .units
+                .scales
+                .iter()
+                .map(|s| params.alpha / s)
+                .collect();
             losses.penalise(&penalties);
         }
         // Rows that do not count, and penalties that underflow, bound nothing.
         losses.drop_weightless();
         let (theta, n_iter) = losses.minimise()?;
         let theta: Vec<f64> = theta.iter().map(|t| t * spread).collect();
-        let (weights, intercept) = table.undo(&theta);
+        let (weights, intercept) = table.units.undo(&theta);
         let loss: f64 = data
             .x()
             .rows()

@@ -120,7 +120,7 @@ impl Distance {
 
 /// Rows that are asked about together, and rows they are compared with at a time: a tile of their
 /// products stays in the cache.
-const QUERIES: usize = 64;
+const QUERIES: usize = 128;
 const TILE: usize = 512;
 
 /// Squared lengths of rows beyond these, and of queries in units of the longest row beyond the last,
@@ -136,10 +136,11 @@ struct Rows<'a> {
     short: Option<Short>,
 }
 
-/// The rows in single precision, in units of the longest, with their squared lengths.
+/// What turns the rows into single precision, in units of the longest, with their squared lengths. The
+/// rows themselves are turned tile by tile: to keep them would take half the memory of the table.
 struct Short {
     scale: f64,
-    rows: Array2<f32>,
+    columns: usize,
     lengths: Vec<f32>,
 }
 
@@ -164,7 +165,7 @@ impl Short {
         let scale = 1.0 / longest.sqrt();
         Some(Self {
             scale,
-            rows: rows.mapv(|v| (v * scale) as f32),
+            columns: rows.ncols(),
             lengths: lengths.iter().map(|l| (l * scale * scale) as f32).collect(),
         })
     }
@@ -182,13 +183,23 @@ impl Short {
     /// Above the error of the product formula for a query of that squared length: of its numbers, of p
     /// products, their sum and two more.
     fn margin(&self, own: f64) -> f64 {
-        2.0 * (self.rows.ncols() as f64 + 8.0) * f64::from(f32::EPSILON) * (own + 1.0)
+        2.0 * (self.columns as f64 + 8.0) * f64::from(f32::EPSILON) * (own + 1.0)
     }
 
     /// Calls `each` with the number of a query, the first row of a tile and |t|² - 2 q·t of its rows.
-    fn tiles(&self, queries: &Array2<f32>, mut each: impl FnMut(usize, usize, &[f32])) {
-        let mut products = vec![0.0; queries.nrows() * TILE.min(self.lengths.len())];
-        for (k, tile) in self.rows.axis_chunks_iter(Axis(0), TILE).enumerate() {
+    fn tiles(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        queries: &Array2<f32>,
+        mut each: impl FnMut(usize, usize, &[f32]),
+    ) {
+        let most = TILE.min(self.lengths.len());
+        let mut products = vec![0.0; queries.nrows() * most];
+        let mut room = Array2::zeros((most, self.columns));
+        for (k, tile) in rows.axis_chunks_iter(Axis(0), TILE).enumerate() {
+            let mut short = room.slice_axis_mut(Axis(0), (..tile.nrows()).into());
+            short.zip_mut_with(&tile, |to, v| *to = (v * self.scale) as f32);
+            let tile = short;
             let from = k * TILE;
             let lengths = &self.lengths[from..from + tile.nrows()];
             let products = &mut products[..queries.nrows() * lengths.len()];
@@ -257,7 +268,9 @@ impl<'a> Rows<'a> {
                 among: Vec::with_capacity(2 * k + 64),
             })
             .collect();
-        short.tiles(&block.rows, |i, from, values| finders[i].look(from, values));
+        short.tiles(self.rows, &block.rows, |i, from, values| {
+            finders[i].look(from, values)
+        });
         let each = finders.into_iter().zip(queries.rows());
         each.map(|(mut finder, query)| {
             finder.tidy();
@@ -281,7 +294,7 @@ impl<'a> Rows<'a> {
         let mut hits: Vec<Vec<usize>> = vec![Vec::new(); queries.nrows()];
         // Squared, in the units of the products; what is too large for them is beyond all rows.
         let squared = (radius * short.scale) * (radius * short.scale);
-        short.tiles(&block.rows, |i, from, values| {
+        short.tiles(self.rows, &block.rows, |i, from, values| {
             // As in `nearest`: near the limit the products only choose whom to measure.
             let own = block.lengths[i];
             let (limit, margin) = (squared - own, short.margin(own));

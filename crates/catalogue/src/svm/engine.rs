@@ -8,16 +8,15 @@ use ndarray::Array2;
 use std::collections::VecDeque;
 
 /// Kernel values that are kept: 256 MB.
-const KEPT: usize = 1 << 25;
+const KEPT: usize = 1 << 26;
 
-/// Rows of the kernel matrix: all of them when they fit, else those used last.
+/// Rows of the kernel matrix that were asked for, those used last when they do not all fit. In single
+/// precision, as LIBSVM keeps them: sums over them are in double.
 pub(crate) struct Rows<'a> {
     form: Form,
     x: &'a Array2<f64>,
     squares: Vec<f64>,
-    /// All rows, when they fit.
-    all: Option<Array2<f64>>,
-    rows: Vec<Vec<f64>>,
+    rows: Vec<Box<[f32]>>,
     used: VecDeque<usize>,
     most: usize,
     diagonal: Vec<f64>,
@@ -31,25 +30,18 @@ impl<'a> Rows<'a> {
             form,
             x,
             squares,
-            all: None,
-            rows: vec![Vec::new(); n],
+            rows: vec![Box::default(); n],
             used: VecDeque::new(),
             most: (KEPT / n.max(1)).max(4),
             diagonal: Vec::new(),
         };
         all.diagonal = (0..n).map(|i| all.value(i, i)).collect();
-        if n <= all.most {
-            all.all = Some(form.pairs(x.view(), x.view()));
-        }
         all
     }
 
     /// A row that is there.
-    fn row(&self, i: usize) -> &[f64] {
-        match &self.all {
-            Some(all) => row_of(all, i),
-            None => &self.rows[i],
-        }
+    fn row(&self, i: usize) -> &[f32] {
+        &self.rows[i]
     }
 
     fn value(&self, i: usize, j: usize) -> f64 {
@@ -66,7 +58,8 @@ impl<'a> Rows<'a> {
                 }
                 (-f.gamma * d).exp()
             }
-            Kernel::Poly => (f.gamma * product + f.coef0).powf(f.degree),
+            // The degree is a whole number.
+            Kernel::Poly => (f.gamma * product + f.coef0).powi(f.degree as i32),
             Kernel::Sigmoid => (f.gamma * product + f.coef0).tanh(),
             Kernel::Cosine => product / (self.squares[i] * self.squares[j]).sqrt(),
             Kernel::Laplacian => {
@@ -84,13 +77,14 @@ impl<'a> Rows<'a> {
 
     /// Computes a row unless it is there; the `most` that came last stay.
     fn need(&mut self, i: usize) {
-        if self.all.is_none() && self.rows[i].is_empty() {
-            self.rows[i] = (0..self.x.nrows()).map(|j| self.value(i, j)).collect();
+        if self.rows[i].is_empty() {
+            let row = (0..self.x.nrows()).map(|j| self.value(i, j) as f32);
+            self.rows[i] = row.collect();
             self.used.push_back(i);
             if self.used.len() > self.most
                 && let Some(old) = self.used.pop_front()
             {
-                self.rows[old] = Vec::new();
+                self.rows[old] = Box::default();
             }
         }
     }
@@ -188,8 +182,8 @@ pub(crate) fn solve(
             }
             let difference = steep + y[t] * g[t];
             if difference > 0.0 {
-                let curve =
-                    rows.diagonal[s % n] + rows.diagonal[t % n] - 2.0 * rows.row(s % n)[t % n];
+                let curve = rows.diagonal[s % n] + rows.diagonal[t % n]
+                    - 2.0 * f64::from(rows.row(s % n)[t % n]);
                 let gain = -difference * difference / if curve > 0.0 { curve } else { TAU };
                 if gain <= best {
                     (best, pair) = (gain, Some((s, t)));
@@ -204,7 +198,7 @@ pub(crate) fn solve(
         n_iter += 1;
         let (ki, kj) = (i % n, j % n);
         rows.need_all(&[ki, kj]);
-        let curve = rows.diagonal[ki] + rows.diagonal[kj] - 2.0 * rows.row(ki)[kj];
+        let curve = rows.diagonal[ki] + rows.diagonal[kj] - 2.0 * f64::from(rows.row(ki)[kj]);
         let curve = if curve > 0.0 { curve } else { TAU };
         let (old_i, old_j) = (a[i], a[j]);
         if y[i] != y[j] {
@@ -301,13 +295,13 @@ pub(crate) fn solve(
 }
 
 /// g += y · by · row, for every block of variables.
-fn spread(g: &mut [f64], y: &[f64], row: &[f64], by: f64) {
+fn spread(g: &mut [f64], y: &[f64], row: &[f32], by: f64) {
     if by == 0.0 {
         return;
     }
     for (g, y) in g.chunks_mut(row.len()).zip(y.chunks(row.len())) {
         for ((g, y), k) in g.iter_mut().zip(y).zip(row) {
-            *g += y * by * k;
+            *g += y * by * f64::from(*k);
         }
     }
 }

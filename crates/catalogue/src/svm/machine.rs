@@ -35,6 +35,9 @@ choices! {
 /// all of them.
 const MOST_ROWS: usize = 100_000;
 
+/// Rows whose kernel with all support vectors is held at a time.
+const ROWS_AT_ONCE: usize = 32;
+
 /// The kernel for these columns.
 pub(crate) fn form(
     data: &Training,
@@ -75,9 +78,9 @@ pub(crate) fn form(
         degree: degree as f64,
         coef0,
     };
-    // The diagonal is where a kernel is largest.
+    // The diagonal is where a kernel is largest; the rows of the kernel are kept in single precision.
     for row in data.x().axis_chunks_iter(Axis(0), 1) {
-        if !form.pairs(row, row)[[0, 0]].is_finite() || !gamma.is_finite() {
+        if !(form.pairs(row, row)[[0, 0]] as f32).is_finite() || !gamma.is_finite() {
             return Err(FitError::Failed(
                 "a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
             ));
@@ -122,7 +125,7 @@ impl Machine {
     /// f of each row.
     pub(crate) fn values(&self, x: ArrayView2<'_, f64>) -> Vec<f64> {
         let mut values = Vec::with_capacity(x.nrows());
-        for rows in x.axis_chunks_iter(Axis(0), 1_024) {
+        for rows in x.axis_chunks_iter(Axis(0), ROWS_AT_ONCE) {
             let k = self.form.pairs(rows, self.vectors.view());
             let rows = k.rows().into_iter();
             values.extend(

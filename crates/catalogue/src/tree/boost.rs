@@ -6,15 +6,17 @@ use super::objective::{
     softmax,
 };
 use super::shap;
+use crate::numeric::some_rows;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{Contributions, FitError, ParamError, Prediction, Training};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 use rand::seq::index::sample;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Which rows a round sees.
 #[derive(Debug, Clone, Copy)]
@@ -137,21 +139,21 @@ pub(crate) struct Spec {
 }
 
 /// Rows to learn from or kept aside: columns, targets (codes of labels) and weights.
-pub(crate) struct Rows {
-    pub(crate) x: Array2<f64>,
+pub(crate) struct Rows<'a> {
+    pub(crate) x: Cow<'a, Array2<f64>>,
     pub(crate) y: Vec<f64>,
     pub(crate) w: Vec<f64>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// These rows of a problem.
-    pub(crate) fn of(data: &Training, rows: &[usize]) -> Self {
+    pub(crate) fn of(data: &'a Training, rows: &[usize]) -> Self {
         let y = |i: &usize| {
             data.labels()
                 .map_or_else(|| data.y()[*i], |l| l.codes[*i] as f64)
         };
         Self {
-            x: data.x().select(Axis(0), rows),
+            x: some_rows(data.x(), rows),
             y: rows.iter().map(y).collect(),
             w: rows
                 .iter()
@@ -393,7 +395,7 @@ pub(crate) fn signs(
 
 /// Sums of trees of the rows kept aside, and the loss they have had.
 struct Watch<'a> {
-    rows: &'a Rows,
+    rows: &'a Rows<'a>,
     f: Vec<Vec<f64>>,
     losses: Vec<f64>,
 }
@@ -442,8 +444,8 @@ impl Watch<'_> {
 pub(crate) fn boost(
     spec: &Spec,
     binned: &Binned,
-    rows: &Rows,
-    aside: Option<&Rows>,
+    rows: &Rows<'_>,
+    aside: Option<&Rows<'_>>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Boosted, FitError> {
     let n = binned.rows();
@@ -650,7 +652,7 @@ fn still(config: &Config) -> bool {
     config.by_tree >= 1.0 && config.by_level >= 1.0 && config.by_node >= 1.0
 }
 
-fn weight(objective: Objective, rows: &Rows, i: u32) -> f64 {
+fn weight(objective: Objective, rows: &Rows<'_>, i: u32) -> f64 {
     let i = i as usize;
     match objective {
         Objective::Mape => rows.w[i] * mape_weight(rows.y[i]),
@@ -658,7 +660,7 @@ fn weight(objective: Objective, rows: &Rows, i: u32) -> f64 {
     }
 }
 
-fn find_slopes(spec: &Spec, rows: &Rows, f: &[Vec<f64>], slopes: &mut [Vec<(f32, f32)>]) {
+fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(f32, f32)>]) {
     if let Objective::Softmax(factor) = spec.objective {
         for i in 0..rows.y.len() {
             let p = softmax(f.iter().map(|f| f[i]));

@@ -309,7 +309,7 @@ struct Slopes {
     h: Vec<Vec<f64>>,
 }
 
-fn slopes(objective: Objective, rows: &Rows, f: &[Vec<f64>]) -> Slopes {
+fn slopes(objective: Objective, rows: &Rows<'_>, f: &[Vec<f64>]) -> Slopes {
     let n = rows.y.len();
     let mut all = Slopes {
         g: vec![vec![0.0; n]; f.len()],
@@ -544,7 +544,7 @@ impl<'a> Groups<'a> {
 struct Maker<'a> {
     params: &'a CatBoostParams,
     objective: Objective,
-    rows: &'a Rows,
+    rows: &'a Rows<'a>,
     binned: &'a Binned,
     /// Rows of each column by ascending bin.
     orders: Vec<Vec<u32>>,
@@ -965,7 +965,7 @@ fn add_values(f: &mut [Vec<f64>], leaf: &[u32], values: &[f64]) {
     }
 }
 
-fn mean_loss(objective: Objective, rows: &Rows, f: &[Vec<f64>]) -> f64 {
+fn mean_loss(objective: Objective, rows: &Rows<'_>, f: &[Vec<f64>]) -> f64 {
     let all: f64 = rows.w.iter().sum();
     let each = (0..rows.y.len()).map(|i| {
         let at = if f.len() == 1 {
@@ -1145,7 +1145,7 @@ impl Supervised for CatBoost {
 
 /// Targets of 0 and 1 for statistics of categories: above the median, the larger of two labels, or
 /// each label.
-fn statistics_of(rows: &Rows, classes: usize) -> Vec<Vec<f64>> {
+fn statistics_of(rows: &Rows<'_>, classes: usize) -> Vec<Vec<f64>> {
     let marks = |f: &dyn Fn(f64) -> bool| -> Vec<f64> {
         rows.y.iter().map(|y| f64::from(u8::from(f(*y)))).collect()
     };

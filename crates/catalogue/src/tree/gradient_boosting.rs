@@ -11,6 +11,7 @@
 use super::engine::{self, Criterion, MaxFeatures, Rules, Sorted, Splitter, Target, Tree};
 use super::objective::{Objective as Binomial, quantile_below, quantile_between, sigmoid, softmax};
 use super::shap;
+use crate::numeric::some_rows;
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Contributions, Entry, Explained, FitError, Inputs, Outputs, ParamError, Prediction,
@@ -409,9 +410,9 @@ impl Supervised for GradientBoosting {
             Some(_) => split(data, params.validation_fraction, &mut random)?,
             None => ((0..all_y.len()).collect(), Vec::new()),
         };
-        let x = data.x().select(ndarray::Axis(0), &kept);
+        let x = some_rows(data.x(), &kept);
         let y: Vec<f64> = kept.iter().map(|i| all_y[*i]).collect();
-        let aside_x = data.x().select(ndarray::Axis(0), &aside);
+        let aside_x = some_rows(data.x(), &aside);
         let given = data.weights();
         let own = |i: &usize| given.map_or(1.0, |w| w[*i]);
         let base: Vec<f64> = kept.iter().map(own).collect();

@@ -187,7 +187,7 @@ impl HistParams {
 }
 
 /// The best constant.
-fn start(objective: Objective, rows: &Rows, width: usize) -> Vec<f64> {
+fn start(objective: Objective, rows: &Rows<'_>, width: usize) -> Vec<f64> {
     let kept = |p: f64| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
     match objective {
         Objective::AbsoluteUp => vec![rows.quantile(0.5, Quantiles::Between)],

@@ -273,7 +273,7 @@ impl LightGbmParams {
     }
 
     /// Where the sums start.
-    fn start(&self, objective: Objective, rows: &Rows, width: usize) -> Vec<f64> {
+    fn start(&self, objective: Objective, rows: &Rows<'_>, width: usize) -> Vec<f64> {
         if !self.boost_from_average {
             return vec![0.0; width];
         }
@@ -333,18 +333,21 @@ impl Supervised for LightGbm {
             }
             rows
         };
-        let raise = |mut rows: Rows| {
+        let raise = |rows: &mut Rows<'_>| {
             if objective == Objective::Logistic {
                 let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
                 positive.for_each(|(w, _)| *w *= params.scale_pos_weight);
             }
-            rows
         };
-        let rows = rows_of(&kept);
+        let mut rows = rows_of(&kept);
         if let Some(why) = objective.refuses(&rows.y) {
             return Err(FitError::Data(why));
         }
-        let aside = params.early_stopping_round.map(|_| raise(rows_of(&aside)));
+        let aside = params.early_stopping_round.map(|_| {
+            let mut rows = rows_of(&aside);
+            raise(&mut rows);
+            rows
+        });
         let categories = boost::columns(
             "categorical_feature",
             params.categorical_feature.as_deref(),
@@ -359,7 +362,7 @@ impl Supervised for LightGbm {
         let monotone = params.monotone_constraints.as_deref();
         // The start does not know of raised labels.
         let start = params.start(objective, &rows, width);
-        let rows = raise(rows);
+        raise(&mut rows);
         let spec = Spec {
             objective,
             classes,

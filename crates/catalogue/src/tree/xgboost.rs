@@ -24,6 +24,7 @@ use ndarray::{Array2, ArrayView2};
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The handle.
 pub struct XgBoost;
@@ -297,7 +298,7 @@ impl XgBoostParams {
     fn start(
         &self,
         objective: Objective,
-        rows: &Rows,
+        rows: &Rows<'_>,
         width: usize,
     ) -> Result<Vec<f64>, ParamError> {
         let refused = |rule: &str| ParamError {
@@ -337,7 +338,7 @@ impl XgBoostParams {
 }
 
 /// One Newton step from 0.
-fn newton(objective: Objective, rows: &Rows) -> f64 {
+fn newton(objective: Objective, rows: &Rows<'_>) -> f64 {
     let (mut up, mut down) = (0.0, 0.0);
     for (y, w) in rows.y.iter().zip(&rows.w) {
         let (g, h) = objective.slope(*y, 0.0);
@@ -367,7 +368,7 @@ impl Supervised for XgBoost {
         };
         let rows_of = |which: &[usize]| {
             let mut rows = Rows::of(data, which);
-            rows.x = single(rows.x.view());
+            rows.x = Cow::Owned(single(rows.x.view()));
             if objective == Objective::Logistic {
                 let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
                 positive.for_each(|(w, _)| *w *= params.scale_pos_weight);

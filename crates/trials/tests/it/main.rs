@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod honesty;
+#[cfg(test)]
 mod indicators;
 #[cfg(test)]
 mod patterns;
