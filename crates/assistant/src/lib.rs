@@ -3,6 +3,7 @@
 //!
 //! Nothing here acts, reads a clock or the environment: keys, addresses, seeds and days are handed in.
 
+mod dates;
 pub mod figures;
 pub mod llm;
 pub mod mask;

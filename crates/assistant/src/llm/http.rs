@@ -177,7 +177,10 @@ impl Place {
     /// One sentence when the address cannot be used.
     pub(super) fn new(base: &str, path: &[&str], plain_http: bool) -> Result<Self, LlmError> {
         let refuse = |why: &str| LlmError::NotConfigured {
-            what: format!("the address {} cannot be used: {why}", redact(base)),
+            what: format!(
+                "the address {} cannot be used: {why}",
+                redact(base.split(['?', '#']).next().unwrap_or_default())
+            ),
         };
         let mut url = Url::parse(base.trim().trim_end_matches('/'))
             .map_err(|_| refuse("give one that begins with https://"))?;
