@@ -27,8 +27,8 @@ pub(crate) struct Before<'a> {
 
 /// Words after which four digits are a year.
 const YEAR_WORDS: [&str; 14] = [
-    "in", "since", "during", "before", "after", "until", "till", "through", "year", "early", "late",
-    "mid", "fiscal", "year-end",
+    "in", "since", "during", "before", "after", "until", "till", "through", "year", "early",
+    "late", "mid", "fiscal", "year-end",
 ];
 
 const MONTHS: [&str; 12] = [
@@ -88,7 +88,11 @@ pub(crate) fn month_name(text: &str) -> Option<(i64, usize)> {
     if !text.starts_with(|c: char| c.is_ascii_uppercase()) {
         return None;
     }
-    let short = if text.get(..4).is_some_and(|t| t.eq_ignore_ascii_case("sept")) && ends(&text[4..]) {
+    let short = if text
+        .get(..4)
+        .is_some_and(|t| t.eq_ignore_ascii_case("sept"))
+        && ends(&text[4..])
+    {
         4
     } else {
         3
@@ -161,9 +165,7 @@ fn numeric(text: &str, before: &Before<'_>) -> Option<(Found, usize)> {
     if rest.starts_with('Q') && digits(&rest[1..]) == 1 && ends(&rest[2..]) {
         return Some((Found::Year(y), 4));
     }
-    let decimal = rest
-        .strip_prefix(['.', ','])
-        .is_some_and(|t| digits(t) > 0);
+    let decimal = rest.strip_prefix(['.', ',']).is_some_and(|t| digits(t) > 0);
     if !ends(rest) || decimal || rest.trim_start_matches(' ').starts_with('%') {
         return None;
     }

@@ -3,7 +3,7 @@
 use super::tokens::{Kind, Token};
 
 /// What a number counts; numbers agree only in the same unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// None that is known here.
     Plain,
@@ -75,9 +75,8 @@ fn word_unit(word: &str) -> Option<(Unit, f64)> {
         "week" | "weeks" | "w" | "wk" => (Unit::Weeks, 1.0),
         "month" | "months" | "mo" => (Unit::Months, 1.0),
         "year" | "years" | "y" | "yr" | "yrs" => (Unit::Years, 1.0),
-        "hour" | "hours" | "h" | "minute" | "minutes" | "min" | "second" | "seconds" | "s" | "ms" => {
-            (Unit::Clock, 1.0)
-        }
+        "hour" | "hours" | "h" | "minute" | "minutes" | "min" | "second" | "seconds" | "s"
+        | "ms" => (Unit::Clock, 1.0),
         "times" | "x" | "fold" => (Unit::Times, 1.0),
         "st" | "nd" | "rd" | "th" => (Unit::Rank, 1.0),
         "thousand" | "k" => (Unit::Plain, 1e3),
@@ -94,6 +93,20 @@ pub(super) fn changes(word: &str) -> bool {
         word_unit(word),
         Some((Unit::Percent | Unit::Times | Unit::Rank, _))
     ) || matches!(word_unit(word), Some((Unit::Plain, scale)) if scale != 1.0)
+}
+
+/// The unit that stands behind a number in words, and what it is multiplied with.
+pub(super) fn behind(text: &str, tokens: &[Token]) -> Option<(Unit, f64)> {
+    let mut rest = tokens.iter().filter(|t| {
+        !matches!(t.kind, Kind::Space | Kind::Sign('-'))
+            && !matches!(&text[t.start..t.end], "trading" | "business" | "per" | "us")
+    });
+    let next = rest.next()?;
+    match (next.kind, &text[next.start..next.end]) {
+        (Kind::Sign('%'), _) | (Kind::Word, "cent") => Some((Unit::Percent, 1.0)),
+        (Kind::Word, word) if word.len() > 1 => word_unit(&word.to_lowercase()),
+        _ => None,
+    }
 }
 
 /// The number that begins at a token, with sign and currency before it; `joined` when something
@@ -141,7 +154,8 @@ pub(super) fn at(text: &str, tokens: &[Token], joined: bool) -> Option<Number> {
         .filter(u8::is_ascii_digit)
         .count();
     let mut half = 0.5 * 10_f64.powi(exponent.saturating_sub(places));
-    let mut bare = money.is_none() && !minus && letters.is_empty() && !plain.contains(['.', 'e', 'E']);
+    let mut bare =
+        money.is_none() && !minus && letters.is_empty() && !plain.contains(['.', 'e', 'E']);
     let mut unit = money.map_or(Unit::Plain, Unit::Money);
     let mut apply = |(found, scale): (Unit, f64), unit: &mut Unit| {
         value *= scale;
@@ -180,7 +194,10 @@ pub(super) fn at(text: &str, tokens: &[Token], joined: bool) -> Option<Number> {
                     .map(|t| text[t.start..t.end].to_lowercase())
                     .unwrap_or_default();
                 // "10 trading days", "3 per cent".
-                if matches!(word.as_str(), "trading" | "business" | "calendar" | "per" | "us") {
+                if matches!(
+                    word.as_str(),
+                    "trading" | "business" | "calendar" | "per" | "us"
+                ) {
                     next += gap + 1;
                     continue;
                 }
@@ -189,12 +206,17 @@ pub(super) fn at(text: &str, tokens: &[Token], joined: bool) -> Option<Number> {
                     bare = false;
                     break;
                 }
-                let Some(found) = word_unit(&word).filter(|_| word.len() > 1 || kind(next) == Some(Kind::Sign('-'))) else {
+                let Some(found) = word_unit(&word)
+                    .filter(|_| word.len() > 1 || kind(next) == Some(Kind::Sign('-')))
+                else {
                     break;
                 };
                 bare = false;
-                // "1.2 million dollars".
-                if !scaled && apply(found, &mut unit) {
+                // "1.2 million dollars", but not "1.2 million thousand".
+                if scaled && found.0 == Unit::Plain {
+                    break;
+                }
+                if apply(found, &mut unit) {
                     scaled = true;
                     next += gap + 1;
                     continue;
@@ -271,7 +293,7 @@ mod tests {
             assert_eq!(of(text), Some((value, unit, own)), "{text}");
         }
         // Letters that are no unit make a name.
-        assert_eq!(of("3D"), None);
+        assert_eq!(of("3Q"), None);
         assert_eq!(of("x5"), None);
     }
 }

@@ -66,6 +66,8 @@ fn first(text: &str) -> Option<(Kind, usize)> {
         },
         '0'..='9' => digits_first(text),
         '.' if text[1..].starts_with(|c: char| c.is_ascii_digit()) => digits_first(text),
+        // `_` before a digit is emphasis, not a name.
+        '_' if !text[1..].starts_with(char::is_alphabetic) => (Kind::Sign('_'), 1),
         c if c.is_alphabetic() || c == '_' => (Kind::Word, word(text)),
         c if c.is_numeric() => (Kind::OddDigit, c.len_utf8()),
         c => (Kind::Sign(c), c.len_utf8()),
@@ -118,7 +120,10 @@ fn digits_first(text: &str) -> (Kind, usize) {
             if let Some(more) = text[len..].strip_prefix('.')
                 && digits(more) > 0
             {
-                return (Kind::Word, count(text, |b| b.is_ascii_alphanumeric() || b == b'.'));
+                return (
+                    Kind::Word,
+                    count(text, |b| b.is_ascii_alphanumeric() || b == b'.'),
+                );
             }
         }
     }
@@ -129,16 +134,22 @@ fn digits_first(text: &str) -> (Kind, usize) {
             return (Kind::Number, len + 1 + sign + n);
         }
     }
-    let letters = word(&text[len..]);
-    // `9f86d0`: letters and digits in turn are a name.
-    if text[len..len + letters].contains(|c: char| !c.is_alphabetic()) {
+    let letters = text[len..len + word(&text[len..])]
+        .trim_end_matches('_')
+        .len();
+    // `9f86d0`, `50_trees`: letters and digits in turn are a name, but not behind a point.
+    if text[len..len + letters].contains(|c: char| !c.is_alphabetic()) && len == whole {
         return (Kind::Word, len + letters);
     }
     (Kind::Number, len + letters)
 }
 
 fn date(text: &str) -> Option<usize> {
-    let sign = text.as_bytes().get(4).copied().filter(|b| matches!(b, b'-' | b'/'))?;
+    let sign = text
+        .as_bytes()
+        .get(4)
+        .copied()
+        .filter(|b| matches!(b, b'-' | b'/'))?;
     let part = |at: usize, n: usize| {
         text.get(at..at + n)
             .is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()))
@@ -170,18 +181,51 @@ mod tests {
         use Kind::{Clock, Date, Handle, Newline, Number, OddDigit, Sign, Space, Word};
         for (text, want) in [
             ("a 1,234.5 %", vec![Word, Space, Number, Space, Sign('%')]),
-            ("1,23 .5 5.", vec![Number, Sign(','), Number, Space, Number, Space, Number, Sign('.')]),
+            (
+                "1,23 .5 5.",
+                vec![
+                    Number,
+                    Sign(','),
+                    Number,
+                    Space,
+                    Number,
+                    Space,
+                    Number,
+                    Sign('.'),
+                ],
+            ),
             ("1e-6 2E5x 3e", vec![Number, Space, Word, Space, Number]),
-            ("2020-01-05T10:00:00Z. 2020/01/05", vec![Date, Sign('.'), Space, Date]),
+            (
+                "2020-01-05T10:00:00Z. 2020/01/05",
+                vec![Date, Sign('.'), Space, Date],
+            ),
             ("10:30 3:1 1.2.3", vec![Clock, Space, Clock, Space, Word]),
-            ("r3 R² 9f86d0 5x 2nd", vec![Word, Space, Word, Space, Word, Space, Number, Space, Number]),
+            (
+                "r3 R² 9f86d0 5x 2nd",
+                vec![Word, Space, Word, Space, Word, Space, Number, Space, Number],
+            ),
             ("{{r3.rmse}}{{ a.b }}", vec![Handle, Handle]),
-            ("{{a\nb}}", vec![Sign('{'), Sign('{'), Word, Newline, Word, Sign('}'), Sign('}')]),
+            (
+                "{{a\nb}}",
+                vec![
+                    Sign('{'),
+                    Sign('{'),
+                    Word,
+                    Newline,
+                    Word,
+                    Sign('}'),
+                    Sign('}'),
+                ],
+            ),
             ("٣½", vec![OddDigit, OddDigit]),
             ("-5", vec![Sign('-'), Number]),
         ] {
             let found = tokens(text);
-            assert_eq!(found.iter().map(|t| t.kind).collect::<Vec<_>>(), want, "{text}");
+            assert_eq!(
+                found.iter().map(|t| t.kind).collect::<Vec<_>>(),
+                want,
+                "{text}"
+            );
             let joined: String = found.iter().map(|t| &text[t.start..t.end]).collect();
             assert_eq!(joined, text);
         }

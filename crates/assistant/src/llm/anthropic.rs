@@ -9,7 +9,10 @@
 //! refuses a call of a tool without its thinking, and another model's thinking. The prompt cache is
 //! asked for (`cache_control`) at the end of the tools, of the instructions and of the conversation.
 
-use super::conversation::{Answer, AnswerEvent, Block, Call, Failure, Message, Request, Role, ToolCall, ToolChoice, is_tool_name};
+use super::conversation::{
+    Answer, AnswerEvent, Block, Call, Failure, Message, Request, Role, ToolCall, ToolChoice,
+    is_tool_name,
+};
 use super::error::LlmError;
 use super::estimate;
 use super::http::{Decode, Decoded, Place, Transport, Vendor, Wrong, shorten};
@@ -95,7 +98,9 @@ fn encode(request: &Request, model: &str, extra: &Map<String, Value>, long_cache
         let mut tools: Vec<Value> = request
             .tools
             .iter()
-            .map(|t| json!({"name": t.name, "description": t.description, "input_schema": t.schema}))
+            .map(
+                |t| json!({"name": t.name, "description": t.description, "input_schema": t.schema}),
+            )
             .collect();
         mark(tools.last_mut());
         body.insert("tools".to_owned(), tools.into());
@@ -172,7 +177,13 @@ fn blocks(message: &Message, model: &str) -> Vec<Value> {
 /// Ids of other vendors may hold signs that this one refuses.
 fn id(id: &str) -> String {
     id.chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect()
 }
 
@@ -218,20 +229,16 @@ struct Start {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta {
-    TextDelta {
-        text: String,
-    },
-    InputJsonDelta {
-        partial_json: String,
-    },
-    ThinkingDelta {
-        thinking: String,
-    },
-    SignatureDelta {
-        signature: String,
-    },
+    #[serde(rename = "text_delta")]
+    Text { text: String },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: String },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: String },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: String },
     #[serde(other)]
     Other,
 }
@@ -337,19 +344,19 @@ impl Decoder {
             )));
         };
         match (part, delta) {
-            (Part::Text(text), Delta::TextDelta { text: more }) => {
+            (Part::Text(text), Delta::Text { text: more }) => {
                 text.push_str(&more);
                 if !more.is_empty() {
                     tell(AnswerEvent::TextDelta(more));
                 }
             }
-            (Part::Tool { json, .. }, Delta::InputJsonDelta { partial_json }) => {
+            (Part::Tool { json, .. }, Delta::InputJson { partial_json }) => {
                 json.push_str(&partial_json);
             }
-            (Part::Opaque(value), Delta::ThinkingDelta { thinking }) => {
+            (Part::Opaque(value), Delta::Thinking { thinking }) => {
                 append(value, "thinking", &thinking);
             }
-            (Part::Opaque(value), Delta::SignatureDelta { signature }) => {
+            (Part::Opaque(value), Delta::Signature { signature }) => {
                 value["signature"] = json!(signature);
             }
             // Citations and what is yet to be invented.
@@ -374,8 +381,9 @@ fn append(value: &mut Value, name: &str, more: &str) {
 
 impl Decode for Decoder {
     fn event(&mut self, data: &str, tell: &mut dyn FnMut(AnswerEvent)) -> Result<(), Wrong> {
-        let event: Event = serde_json::from_str(data)
-            .map_err(|e| Wrong::Garbled(format!("an event is not of the documented shape ({e})")))?;
+        let event: Event = serde_json::from_str(data).map_err(|e| {
+            Wrong::Garbled(format!("an event is not of the documented shape ({e})"))
+        })?;
         let content = matches!(
             event,
             Event::ContentBlockStart { .. }
@@ -576,7 +584,9 @@ pub(super) fn arguments(name: &str, json: &str) -> Result<Value, String> {
     match serde_json::from_str::<Value>(json) {
         Ok(value) if value.is_object() => Ok(value),
         Ok(_) => Err(format!("the arguments for the tool {name} are no object")),
-        Err(e) => Err(format!("the arguments for the tool {name} are not JSON ({e})")),
+        Err(e) => Err(format!(
+            "the arguments for the tool {name} are not JSON ({e})"
+        )),
     }
 }
 

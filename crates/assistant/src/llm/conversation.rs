@@ -165,10 +165,7 @@ impl Request {
         if self.max_tokens == 0 {
             return invalid("the most tokens of the answer must be at least 1".to_owned());
         }
-        if self
-            .temperature
-            .is_some_and(|t| !(0.0..=2.0).contains(&t))
-        {
+        if self.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
             return invalid("the temperature must lie between 0 and 2".to_owned());
         }
         let mut names = BTreeSet::new();
@@ -422,7 +419,11 @@ mod tests {
         assert_eq!(
             says(|r| {
                 turn(r, Role::Assistant, vec![call("a"), call("b")]);
-                turn(r, Role::User, vec![result("b"), result("a"), Block::text("and?")]);
+                turn(
+                    r,
+                    Role::User,
+                    vec![result("b"), result("a"), Block::text("and?")],
+                );
             }),
             "fine"
         );
@@ -430,7 +431,9 @@ mod tests {
             ("at least 1", |r| r.max_tokens = 0),
             ("between 0 and 2", |r| r.temperature = Some(f64::NAN)),
             ("between 0 and 2", |r| r.temperature = Some(2.1)),
-            ("must have 1 to 64", |r| r.tools[0].name = "run it".to_owned()),
+            ("must have 1 to 64", |r| {
+                r.tools[0].name = "run it".to_owned()
+            }),
             ("offered twice", |r| r.tools.push(r.tools[0].clone())),
             ("must be of an object", |r| {
                 r.tools[0].schema = json!({"type": "string"});
@@ -446,12 +449,16 @@ mod tests {
                 turn(r, Role::Assistant, vec![call("a")]);
                 turn(r, Role::User, vec![Block::text("well?")]);
             }),
-            ("answers no call", |r| turn(r, Role::User, vec![result("a")])),
+            ("answers no call", |r| {
+                turn(r, Role::User, vec![result("a")])
+            }),
             ("two calls", |r| {
                 turn(r, Role::Assistant, vec![call("a"), call("a")]);
                 turn(r, Role::User, vec![result("a")]);
             }),
-            ("the user cannot make", |r| turn(r, Role::User, vec![call("a")])),
+            ("the user cannot make", |r| {
+                turn(r, Role::User, vec![call("a")])
+            }),
             ("is empty", |r| turn(r, Role::User, vec![Block::text(" ")])),
         ];
         for (part, change) in cases {

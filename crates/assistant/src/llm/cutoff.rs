@@ -12,7 +12,8 @@ use mltrainer_types::llm::{CutoffSplit, DaySpan, KnowledgeCutoff};
 /// span that ends before it begins gives nothing.
 #[must_use]
 pub fn split(first: NaiveDate, last: NaiveDate, cutoff: &KnowledgeCutoff) -> CutoffSplit {
-    let span = |first: NaiveDate, last: NaiveDate| (first <= last).then_some(DaySpan { first, last });
+    let span =
+        |first: NaiveDate, last: NaiveDate| (first <= last).then_some(DaySpan { first, last });
     match cutoff.last_day() {
         None => CutoffSplit {
             unknown: span(first, last),
@@ -21,9 +22,7 @@ pub fn split(first: NaiveDate, last: NaiveDate, cutoff: &KnowledgeCutoff) -> Cut
         Some(day) => CutoffSplit {
             before: span(first, last.min(day)),
             // On the last day of the calendar there is none after it.
-            after: day
-                .succ_opt()
-                .and_then(|next| span(first.max(next), last)),
+            after: day.succ_opt().and_then(|next| span(first.max(next), last)),
             unknown: None,
         },
     }

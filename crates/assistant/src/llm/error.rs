@@ -31,7 +31,9 @@ pub enum LlmError {
         said: String,
     },
     /// The vendor does not take the request: an unknown model, say.
-    #[error("{who} does not take the request (status {status}, \"{said}\"); look at the model and its options")]
+    #[error(
+        "{who} does not take the request (status {status}, \"{said}\"); look at the model and its options"
+    )]
     Rejected {
         /// Host.
         who: String,

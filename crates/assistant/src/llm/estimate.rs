@@ -46,10 +46,8 @@ pub fn prompt_tokens(request: &Request) -> u64 {
         sum += 600;
     }
     for tool in &request.tools {
-        sum += 16
-            + tokens(&tool.name)
-            + tokens(&tool.description)
-            + tokens(&tool.schema.to_string());
+        sum +=
+            16 + tokens(&tool.name) + tokens(&tool.description) + tokens(&tool.schema.to_string());
     }
     for message in &request.messages {
         sum += 8;
@@ -57,9 +55,7 @@ pub fn prompt_tokens(request: &Request) -> u64 {
             sum += match block {
                 Block::Text { text } => tokens(text),
                 Block::ToolUse(call) => {
-                    16 + tokens(&call.id)
-                        + tokens(&call.name)
-                        + tokens(&call.arguments.to_string())
+                    16 + tokens(&call.id) + tokens(&call.name) + tokens(&call.arguments.to_string())
                 }
                 Block::ToolResult { id, content, .. } => 16 + tokens(id) + tokens(content),
                 Block::Opaque { content, .. } => tokens(&content.to_string()),
@@ -71,34 +67,61 @@ pub fn prompt_tokens(request: &Request) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::conversation::ToolDefinition;
+    use super::*;
     use serde_json::json;
 
     /// Counts of OpenAI's published tokenizer `o200k_base` (gpt-tokenizer on npm). Anthropic's newer
     /// one makes about 30 % more than its older one, so the estimate must reach 1.35 times these.
     const COUNTED: &[(&str, u64)] = &[
         ("Analyze momentum for AAPL over next 7-10 days", 12),
-        ("Optimize my portfolio for maximum Sharpe using momentum stocks: at most 20 positions of 1 to 5 % each, rebalanced monthly with 0.1 % costs.", 36),
-        (r#"{"model":"random_forest_50","params":{"n_estimators":50,"max_depth":null},"metrics":{"rmse":0.012345678,"mae":0.0098,"r2":-0.0312},"horizon":5}"#, 55),
-        ("2004-01-02,21.28,21.75,21.18,21.28,36160600\n2004-01-05,21.42,22.39,21.42,22.17,98754600\n", 54),
-        ("Die Volatilität der Aktie stieg im März 2020 auf über 80 Prozent; danach fiel sie wieder.", 24),
+        (
+            "Optimize my portfolio for maximum Sharpe using momentum stocks: at most 20 positions of 1 to 5 % each, rebalanced monthly with 0.1 % costs.",
+            36,
+        ),
+        (
+            r#"{"model":"random_forest_50","params":{"n_estimators":50,"max_depth":null},"metrics":{"rmse":0.012345678,"mae":0.0098,"r2":-0.0312},"horizon":5}"#,
+            55,
+        ),
+        (
+            "2004-01-02,21.28,21.75,21.18,21.28,36160600\n2004-01-05,21.42,22.39,21.42,22.17,98754600\n",
+            54,
+        ),
+        (
+            "Die Volatilität der Aktie stieg im März 2020 auf über 80 Prozent; danach fiel sie wieder.",
+            24,
+        ),
         ("苹果公司股票的波动率在2020年3月上升。", 16),
         ("Волатильность акций выросла в марте 2020 года.", 17),
-        ("    fn split(first: NaiveDate, last: NaiveDate) -> CutoffSplit {\n        let span = |a, b| (a <= b).then_some(DaySpan { a, b });\n    }\n", 46),
+        (
+            "    fn split(first: NaiveDate, last: NaiveDate) -> CutoffSplit {\n        let span = |a, b| (a <= b).then_some(DaySpan { a, b });\n    }\n",
+            46,
+        ),
         ("AAPL MSFT GOOGL AMZN NVDA META TSLA BRK.B JPM XOM", 20),
-        ("The walk-forward evaluation uses five folds with an embargo of five bars, and the baseline is the historical mean of log volatility over the training window.", 29),
+        (
+            "The walk-forward evaluation uses five folds with an embargo of five bars, and the baseline is the historical mean of log volatility over the training window.",
+            29,
+        ),
         ("🦀📈🚀", 7),
         ("\n\n\n    \t\t\n", 2),
-        ("https://platform.claude.com/docs/en/about-claude/pricing?ref=x#model-pricing", 22),
-        ("MLTRAINER_DATA_DIR=/var/lib/mltrainer; don't you think it's 50% off?", 20),
+        (
+            "https://platform.claude.com/docs/en/about-claude/pricing?ref=x#model-pricing",
+            22,
+        ),
+        (
+            "MLTRAINER_DATA_DIR=/var/lib/mltrainer; don't you think it's 50% off?",
+            20,
+        ),
         ("XKCDQZ WVUT ZYXWVU", 11),
     ];
 
     /// Random signs, where the margin is smaller: the estimate must still reach the count.
     const RANDOM: &[(&str, u64)] = &[
         ("a b c d e f g h i j", 10),
-        ("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", 46),
+        (
+            "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            46,
+        ),
         ("QWJjRGVmR2hpSktsbU5vUHFyU3R1Vnd4WXoxMjM0NTY3ODkwKy89", 37),
     ];
 
@@ -106,11 +129,23 @@ mod tests {
     fn the_estimate_lies_above_what_a_tokenizer_counts() {
         for (text, count) in COUNTED {
             let ours = tokens(text);
-            assert!(ours as f64 >= 1.35 * *count as f64, "{ours} for {count}: {text}");
-            assert!(text.is_ascii().then_some(ours).is_none_or(|n| n <= 5 * count), "{ours} for {count}: {text}");
+            assert!(
+                ours as f64 >= 1.35 * *count as f64,
+                "{ours} for {count}: {text}"
+            );
+            assert!(
+                text.is_ascii()
+                    .then_some(ours)
+                    .is_none_or(|n| n <= 5 * count),
+                "{ours} for {count}: {text}"
+            );
         }
         for (text, count) in RANDOM {
-            assert!(tokens(text) >= *count, "{} for {count}: {text}", tokens(text));
+            assert!(
+                tokens(text) >= *count,
+                "{} for {count}: {text}",
+                tokens(text)
+            );
         }
         assert_eq!(tokens(""), 0);
     }

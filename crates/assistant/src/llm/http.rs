@@ -253,12 +253,14 @@ impl Transport {
             );
         }
         if let Some(key) = &key {
-            let mut value = HeaderValue::from_str(&format!("{}{}", auth.1, key.expose()))
-                .map_err(|_| LlmError::NotConfigured {
-                    what: format!(
-                        "the key for {} holds signs that no key has; set it again",
-                        place.host
-                    ),
+            let mut value =
+                HeaderValue::from_str(&format!("{}{}", auth.1, key.expose())).map_err(|_| {
+                    LlmError::NotConfigured {
+                        what: format!(
+                            "the key for {} holds signs that no key has; set it again",
+                            place.host
+                        ),
+                    }
                 })?;
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(auth.0), value);
@@ -446,7 +448,11 @@ impl Transport {
             let words = words(&some_of(&mut response).await);
             return Err(lasting(self.garbled(&format!(
                 "it is {} instead of a stream of events (\"{words}\")",
-                if kind.is_empty() { "of no named kind" } else { &kind },
+                if kind.is_empty() {
+                    "of no named kind"
+                } else {
+                    &kind
+                },
             ))));
         }
         let mut events = Events::new(self.limits.event_bytes, self.limits.answer_bytes);
@@ -559,11 +565,16 @@ impl Transport {
             .get("x-should-retry")
             .is_some_and(|v| v == "false");
         if response.status().is_redirection() {
-            return lasting(self.garbled(&format!("it points to another address (status {status})")));
+            return lasting(
+                self.garbled(&format!("it points to another address (status {status})")),
+            );
         }
-        let said = words(&some_of(&mut response).await);
+        let body = some_of(&mut response).await;
+        let said = words(&body);
         let vendor = match status {
             401..=403 => Vendor::RefusedKey,
+            // Waiting does not fill an account.
+            429 if no_balance(&body) => Vendor::RefusedKey,
             413 => Vendor::TooLarge,
             429 => Vendor::RateLimited,
             503 | 529 => Vendor::Overloaded,
@@ -585,7 +596,10 @@ impl Transport {
         let who = self.who.clone();
         if e.is_connect() {
             let reason = if e.is_timeout() {
-                format!("no connection within {} s", self.limits.connect.as_secs_f64())
+                format!(
+                    "no connection within {} s",
+                    self.limits.connect.as_secs_f64()
+                )
             } else {
                 reason
             };
@@ -693,6 +707,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some((at - now).to_std().unwrap_or_default())
 }
 
+/// Whether OpenAI says that the account is empty, which it does with the status of a busy one.
+fn no_balance(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|v| {
+        let error = &v["error"];
+        error["code"] == "insufficient_quota" || error["type"] == "insufficient_quota"
+    })
+}
+
 /// What a vendor says in an answer that is no stream: its own words, or what the answer is.
 fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
@@ -736,7 +758,8 @@ mod tests {
     #[test]
     fn addresses_are_checked_and_not_doubled() {
         let at = |base: &str| {
-            Place::new(base, &["v1", "chat", "completions"], false).map(|p| (p.url.to_string(), p.host))
+            Place::new(base, &["v1", "chat", "completions"], false)
+                .map(|p| (p.url.to_string(), p.host))
         };
         for (base, url, host) in [
             (

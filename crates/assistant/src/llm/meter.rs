@@ -43,7 +43,9 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CeilingRefusal {
     /// Tokens.
-    #[error("the call was not made: it may use up to {worst} tokens, and of the {ceiling} allowed a {scope} {left} are left; raise the ceiling or ask for less")]
+    #[error(
+        "the call was not made: it may use up to {worst} tokens, and of the {ceiling} allowed a {scope} {left} are left; raise the ceiling or ask for less"
+    )]
     Tokens {
         /// What the ceiling stands over.
         scope: Scope,
@@ -67,7 +69,9 @@ pub enum CeilingRefusal {
         worst: u64,
     },
     /// There is a ceiling on money, and no price.
-    #[error("the call was not made: a ceiling on money a {scope} is set, and no price is known for {model}; configure its price (0 for a server of your own) or allow unpriced calls")]
+    #[error(
+        "the call was not made: a ceiling on money a {scope} is set, and no price is known for {model}; configure its price (0 for a server of your own) or allow unpriced calls"
+    )]
     Unpriced {
         /// What the ceiling stands over.
         scope: Scope,
@@ -210,7 +214,15 @@ impl Meter {
             ),
         ];
         for (scope, ceiling, used) in scopes {
-            check(scope, ceiling, used, tokens, micro, self.ceilings.allow_unpriced, model)?;
+            check(
+                scope,
+                ceiling,
+                used,
+                tokens,
+                micro,
+                self.ceilings.allow_unpriced,
+                model,
+            )?;
         }
         let micro_dollars = micro.unwrap_or(0);
         for aside in [
@@ -450,7 +462,10 @@ mod tests {
         assert_eq!(first.worst(), (900, Some(900)));
         // Set aside while it is under way.
         let said = ask(&mut m, 1, "a", 700).unwrap_err();
-        assert!(said.contains("$0.0015 allowed a conversation $0.0006 are left"), "{said}");
+        assert!(
+            said.contains("$0.0015 allowed a conversation $0.0006 are left"),
+            "{said}"
+        );
         // It used less; the rest is free again.
         let settled = m.settle(first, &used(300, 100));
         assert_eq!(settled.cost.micro_dollars(), Some(400));
@@ -458,12 +473,28 @@ mod tests {
         let second = ask(&mut m, 1, "a", 900).unwrap();
         let _ = m.settle(second, &used(800, 100));
         // 1,300 of the conversation's 1,500 are spent.
-        assert!(ask(&mut m, 1, "a", 201).unwrap_err().contains("conversation $0.0002 are left"));
+        assert!(
+            ask(&mut m, 1, "a", 201)
+                .unwrap_err()
+                .contains("conversation $0.0002 are left")
+        );
         // Another conversation has its own, and the day's: 2,400 - 1,300.
         let third = ask(&mut m, 1, "b", 900).unwrap();
-        assert!(ask(&mut m, 1, "c", 201).unwrap_err().contains("a day $0.0002 are left"));
+        assert!(
+            ask(&mut m, 1, "c", 201)
+                .unwrap_err()
+                .contains("a day $0.0002 are left")
+        );
         let _ = m.settle(third, &TokenUsage::default());
-        assert_eq!(m.record().today, Spent { calls: 2, tokens: 1_300, micro_dollars: 1_300, unpriced_calls: 0 });
+        assert_eq!(
+            m.record().today,
+            Spent {
+                calls: 2,
+                tokens: 1_300,
+                micro_dollars: 1_300,
+                unpriced_calls: 0
+            }
+        );
         assert_eq!(m.record().conversations.len(), 1);
     }
 

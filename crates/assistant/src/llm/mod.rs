@@ -136,7 +136,9 @@ fn extra(extra: Map<String, Value>) -> Result<Map<String, Value>, LlmError> {
     ];
     match OURS.iter().find(|name| extra.contains_key(**name)) {
         Some(name) => Err(LlmError::NotConfigured {
-            what: format!("the further field {name} of requests is set by the program; leave it away"),
+            what: format!(
+                "the further field {name} of requests is set by the program; leave it away"
+            ),
         }),
         None => Ok(extra),
     }

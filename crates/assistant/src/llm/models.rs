@@ -8,7 +8,8 @@
 
 use chrono::NaiveDate;
 use mltrainer_types::llm::{
-    Cost, KnowledgeCutoff, LlmProvider, LongPrompt, ModelIdentity, ModelPrice, TokenRates, TokenUsage,
+    Cost, KnowledgeCutoff, LlmProvider, LongPrompt, ModelIdentity, ModelPrice, TokenRates,
+    TokenUsage,
 };
 
 /// Prices of one model in cents of a cent ($0.0001) for a million tokens: input, output, written
@@ -23,12 +24,24 @@ struct Known {
     long: Option<(u64, Row)>,
     /// The last day that may be in the model; the last of the month where a month is published.
     cutoff: Option<&'static str>,
-    source: &'static str,
-    as_of: &'static str,
 }
 
-const ANTHROPIC: &str = "https://platform.claude.com/docs/en/about-claude/pricing";
-const OPENAI: &str = "https://developers.openai.com/api/docs/models";
+/// The pages of prices and of models with their cut-offs.
+fn pages(provider: LlmProvider) -> (&'static str, &'static str) {
+    match provider {
+        LlmProvider::Anthropic => (
+            "https://platform.claude.com/docs/en/about-claude/pricing",
+            "https://platform.claude.com/docs/en/models/overview",
+        ),
+        LlmProvider::OpenaiCompatible => (
+            "https://developers.openai.com/api/docs/pricing",
+            "https://developers.openai.com/api/docs/models",
+        ),
+    }
+}
+
+/// The day on which copies of these pages were read; a copy can be some weeks old.
+const AS_OF: &str = "2026-11-29";
 
 const fn claude(model: &'static str, price: Row, cutoff: Option<&'static str>) -> Known {
     Known {
@@ -37,8 +50,6 @@ const fn claude(model: &'static str, price: Row, cutoff: Option<&'static str>) -
         price: Some(price),
         long: None,
         cutoff,
-        source: ANTHROPIC,
-        as_of: "2026-11-29",
     }
 }
 
@@ -49,36 +60,84 @@ const fn gpt(model: &'static str, price: Row, long: Row, cutoff: Option<&'static
         price: Some(price),
         long: Some((272_000, long)),
         cutoff,
-        source: OPENAI,
-        as_of: "2026-11-29",
     }
 }
 
-/// Read from the vendors' pages of models and prices. Where a vendor publishes a reliable cut-off and
-/// a later one of the training data, the later stands here.
+/// Where a vendor publishes a reliable cut-off and a later one of the training data, the later stands
+/// here; where it publishes one, that one, though some of the training data can be later.
 const KNOWN: &[Known] = &[
-    claude("claude-fable-5-1", [100_000, 500_000, 125_000, 200_000, 2_500], Some("2026-06-30")),
-    claude("claude-fable-5", [100_000, 500_000, 125_000, 200_000, 10_000], Some("2026-01-31")),
-    claude("claude-opus-5-5", [40_000, 200_000, 50_000, 80_000, 2_000], Some("2026-06-30")),
-    claude("claude-opus-5", [50_000, 250_000, 62_500, 100_000, 5_000], Some("2026-05-31")),
-    claude("claude-opus-4-8", [50_000, 250_000, 62_500, 100_000, 5_000], None),
-    claude("claude-opus-4-7", [50_000, 250_000, 62_500, 100_000, 5_000], None),
-    claude("claude-opus-4-6", [50_000, 250_000, 62_500, 100_000, 5_000], None),
-    claude("claude-opus-4-5", [50_000, 250_000, 62_500, 100_000, 5_000], None),
-    claude("claude-sonnet-5-5", [20_000, 100_000, 25_000, 40_000, 1_000], Some("2026-06-30")),
-    claude("claude-sonnet-5", [20_000, 100_000, 25_000, 40_000, 2_000], Some("2026-01-31")),
-    claude("claude-sonnet-4-6", [30_000, 150_000, 37_500, 60_000, 3_000], None),
-    claude("claude-sonnet-4-5", [30_000, 150_000, 37_500, 60_000, 3_000], None),
+    claude(
+        "claude-fable-5-1",
+        [100_000, 500_000, 125_000, 200_000, 2_500],
+        Some("2026-06-30"),
+    ),
+    claude(
+        "claude-fable-5",
+        [100_000, 500_000, 125_000, 200_000, 10_000],
+        Some("2026-01-31"),
+    ),
+    claude(
+        "claude-opus-5-5",
+        [40_000, 200_000, 50_000, 80_000, 2_000],
+        Some("2026-06-30"),
+    ),
+    claude(
+        "claude-opus-5",
+        [50_000, 250_000, 62_500, 100_000, 5_000],
+        Some("2026-05-31"),
+    ),
+    claude(
+        "claude-opus-4-8",
+        [50_000, 250_000, 62_500, 100_000, 5_000],
+        None,
+    ),
+    claude(
+        "claude-opus-4-7",
+        [50_000, 250_000, 62_500, 100_000, 5_000],
+        None,
+    ),
+    claude(
+        "claude-opus-4-6",
+        [50_000, 250_000, 62_500, 100_000, 5_000],
+        Some("2025-08-31"),
+    ),
+    claude(
+        "claude-opus-4-5",
+        [50_000, 250_000, 62_500, 100_000, 5_000],
+        None,
+    ),
+    claude(
+        "claude-sonnet-5-5",
+        [20_000, 100_000, 25_000, 40_000, 1_000],
+        Some("2026-06-30"),
+    ),
+    claude(
+        "claude-sonnet-5",
+        [20_000, 100_000, 25_000, 40_000, 2_000],
+        Some("2026-01-31"),
+    ),
+    claude(
+        "claude-sonnet-4-6",
+        [30_000, 150_000, 37_500, 60_000, 3_000],
+        None,
+    ),
+    claude(
+        "claude-sonnet-4-5",
+        [30_000, 150_000, 37_500, 60_000, 3_000],
+        Some("2025-07-31"),
+    ),
     Known {
         model: "claude-haiku-5-5",
         provider: LlmProvider::Anthropic,
         price: Some([1_000, 5_000, 1_250, 2_000, 100]),
         long: Some((100_000, [5_000, 25_000, 6_250, 10_000, 500])),
         cutoff: Some("2026-06-30"),
-        source: ANTHROPIC,
-        as_of: "2026-11-29",
     },
-    claude("claude-haiku-4-5", [10_000, 50_000, 12_500, 20_000, 1_000], None),
+    claude(
+        "claude-haiku-4-5",
+        [10_000, 50_000, 12_500, 20_000, 1_000],
+        Some("2025-07-31"),
+    ),
     gpt(
         "gpt-6.2-sol",
         [20_000, 100_000, 25_000, 50_000, 1_000],
@@ -138,8 +197,8 @@ pub fn price(model: &ModelIdentity, configured: Option<&ModelPrice>) -> Option<M
             above,
             rates: rates(row),
         }),
-        as_of: known.as_of.parse().ok()?,
-        source: known.source.to_owned(),
+        as_of: AS_OF.parse().ok()?,
+        source: pages(known.provider).0.to_owned(),
     })
 }
 
@@ -157,7 +216,7 @@ pub fn cutoff(
         };
     }
     let row = known(provider, model);
-    match row.and_then(|k| Some((k.cutoff?.parse().ok()?, k.source))) {
+    match row.and_then(|k| Some((k.cutoff?.parse().ok()?, pages(k.provider).1))) {
         Some((last_day, source)) => KnowledgeCutoff::Known {
             last_day,
             source: source.to_owned(),
@@ -322,17 +381,24 @@ mod tests {
         }
         let elsewhere = at(LlmProvider::Anthropic, "claude-opus-5-5", "gateway.example");
         assert_eq!(price(&elsewhere, None), None);
-        assert_eq!(elsewhere.cutoff.last_day().unwrap().to_string(), "2026-06-30");
+        assert_eq!(
+            elsewhere.cutoff.last_day().unwrap().to_string(),
+            "2026-06-30"
+        );
         let own = free("2026-11-29".parse().unwrap());
         assert_eq!(price(&elsewhere, Some(&own)), Some(own));
         let local = at(LlmProvider::OpenaiCompatible, "qwen3:8b", "127.0.0.1:11434");
         assert_eq!(price(&local, None), None);
         assert_eq!(local.cutoff, KnowledgeCutoff::Unknown);
         assert_eq!(
-            cutoff(LlmProvider::OpenaiCompatible, "qwen3:8b", "2025-01-31".parse().ok())
-                .last_day()
-                .unwrap()
-                .to_string(),
+            cutoff(
+                LlmProvider::OpenaiCompatible,
+                "qwen3:8b",
+                "2025-01-31".parse().ok()
+            )
+            .last_day()
+            .unwrap()
+            .to_string(),
             "2025-01-31"
         );
         assert_eq!(cost(None, &TokenUsage::default()), Cost::Unknown);
@@ -341,11 +407,10 @@ mod tests {
     #[test]
     fn every_row_is_whole() {
         for known in KNOWN {
-            assert!(known.as_of.parse::<NaiveDate>().is_ok(), "{}", known.model);
-            assert!(known.source.starts_with("https://"), "{}", known.model);
+            assert!(AS_OF.parse::<NaiveDate>().is_ok());
             if let Some(cutoff) = known.cutoff {
                 let cutoff: NaiveDate = cutoff.parse().unwrap();
-                assert!(cutoff < known.as_of.parse().unwrap(), "{}", known.model);
+                assert!(cutoff < AS_OF.parse().unwrap(), "{}", known.model);
             }
             let [input, output, write, hour, read] = known.price.unwrap();
             assert!(

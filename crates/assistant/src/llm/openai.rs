@@ -11,7 +11,9 @@
 //! not know the former pass over it and then have no limit.
 
 use super::anthropic::{arguments, finish_blocks, starts_actions};
-use super::conversation::{Answer, AnswerEvent, Block, Call, Failure, Message, Request, Role, ToolCall, ToolChoice};
+use super::conversation::{
+    Answer, AnswerEvent, Block, Call, Failure, Message, Request, Role, ToolCall, ToolChoice,
+};
 use super::error::LlmError;
 use super::estimate;
 use super::http::{Decode, Decoded, Place, Transport, Vendor, Wrong, shorten};
@@ -75,7 +77,11 @@ fn encode(request: &Request, model: &str, extra: &Map<String, Value>, own: bool)
     body.insert("model".to_owned(), json!(model));
     body.insert("stream".to_owned(), json!(true));
     body.insert("stream_options".to_owned(), json!({"include_usage": true}));
-    let most = if own { "max_completion_tokens" } else { "max_tokens" };
+    let most = if own {
+        "max_completion_tokens"
+    } else {
+        "max_tokens"
+    };
     body.insert(most.to_owned(), json!(request.max_tokens));
     if let Some(t) = request.temperature {
         body.insert("temperature".to_owned(), json!(t));
@@ -288,7 +294,7 @@ impl Decoder {
                 // Another id and name under the same number is another call.
                 .filter(|&at| {
                     let known = &self.slots[at].id;
-                    !(named && !id.is_empty() && !known.is_empty() && id != known)
+                    !named || id.is_empty() || known.is_empty() || id == known
                 }),
             None if !id.is_empty() => self.slots.iter().rposition(|s| s.id == id),
             None if named => None,
@@ -398,7 +404,10 @@ impl Decode for Decoder {
         {
             // The prompt's count holds those of the cache too.
             let (read, write) = usage.prompt_tokens_details.map_or((0, 0), |d| {
-                (d.cached_tokens.unwrap_or(0), d.cache_write_tokens.unwrap_or(0))
+                (
+                    d.cached_tokens.unwrap_or(0),
+                    d.cache_write_tokens.unwrap_or(0),
+                )
             });
             let cache_read = read.min(prompt);
             let cache_write = write.min(prompt - cache_read);
@@ -486,9 +495,11 @@ fn failure(error: &Value) -> Wrong {
         .or_else(|| error["code"].as_str()?.parse().ok());
     let kind = error["type"].as_str().unwrap_or_default();
     let vendor = match (code, kind) {
-        (Some(429), _) | (_, "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota") => {
-            Vendor::RateLimited
+        _ if error["code"] == "insufficient_quota" || kind == "insufficient_quota" => {
+            Vendor::RefusedKey
         }
+        (Some(429), _) | (_, "rate_limit_error") => Vendor::RateLimited,
+        _ if error["code"] == "rate_limit_exceeded" => Vendor::RateLimited,
         (Some(503 | 529), _) | (_, "overloaded_error" | "unavailable_error") => Vendor::Overloaded,
         (Some(401..=403), _) | (_, "authentication_error" | "permission_error") => {
             Vendor::RefusedKey

@@ -68,7 +68,11 @@ impl Dates {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x6461_7465);
         let weeks = random.gen_range(261..=1043);
         Self::Shift {
-            days: if random.gen_bool(0.5) { 7 * weeks } else { -7 * weeks },
+            days: if random.gen_bool(0.5) {
+                7 * weeks
+            } else {
+                -7 * weeks
+            },
         }
     }
 }
@@ -77,7 +81,9 @@ impl Dates {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MaskError {
     /// A symbol or name cannot be found in texts.
-    #[error("{0:?} cannot be masked: a symbol or name begins with a letter or digit and has no line breaks")]
+    #[error(
+        "{0:?} cannot be masked: a symbol or name begins with a letter or digit and has no line breaks"
+    )]
     Unusable(String),
     /// Two assets share it, so that it could not be put back.
     #[error("{0:?} is given twice; each symbol and name must belong to one asset")]
@@ -166,11 +172,17 @@ fn epoch() -> NaiveDate {
 /// A day so many days after the first of 1900, wrapped into the two centuries.
 fn day_at(days: i64) -> NaiveDate {
     let days = u64::try_from(days.rem_euclid(DAYS)).unwrap_or(0);
-    epoch().checked_add_days(Days::new(days)).unwrap_or_default()
+    epoch()
+        .checked_add_days(Days::new(days))
+        .unwrap_or_default()
 }
 
 fn month_text(months: i64) -> String {
-    format!("{}-{:02}", FIRST + months.div_euclid(12), months.rem_euclid(12) + 1)
+    format!(
+        "{}-{:02}",
+        FIRST + months.div_euclid(12),
+        months.rem_euclid(12) + 1
+    )
 }
 
 impl Mask {
@@ -195,17 +207,15 @@ impl Mask {
         for (n, at) in (1..).zip(order) {
             let asset = &assets[at];
             add(&asset.symbol, format!("ASSET_{n}"))?;
-            let mut letter = 0_u8;
-            for name in &asset.names {
-                if letter > 12 {
-                    return Err(MaskError::TooManyNames(asset.symbol.clone()));
-                }
+            if asset.names.len() > 13 {
+                return Err(MaskError::TooManyNames(asset.symbol.clone()));
+            }
+            for (letter, name) in (0..).zip(&asset.names) {
                 add(name, company(n, 2 * letter))?;
                 let upper = name.to_uppercase();
                 if upper != *name {
                     capitals.push((upper, company(n, 2 * letter + 1)));
                 }
-                letter += 1;
             }
         }
         for (upper, mask) in capitals {
@@ -215,7 +225,10 @@ impl Mask {
             let mut words = Words::new();
             for (from, to) in pairs {
                 if let Some(first) = from.chars().next() {
-                    words.entry(first).or_default().push((from.clone(), to.clone()));
+                    words
+                        .entry(first)
+                        .or_default()
+                        .push((from.clone(), to.clone()));
                 }
             }
             for list in words.values_mut() {
@@ -357,7 +370,11 @@ impl Mask {
         if let Some((len, text)) = self.escape(rest, way) {
             return Some((len, text, false));
         }
-        let words = if way == Way::Hide { &self.hide } else { &self.reveal };
+        let words = if way == Way::Hide {
+            &self.hide
+        } else {
+            &self.reveal
+        };
         for (from, to) in words.get(&rest.chars().next()?).into_iter().flatten() {
             if let Some(len) = matched(rest, from, way, state) {
                 return Some((len, to.clone(), false));
@@ -371,12 +388,18 @@ impl Mask {
             Dates::Keep => None,
             Dates::Shift { days } => {
                 let (found, keep, len) = dates::at(rest, &before)?;
-                let days = if way == Way::Hide { days } else { days.checked_neg()? };
+                let days = if way == Way::Hide {
+                    days
+                } else {
+                    days.checked_neg()?
+                };
                 // Nearest whole months and years: a month has 30.436875 days.
                 let months = (days as f64 / 30.436_875).round() as i64;
                 let years = (days as f64 / 365.242_5).round() as i64;
                 let text = match found {
-                    Found::Day(day) => day_at((day - epoch()).num_days().checked_add(days)?).to_string(),
+                    Found::Day(day) => {
+                        day_at((day - epoch()).num_days().checked_add(days)?).to_string()
+                    }
                     Found::Month(m) => month_text(m.checked_add(months)?.rem_euclid(2_400)),
                     Found::Year(y) => {
                         ((y - FIRST).checked_add(years)?.rem_euclid(200) + FIRST).to_string()
@@ -440,7 +463,14 @@ impl Mask {
         // A date right behind the underscore is masked itself, so that no digit follows.
         if way == Way::Hide
             && matches!(self.dates, Dates::Count { .. })
-            && dates::at(number, &Before { word: "", since_year: None }).is_some()
+            && dates::at(
+                number,
+                &Before {
+                    word: "",
+                    since_year: None,
+                },
+            )
+            .is_some()
         {
             return None;
         }
@@ -464,9 +494,7 @@ impl Mask {
         if self.dates != Dates::Keep {
             let letters = rest.chars().take_while(char::is_ascii_alphabetic).count();
             let month = dates::month_name(rest).is_some()
-                || (letters == rest.len()
-                    && letters < 10
-                    && "JFMASONDjfmasond".contains(first)
+                || (letters == rest.len() && letters < 10 && "JFMASONDjfmasond".contains(first)
                     || rest.starts_with("FY"));
             if (first.is_ascii_digit() || month) && rest.len() < 40 {
                 return true;
@@ -475,7 +503,11 @@ impl Mask {
         let masks = self.prefixes().iter().any(|p| {
             p.starts_with(rest) || (rest.starts_with(p) && !rest.contains(' ') && rest.len() < 40)
         });
-        let words = if way == Way::Hide { &self.hide } else { &self.reveal };
+        let words = if way == Way::Hide {
+            &self.hide
+        } else {
+            &self.reveal
+        };
         masks
             || words.get(&first).is_some_and(|list| {
                 list.iter().any(|(from, _)| {
@@ -635,20 +667,44 @@ mod tests {
     fn symbols_are_masked_as_words_of_their_own() {
         for (text, want) in [
             ("Analyze AAPL now", "Analyze ASSET_<AAPL> now"),
-            ("AAPL's CAT, (ALL) \"T\"", "ASSET_<AAPL>'s ASSET_<CAT>, (ASSET_<ALL>) \"ASSET_<T>\""),
+            (
+                "AAPL's CAT, (ALL) \"T\"",
+                "ASSET_<AAPL>'s ASSET_<CAT>, (ASSET_<ALL>) \"ASSET_<T>\"",
+            ),
             // Part of another word.
-            ("CATEGORY SMALL AAPLX xAAPL 1CAT T2", "CATEGORY SMALL AAPLX xAAPL 1CAT T2"),
-            ("Apples and Pineapple, Allstates", "Apples and Pineapple, Allstates"),
+            (
+                "CATEGORY SMALL AAPLX xAAPL 1CAT T2",
+                "CATEGORY SMALL AAPLX xAAPL 1CAT T2",
+            ),
+            (
+                "Apples and Pineapple, Allstates",
+                "Apples and Pineapple, Allstates",
+            ),
             ("in all cats a cat", "in all cats a cat"),
             // Short ones joined to letters.
-            ("the U.S. T-bill, A.B., R&A, it's A-rated", "the U.S. T-bill, A.B., R&A, it's A-rated"),
+            (
+                "the U.S. T-bill, A.B., R&A, it's A-rated",
+                "the U.S. T-bill, A.B., R&A, it's A-rated",
+            ),
             ("T. And A, then", "ASSET_<T>. And ASSET_<A>, then"),
             ("$AAPL #CAT @T", "$ASSET_<AAPL> #ASSET_<CAT> @ASSET_<T>"),
-            ("AAPL_close AAPL.close AAPL/CAT AAPL-CAT", "ASSET_<AAPL>_close ASSET_<AAPL>.close ASSET_<AAPL>/ASSET_<CAT> ASSET_<AAPL>-ASSET_<CAT>"),
+            (
+                "AAPL_close AAPL.close AAPL/CAT AAPL-CAT",
+                "ASSET_<AAPL>_close ASSET_<AAPL>.close ASSET_<AAPL>/ASSET_<CAT> ASSET_<AAPL>-ASSET_<CAT>",
+            ),
             ("BRK.B BRK BRK.A", "ASSET_<BRK.B> ASSET_<BRK> ASSET_<BRK>.A"),
-            ("Apple Inc. and Apple and APPLE", "COMPANY_<AAPL> and COMPANY_<AAPL>C and COMPANY_<AAPL>D"),
-            ("AT&T, Berkshire Hathaway's", "COMPANY_<T>, COMPANY_<BRK.B>'s"),
-            ("{\"AAPL\": [\"T\", 1.5]}", "{\"ASSET_<AAPL>\": [\"ASSET_<T>\", 1.5]}"),
+            (
+                "Apple Inc. and Apple and APPLE",
+                "COMPANY_<AAPL> and COMPANY_<AAPL>C and COMPANY_<AAPL>D",
+            ),
+            (
+                "AT&T, Berkshire Hathaway's",
+                "COMPANY_<T>, COMPANY_<BRK.B>'s",
+            ),
+            (
+                "{\"AAPL\": [\"T\", 1.5]}",
+                "{\"ASSET_<AAPL>\": [\"ASSET_<T>\", 1.5]}",
+            ),
             ("Größe AAPLé éAAPL AAPL€", "Größe AAPLé éAAPL ASSET_<AAPL>€"),
             ("", ""),
         ] {
@@ -683,11 +739,17 @@ mod tests {
         let dates = Dates::Shift { days: -3_500 };
         let mask = mask(dates);
         for (text, want) in [
-            ("from 2020-01-05 to 2020-01-06", "from 2010-06-06 to 2010-06-07"),
+            (
+                "from 2020-01-05 to 2020-01-06",
+                "from 2010-06-06 to 2010-06-07",
+            ),
             ("at 2020-01-05T10:00:00Z", "at 2010-06-06T10:00:00Z"),
             ("in 2020 and 2020 shares", "in 2010 and 2010 shares"),
             ("2020 shares, $2020", "2020 shares, $2020"),
-            ("from 2008 to 2020, 2008-2020", "from 1998 to 2010, 1998-2010"),
+            (
+                "from 2008 to 2020, 2008-2020",
+                "from 1998 to 2010, 1998-2010",
+            ),
             ("Q1 2020, 2020Q1, FY2020", "Q1 2010, 2010Q1, FY2010"),
             ("since 2020-01", "since 2010-06"),
         ] {
@@ -695,7 +757,10 @@ mod tests {
             assert_eq!(mask.reveal(want), text);
         }
         // Written in words they come back as ISO.
-        assert_eq!(mask.hide("on January 5, 2020, or May 2020"), "on 2010-06-06, or 2010-10");
+        assert_eq!(
+            mask.hide("on January 5, 2020, or May 2020"),
+            "on 2010-06-06, or 2010-10"
+        );
         assert_eq!(mask.reveal("on June 6, 2010"), "on 2020-01-05");
     }
 
@@ -715,7 +780,10 @@ mod tests {
         }
         // Markdown of the model, and numbers beyond the calendar.
         assert_eq!(mask.reveal("**DAY\\_4**"), "**2020-01-05**");
-        assert_eq!(mask.reveal("DAY_99999999999999999999 DAY_9999999"), "DAY_99999999999999999999 DAY_9999999");
+        assert_eq!(
+            mask.reveal("DAY_99999999999999999999 DAY_9999999"),
+            "DAY_99999999999999999999 DAY_9999999"
+        );
     }
 
     #[test]
@@ -723,14 +791,21 @@ mod tests {
         let one = Mask::new(&assets(), Dates::shifted(3), 3).unwrap();
         assert_eq!(one, Mask::new(&assets(), Dates::shifted(3), 3).unwrap());
         let all: Vec<String> = (0..20)
-            .map(|seed| Mask::new(&assets(), Dates::Keep, seed).unwrap().hide("AAPL"))
+            .map(|seed| {
+                Mask::new(&assets(), Dates::Keep, seed)
+                    .unwrap()
+                    .hide("AAPL")
+            })
             .collect();
         assert!(all.iter().any(|m| *m != all[0]));
         for seed in 0..200 {
             let Dates::Shift { days } = Dates::shifted(seed) else {
                 panic!("no shift");
             };
-            assert!(days % 7 == 0 && (1_827..=7_301).contains(&days.abs()), "{days}");
+            assert!(
+                days % 7 == 0 && (1_827..=7_301).contains(&days.abs()),
+                "{days}"
+            );
         }
     }
 
@@ -740,7 +815,10 @@ mod tests {
         let value = json!({"symbols": ["AAPL", "CAT"], "start": "2020-01-05", "weights": {"AAPL": 0.5}, "n": 2020, "on": true});
         let hidden = mask.hide_json(&value);
         let text = hidden.to_string();
-        assert!(!text.contains("AAPL") && !text.contains("2020-01"), "{text}");
+        assert!(
+            !text.contains("AAPL") && !text.contains("2020-01"),
+            "{text}"
+        );
         assert_eq!(mask.reveal_json(&hidden), value);
         let mut request = Request::new("You trade AAPL.", "How is Apple?", 10);
         request.tools.push(ToolDefinition {
@@ -768,28 +846,83 @@ mod tests {
         for word in ["AAPL", "Apple", "2020"] {
             assert!(!hidden.contains(word), "{hidden}");
         }
-        assert!(hidden.contains("\"properties\":{\"symbol\"") && hidden.contains("\"name\":\"run\""));
+        assert!(
+            hidden.contains("\"properties\":{\"symbol\"") && hidden.contains("\"name\":\"run\"")
+        );
     }
 
     #[test]
     fn what_cannot_be_put_back_is_refused() {
         let of = |assets: &[Asset]| Mask::new(assets, Dates::Keep, 1).unwrap_err();
-        assert_eq!(of(&[asset("A", &[]), asset("A", &[])]), MaskError::Twice("A".to_owned()));
-        assert_eq!(of(&[asset("A", &["X"]), asset("B", &["X"])]), MaskError::Twice("X".to_owned()));
+        assert_eq!(
+            of(&[asset("A", &[]), asset("A", &[])]),
+            MaskError::Twice("A".to_owned())
+        );
+        assert_eq!(
+            of(&[asset("A", &["X"]), asset("B", &["X"])]),
+            MaskError::Twice("X".to_owned())
+        );
         for bad in ["", " A", "^GSPC", "A\nB"] {
             assert_eq!(of(&[asset(bad, &[])]), MaskError::Unusable(bad.to_owned()));
         }
         let many: Vec<String> = (0..14).map(|n| format!("Name {n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(matches!(of(&[asset("A", &many)]), MaskError::TooManyNames(_)));
+        assert!(matches!(
+            of(&[asset("A", &many)]),
+            MaskError::TooManyNames(_)
+        ));
     }
 
     fn pieces() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
-            "AAPL", "CAT", "ALL", "T", "BRK.B", "BRK", "A", "Apple", "Apple Inc.", "AT&T", "APPLE", "ASSET_1",
-            "ASSET__2", "ASSET", "_", "DAY_3", "DAY_", "YEAR\\_1", "MONTH_-2", "COMPANY_1", "2020-01-05", "2020-01",
-            "2020", "1999", "in", "from", "to", "and", "between", "Q1", "FY2020", "T10:00", " ", " ", " ", "-", ".",
-            ",", "&", "'", "\n", "(", "x", "é", "🦀", "5", "1850-02-03", "%",
+            "AAPL",
+            "CAT",
+            "ALL",
+            "T",
+            "BRK.B",
+            "BRK",
+            "A",
+            "Apple",
+            "Apple Inc.",
+            "AT&T",
+            "APPLE",
+            "ASSET_1",
+            "ASSET__2",
+            "ASSET",
+            "_",
+            "DAY_3",
+            "DAY_",
+            "YEAR\\_1",
+            "MONTH_-2",
+            "COMPANY_1",
+            "2020-01-05",
+            "2020-01",
+            "2020",
+            "1999",
+            "in",
+            "from",
+            "to",
+            "and",
+            "between",
+            "Q1",
+            "FY2020",
+            "T10:00",
+            " ",
+            " ",
+            " ",
+            "-",
+            ".",
+            ",",
+            "&",
+            "'",
+            "\n",
+            "(",
+            "x",
+            "é",
+            "🦀",
+            "5",
+            "1850-02-03",
+            "%",
         ]);
         prop::collection::vec(piece, 0..25).prop_map(|p| p.concat())
     }

@@ -1,19 +1,15 @@
-//! Language models over HTTP, against a server on this machine that speaks both wire formats and
-//! misbehaves. Nothing here reaches another machine.
+//! Both wire formats, and every misbehaviour of a server.
 
-mod server;
-
+use crate::server::{ANTHROPIC, End, OPENAI, Reply, Server};
 use mltrainer_assistant::llm::{
-    Account, Answer, AnswerEvent, Block, Call, Failure, Key, LanguageModel, Limits, LlmError, Meter,
-    ModelConfig, Request, ToolCall, ToolDefinition, ask, connect, models,
+    Account, Answer, AnswerEvent, Block, Call, Failure, Key, LanguageModel, Limits, LlmError,
+    Meter, ModelConfig, Request, ToolCall, ToolDefinition, ask, connect, models,
 };
-use mltrainer_types::llm::{
-    Ceilings, Cost, LlmProvider, MeterRecord, StopReason, TokenUsage,
-};
+use mltrainer_types::llm::{Ceilings, Cost, LlmProvider, MeterRecord, StopReason, TokenUsage};
 use serde_json::{Value, json};
-use server::{ANTHROPIC, End, OPENAI, Reply, Server};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const KEY: &str = "sk-p1anted-0123456789";
 const BOTH: [LlmProvider; 2] = [LlmProvider::Anthropic, LlmProvider::OpenaiCompatible];
@@ -147,11 +143,14 @@ async fn anthropic_answers_with_thinking_text_and_a_tool() {
     );
     let events = events.lock().unwrap().clone();
     assert_eq!(text_of(&events), answer.text());
-    assert_eq!(events[events.len() - 3..], [
-        AnswerEvent::ToolCall(trial()),
-        AnswerEvent::Usage(usage),
-        AnswerEvent::Done(StopReason::ToolUse),
-    ]);
+    assert_eq!(
+        events[events.len() - 3..],
+        [
+            AnswerEvent::ToolCall(trial()),
+            AnswerEvent::Usage(usage),
+            AnswerEvent::Done(StopReason::ToolUse),
+        ]
+    );
     let seen = &server.seen()[0];
     assert_eq!(seen.path, "/v1/messages");
     assert_eq!(seen.header("x-api-key"), Some(KEY));
@@ -183,15 +182,25 @@ async fn anthropic_answers_with_thinking_text_and_a_tool() {
 async fn openai_answers_with_text_and_two_tools() {
     let server = Server::start(vec![Reply::stream(OPENAI)]).await;
     let (call, events) = heard();
-    let model = model_with(&format!("{}/v1", server.url), LlmProvider::OpenaiCompatible, |c| {
-        c.extra = json!({"reasoning_effort": "low"}).as_object().unwrap().clone();
-    });
+    let model = model_with(
+        &format!("{}/v1", server.url),
+        LlmProvider::OpenaiCompatible,
+        |c| {
+            c.extra = json!({"reasoning_effort": "low"})
+                .as_object()
+                .unwrap()
+                .clone();
+        },
+    );
     let answer = model.answer(&request(), &call).await.unwrap();
     assert_eq!(answer.text(), "Die Volatilität von AAPL 📈:");
     let calls: Vec<&ToolCall> = answer.tool_calls().collect();
     assert_eq!(calls[0].arguments, json!({"symbol": "AAPL", "horizon": 5}));
     assert_eq!(calls[0].id, "call_DdmO9pD3");
-    assert_eq!((calls[1].name.as_str(), &calls[1].arguments), ("list_data", &json!({})));
+    assert_eq!(
+        (calls[1].name.as_str(), &calls[1].arguments),
+        ("list_data", &json!({}))
+    );
     assert_eq!(calls.len(), 2);
     assert_eq!(answer.stop, StopReason::ToolUse);
     assert_eq!(
@@ -209,7 +218,10 @@ async fn openai_answers_with_text_and_two_tools() {
     assert_eq!(events.last(), Some(&AnswerEvent::Done(StopReason::ToolUse)));
     let seen = &server.seen()[0];
     assert_eq!(seen.path, "/v1/chat/completions");
-    assert_eq!(seen.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+    assert_eq!(
+        seen.header("authorization"),
+        Some(format!("Bearer {KEY}").as_str())
+    );
     assert_eq!(seen.body["stream_options"]["include_usage"], true);
     assert_eq!(seen.body["reasoning_effort"], "low");
 }
@@ -247,7 +259,11 @@ async fn a_cut_at_every_byte_is_noticed() {
                     }
                     Err(failure) => {
                         ends[1] += 1;
-                        assert!(matches!(failure.error, LlmError::Cut { .. }), "{at}: {:?}", failure.error);
+                        assert!(
+                            matches!(failure.error, LlmError::Cut { .. }),
+                            "{at}: {:?}",
+                            failure.error
+                        );
                         assert_eq!(tools, 0, "{at}");
                         assert_eq!(failure.text, told, "{at}");
                         assert!(failure.usage.estimated, "{at}");
@@ -260,10 +276,16 @@ async fn a_cut_at_every_byte_is_noticed() {
         // Only what follows the reason of the end can be missing from a whole answer.
         let after = match provider {
             LlmProvider::Anthropic => "\n\nevent: message_stop",
-            LlmProvider::OpenaiCompatible => "\n\ndata: {\"id\":\"chatcmpl-123\",\"object\":\"chat.completion.chunk\",\"created\":1694268190,\"model\":\"gpt-6.2-sol\",\"choices\":[],",
+            LlmProvider::OpenaiCompatible => {
+                "\n\ndata: {\"id\":\"chatcmpl-123\",\"object\":\"chat.completion.chunk\",\"created\":1694268190,\"model\":\"gpt-6.2-sol\",\"choices\":[],"
+            }
         };
         let reason_ends = body.find(after).unwrap() + 2;
-        assert_eq!(ends, [2 * (body.len() - reason_ends), 2 * reason_ends], "{provider:?}");
+        assert_eq!(
+            ends,
+            [2 * (body.len() - reason_ends), 2 * reason_ends],
+            "{provider:?}"
+        );
     }
 }
 
@@ -277,7 +299,9 @@ async fn pieces_of_one_byte_give_the_same_answer() {
         let (whole, _) = one(provider, vec![Reply::stream(body)]).await;
         assert_eq!(outcome.unwrap(), whole.unwrap());
         // And with other ends of lines and comments between.
-        let crlf = body.replace("\n\n", "\n: keep-alive\n\n").replace('\n', "\r\n");
+        let crlf = body
+            .replace("\n\n", "\n: keep-alive\n\n")
+            .replace('\n', "\r\n");
         let (outcome, _) = one(provider, vec![Reply::stream(&crlf)]).await;
         assert_eq!(outcome.unwrap().text(), "Die Volatilität von AAPL 📈:");
     }
@@ -288,11 +312,18 @@ async fn a_busy_vendor_is_asked_again_and_then_given_up() {
     for provider in BOTH {
         let body = recorded(provider);
         let busy = |status: u16| {
-            Reply::status(status, "application/json", r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#)
+            Reply::status(
+                status,
+                "application/json",
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            )
         };
         let (call, events) = heard();
         let server = Server::start(vec![busy(529), busy(500), Reply::stream(body)]).await;
-        let answer = model(&server, provider).answer(&request(), &call).await.unwrap();
+        let answer = model(&server, provider)
+            .answer(&request(), &call)
+            .await
+            .unwrap();
         assert_eq!((answer.tries, server.seen().len()), (3, 3));
         let retries: Vec<u32> = events
             .lock()
@@ -307,12 +338,19 @@ async fn a_busy_vendor_is_asked_again_and_then_given_up() {
 
         let (outcome, requests) = one(provider, vec![busy(529)]).await;
         let failure = outcome.unwrap_err();
-        assert!(matches!(failure.error, LlmError::Overloaded { tries: 3, .. }), "{:?}", failure.error);
+        assert!(
+            matches!(failure.error, LlmError::Overloaded { tries: 3, .. }),
+            "{:?}",
+            failure.error
+        );
         // Refused requests use nothing.
         assert_eq!((requests, failure.usage), (3, TokenUsage::default()));
 
         let (said, requests) = fails(provider, busy(500)).await;
-        assert!(said.contains("failed (status 500, \"Overloaded\"), asked 3 times"), "{said}");
+        assert!(
+            said.contains("failed (status 500, \"Overloaded\"), asked 3 times"),
+            "{said}"
+        );
         assert_eq!(requests, 3);
         // A vendor that says it is in vain is not asked again.
         let (_, requests) = fails(provider, busy(500).header("x-should-retry", "false")).await;
@@ -323,18 +361,29 @@ async fn a_busy_vendor_is_asked_again_and_then_given_up() {
 #[tokio::test]
 async fn a_waiting_time_is_kept_or_given_up() {
     let limited = |wait: &str| {
-        Reply::status(429, "application/json", r#"{"error":{"message":"slow down","type":"rate_limit_error"}}"#)
-            .header("retry-after", wait)
+        Reply::status(
+            429,
+            "application/json",
+            r#"{"error":{"message":"slow down","type":"rate_limit_error"}}"#,
+        )
+        .header("retry-after", wait)
     };
     for provider in BOTH {
         let begun = Instant::now();
-        let (outcome, requests) = one(provider, vec![limited("0.2"), Reply::stream(recorded(provider))]).await;
+        let (outcome, requests) = one(
+            provider,
+            vec![limited("0.2"), Reply::stream(recorded(provider))],
+        )
+        .await;
         assert!(outcome.is_ok() && requests == 2);
         assert!(begun.elapsed() >= Duration::from_millis(200));
         // Longer than the longest pause: told at once.
         let begun = Instant::now();
         let (said, requests) = fails(provider, limited("3600")).await;
-        assert!(said.contains("allows no more requests now (again in 3600 s), asked 1 times"), "{said}");
+        assert!(
+            said.contains("allows no more requests now (again in 3600 s), asked 1 times"),
+            "{said}"
+        );
         assert_eq!(requests, 1);
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
@@ -344,20 +393,68 @@ async fn a_waiting_time_is_kept_or_given_up() {
 async fn refusals_say_what_to_look_at() {
     let json = "application/json";
     for provider in BOTH {
-        let echo = format!(r#"{{"type":"error","error":{{"type":"authentication_error","message":"invalid x-api-key {KEY}"}}}}"#);
+        let echo = format!(
+            r#"{{"type":"error","error":{{"type":"authentication_error","message":"invalid x-api-key {KEY}"}}}}"#
+        );
         let (said, requests) = fails(provider, Reply::status(401, json, &echo)).await;
         assert!(said.ends_with("refused the key (status 401, \"invalid x-api-key [redacted]\"); look at the key and the account"), "{said}");
         assert_eq!(requests, 1);
         for (status, kind, body, part) in [
-            (403, json, r#"{"error":{"message":"no access"}}"#, "refused the key (status 403, \"no access\")"),
-            (404, json, r#"{"error":{"message":"model: nope"}}"#, "does not take the request (status 404, \"model: nope\")"),
-            (400, json, r#"{"error":{"message":"prompt is too long: 1 > 0"}}"#, "(status 400, \"prompt is too long: 1 > 0\")"),
-            (413, json, r#"{"error":{"message":"Request exceeds the maximum size"}}"#, "the prompt of"),
-            (500, "text/html", "<html><body>oops</body></html>", "failed (status 500, \"an HTML page\"), asked 3 times"),
+            (
+                429,
+                json,
+                r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                "refused the key (status 429, \"You exceeded your current quota\")",
+            ),
+            (
+                403,
+                json,
+                r#"{"error":{"message":"no access"}}"#,
+                "refused the key (status 403, \"no access\")",
+            ),
+            (
+                404,
+                json,
+                r#"{"error":{"message":"model: nope"}}"#,
+                "does not take the request (status 404, \"model: nope\")",
+            ),
+            (
+                400,
+                json,
+                r#"{"error":{"message":"prompt is too long: 1 > 0"}}"#,
+                "(status 400, \"prompt is too long: 1 > 0\")",
+            ),
+            (
+                413,
+                json,
+                r#"{"error":{"message":"Request exceeds the maximum size"}}"#,
+                "the prompt of",
+            ),
+            (
+                500,
+                "text/html",
+                "<html><body>oops</body></html>",
+                "failed (status 500, \"an HTML page\"), asked 3 times",
+            ),
             (502, "text/plain", "", "failed (status 502, \"nothing\")"),
-            (302, "text/plain", "", "it points to another address (status 302)"),
-            (200, "text/html", "<html>log in</html>", "it is text/html instead of a stream of events (\"an HTML page\")"),
-            (200, json, r#"{"id":"x","choices":[]}"#, "it is application/json instead of a stream of events"),
+            (
+                302,
+                "text/plain",
+                "",
+                "it points to another address (status 302)",
+            ),
+            (
+                200,
+                "text/html",
+                "<html>log in</html>",
+                "it is text/html instead of a stream of events (\"an HTML page\")",
+            ),
+            (
+                200,
+                json,
+                r#"{"id":"x","choices":[]}"#,
+                "it is application/json instead of a stream of events",
+            ),
         ] {
             let (said, _) = fails(provider, Reply::status(status, kind, body)).await;
             assert!(said.contains(part), "{said}");
@@ -386,16 +483,42 @@ async fn errors_inside_a_stream_are_errors() {
     assert!(matches!(failure.error, LlmError::Overloaded { .. }));
     assert_eq!(failure.text, "Die Volatilität");
     // Hidden thinking had begun: the most it may have been.
-    assert_eq!((failure.usage.input, failure.usage.output, failure.usage.estimated), (472, 1_000, true));
+    assert_eq!(
+        (
+            failure.usage.input,
+            failure.usage.output,
+            failure.usage.estimated
+        ),
+        (472, 1_000, true)
+    );
 
     for (error, part) in [
-        (r#"{"error":{"message":"the request exceeds the available context size","type":"exceed_context_size_error","code":400}}"#, "does not take the request"),
-        (r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#, "failed (status 200, \"Rate limit reached\")"),
-        (r#"{"error":{"message":"queue full","code":429}}"#, "allows no more requests now"),
-        (r#"{"error":"model runner has unexpectedly stopped"}"#, "failed (status 200, \"model runner has unexpectedly stopped\")"),
-        (r#"{"error":{"message":"bad key","code":"401"}}"#, "refused the key"),
+        (
+            r#"{"error":{"message":"the request exceeds the available context size","type":"exceed_context_size_error","code":400}}"#,
+            "does not take the request",
+        ),
+        (
+            r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            "allows no more requests now",
+        ),
+        (
+            r#"{"error":{"message":"queue full","code":429}}"#,
+            "allows no more requests now",
+        ),
+        (
+            r#"{"error":"model runner has unexpectedly stopped"}"#,
+            "failed (status 200, \"model runner has unexpectedly stopped\")",
+        ),
+        (
+            r#"{"error":{"message":"bad key","code":"401"}}"#,
+            "refused the key",
+        ),
     ] {
-        let (said, _) = fails(LlmProvider::OpenaiCompatible, Reply::stream(&format!("data: {error}\n\ndata: [DONE]\n\n"))).await;
+        let (said, _) = fails(
+            LlmProvider::OpenaiCompatible,
+            Reply::stream(&format!("data: {error}\n\ndata: [DONE]\n\n")),
+        )
+        .await;
         assert!(said.contains(part), "{said}");
     }
 }
@@ -410,20 +533,84 @@ async fn garbled_answers_are_said_to_be_so() {
             .replace(r#" \"AAPL\", \"horizon\": 5}"#, "")
     };
     let cases: Vec<(LlmProvider, String, &str)> = vec![
-        (a, ANTHROPIC.replacen("{\"type\":\"content_block_delta\",\"index\":1", "{\"type\":\"content_block_delta\",\"index\":", 1), "an event is not of the documented shape"),
-        (a, ANTHROPIC.replacen("\"index\":1,\"delta\"", "\"index\":7,\"delta\"", 1), "a piece came for part 7, which is not open"),
-        (a, ANTHROPIC.replacen("text_delta\",\"text\":\"Die", "input_json_delta\",\"partial_json\":\"Die", 1), "a piece of another kind came for part 1"),
-        (a, ANTHROPIC.replacen("message_start\",\"message", "ping\",\"message", 1), "it lacks its beginning"),
-        (a, ANTHROPIC.replacen("\"stop_reason\":\"tool_use\"", "\"stop_reason\":null", 1), "it ends without a reason"),
-        (a, ANTHROPIC.replacen("\"name\":\"run_trial\"", "\"name\":\"run trial!\"", 1), "which no tool has"),
-        (a, bad_tool(r#"{\"symbol\": AAPL}"#), "the arguments for the tool run_trial are not JSON"),
-        (a, bad_tool(r"[1, 2]"), "the arguments for the tool run_trial are no object"),
-        (a, "data: [1]\n\n".to_owned(), "an event is not of the documented shape"),
-        (o, OPENAI.replacen("\"choices\":[", "\"choices\":{", 1), "a chunk is not of the documented shape"),
-        (o, OPENAI.replacen("\"content\":\"Die Volatilität\"", "\"content\":5", 1), "a piece of text is no text"),
-        (o, OPENAI.replacen(r#"horizon\": 5}"#, r#"horizon\": }"#, 1), "the arguments for the tool run_trial are not JSON"),
-        (o, OPENAI.replacen("\"name\":\"run_trial\"", "\"name\":\"\"", 1), "which no tool has"),
-        (o, "data: so sorry\n\n".to_owned(), "a chunk is not of the documented shape"),
+        (
+            a,
+            ANTHROPIC.replacen(
+                "{\"type\":\"content_block_delta\",\"index\":1",
+                "{\"type\":\"content_block_delta\",\"index\":",
+                1,
+            ),
+            "an event is not of the documented shape",
+        ),
+        (
+            a,
+            ANTHROPIC.replacen("\"index\":1,\"delta\"", "\"index\":7,\"delta\"", 1),
+            "a piece came for part 7, which is not open",
+        ),
+        (
+            a,
+            ANTHROPIC.replacen(
+                "text_delta\",\"text\":\"Die",
+                "input_json_delta\",\"partial_json\":\"Die",
+                1,
+            ),
+            "a piece of another kind came for part 1",
+        ),
+        (
+            a,
+            ANTHROPIC.replacen("message_start\",\"message", "ping\",\"message", 1),
+            "it lacks its beginning",
+        ),
+        (
+            a,
+            ANTHROPIC.replacen("\"stop_reason\":\"tool_use\"", "\"stop_reason\":null", 1),
+            "it ends without a reason",
+        ),
+        (
+            a,
+            ANTHROPIC.replacen("\"name\":\"run_trial\"", "\"name\":\"run trial!\"", 1),
+            "which no tool has",
+        ),
+        (
+            a,
+            bad_tool(r#"{\"symbol\": AAPL}"#),
+            "the arguments for the tool run_trial are not JSON",
+        ),
+        (
+            a,
+            bad_tool(r"[1, 2]"),
+            "the arguments for the tool run_trial are no object",
+        ),
+        (
+            a,
+            "data: [1]\n\n".to_owned(),
+            "an event is not of the documented shape",
+        ),
+        (
+            o,
+            OPENAI.replacen("\"choices\":[", "\"choices\":{", 1),
+            "a chunk is not of the documented shape",
+        ),
+        (
+            o,
+            OPENAI.replacen("\"content\":\"Die Volatilität\"", "\"content\":5", 1),
+            "a piece of text is no text",
+        ),
+        (
+            o,
+            OPENAI.replacen(r#"horizon\": 5}"#, r#"horizon\": }"#, 1),
+            "the arguments for the tool run_trial are not JSON",
+        ),
+        (
+            o,
+            OPENAI.replacen("\"name\":\"run_trial\"", "\"name\":\"\"", 1),
+            "which no tool has",
+        ),
+        (
+            o,
+            "data: so sorry\n\n".to_owned(),
+            "a chunk is not of the documented shape",
+        ),
     ];
     for (provider, body, part) in cases {
         assert_ne!(body, recorded(provider));
@@ -437,10 +624,26 @@ async fn garbled_answers_are_said_to_be_so() {
 #[tokio::test]
 async fn an_incomplete_answer_starts_no_action() {
     for (provider, from, to) in [
-        (LlmProvider::Anthropic, "\"stop_reason\":\"tool_use\"", "\"stop_reason\":\"max_tokens\""),
-        (LlmProvider::Anthropic, "\"stop_reason\":\"tool_use\"", "\"stop_reason\":\"refusal\""),
-        (LlmProvider::OpenaiCompatible, "\"finish_reason\":\"tool_calls\"", "\"finish_reason\":\"length\""),
-        (LlmProvider::OpenaiCompatible, "\"finish_reason\":\"tool_calls\"", "\"finish_reason\":\"content_filter\""),
+        (
+            LlmProvider::Anthropic,
+            "\"stop_reason\":\"tool_use\"",
+            "\"stop_reason\":\"max_tokens\"",
+        ),
+        (
+            LlmProvider::Anthropic,
+            "\"stop_reason\":\"tool_use\"",
+            "\"stop_reason\":\"refusal\"",
+        ),
+        (
+            LlmProvider::OpenaiCompatible,
+            "\"finish_reason\":\"tool_calls\"",
+            "\"finish_reason\":\"length\"",
+        ),
+        (
+            LlmProvider::OpenaiCompatible,
+            "\"finish_reason\":\"tool_calls\"",
+            "\"finish_reason\":\"content_filter\"",
+        ),
     ] {
         // Broken off within the arguments, as it happens at the limit.
         let body = recorded(provider)
@@ -451,22 +654,40 @@ async fn an_incomplete_answer_starts_no_action() {
         assert_eq!(answer.tool_calls().count(), 0);
         assert_eq!(answer.text(), "Die Volatilität von AAPL 📈:");
         let refused = to.contains("refusal") || to.contains("filter");
-        assert_eq!(answer.stop, if refused { StopReason::Refusal } else { StopReason::MaxTokens });
+        assert_eq!(
+            answer.stop,
+            if refused {
+                StopReason::Refusal
+            } else {
+                StopReason::MaxTokens
+            }
+        );
     }
 }
 
 #[tokio::test]
 async fn other_servers_have_their_ways() {
     let chunk = |delta: Value, reason: Value| {
-        format!("data: {}\n\n", json!({"object": "chat.completion.chunk", "model": "qwen3:8b", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}))
+        format!(
+            "data: {}\n\n",
+            json!({"object": "chat.completion.chunk", "model": "qwen3:8b", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
+        )
     };
-    let call = |piece: Value| chunk(json!({"role": "assistant", "content": "", "tool_calls": [piece]}), Value::Null);
+    let call = |piece: Value| {
+        chunk(
+            json!({"role": "assistant", "content": "", "tool_calls": [piece]}),
+            Value::Null,
+        )
+    };
     let answer = async |body: String| {
         let (outcome, _) = one(LlmProvider::OpenaiCompatible, vec![Reply::stream(&body)]).await;
         outcome.unwrap()
     };
     let calls = |answer: &Answer| -> Vec<(String, Value)> {
-        answer.tool_calls().map(|c| (c.id.clone(), c.arguments.clone())).collect()
+        answer
+            .tool_calls()
+            .map(|c| (c.id.clone(), c.arguments.clone()))
+            .collect()
     };
     // Ollama: whole calls, all with index 0, and the reason "stop".
     let a = answer(
@@ -476,7 +697,13 @@ async fn other_servers_have_their_ways() {
             + "data: [DONE]\n\n",
     )
     .await;
-    assert_eq!(calls(&a), [("call_a".to_owned(), json!({"x": 1})), ("call_b".to_owned(), json!({"x": 2}))]);
+    assert_eq!(
+        calls(&a),
+        [
+            ("call_a".to_owned(), json!({"x": 1})),
+            ("call_b".to_owned(), json!({"x": 2}))
+        ]
+    );
     assert_eq!(a.stop, StopReason::ToolUse);
     assert_eq!(a.answered_by.as_deref(), Some("qwen3:8b"));
     // No usage: our estimate, said to be one.
@@ -490,29 +717,55 @@ async fn other_servers_have_their_ways() {
             + "data: [DONE]\n\n",
     )
     .await;
-    assert_eq!(calls(&a), [("call_0".to_owned(), json!({"x": 1})), ("call_1".to_owned(), json!({"y": 2}))]);
+    assert_eq!(
+        calls(&a),
+        [
+            ("call_0".to_owned(), json!({"x": 1})),
+            ("call_1".to_owned(), json!({"y": 2}))
+        ]
+    );
     // vLLM: a call without arguments, usage in every chunk, no reason, then [DONE].
-    let with_usage = |n: u64| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": "x", "reasoning_content": "hm"}}], "usage": {"prompt_tokens": 7, "completion_tokens": n}}));
+    let with_usage = |n: u64| {
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"content": "x", "reasoning_content": "hm"}}], "usage": {"prompt_tokens": 7, "completion_tokens": n}})
+        )
+    };
     let a = answer(with_usage(1) + &with_usage(2) + "data: [DONE]\n\n").await;
-    assert_eq!((a.text().as_str(), a.stop, a.usage.output, a.usage.estimated), ("xx", StopReason::Other, 2, false));
+    assert_eq!(
+        (a.text().as_str(), a.stop, a.usage.output, a.usage.estimated),
+        ("xx", StopReason::Other, 2, false)
+    );
     // No [DONE], content in parts, another choice that nobody asked for.
     let a = answer(
-        chunk(json!({"content": [{"type": "text", "text": "hel"}]}), Value::Null)
-            + "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"no\"}}]}\n\n"
+        chunk(
+            json!({"content": [{"type": "text", "text": "hel"}]}),
+            Value::Null,
+        ) + "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"no\"}}]}\n\n"
             + &chunk(json!({"content": "lo"}), json!("stop")),
     )
     .await;
     assert_eq!((a.text().as_str(), a.stop), ("hello", StopReason::EndTurn));
     // A refusal in its own field.
-    let a = answer(chunk(json!({"refusal": "I cannot."}), json!("stop")) + "data: [DONE]\n\n").await;
-    assert_eq!((a.text().as_str(), a.stop), ("I cannot.", StopReason::Refusal));
+    let a =
+        answer(chunk(json!({"refusal": "I cannot."}), json!("stop")) + "data: [DONE]\n\n").await;
+    assert_eq!(
+        (a.text().as_str(), a.stop),
+        ("I cannot.", StopReason::Refusal)
+    );
 }
 
 #[tokio::test]
 async fn what_the_vendor_invents_later_is_passed_over() {
     let body = ANTHROPIC
-        .replace("event: ping\ndata: {\"type\": \"ping\"}", "event: weather\ndata: {\"type\": \"weather\", \"sky\": \"blue\"}")
-        .replace("\"type\":\"signature_delta\",\"signature\":\"EqQBCgIYAhIM\"", "\"type\":\"scent_delta\",\"scent\":\"pine\"")
+        .replace(
+            "event: ping\ndata: {\"type\": \"ping\"}",
+            "event: weather\ndata: {\"type\": \"weather\", \"sky\": \"blue\"}",
+        )
+        .replace(
+            "\"type\":\"signature_delta\",\"signature\":\"EqQBCgIYAhIM\"",
+            "\"type\":\"scent_delta\",\"scent\":\"pine\"",
+        )
         .replace("\"stop_reason\":\"tool_use\"", "\"stop_reason\":\"sunset\"");
     let (outcome, _) = one(LlmProvider::Anthropic, vec![Reply::stream(&body)]).await;
     let answer = outcome.unwrap();
@@ -528,7 +781,11 @@ async fn silence_slowness_and_floods_end() {
         let model = model(&server, provider);
         let begun = Instant::now();
         let failure = model.answer(&request(), &Call::quiet()).await.unwrap_err();
-        assert!(matches!(failure.error, LlmError::TimedOut { .. }), "{:?}", failure.error);
+        assert!(
+            matches!(failure.error, LlmError::TimedOut { .. }),
+            "{:?}",
+            failure.error
+        );
         assert!(begun.elapsed() < Duration::from_secs(5));
         // Not asked again: it may be counted. And so the prompt is.
         assert_eq!(server.seen().len(), 1);
@@ -541,22 +798,45 @@ async fn silence_slowness_and_floods_end() {
         server.answer(vec![slow.clone()]);
         assert!(model.answer(&request(), &Call::quiet()).await.is_ok());
         // Longer than a whole answer may take.
-        let hasty = model_with(&server.url, provider, |c| c.limits.whole = Duration::from_millis(200));
+        let hasty = model_with(&server.url, provider, |c| {
+            c.limits.whole = Duration::from_millis(200)
+        });
         server.answer(vec![slow]);
         let failure = hasty.answer(&request(), &Call::quiet()).await.unwrap_err();
-        assert!(matches!(failure.error, LlmError::TimedOut { .. }), "{:?}", failure.error);
+        assert!(
+            matches!(failure.error, LlmError::TimedOut { .. }),
+            "{:?}",
+            failure.error
+        );
 
         // Pings without end.
         let pings = format!("{}: ping\n\n", " ".repeat(0));
         server.answer(vec![Reply::stream(&pings.repeat(100)).ending(End::Endless)]);
-        let said = model.answer(&request(), &Call::quiet()).await.unwrap_err().error.to_string();
-        assert!(said.starts_with("the answer of") && said.contains("larger than allowed (200000 bytes)"), "{said}");
+        let said = model
+            .answer(&request(), &Call::quiet())
+            .await
+            .unwrap_err()
+            .error
+            .to_string();
+        assert!(
+            said.starts_with("the answer of")
+                && said.contains("larger than allowed (200000 bytes)"),
+            "{said}"
+        );
         // One event without end.
         let mut flood = Reply::stream("data: ").ending(End::Endless);
         flood.pieces.push(vec![b'x'; 1_000]);
         server.answer(vec![flood]);
-        let said = model.answer(&request(), &Call::quiet()).await.unwrap_err().error.to_string();
-        assert!(said.contains("an event in the answer") && said.contains("20000 bytes"), "{said}");
+        let said = model
+            .answer(&request(), &Call::quiet())
+            .await
+            .unwrap_err()
+            .error
+            .to_string();
+        assert!(
+            said.contains("an event in the answer") && said.contains("20000 bytes"),
+            "{said}"
+        );
     }
 }
 
@@ -566,7 +846,9 @@ async fn a_caller_can_stop_at_any_time() {
         let body = recorded(provider);
         let at = body.find(" von AAPL").unwrap();
         let server = Server::start(vec![Reply::stream(body).cut(at, End::Silent)]).await;
-        let model = model_with(&server.url, provider, |c| c.limits.read = Duration::from_secs(30));
+        let model = model_with(&server.url, provider, |c| {
+            c.limits.read = Duration::from_secs(30)
+        });
         let (mut call, events) = heard();
         let report = call.report.clone();
         let cancel = call.cancel.clone();
@@ -581,11 +863,20 @@ async fn a_caller_can_stop_at_any_time() {
         assert_eq!(failure.error, LlmError::Cancelled);
         assert_eq!(failure.text, "Die Volatilität");
         assert!(begun.elapsed() < Duration::from_secs(5));
-        assert!(!events.lock().unwrap().iter().any(|e| matches!(e, AnswerEvent::Done(_))));
+        assert!(
+            !events
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|e| matches!(e, AnswerEvent::Done(_)))
+        );
         // Before it begins, nothing is sent.
         let seen = server.seen().len();
         let failure = model.answer(&request(), &call).await.unwrap_err();
-        assert_eq!((failure.error, failure.usage), (LlmError::Cancelled, TokenUsage::default()));
+        assert_eq!(
+            (failure.error, failure.usage),
+            (LlmError::Cancelled, TokenUsage::default())
+        );
         assert_eq!(server.seen().len(), seen);
         // While it waits for another try.
         let server = Server::start(vec![Reply::status(529, "text/plain", "")]).await;
@@ -614,7 +905,11 @@ async fn nobody_at_home() {
             .answer(&request(), &Call::quiet())
             .await
             .unwrap_err();
-        assert!(matches!(failure.error, LlmError::Unreachable { .. }), "{:?}", failure.error);
+        assert!(
+            matches!(failure.error, LlmError::Unreachable { .. }),
+            "{:?}",
+            failure.error
+        );
         assert_eq!((failure.tries, failure.usage), (3, TokenUsage::default()));
     }
 }
@@ -622,7 +917,12 @@ async fn nobody_at_home() {
 #[tokio::test]
 async fn a_configuration_that_cannot_work_is_refused_at_once() {
     let says = |change: fn(&mut ModelConfig)| {
-        let mut config = ModelConfig::new(LlmProvider::Anthropic, "https://api.anthropic.com", "claude-sonnet-5-5", Key::new(KEY));
+        let mut config = ModelConfig::new(
+            LlmProvider::Anthropic,
+            "https://api.anthropic.com",
+            "claude-sonnet-5-5",
+            Key::new(KEY),
+        );
         change(&mut config);
         connect(config).err().map(|e| e.to_string())
     };
@@ -630,14 +930,21 @@ async fn a_configuration_that_cannot_work_is_refused_at_once() {
     for (part, change) in [
         ("needs a key", (|c| c.key = None) as fn(&mut ModelConfig)),
         ("name a model", |c| c.model = " ".to_owned()),
-        ("unencrypted", |c| c.base_url = "http://example.org".to_owned()),
-        ("holds signs that no key has", |c| c.key = Key::new("sk-p1anted\u{7}x")),
+        ("unencrypted", |c| {
+            c.base_url = "http://example.org".to_owned()
+        }),
+        ("holds signs that no key has", |c| {
+            c.key = Key::new("sk-p1anted\u{7}x")
+        }),
         ("the further field max_tokens", |c| {
             c.extra = json!({"max_tokens": 1}).as_object().unwrap().clone();
         }),
     ] {
         let said = says(change).unwrap();
-        assert!(said.starts_with("no language model can be asked: "), "{said}");
+        assert!(
+            said.starts_with("no language model can be asked: "),
+            "{said}"
+        );
         assert!(said.contains(part) && !said.contains("p1anted"), "{said}");
     }
     // A prompt larger than allowed is not sent.
@@ -678,15 +985,29 @@ async fn ceilings_hold_before_a_call_and_costs_are_recorded_after_it() {
     // 944 + 890 + 2,250 + 400 + 30 micro-dollars.
     assert_eq!(record.cost.micro_dollars(), Some(4_514));
     assert_eq!(record.usage.total(), 1_861);
-    assert_eq!((record.stop, record.tries, record.day), (StopReason::ToolUse, 1, day));
-    assert_eq!(record.model.cutoff.last_day().unwrap().to_string(), "2026-06-30");
+    assert_eq!(
+        (record.stop, record.tries, record.day),
+        (StopReason::ToolUse, 1, day)
+    );
+    assert_eq!(
+        record.model.cutoff.last_day().unwrap().to_string(),
+        "2026-06-30"
+    );
     assert_eq!(meter.lock().unwrap().record().today.micro_dollars, 4_514);
 
     // Without a price and with ceilings on money nothing is sent.
-    let unpriced = Account { price: None, ..account };
+    let unpriced = Account {
+        price: None,
+        ..account
+    };
     let (outcome, record) = ask(model.as_ref(), unpriced, &request(), &Call::quiet()).await;
     assert!(matches!(outcome.unwrap_err().error, LlmError::Ceiling(_)));
-    assert!(record.error.unwrap().contains("no price is known for claude-sonnet-5-5"));
+    assert!(
+        record
+            .error
+            .unwrap()
+            .contains("no price is known for claude-sonnet-5-5")
+    );
     assert_eq!(record.cost, Cost::Unknown);
     // Nor beyond the ceiling.
     let mut large = request();
@@ -735,7 +1056,8 @@ async fn a_masked_model_sees_masks_and_the_caller_sees_none() {
         let masked = Masked::new(model(&server, provider), mask.clone());
         assert!(masked.masks());
         let mut asked = request();
-        asked.messages[0] = mltrainer_assistant::llm::Message::user("Is AAPL of Apple calm since 2020-01-05?");
+        asked.messages[0] =
+            mltrainer_assistant::llm::Message::user("Is AAPL of Apple calm since 2020-01-05?");
         let (call, events) = heard();
         let answer = masked.answer(&asked, &call).await.unwrap();
         let said = "Apple (AAPL) since 2020-01-05";
@@ -746,7 +1068,10 @@ async fn a_masked_model_sees_masks_and_the_caller_sees_none() {
         assert_eq!(text_of(&events), said);
         assert!(events.contains(&AnswerEvent::ToolCall(first.clone())));
         let sent = server.seen()[0].body.to_string();
-        assert!(sent.contains("Is ASSET_1 of COMPANY_1 calm since 2010-06-06?"), "{sent}");
+        assert!(
+            sent.contains("Is ASSET_1 of COMPANY_1 calm since 2010-06-06?"),
+            "{sent}"
+        );
         assert!(!sent.contains("AAPL") && !sent.contains("2020"), "{sent}");
     }
 }

@@ -8,15 +8,15 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub path: String,
+pub(crate) struct Seen {
+    pub(crate) path: String,
     /// Names in small letters.
-    pub headers: Vec<(String, String)>,
-    pub body: serde_json::Value,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: serde_json::Value,
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name)?;
         Some(&found.1)
     }
@@ -24,7 +24,7 @@ impl Seen {
 
 /// How a body ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum End {
+pub(crate) enum End {
     /// As announced.
     Well,
     /// The connection is closed in the middle of a chunked body.
@@ -37,20 +37,23 @@ pub enum End {
 
 /// What is answered to one request.
 #[derive(Debug, Clone)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub pieces: Vec<Vec<u8>>,
-    pub pause: Duration,
-    pub end: End,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) pieces: Vec<Vec<u8>>,
+    pub(crate) pause: Duration,
+    pub(crate) end: End,
 }
 
 impl Reply {
     /// A stream of events in one piece.
-    pub fn stream(body: &str) -> Self {
+    pub(crate) fn stream(body: &str) -> Self {
         Self {
             status: 200,
-            headers: vec![("content-type", "text/event-stream; charset=utf-8".to_owned())],
+            headers: vec![(
+                "content-type",
+                "text/event-stream; charset=utf-8".to_owned(),
+            )],
             pieces: vec![body.as_bytes().to_vec()],
             pause: Duration::ZERO,
             end: End::Well,
@@ -58,7 +61,7 @@ impl Reply {
     }
 
     /// A status with a body.
-    pub fn status(status: u16, kind: &str, body: &str) -> Self {
+    pub(crate) fn status(status: u16, kind: &str, body: &str) -> Self {
         Self {
             status,
             headers: vec![("content-type", kind.to_owned())],
@@ -66,32 +69,32 @@ impl Reply {
         }
     }
 
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub fn ending(mut self, end: End) -> Self {
+    pub(crate) fn ending(mut self, end: End) -> Self {
         self.end = end;
         self
     }
 
     /// Cut behind so many bytes.
-    pub fn cut(mut self, at: usize, end: End) -> Self {
+    pub(crate) fn cut(mut self, at: usize, end: End) -> Self {
         self.pieces[0].truncate(at);
         self.ending(end)
     }
 }
 
 /// The server; its answers are taken in order, the last one stays.
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     replies: Arc<Mutex<VecDeque<Reply>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
-    pub async fn start(replies: Vec<Reply>) -> Self {
+    pub(crate) async fn start(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
@@ -107,11 +110,11 @@ impl Server {
         server
     }
 
-    pub fn answer(&self, replies: Vec<Reply>) {
+    pub(crate) fn answer(&self, replies: Vec<Reply>) {
         *self.replies.lock().unwrap() = replies.into();
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -187,7 +190,12 @@ async fn read(socket: &mut TcpStream) -> Option<Seen> {
         .filter_map(|l| l.split_once(": "))
         .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
         .collect();
-    let length: usize = headers.iter().find(|h| h.0 == "content-length")?.1.parse().ok()?;
+    let length: usize = headers
+        .iter()
+        .find(|h| h.0 == "content-length")?
+        .1
+        .parse()
+        .ok()?;
     while bytes.len() < head_end + length {
         let n = socket.read(&mut buffer).await.ok()?;
         if n == 0 {
@@ -203,7 +211,7 @@ async fn read(socket: &mut TcpStream) -> Option<Seen> {
 }
 
 /// Text, thinking and a call of a tool, as Anthropic's pages show them.
-pub const ANTHROPIC: &str = r#"event: message_start
+pub(crate) const ANTHROPIC: &str = r#"event: message_start
 data: {"type":"message_start","message":{"id":"msg_014p7gG3wDgGV9EUtLvnow3U","type":"message","role":"assistant","model":"claude-sonnet-5-5","stop_sequence":null,"usage":{"input_tokens":472,"cache_creation_input_tokens":1000,"cache_read_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":900,"ephemeral_1h_input_tokens":100},"output_tokens":2},"content":[],"stop_reason":null}}
 
 event: content_block_start
@@ -260,7 +268,7 @@ data: {"type":"message_stop"}
 "#;
 
 /// Text and two calls in pieces, as OpenAI's pages show them.
-pub const OPENAI: &str = r#"data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-6.2-sol","system_fingerprint":"fp_44709d6fcb","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null}
+pub(crate) const OPENAI: &str = r#"data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-6.2-sol","system_fingerprint":"fp_44709d6fcb","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null}
 
 data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-6.2-sol","choices":[{"index":0,"delta":{"content":"Die Volatilität"},"finish_reason":null}],"usage":null}
 

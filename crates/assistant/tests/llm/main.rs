@@ -1,0 +1,6 @@
+//! Language models over HTTP, against a server on this machine. Nothing here reaches another machine.
+
+#[cfg(test)]
+mod models;
+#[cfg(test)]
+mod server;
