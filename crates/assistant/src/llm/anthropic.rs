@@ -558,8 +558,8 @@ impl Decode for Decoder {
         }
         finish_blocks(&mut blocks)?;
         Ok(Decoded {
+            stop: without_calls(stop, &blocks),
             blocks,
-            stop,
             answered_by: self.model.filter(|m| *m != self.asked),
             vendor_id: self.id.map(|id| shorten(&id)),
         })
@@ -587,6 +587,15 @@ pub(super) fn arguments(name: &str, json: &str) -> Result<Value, String> {
         Err(e) => Err(format!(
             "the arguments for the tool {name} are not JSON ({e})"
         )),
+    }
+}
+
+/// An answer that is said to ask for tools and asks for none would let its caller wait for ever.
+pub(super) fn without_calls(stop: StopReason, blocks: &[Block]) -> StopReason {
+    let calls = blocks.iter().any(|b| matches!(b, Block::ToolUse(_)));
+    match stop {
+        StopReason::ToolUse if !calls => StopReason::Other,
+        stop => stop,
     }
 }
 
@@ -704,5 +713,54 @@ mod tests {
         request.cache = true;
         let hour = encode(&request, "m", &Map::new(), true).to_string();
         assert_eq!(hour.matches(r#""ttl":"1h""#).count(), 3);
+    }
+
+    /// The events of a whole answer, for the tests of both formats.
+    const EVENTS: [&str; 9] = [
+        r#"{"type":"message_start","message":{"id":"m","model":"a","usage":{"input_tokens":5,"output_tokens":1}}}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hello"}}"#,
+        r#"{"type":"content_block_stop","index":0}"#,
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"run","input":{}}}"#,
+        r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1}"}}"#,
+        r#"{"type":"content_block_stop","index":1}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":7}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+
+    #[test]
+    fn an_answer_that_asks_for_no_tool_does_not_say_so() {
+        let mut decoder = Box::new(Decoder::new("a"));
+        for n in [0, 1, 2, 3, 7, 8] {
+            assert!(decoder.event(EVENTS[n], &mut |_| ()).is_ok());
+        }
+        assert_eq!(decoder.finish().unwrap().stop, StopReason::Other);
+    }
+
+    proptest::proptest! {
+        /// Events lost, doubled, in any order, with bytes of other events in them: an error or an
+        /// answer whose calls have objects for arguments, never a panic.
+        #[test]
+        fn disorder_is_no_panic(order in proptest::collection::vec((0..9_usize, 0..9_usize, 0..200_usize, 0..4_u8), 0..20)) {
+            let mut decoder = Box::new(Decoder::new("a"));
+            let mut broken = false;
+            for (n, other, at, how) in order {
+                let (text, more) = (EVENTS[n], EVENTS[other]);
+                let at = at.min(text.len()).min(more.len());
+                let data = if how == 0 { format!("{}{}", &text[..at], &more[at..]) } else { text.to_owned() };
+                if decoder.event(&data, &mut |_| ()).is_err() {
+                    broken = true;
+                    break;
+                }
+            }
+            let _ = (decoder.text(), decoder.produced());
+            if !broken && let Ok(decoded) = decoder.finish() {
+                for block in decoded.blocks {
+                    if let Block::ToolUse(call) = block {
+                        proptest::prop_assert!(call.arguments.is_object());
+                    }
+                }
+            }
+        }
     }
 }

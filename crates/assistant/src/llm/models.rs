@@ -2,8 +2,9 @@
 //!
 //! These are data, and vendors change them. A configured price or cut-off comes first; for a
 //! model that is neither known nor configured the cost and the cut-off are unknown, and that is said.
-//! Prices are the list prices of the vendor's own service in US dollars for a million tokens; other
-//! resellers of a model have their own, so a price is taken only for the vendor's own host. A
+//! Prices are the list prices of the vendor's own standard service in US dollars for a million tokens:
+//! whoever asks for a faster or a slower one in the further fields of a request configures its price.
+//! Other resellers of a model have their own, so a price is taken only for the vendor's own host. A
 //! cut-off belongs to the model and holds wherever it runs.
 
 use chrono::NaiveDate;

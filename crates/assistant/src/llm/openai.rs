@@ -10,7 +10,7 @@
 //! as `max_completion_tokens` from OpenAI itself and as `max_tokens` elsewhere, because servers that do
 //! not know the former pass over it and then have no limit.
 
-use super::anthropic::{arguments, finish_blocks, starts_actions};
+use super::anthropic::{arguments, finish_blocks, starts_actions, without_calls};
 use super::conversation::{
     Answer, AnswerEvent, Block, Call, Failure, Message, Request, Role, ToolCall, ToolChoice,
 };
@@ -476,8 +476,8 @@ impl Decode for Decoder {
         }
         finish_blocks(&mut blocks)?;
         Ok(Decoded {
+            stop: without_calls(stop, &blocks),
             blocks,
-            stop,
             answered_by: self.model.filter(|m| *m != self.asked).map(|m| shorten(&m)),
             vendor_id: self.id.map(|id| shorten(&id)),
         })
@@ -585,5 +585,49 @@ mod tests {
         let own = encode(&request, "m", &Map::new(), true);
         assert_eq!(own["max_completion_tokens"], 50);
         assert_eq!(own["max_tokens"], Value::Null);
+    }
+
+    const CHUNKS: [&str; 7] = [
+        r#"{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"hello"}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"run","arguments":"{\"a\""}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"name":"stop","arguments":{"b":2}}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7}}"#,
+        "[DONE]",
+    ];
+
+    #[test]
+    fn an_answer_that_asks_for_no_tool_does_not_say_so() {
+        let mut decoder = Box::new(Decoder::new("a"));
+        for n in [0, 4, 5, 6] {
+            assert!(decoder.event(CHUNKS[n], &mut |_| ()).is_ok());
+        }
+        assert_eq!(decoder.finish().unwrap().stop, StopReason::Other);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn disorder_is_no_panic(order in proptest::collection::vec((0..7_usize, 0..7_usize, 0..200_usize, 0..4_u8), 0..20)) {
+            let mut decoder = Box::new(Decoder::new("a"));
+            let mut broken = false;
+            for (n, other, at, how) in order {
+                let (text, more) = (CHUNKS[n], CHUNKS[other]);
+                let at = at.min(text.len()).min(more.len());
+                let data = if how == 0 { format!("{}{}", &text[..at], &more[at..]) } else { text.to_owned() };
+                if decoder.event(&data, &mut |_| ()).is_err() {
+                    broken = true;
+                    break;
+                }
+            }
+            let _ = (decoder.text(), decoder.produced());
+            if !broken && let Ok(decoded) = decoder.finish() {
+                for block in decoded.blocks {
+                    if let Block::ToolUse(call) = block {
+                        proptest::prop_assert!(call.arguments.is_object());
+                    }
+                }
+            }
+        }
     }
 }

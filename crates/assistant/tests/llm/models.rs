@@ -746,6 +746,10 @@ async fn other_servers_have_their_ways() {
     )
     .await;
     assert_eq!((a.text().as_str(), a.stop), ("hello", StopReason::EndTurn));
+    // A connection that stays open after the reason of the end does not hold the answer back.
+    let open = Reply::stream(&chunk(json!({"content": "hi"}), json!("stop"))).ending(End::Silent);
+    let (outcome, _) = one(LlmProvider::OpenaiCompatible, vec![open]).await;
+    assert_eq!(outcome.unwrap().text(), "hi");
     // A refusal in its own field.
     let a =
         answer(chunk(json!({"refusal": "I cannot."}), json!("stop")) + "data: [DONE]\n\n").await;
