@@ -1,7 +1,9 @@
 //! Anthropic's Messages: <https://platform.claude.com/docs/en/api/messages> and
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>.
 //!
-//! `POST /v1/messages` with `x-api-key` and `anthropic-version: 2023-06-01`. An answer is
+//! `POST /v1/messages` with `x-api-key` and `anthropic-version`: `2026-10-21` at the vendor's own host,
+//! `2023-06-01`, which every gateway knows, elsewhere, or as configured. What is used here is the same
+//! in both, but for the temperature, which the newer one refuses. An answer is
 //! `message_start`, then for each part `content_block_start`, `content_block_delta`s and
 //! `content_block_stop`, then `message_delta` with the reason of the end and the tokens (cumulative),
 //! then `message_stop`; `ping` and `error` may come anywhere, and unknown events are passed over, as
@@ -19,12 +21,24 @@ use super::http::{Decode, Decoded, Place, Transport, Vendor, Wrong, shorten};
 use super::{LanguageModel, ModelConfig, extra};
 use async_trait::async_trait;
 use mltrainer_types::llm::{ModelIdentity, StopReason, TokenUsage};
+use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The version of the wire format.
-const VERSION: &str = "2023-06-01";
+/// The version that takes a temperature.
+const OLD: &str = "2023-06-01";
+/// The version at the vendor's own host.
+const NEW: &str = "2026-10-21";
+
+/// The version of the wire format for a host, when none is configured.
+fn version(host: &str) -> &'static str {
+    if host == "api.anthropic.com" {
+        NEW
+    } else {
+        OLD
+    }
+}
 
 /// A model behind Anthropic's Messages.
 pub(super) struct Anthropic {
@@ -32,21 +46,30 @@ pub(super) struct Anthropic {
     transport: Transport,
     extra: Map<String, Value>,
     long_cache: bool,
+    version: String,
 }
 
 impl Anthropic {
     /// Checks the configuration; nothing is sent.
     pub(super) fn new(config: ModelConfig) -> Result<Self, LlmError> {
         let place = Place::new(&config.base_url, &["v1", "messages"], config.plain_http)?;
+        let version = config
+            .api_version
+            .clone()
+            .unwrap_or_else(|| version(&place.host).to_owned());
+        let header = HeaderValue::from_str(&version).map_err(|_| LlmError::NotConfigured {
+            what: "the version of Anthropic's interface must be a date".to_owned(),
+        })?;
         Ok(Self {
             identity: config.identity(&place.host),
             extra: extra(config.extra)?,
             long_cache: config.long_cache,
+            version,
             transport: Transport::new(
                 place,
                 config.key,
                 ("x-api-key", ""),
-                &[("anthropic-version", VERSION)],
+                &[("anthropic-version", header)],
                 config.limits,
                 config.seed,
             )?,
@@ -62,6 +85,13 @@ impl LanguageModel for Anthropic {
 
     async fn answer(&self, request: &Request, call: &Call) -> Result<Answer, Failure> {
         request.check().map_err(Failure::unsent)?;
+        if request.temperature.is_some() && self.version != OLD {
+            return Err(Failure::unsent(LlmError::Invalid {
+                reason: format!(
+                    "Anthropic takes no temperature since the version {NEW} of its interface; leave it away"
+                ),
+            }));
+        }
         let model = &self.identity.model;
         let body = encode(request, model, &self.extra, self.long_cache);
         let decoder = || Box::new(Decoder::new(model)) as Box<dyn Decode>;
@@ -636,6 +666,24 @@ mod tests {
             schema: json!({"type": "object", "properties": {"symbol": {"type": "string"}}}),
         }];
         request
+    }
+
+    #[tokio::test]
+    async fn the_newer_version_is_spoken_at_home_only() {
+        assert_eq!(version("api.anthropic.com"), "2026-10-21");
+        assert_eq!(version("127.0.0.1:8080"), "2023-06-01");
+        let config = ModelConfig::new(
+            mltrainer_types::llm::LlmProvider::Anthropic,
+            "https://api.anthropic.com",
+            "claude-sonnet-5-5",
+            super::super::Key::new("k"),
+        );
+        let model = Anthropic::new(config).unwrap();
+        let mut warm = request();
+        warm.temperature = Some(0.5);
+        // Refused before anything is sent.
+        let failure = model.answer(&warm, &Call::quiet()).await.unwrap_err();
+        assert!(failure.error.to_string().contains("takes no temperature"));
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl Transport {
         place: Place,
         key: Option<Key>,
         auth: (&'static str, &str),
-        more: &[(&'static str, &'static str)],
+        more: &[(&'static str, HeaderValue)],
         limits: Limits,
         seed: u64,
     ) -> Result<Self, LlmError> {
@@ -247,10 +247,7 @@ impl Transport {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in more {
-            headers.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            );
+            headers.insert(HeaderName::from_static(name), value.clone());
         }
         if let Some(key) = &key {
             let mut value =

@@ -81,6 +81,8 @@ pub struct ModelConfig {
     /// More fields of the request in the vendor's own words, for example
     /// `{"output_config": {"effort": "low"}}`.
     pub extra: Map<String, Value>,
+    /// Anthropic: the version of its interface; by the host when `None`.
+    pub api_version: Option<String>,
     /// Anthropic: keep the prompt cached for an hour instead of five minutes.
     pub long_cache: bool,
     /// Whether prompts and key may travel unencrypted to another machine, in a network of one's own.
@@ -104,6 +106,7 @@ impl ModelConfig {
             seed: 1,
             cutoff: None,
             extra: Map::new(),
+            api_version: None,
             long_cache: false,
             plain_http: false,
         }
