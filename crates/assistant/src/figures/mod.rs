@@ -32,6 +32,7 @@ use crate::dates::{self, Before, Found};
 use chrono::{Datelike as _, NaiveDate};
 use mltrainer_types::llm::{AnswerPiece, FigureCitation};
 use number::{Number, Unit};
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokens::{HANDLE, Kind, Token, tokens};
@@ -211,6 +212,76 @@ impl Figures {
         }
         self.0.insert(handle.to_owned(), figure);
         Ok(())
+    }
+
+    /// Adds every number of a stored result under `name`, at most 500 of them: `{"ridge": {"rmse": 0.1}}`
+    /// under `r3` becomes `r3.ridge.rmse`. Whole numbers are shown whole, others with four significant
+    /// digits; days (`YYYY-MM-DD`) are days. What has a handle already keeps its figure.
+    ///
+    /// Gives how many were left out.
+    pub fn add_result(
+        &mut self,
+        name: &str,
+        label: &str,
+        link: Option<&str>,
+        result: &Json,
+    ) -> usize {
+        const MOST: usize = 500;
+        let mut left = MOST;
+        let mut out = 0;
+        let mut todo = vec![(name.to_owned(), result)];
+        while let Some((handle, value)) = todo.pop() {
+            let below = |part: &str| {
+                let part: String = part
+                    .chars()
+                    .map(|c| {
+                        if c.is_ascii_alphanumeric() || c == '-' {
+                            c
+                        } else {
+                            '_'
+                        }
+                    })
+                    .collect();
+                format!("{handle}.{part}")
+            };
+            let (value, format) = match value {
+                Json::Object(members) => {
+                    todo.extend(members.iter().rev().map(|(k, v)| (below(k), v)));
+                    continue;
+                }
+                Json::Array(items) => {
+                    let items = items.iter().enumerate().rev();
+                    todo.extend(items.map(|(n, v)| (below(&n.to_string()), v)));
+                    continue;
+                }
+                Json::Number(n) => match (n.as_i64(), n.as_f64()) {
+                    (Some(_), Some(x)) => (Value::Number(x), Format::Decimal(0)),
+                    (None, Some(x)) => (Value::Number(x), Format::Significant(4)),
+                    _ => continue,
+                },
+                Json::String(text) => match text.parse() {
+                    Ok(day) => (Value::Day(day), Format::Decimal(0)),
+                    Err(_) => continue,
+                },
+                Json::Null | Json::Bool(_) => continue,
+            };
+            let part = handle
+                .strip_prefix(name)
+                .unwrap_or(&handle)
+                .replace('.', " ");
+            let figure = Figure {
+                value,
+                format,
+                label: format!("{label}:{part}"),
+                link: link.map(str::to_owned),
+            };
+            if left == 0 || self.add(&handle, figure).is_err() {
+                out += 1;
+            } else {
+                left -= 1;
+            }
+        }
+        out
     }
 
     /// A figure by its handle.

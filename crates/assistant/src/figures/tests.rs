@@ -344,6 +344,40 @@ fn handles_are_names_of_results_and_parts() {
     }
 }
 
+#[test]
+fn a_whole_result_can_be_offered() {
+    let mut figures = Figures::new();
+    let result = serde_json::json!({
+        "ridge": {"rmse": 0.123_456_7, "n": 1234, "name": "ridge", "none": null},
+        "p value": [0.5, 2],
+        "start": "2004-01-02",
+    });
+    assert_eq!(
+        figures.add_result("r3", "trial 3", Some("/trials/3"), &result),
+        0
+    );
+    assert_eq!(
+        figures.offer(),
+        "{{r3.p_value.0}} = 0.5000 (trial 3: p_value 0)\n\
+         {{r3.p_value.1}} = 2 (trial 3: p_value 1)\n\
+         {{r3.ridge.n}} = 1,234 (trial 3: ridge n)\n\
+         {{r3.ridge.rmse}} = 0.1235 (trial 3: ridge rmse)\n\
+         {{r3.start}} = 2004-01-02 (trial 3: start)\n"
+    );
+    // The same again, and too many.
+    assert_eq!(figures.add_result("r3", "trial 3", None, &result), 5);
+    let many: Vec<u32> = (0..600).collect();
+    assert_eq!(
+        figures.add_result("r4", "many", None, &serde_json::json!({ "x": many })),
+        100
+    );
+    // A bare number has no part to be named by.
+    assert_eq!(
+        figures.add_result("r5", "one", None, &serde_json::json!(1)),
+        1
+    );
+}
+
 fn in_pieces(text: &str, cuts: &[usize]) -> String {
     let mut renderer = Renderer::new(figures(), said());
     let mut cuts: Vec<usize> = cuts

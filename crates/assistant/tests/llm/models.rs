@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
-const KEY: &str = "sk-p1anted-0123456789";
+pub(crate) const KEY: &str = "sk-p1anted-0123456789";
 const BOTH: [LlmProvider; 2] = [LlmProvider::Anthropic, LlmProvider::OpenaiCompatible];
 
 fn recorded(provider: LlmProvider) -> &'static str {
@@ -50,11 +50,11 @@ fn model_with(
     connect(config).unwrap()
 }
 
-fn model(server: &Server, provider: LlmProvider) -> Arc<dyn LanguageModel> {
+pub(crate) fn model(server: &Server, provider: LlmProvider) -> Arc<dyn LanguageModel> {
     model_with(&server.url, provider, |_| ())
 }
 
-fn request() -> Request {
+pub(crate) fn request() -> Request {
     let mut request = Request::new("Be brief.", "How volatile is AAPL?", 1_000);
     request.tools = vec![ToolDefinition {
         name: "run_trial".to_owned(),
@@ -65,7 +65,7 @@ fn request() -> Request {
 }
 
 /// A call that keeps what it is told.
-fn heard() -> (Call, Arc<Mutex<Vec<AnswerEvent>>>) {
+pub(crate) fn heard() -> (Call, Arc<Mutex<Vec<AnswerEvent>>>) {
     let events: Arc<Mutex<Vec<AnswerEvent>>> = Arc::default();
     let to = events.clone();
     let call = Call {
@@ -75,7 +75,7 @@ fn heard() -> (Call, Arc<Mutex<Vec<AnswerEvent>>>) {
     (call, events)
 }
 
-fn text_of(events: &[AnswerEvent]) -> String {
+pub(crate) fn text_of(events: &[AnswerEvent]) -> String {
     events
         .iter()
         .filter_map(|e| match e {
