@@ -95,13 +95,14 @@ const NAME: usize = 200;
 #[must_use]
 pub fn quote(fence: &Fence, material: Material, name: &str, text: &str, most: usize) -> Quoted {
     let (text, removed) = plain(text);
-    let (name, more) = plain(name);
+    // First what would end the name, then what nobody sees, so that nothing is joined afterwards.
+    let name = name.replace(['"', '<', '>', '&'], "");
+    let (name, more) = plain(&name);
     let name: String = name
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
-        .filter(|c| !matches!(c, '"' | '<' | '>' | '&'))
         .take(NAME)
         .collect();
     // Whoever knew the mark could close the fence.
@@ -236,6 +237,8 @@ mod tests {
         // No figure of a result can be named.
         assert_eq!(plain("{{r1.rmse}} {{{x").0, "{ {r1.rmse}} { { {x");
         assert_eq!(plain("{\u{200b}{r1.rmse}}").0, "{ {r1.rmse}}");
+        let joined = quote(&fence(), Material::File, "{&{r1.rmse}}", "x", 10);
+        assert!(!joined.text.contains("{{"), "{}", joined.text);
     }
 
     #[test]
