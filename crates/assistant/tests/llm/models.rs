@@ -923,6 +923,19 @@ async fn nobody_at_home() {
         );
         assert_eq!((failure.tries, failure.usage), (3, TokenUsage::default()));
     }
+    // Somebody who speaks no TLS.
+    let server = Server::start(vec![Reply::stream(OPENAI)]).await;
+    let secure = server.url.replace("http://", "https://");
+    let failure = model_with(&secure, LlmProvider::OpenaiCompatible, |_| ())
+        .answer(&request(), &Call::quiet())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failure.error, LlmError::Unreachable { .. }),
+        "{:?}",
+        failure.error
+    );
+    assert_eq!(server.seen().len(), 0);
 }
 
 #[tokio::test]
