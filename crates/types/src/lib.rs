@@ -15,6 +15,7 @@ pub mod event;
 pub mod feature;
 pub mod health;
 pub mod id;
+pub mod llm;
 pub mod policy;
 pub mod portfolio;
 pub mod problem;
