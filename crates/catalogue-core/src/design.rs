@@ -5,11 +5,12 @@ use crate::stream::{Bar, Field};
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, Axis};
+use std::sync::Arc;
 
 /// A table of finite numbers, rows x columns, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Design {
-    x: Array2<f64>,
+    x: Arc<Array2<f64>>,
     names: Vec<String>,
 }
 
@@ -33,6 +34,7 @@ impl Design {
                 row + 1
             )));
         }
+        let x = Arc::new(x);
         Ok(Self { x, names })
     }
 
@@ -43,6 +45,7 @@ impl Design {
     pub fn with_missing(x: Array2<f64>, names: Vec<String>) -> Result<Self, FitError> {
         let filled = x.mapv(|v| if v.is_nan() { 0.0 } else { v });
         let checked = Self::new(filled, names)?;
+        let x = Arc::new(x);
         Ok(Self { x, ..checked })
     }
 
@@ -61,6 +64,12 @@ impl Design {
     #[must_use]
     pub fn x(&self) -> &Array2<f64> {
         &self.x
+    }
+
+    /// The matrix, for a fitted model that keeps the rows it has learned from.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Array2<f64>> {
+        Arc::clone(&self.x)
     }
 
     /// Column names, in order.
@@ -94,7 +103,7 @@ impl Content for Design {
         for name in &self.names {
             d.text(name);
         }
-        for &v in &self.x {
+        for &v in self.x.iter() {
             d.float(v);
         }
     }
@@ -580,7 +589,7 @@ impl SeriesTable {
     pub fn none() -> Self {
         Self {
             design: Design {
-                x: Array2::zeros((0, 0)),
+                x: Arc::default(),
                 names: Vec::new(),
             },
             days: None,

@@ -11,7 +11,7 @@ use crate::numeric::{self, Svd, add_scaled};
 use linfa_linalg::qr::QRInto as _;
 use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run, threads};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, ShapeBuilder as _};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder as _};
 use serde::{Deserialize, Serialize};
 
 /// A fitted plane and what the fit says of itself.
@@ -189,24 +189,27 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// What `sum` makes of each block of rows in these units, whose first row and table it is given,
-    /// in pieces on all threads; the pieces' sums in their order.
+    /// What `sum` makes of each block of rows in these units, in pieces on all threads; the pieces'
+    /// sums in their order. It is given the first row, the block, and room of the size of the block.
     fn pieces<T: Send>(
         &self,
         empty: impl Fn() -> T + Sync,
-        sum: impl Fn(&mut T, usize, ArrayView2<'_, f64>) + Sync,
+        sum: impl Fn(&mut T, usize, ArrayView2<'_, f64>, ArrayViewMut2<'_, f64>) + Sync,
     ) -> Vec<T> {
         let n = self.x.nrows();
         threads::map(n.div_ceil(PIECE), |piece| {
             let end = ((piece + 1) * PIECE).min(n);
             let mut done = empty();
-            let mut room = Array2::zeros((BLOCK, self.width()));
+            let mut block = Array2::zeros((BLOCK, self.width()));
+            let mut room = block.clone();
             for from in (piece * PIECE..end).step_by(BLOCK) {
                 let rows = BLOCK.min(end - from);
-                for (i, mut to) in room.rows_mut().into_iter().take(rows).enumerate() {
+                for (i, mut to) in block.rows_mut().into_iter().take(rows).enumerate() {
                     self.row(from + i, to.as_slice_mut().unwrap_or_default());
                 }
-                sum(&mut done, from, room.slice_axis(Axis(0), (..rows).into()));
+                let room = room.slice_axis_mut(Axis(0), (..rows).into());
+                let block = block.slice_axis(Axis(0), (..rows).into());
+                sum(&mut done, from, block, room);
             }
             done
         })
@@ -214,7 +217,7 @@ impl<'a> Units<'a> {
 
     /// The rows times a column of weights.
     pub(crate) fn times(&self, theta: &[f64]) -> Vec<f64> {
-        let pieces = self.pieces(Vec::new, |done, _, rows| {
+        let pieces = self.pieces(Vec::new, |done, _, rows, _| {
             let rows = rows.rows().into_iter();
             done.extend(rows.map(|row| numeric::dot(row.to_slice().unwrap_or_default(), theta)));
         });
@@ -223,35 +226,48 @@ impl<'a> Units<'a> {
 
     /// The sum of the rows, each by a factor.
     pub(crate) fn sum(&self, by: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
-        let width = self.width();
-        let pieces = self.pieces(
-            || vec![0.0; width],
-            |sum, from, rows| {
-                for (i, row) in rows.rows().into_iter().enumerate() {
-                    add_scaled(sum, by(from + i), row.to_slice().unwrap_or_default());
-                }
-            },
-        );
-        pieces.into_iter().fold(vec![0.0; width], |mut all, piece| {
-            add_scaled(&mut all, 1.0, &piece);
-            all
-        })
+        self.moments(|i| (by(i), 0.0), false).0
+    }
+
+    /// The sum of the rows, each by the first factor, and that of their products with themselves, each
+    /// by the second: width x width.
+    pub(crate) fn sum_and_gram(
+        &self,
+        by: impl Fn(usize) -> (f64, f64) + Sync,
+    ) -> (Vec<f64>, Array2<f64>) {
+        self.moments(by, true)
     }
 
     /// The sum of the rows' products with themselves, each by a factor: width x width.
     pub(crate) fn gram(&self, by: impl Fn(usize) -> f64 + Sync) -> Array2<f64> {
+        self.moments(|i| (0.0, by(i)), true).1
+    }
+
+    fn moments(
+        &self,
+        by: impl Fn(usize) -> (f64, f64) + Sync,
+        second: bool,
+    ) -> (Vec<f64>, Array2<f64>) {
         let width = self.width();
-        let empty = || (Array2::zeros((width, width)), Array2::zeros((BLOCK, width)));
-        let pieces = self.pieces(empty, |(gram, room), from, rows| {
-            let mut scaled = room.slice_axis_mut(Axis(0), (..rows.nrows()).into());
-            scaled.assign(&rows);
-            for (i, mut row) in scaled.rows_mut().into_iter().enumerate() {
-                row *= by(from + i);
+        let wide = if second { width } else { 0 };
+        let empty = || (vec![0.0; width], Array2::zeros((wide, wide)));
+        let pieces = self.pieces(empty, |(sum, gram), from, rows, mut room| {
+            for (i, (row, mut to)) in rows.rows().into_iter().zip(room.rows_mut()).enumerate() {
+                let row = row.to_slice().unwrap_or_default();
+                let (one, two) = by(from + i);
+                add_scaled(sum, one, row);
+                if second {
+                    to.iter_mut().zip(row).for_each(|(to, v)| *to = v * two);
+                }
             }
-            general_mat_mul(1.0, &scaled.t(), &rows, 1.0, gram);
+            if second {
+                general_mat_mul(1.0, &room.t(), &rows, 1.0, gram);
+            }
         });
-        let pieces = pieces.into_iter().map(|(gram, _)| gram);
-        pieces.fold(Array2::zeros((width, width)), |all, gram| all + gram)
+        pieces.into_iter().fold(empty(), |(mut sum, gram), piece| {
+            add_scaled(&mut sum, 1.0, &piece.0);
+            (sum, gram + piece.1)
+        })
     }
 
     /// Weights and intercept for the columns as they came, of those for rows in these units.

@@ -226,10 +226,9 @@ impl Problem<'_> {
             .map(|(eta, y)| self.family.slopes(*y, eta))
             .collect();
         let convex = slopes.iter().all(|s| s.1 > 0.0);
-        let mut gradient = self.units.sum(|i| self.rows[i] * slopes[i].0);
-        let mut hessian = self.units.gram(|i| {
-            let (_, second, expected) = slopes[i];
-            self.rows[i] * if convex { second } else { expected }
+        let (mut gradient, mut hessian) = self.units.sum_and_gram(|i| {
+            let ((first, second, expected), w) = (slopes[i], self.rows[i]);
+            (w * first, w * if convex { second } else { expected })
         });
         for (j, a) in self.penalties.iter().enumerate() {
             gradient[j] += a * theta[j];

@@ -236,11 +236,15 @@ struct Problem<'a> {
 impl Problem<'_> {
     /// Objective and, rows x scores, the probabilities there.
     fn value(&self, theta: &[f64]) -> (f64, Array2<f64>) {
-        let scores: Vec<Vec<f64>> = theta
-            .chunks(self.units.width())
-            .map(|block| self.units.times(block))
-            .collect();
-        let mut p = Array2::from_shape_fn((self.codes.len(), self.scores), |(i, k)| scores[k][i]);
+        let mut p = Array2::zeros((self.codes.len(), self.scores));
+        for (mut column, block) in p
+            .columns_mut()
+            .into_iter()
+            .zip(theta.chunks(self.units.width()))
+        {
+            let scores = self.units.times(block);
+            column.iter_mut().zip(scores).for_each(|(to, v)| *to = v);
+        }
         let mut value = 0.0;
         for (i, mut out) in p.rows_mut().into_iter().enumerate() {
             let code = self.codes[i];

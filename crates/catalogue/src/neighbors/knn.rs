@@ -17,6 +17,7 @@ use mltrainer_catalogue_core::{
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The handle.
 pub struct Knn;
@@ -55,8 +56,9 @@ pub struct Fitted {
     by_distance: bool,
     metric: Distance,
     columns: usize,
-    /// Row after row.
-    rows: Vec<f64>,
+    /// Those of the training table itself; row after row where they are written.
+    #[serde(with = "row_after_row")]
+    rows: Arc<Array2<f64>>,
     /// The value, or the index of the label.
     y: Vec<f64>,
     classes: Vec<i64>,
@@ -108,6 +110,26 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+/// The rows in a file: one list.
+mod row_after_row {
+    use ndarray::Array2;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use std::sync::Arc;
+
+    pub(super) fn serialize<S: Serializer>(rows: &Array2<f64>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(rows)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Arc<Array2<f64>>, D::Error> {
+        let all = Vec::<f64>::deserialize(d)?;
+        let rows = Array2::from_shape_vec((1, all.len()), all);
+        rows.map(Arc::new).map_err(D::Error::custom)
+    }
+}
+
 impl Supervised for Knn {
     type Params = KnnParams;
     type Fitted = Fitted;
@@ -137,7 +159,7 @@ impl Supervised for Knn {
             by_distance: params.weights == Weights::Distance,
             metric: Distance::new(params.metric, params.p),
             columns: data.design().columns(),
-            rows: data.x().iter().copied().collect(),
+            rows: data.design().shared(),
             y,
             classes,
         })
@@ -146,10 +168,13 @@ impl Supervised for Knn {
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let rows = ArrayView2::from_shape((self.y.len(), self.columns), &self.rows)
+        // Read from a file they are one row.
+        let rows = self
+            .rows
+            .to_shape((self.y.len(), self.columns))
             .map_err(|e| FitError::Failed(format!("the training rows of knn: {e}")))?;
         let mut out = Array2::zeros((x.nrows(), self.classes.len().max(1)));
-        nearest(rows, x, self.n_neighbors, self.metric, |i, hits| {
+        nearest(rows.view(), x, self.n_neighbors, self.metric, |i, hits| {
             let met = hits[0].0 == 0.0;
             let weight = |d: f64| match (self.by_distance, met) {
                 (false, _) => 1.0,

@@ -3,7 +3,7 @@
 use crate::kernels::{Form, Kernel};
 use crate::numeric::{add_scaled, dot};
 use mltrainer_catalogue_core::params::WordOr;
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, choices, run};
+use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, choices, run};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -40,26 +40,26 @@ const ROWS_AT_ONCE: usize = 32;
 
 /// The kernel for these columns.
 pub(crate) fn form(
-    data: &Training,
+    x: &Array2<f64>,
     kernel: SvmKernel,
     gamma: WordOr<GammaWord>,
     degree: usize,
     coef0: f64,
 ) -> Result<Form, FitError> {
-    let n = data.x().nrows();
+    let n = x.nrows();
     if n > MOST_ROWS {
         return Err(FitError::Data(format!(
             "{n} rows: support vectors with a kernel take at most {MOST_ROWS}, since the time grows with the square of that; take linear_svr, or a sample of the rows"
         )));
     }
-    let p = data.x().ncols() as f64;
+    let p = x.ncols() as f64;
     let gamma = match gamma {
         WordOr::Number(g) => g,
         WordOr::Word(GammaWord::Auto) => 1.0 / p,
         WordOr::Word(GammaWord::Scale) => {
-            let count = data.x().len() as f64;
-            let mean = data.x().sum() / count;
-            let variance = data.x().iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+            let count = x.len() as f64;
+            let mean = x.sum() / count;
+            let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
             if variance > 0.0 {
                 1.0 / (p * variance)
             } else {
@@ -79,7 +79,7 @@ pub(crate) fn form(
         coef0,
     };
     // The diagonal is where a kernel is largest; the rows of the kernel are kept in single precision.
-    for row in data.x().axis_chunks_iter(Axis(0), 1) {
+    for row in x.axis_chunks_iter(Axis(0), 1) {
         if !(form.pairs(row, row)[[0, 0]] as f32).is_finite() || !gamma.is_finite() {
             return Err(FitError::Failed(
                 "a kernel value is not finite: rescale the columns or lower gamma or degree".into(),

@@ -1,7 +1,7 @@
 //! Support vector machines.
 
-mod engine;
-mod machine;
+pub(crate) mod engine;
+pub(crate) mod machine;
 
 pub mod linear_svr;
 pub mod nu_svr;

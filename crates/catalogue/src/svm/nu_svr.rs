@@ -105,7 +105,7 @@ impl Supervised for NuSvr {
     fn fit(params: &NuSvrParams, data: &Training, _: u64) -> Result<Machine, FitError> {
         let n = data.y().len();
         let form = form(
-            data,
+            data.x(),
             params.kernel,
             params.gamma,
             params.degree,

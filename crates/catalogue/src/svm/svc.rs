@@ -126,7 +126,7 @@ impl Supervised for Svc {
     fn fit(params: &SvcParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
         let labels = labels(data, CARD.id)?;
         let form = form(
-            data,
+            data.x(),
             params.kernel,
             params.gamma,
             params.degree,

@@ -115,7 +115,7 @@ impl Supervised for Svr {
     fn fit(params: &SvrParams, data: &Training, _: u64) -> Result<Machine, FitError> {
         let n = data.y().len();
         let form = form(
-            data,
+            data.x(),
             params.kernel,
             params.gamma,
             params.degree,

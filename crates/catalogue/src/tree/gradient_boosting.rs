@@ -23,6 +23,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The handle.
 pub struct GradientBoosting;
@@ -418,6 +419,8 @@ impl Supervised for GradientBoosting {
         let base: Vec<f64> = kept.iter().map(own).collect();
         let aside_w: Vec<f64> = aside.iter().map(own).collect();
         let aside_y: Vec<f64> = aside.iter().map(|i| all_y[*i]).collect();
+        drop(kept);
+        drop(all_y);
         let (n, p) = x.dim();
         let look = params.max_features.map_or(p, |m| m.of(p));
         let sorted = Sorted::new(&x, Splitter::Best, look)?;
@@ -448,12 +451,13 @@ impl Supervised for GradientBoosting {
         let (mut train_score, mut oob_improvement) = (Vec::new(), Vec::new());
         let mut before: Option<f64> = None;
         for round in 0..params.n_estimators {
-            let mut weights = base.clone();
+            let mut weights = Cow::Borrowed(&base);
             let mut seen = n;
             if params.subsample < 1.0 {
                 every.shuffle(&mut random);
                 seen = drawn;
-                every[drawn..].iter().for_each(|i| weights[*i] = 0.0);
+                let own = weights.to_mut();
+                every[drawn..].iter().for_each(|i| own[*i] = 0.0);
                 if before.is_none() && seen < n {
                     before = Some(objective.mean(&every[seen..], &y, &base, &f));
                 }

@@ -866,6 +866,33 @@ fn side_by_side<'a>(group: &'a mut [(&Column, &mut [Sums])]) -> Option<Abreast<'
     Some((codes, cells))
 }
 
+/// Adds bins up from the right as LightGBM does, which takes the left for the rest (ties of like gains
+/// are broken by this rounding), and offers each cut that leaves rows within the limits on the right:
+/// the bin before it, the sums of the right and its rows.
+#[inline]
+fn from_the_right(
+    cells: &[Sums],
+    (least, most): (f64, f64),
+    rows_of: impl Fn(&Sums) -> f64,
+    mut offer: impl FnMut(usize, Sums, f64),
+) {
+    let mut right = Sums {
+        h: TINY,
+        ..Sums::default()
+    };
+    let mut rows = 0.0;
+    for (bin, cell) in cells.iter().enumerate().skip(1).rev() {
+        right = right.plus(*cell);
+        rows += rows_of(cell);
+        if rows > most {
+            break;
+        }
+        if rows >= least {
+            offer(bin - 1, right, rows);
+        }
+    }
+}
+
 /// The whole part of a number from 0 to 2^51, quicker than through an integer; 0 for what is below.
 fn whole_part(x: f64) -> f64 {
     const WHOLE: f64 = 4_503_599_627_370_496.0;
@@ -1224,11 +1251,12 @@ impl Grower<'_> {
         let all = node.sums;
         // G²/H of both sides compared with what it must reach, without a division: most cuts end here.
         // The slack leaves what is near to the full judgement.
+        let plain = self.plain;
         let hopeless = |left: &Sums| {
             let (l, r) = (left.h + lambda, all.h - left.h + lambda);
             let (gl, gr) = (left.g, all.g - left.g);
             let enough = floor.get() * (l * r);
-            self.plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
+            plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
         };
         let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
             let left = sides.0;
@@ -1255,27 +1283,21 @@ impl Grower<'_> {
             }
         };
         if backward {
-            // LightGBM adds up from the right, and takes the left for the rest: ties of like gains are
-            // broken by this rounding.
-            let mut right = Sums {
-                h: TINY,
-                ..Sums::default()
-            };
-            let (mut rows, least) = (0.0, self.config.min_rows);
-            let most = all.n - least;
-            for (bin, cell) in cells[..column.bins].iter().enumerate().skip(1).rev() {
-                right = right.plus(*cell);
-                rows += about(cell);
-                if rows > most {
-                    break;
-                }
-                if rows < least {
-                    continue;
-                }
+            let limits = (self.config.min_rows, all.n - self.config.min_rows);
+            let cells = &cells[..column.bins];
+            let offer = |bin: usize, right: Sums, rows: f64| {
                 let left = whole.less(right);
                 if !hopeless(&left) {
-                    offer(bin - 1, (left, right), all.n - rows, false);
+                    offer(bin, (left, right), all.n - rows, false);
                 }
+            };
+            if !self.config.count_by_hessian {
+                from_the_right(cells, limits, |cell| cell.n, offer);
+            } else if self.ones {
+                from_the_right(cells, limits, |cell| cell.h, offer);
+            } else {
+                let rows = |cell: &Sums| whole_part(cell.h * rows_by_hessian + 0.5);
+                from_the_right(cells, limits, rows, offer);
             }
             if let Some(split) = &mut best {
                 split.right = whole.less(split.left);
