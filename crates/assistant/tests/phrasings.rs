@@ -148,6 +148,15 @@ fn understood(parser: &Parser, sentence: &str) -> (String, Value) {
     }
 }
 
+/// Whether what the table says of a question is among what was understood: a question may know more.
+fn among(wanted: &Value, got: &Value) -> bool {
+    wanted
+        .as_object()
+        .unwrap()
+        .iter()
+        .all(|(k, v)| got.get(k) == Some(v))
+}
+
 /// Sentences that were not understood as the table wants, told one by one.
 fn failures(rows: &[Row]) -> (usize, String) {
     let parser = Parser::new(lexicon());
@@ -156,7 +165,9 @@ fn failures(rows: &[Row]) -> (usize, String) {
     for row in rows {
         let (got, slots) = understood(&parser, row.sentence);
         let wanted = numbers(&row.slots);
-        if got != row.expected || slots != wanted {
+        let question = row.expected.starts_with('?');
+        let same = if question { among(&wanted, &slots) } else { slots == wanted };
+        if got != row.expected || !same {
             count += 1;
             writeln!(
                 told,

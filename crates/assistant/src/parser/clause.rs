@@ -245,12 +245,12 @@ impl<'a> Clause<'a> {
                 return false;
             };
             concepts.contains(&c)
-                && (1..=3).any(|k| {
+                && (0..=3).any(|k| {
                     n.from
                         .checked_sub(k)
                         .and_then(|i| self.tokens.get(i))
                         .is_some_and(definite)
-                        && (1..k).all(|j| {
+                        && (1..k.max(1)).all(|j| {
                             self.tokens
                                 .get(n.from - j)
                                 .is_some_and(|t| t.is_word() && !t.is(&["a", "an", "of", "to", "with", "for", "in", "on", "and"]))
@@ -639,14 +639,14 @@ impl<'a> Clause<'a> {
         }
     }
 
-    /// The note of a concept, the first one; `#` asks for its plural.
-    pub(super) fn concept_note(&self, name: &str) -> Option<&Note> {
-        match name.strip_prefix('#') {
-            Some(name) => self
-                .concepts(name)
-                .find(|n| self.tokens[n.to - 1].lower.ends_with('s')),
-            None => self.concepts(name).next(),
-        }
+    /// The notes of a concept; `#` asks for its plural.
+    pub(super) fn concept_notes(&self, name: &str) -> impl Iterator<Item = &Note> {
+        let plural = name.starts_with('#');
+        let name = name.trim_start_matches('#').to_owned();
+        self.notes.iter().filter(move |n| {
+            matches!(n.seen, Seen::Concept(c) if c == name)
+                && (!plural || self.tokens[n.to - 1].lower.ends_with('s'))
+        })
     }
 
     /// Money or a plain number near a place, for a price.

@@ -468,7 +468,7 @@ fn used(clause: &Clause<'_>, score: &Score, action: &AssistantAction) -> Vec<Use
     for e in elements(score.pattern) {
         if let Element::Need(names) | Element::Welcome(names) = e {
             for name in names.split('|').filter(|n| !n.starts_with('@')) {
-                if let Some(n) = clause.concept_note(name) {
+                if let Some(n) = clause.concept_notes(name).next() {
                     put("action", n.from, n.to, score.id);
                 }
             }

@@ -12,7 +12,7 @@
 use super::Lexicon;
 use super::text::{Piece, Token, stem, tokens};
 use super::vocabulary::{
-    ACRONYMS, COMMON, COMPANIES, CONCEPTS, MODEL_ALIASES, STRATEGY_ALIASES, TERMS, Term,
+    ACRONYMS, COMMON, COMPANIES, CONCEPTS, Kind, MODEL_ALIASES, STRATEGY_ALIASES, TERMS, Term,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,11 +55,21 @@ pub(super) struct Note {
     pub(super) to: usize,
 }
 
+/// A phrase after its first word: keys, what it stands for, and which of its words end in "-ing" or
+/// "-ed", first one included, where that matters: "stacking ridge" is a model, "stack ridge" a wish.
+type Row = (Vec<String>, Seen, Option<Vec<bool>>);
+
+/// Whether a word has an ending that its stem has lost.
+fn inflected(word: &str) -> bool {
+    word.ends_with("ing") || word.ends_with("ed")
+}
+
 /// The phrases known, by the key of their first word.
 pub(super) struct Phrases {
-    by_first: BTreeMap<String, Vec<(Vec<String>, Seen)>>,
-    /// Words as they are written, with their stems, for mending.
-    words: Vec<(Vec<char>, String)>,
+    by_first: BTreeMap<String, Vec<Row>>,
+    /// Words as they are written, whether they are a verb that asks (then before others), and their
+    /// stems, for mending.
+    words: Vec<(bool, Vec<char>, String)>,
     stems: BTreeSet<String>,
     symbols: BTreeSet<String>,
 }
@@ -102,7 +112,7 @@ impl Phrases {
             }
         }
         for unit in super::time::WORDS {
-            p.word(unit);
+            p.word(unit, false);
         }
         p.words.sort();
         p.words.dedup();
@@ -126,10 +136,28 @@ impl Phrases {
             if keys.iter().any(String::is_empty) {
                 continue;
             }
+            let asks = matches!(seen, Seen::Concept(c) if super::clause::kind(c) == Some(Kind::Ask));
             for t in pieces.iter().filter(|t| t.is_word()) {
-                self.word(&t.lower);
+                self.word(&t.lower, asks);
+                // Both spellings, so that a slip in one is as near as a slip in the other.
+                for (british, american) in [("yse", "yze"), ("ise", "ize"), ("isation", "ization")] {
+                    if let Some(base) = t.lower.strip_suffix(british) {
+                        self.word(&format!("{base}{american}"), asks);
+                    }
+                }
             }
-            let row = (rest.to_vec(), seen.clone());
+            let exact = matches!(
+                seen,
+                Seen::Model(_) | Seen::Term(Term::State | Term::Task, _)
+            )
+            .then(|| {
+                pieces
+                    .iter()
+                    .filter(|t| t.mark().is_none())
+                    .map(|t| inflected(&t.lower))
+                    .collect()
+            });
+            let row = (rest.to_vec(), seen.clone(), exact);
             let rows = self.by_first.entry(first.clone()).or_default();
             if !rows.contains(&row) {
                 rows.push(row);
@@ -137,10 +165,11 @@ impl Phrases {
         }
     }
 
-    fn word(&mut self, word: &str) {
+    fn word(&mut self, word: &str, asks: bool) {
         let key = stem(word);
         if word.len() >= 4 {
-            self.words.push((word.chars().collect(), key.clone()));
+            self.words
+                .push((!asks, word.chars().collect(), key.clone()));
         }
         self.stems.insert(key);
     }
@@ -164,13 +193,15 @@ impl Phrases {
             let best = self
                 .words
                 .iter()
-                .filter(|(w, _)| {
+                .filter(|(_, w, _)| {
                     w.first() == word.first() && w.len().abs_diff(word.len()) <= most
                 })
-                .filter_map(|(w, key)| Some((distance(&word, w, most)?, w, key)))
-                // The first of the nearest, in the order of the alphabet.
-                .min_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-            if let Some((_, w, key)) = best {
+                .filter_map(|(rank, w, key)| Some((distance(&word, w, most)?, rank, w, key)))
+                // Two slips only in a verb that asks: "positive" is no "position".
+                .filter(|(d, other, ..)| *d < 2 || !**other)
+                // Of the nearest a verb that asks, then the first in the order of the alphabet.
+                .min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+            if let Some((_, _, w, key)) = best {
                 let mended: String = w.iter().collect();
                 told.push(format!("\"{}\" was read as \"{mended}\"", t.text));
                 t.lower = mended;
@@ -186,9 +217,16 @@ impl Phrases {
         let mut all = Vec::new();
         for from in 0..tokens.len() {
             if let Some(rows) = self.by_first.get(&keys[from]).filter(|_| !keys[from].is_empty()) {
-                for (rest, seen) in rows {
+                for (rest, seen, exact) in rows {
                     let to = from + 1 + rest.len();
-                    if to <= keys.len() && keys[from + 1..to] == rest[..] {
+                    let same = |to: usize| {
+                        exact.as_ref().is_none_or(|e| {
+                            e.iter()
+                                .zip(&tokens[from..to])
+                                .all(|(e, t)| *e == inflected(&t.lower))
+                        })
+                    };
+                    if to <= keys.len() && keys[from + 1..to] == rest[..] && same(to) {
                         all.push(Note {
                             seen: seen.clone(),
                             from,

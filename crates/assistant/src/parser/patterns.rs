@@ -22,7 +22,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "outlook @symbol !portfolio !@models2 !memory",
     ]),
     ("run_trial", &[
-        "train +1", "train model|@model|@symbol", "train @model @symbol", "train model @symbol",
+        "train +1 !ensemble", "train model|@model|@symbol !ensemble", "train @model @symbol", "train model @symbol !ensemble",
         "run trial !@trial !#trial", "run trial @symbol !@trial", "run trial @symbol @model !@trial",
         "run @model @symbol", "run model @symbol",
         "forecast +1", "forecast @symbol|@target|@model", "forecast @symbol @model", "forecast @target @symbol",
@@ -76,21 +76,21 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "list|show universe @style !portfolio !optimise", "list|show universe @rule", "screen|list @style universe @rule", "screen @symbols2 @style",
     ]),
     ("optimise_portfolio", &[
-        "optimise portfolio !goal", "optimise @allocation !goal !@strategy", "build|want|show @allocation portfolio !status", "build portfolio !alert !what_if",
-        "optimise portfolio @allocation !goal", "optimise @symbols2 !strategy !walk_forward !tune", "optimise @allocation @symbols2 !goal",
+        "optimise portfolio !goal|goal_is !backtest", "optimise @allocation !goal|goal_is !@strategy !backtest", "build|want|show @allocation portfolio !status", "build portfolio !alert !what_if",
+        "optimise portfolio @allocation !goal|goal_is !backtest", "optimise @symbols2 !strategy !walk_forward !tune", "optimise @allocation @symbols2 !goal|goal_is !backtest",
         "rebalance portfolio !backtest !what_if", "rebalance portfolio @allocation !backtest", "frontier +1", "show frontier @symbol", "frontier @symbols2",
-        "optimise portfolio @allocation @symbols2", "better @allocation portfolio", "optimise weights @symbols2",
+        "optimise portfolio @allocation @symbols2 !backtest", "better @allocation portfolio", "optimise weights @symbols2",
     ]),
     ("backtest_portfolio", &[
         "backtest portfolio", "would_have portfolio", "backtest @pairs", "backtest portfolio @pairs", "would_have portfolio @symbols2", "backtest portfolio @symbols2",
         "backtest portfolio rebalance", "would_have @pairs",
     ]),
     ("show_portfolio", &[
-        "show|list|status portfolio !@allocation", "own +1", "list own", "status portfolio my", "show|list portfolio my", "portfolio my !order !fall", "worth portfolio my",
+        "show|list|status portfolio !@allocation !risk", "own +1", "list own", "status portfolio my !risk", "show|list portfolio my !risk", "portfolio my !order !fall", "worth portfolio my",
         "compare|versus portfolio @symbol !risk", "performance portfolio", "performance portfolio @symbol", "list own portfolio", "versus performance portfolio @symbol",
     ]),
     ("portfolio_risk", &[
-        "risk portfolio !optimise", "risk portfolio my !optimise", "risk my !optimise", "risk @pairs !optimise", "list|show|about risk portfolio", "show|about|list risk my",
+        "risk portfolio !optimise", "risk portfolio my !optimise", "risk my !optimise", "risk @pairs !optimise", "list|show|about risk portfolio", "show|about|list risk my", "show|about|list risk portfolio my",
         "risk portfolio @symbol !optimise", "risk what_if portfolio",
     ]),
     ("what_if_portfolio", &[
@@ -128,7 +128,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "list dataset|data !quality !where_from", "list data @symbol !quality !where_from !plot", "list @datakind", "list data @datakind", "list dataset run !feature !model",
     ]),
     ("show_data", &[
-        "show|plot @symbol !@tool !portfolio", "prices @symbol !alert !fetch", "show|plot prices", "show|plot prices @symbol !alert", "show|plot @dataset", "plot @symbol !@tool",
+        "show|plot @symbol !@tool !portfolio !analyse", "prices @symbol !alert !fetch", "show|plot prices", "show|plot prices @symbol !alert", "show|plot @dataset", "plot @symbol !@tool",
         "show|list prices @symbol @date", "prices @symbol @date !alert !fetch", "plot +1", "@dataset +1 !import",
     ]),
     ("data_quality", &[
@@ -141,7 +141,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "list|show #catalogue @task !@symbol !feature", "list|show catalogue_word model",
     ]),
     ("show_model", &[
-        "about @entry !@symbol !@trial !better", "about model !#model !@trial !trial !override", "show @entry !@symbol !@trial !better !trial !train !run", "show|list about @entry !@symbol !trial !better",
+        "about @entry !@symbol !@trial !better", "about model !#model !@trial !trial !override", "show @entry !@symbol !@trial !better !trial !train !run", "list about @entry !@symbol !trial !better",
         "about @entry model !@symbol !trial", "show model !#model !trial !@trial !catalogue_word", "explain about @entry !@symbol !trial !@trial",
     ]),
     ("run_model", &[
@@ -153,14 +153,14 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "where_from lineage @trial|@backtest|@dataset|@symbol|@ref_trial", "come_from prices @symbol", "where_from the_result @trial|@backtest lineage",
     ]),
     ("list_audit", &[
-        "show|list audit", "who @trial|@audited", "who @audited @trial", "list refused", "who list", "who @date", "audit @trial|@date|@audited", "show|list audit @trial|@date|@audited", "who happen",
+        "show|list audit", "who @trial|@audited", "who @audited @trial", "list refused", "who list", "who @date", "audit @trial|@date|@audited", "show|list audit @trial|@date|@audited",
         "list refused audit", "list refused @date", "list audit refused @date", "list who @date", "audit refused",
     ]),
     ("verify_audit", &["verify audit"]),
     ("import_data", &["import @csv", "import file", "import file @csv"]),
     ("fetch_data", &["fetch @source", "fetch @symbol !where_from", "fetch @source @symbol", "fetch data !where_from", "fetch data @source", "fetch prices @symbol", "fetch prices @source @symbol"]),
-    ("set_goal", &["goal_is +1 !list !about !how_close", "goal_is @metric !list", "set goal", "set goal @metric", "want @metric !portfolio !alert !backtest !train", "set|build goal @metric optimise"]),
-    ("show_goal", &["show|list|about goal", "status goal", "how_close goal", "show|list|about goal my", "how_close goal my", "goal my status", "list goal goal_is"]),
+    ("set_goal", &["goal_is +1 !list !about !how_close", "goal_is @metric !list", "set goal", "set goal @metric", "set goal_is @metric", "want @metric !portfolio !alert !backtest !train !forecast", "set|build goal @metric optimise"]),
+    ("show_goal", &["show|list|about goal", "list goal_is +1", "status goal", "how_close goal", "show|list|about goal my", "how_close goal my", "goal my status", "list goal goal_is"]),
     ("advise", &["advise +1.5 !portfolio", "advise trial|@trial|engine", "advise trial @ref_trial", "advise build|show"]),
     ("adjust_trial", &[
         "adjust @param", "adjust @param trial|@trial|@ref_trial", "adjust trial|@trial", "cancel early", "cancel early trial|@trial|@ref_trial", "adjust @mpairs", "adjust @mpairs trial|@trial|@ref_trial", "adjust @param trial @ref_trial",

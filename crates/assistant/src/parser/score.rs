@@ -49,7 +49,7 @@ pub(super) fn elements(pattern: &str) -> impl Iterator<Item = Element<'_>> {
 
 /// Every action that fits at all, the best first.
 pub(super) fn scores(clause: &Clause<'_>) -> Vec<Score> {
-    let mut known: BTreeMap<&'static str, Option<f64>> = BTreeMap::new();
+    let mut known: Known = BTreeMap::new();
     let mut found: Vec<Score> = Vec::new();
     for (id, patterns) in PATTERNS {
         let best = patterns
@@ -72,59 +72,77 @@ pub(super) fn scores(clause: &Clause<'_>) -> Vec<Score> {
     found
 }
 
-fn weight(
-    clause: &Clause<'_>,
-    pattern: &'static str,
-    known: &mut BTreeMap<&'static str, Option<f64>>,
-) -> Option<f64> {
+/// Where an element is met: its weight, and the tokens that meet it; none for what is recognised.
+type Met = Vec<(f64, Option<(usize, usize)>)>;
+
+/// What has been decided of this sentence.
+type Known = BTreeMap<&'static str, Met>;
+
+/// The weight of a pattern. One word meets one element only: "run" is not both the verb and the trial.
+fn weight(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Option<f64> {
     let mut sum = 0.0;
-    for e in pattern_elements(pattern) {
+    let mut taken: Vec<(usize, usize)> = Vec::new();
+    for e in elements(pattern) {
         match e {
             Element::Heavier(n) => sum += f64::from(n) / 100.0,
             Element::Need(alternatives) => {
-                sum += one_of(clause, alternatives, known)?;
+                sum += one_of(clause, alternatives, known, &mut taken)?;
             }
             Element::Welcome(alternatives) => {
-                sum += one_of(clause, alternatives, known).unwrap_or(0.0) / 2.0;
+                sum += one_of(clause, alternatives, known, &mut taken).unwrap_or(0.0) / 2.0;
             }
             Element::Without(alternatives) => {
-                if one_of(clause, alternatives, known).is_some() {
-                    return None;
-                }
+                one_of(clause, alternatives, known, &mut Vec::new())
+                    .is_none()
+                    .then_some(())?;
             }
         }
     }
     Some(sum)
 }
 
-fn pattern_elements(pattern: &'static str) -> impl Iterator<Item = Element<'static>> {
-    elements(pattern)
-}
-
 fn one_of(
     clause: &Clause<'_>,
     alternatives: &'static str,
-    known: &mut BTreeMap<&'static str, Option<f64>>,
+    known: &mut Known,
+    taken: &mut Vec<(usize, usize)>,
 ) -> Option<f64> {
-    alternatives
-        .split('|')
-        .filter_map(|name| {
-            *known
-                .entry(name)
-                .or_insert_with(|| element(clause, name))
-        })
-        .fold(None, |best: Option<f64>, w| Some(best.map_or(w, |b| b.max(w))))
+    let mut best: Option<(f64, Option<(usize, usize)>)> = None;
+    for name in alternatives.split('|') {
+        let met = known.entry(name).or_insert_with(|| element(clause, name));
+        for (w, place) in met.iter() {
+            let free = place.is_none_or(|(f, t)| !taken.iter().any(|(a, b)| *a < t && f < *b));
+            if free && best.is_none_or(|b| *w > b.0) {
+                best = Some((*w, *place));
+            }
+        }
+    }
+    let (w, place) = best?;
+    taken.extend(place);
+    Some(w)
 }
 
-fn element(clause: &Clause<'_>, name: &str) -> Option<f64> {
+fn element(clause: &Clause<'_>, name: &str) -> Met {
     if let Some(thing) = name.strip_prefix('@') {
-        let weight = if thing.ends_with('2') || thing == "pairs" { 2.5 } else { 1.5 };
-        return clause.recognised(thing).then_some(weight);
+        let weight = if thing.ends_with('2') || thing == "pairs" {
+            2.5
+        } else {
+            1.5
+        };
+        return if clause.recognised(thing) {
+            vec![(weight, None)]
+        } else {
+            Vec::new()
+        };
     }
-    let note = clause.concept_note(name)?;
     let plain = name.trim_start_matches('#');
     let ask = kind(plain) == Some(Kind::Ask);
-    let heads = ask && clause.concepts(plain).any(|n| n.from == clause.head);
-    let plural = if note.from < note.to && name.starts_with('#') { 0.25 } else { 0.0 };
-    Some(2.0 + plural + if heads { 0.5 } else { 0.0 })
+    clause
+        .concept_notes(name)
+        .map(|n| {
+            let head = if ask && n.from == clause.head { 0.5 } else { 0.0 };
+            let plural = if name.starts_with('#') { 0.25 } else { 0.0 };
+            (2.0 + plural + head, Some((n.from, n.to)))
+        })
+        .collect()
 }

@@ -91,13 +91,6 @@ impl Token {
         }
     }
 
-    pub(super) fn number(&self) -> Option<f64> {
-        match self.piece {
-            Piece::Number { value, .. } => Some(value),
-            _ => None,
-        }
-    }
-
     /// The share of a percentage.
     pub(super) fn percent(&self) -> Option<f64> {
         match self.piece {
@@ -147,6 +140,9 @@ pub(super) fn stem(word: &str) -> String {
     const THINGS: [&str; 6] = [
         "holding", "setting", "earning", "trading", "meaning", "closing",
     ];
+    if word == "news" {
+        return word.to_owned();
+    }
     let single = word.strip_suffix('s').unwrap_or(word);
     if THINGS.contains(&single) {
         return single.to_owned();

@@ -229,7 +229,10 @@ fn duration(tokens: &[Token], at: usize) -> Option<Duration> {
     if purpose == Use::Plain {
         if percent_before && word(at, &["a", "an", "each"]) {
             purpose = Use::Rate;
-        } else if word(to, LOOKBACK) && !before(1).is_some_and(|t| t.is(NEXT)) {
+        } else if word(to, LOOKBACK)
+            && !tokens[at].is(NEXT)
+            && !before(1).is_some_and(|t| t.is(NEXT))
+        {
             purpose = Use::Lookback;
         }
     } else if percent_before && purpose == Use::Every && word(at, &["each", "every"]) {
