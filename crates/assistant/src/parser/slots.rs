@@ -1085,9 +1085,11 @@ fn query(c: &Clause<'_>, all: bool) -> String {
         .max()
         .unwrap_or(0);
     let led = (begin..end).find(|i| c.tokens[*i].is(&["about", "for", "on", "regarding", "with"]));
-    let Some(start) = led.map(|i| i + 1) else {
+    // "... where we talked about Tesla": the phrase itself leads to it.
+    let start = led.map_or(begin, |i| i + 1);
+    if start >= end {
         return String::new();
-    };
+    }
     // Days at the end say when.
     let stop = c
         .days
