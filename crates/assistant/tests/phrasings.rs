@@ -221,3 +221,10 @@ fn later_sentences_are_understood() {
     let (count, told) = failures(&rows);
     assert_eq!(count, 0, "of {}:\n{told}", rows.len());
 }
+
+#[test]
+fn third_sentences_are_understood() {
+    let rows = read(include_str!("data/phrasings_third.tsv"));
+    let (count, told) = failures(&rows);
+    assert_eq!(count, 0, "of {}:\n{told}", rows.len());
+}

@@ -63,14 +63,23 @@ impl<'a> Clause<'a> {
     ) -> Self {
         let durations = durations(tokens);
         let days = days(tokens, &durations, context.today);
+        let mut notes = phrases.notes(tokens);
         let head = tokens
             .iter()
             .position(|t| !(t.is(POLITE) || t.mark().is_some()))
             .unwrap_or(0);
+        // "if I sold ..." at the beginning asks what then; inside a sentence it is a condition.
+        if tokens.get(head).is_some_and(|t| t.is(&["if"])) {
+            notes.push(Note {
+                seen: Seen::Concept("what_if"),
+                from: head,
+                to: head + 1,
+            });
+        }
         Self {
             text,
             tokens,
-            notes: phrases.notes(tokens),
+            notes,
             durations,
             days,
             context,

@@ -179,7 +179,17 @@ impl Parser {
             .position(|t| t.mark() == Some(':'))
             .and_then(|at| {
                 let before = self.clause(chars, &tokens[..at], context);
-                scores(&before).into_iter().next()
+                // "goal: ..." sets one.
+                let goal = before.has("goal")
+                    && tokens[..at]
+                        .iter()
+                        .all(|t| t.is(&["my", "our", "the", "new", "goal", "objective", "target", "aim"]));
+                let named = goal.then_some(Score {
+                    id: "set_goal",
+                    weight: patterns::LEAST,
+                    pattern: "goal",
+                });
+                named.or_else(|| scores(&before).into_iter().next())
             })
             .filter(|s| {
                 s.weight >= patterns::LEAST
@@ -221,7 +231,7 @@ impl Parser {
         context: &Context,
         mended: &[String],
     ) -> Option<Understanding> {
-        let parts = parts(tokens);
+        let parts = parts(&self.clause(chars, tokens, context));
         if parts.len() < 2 {
             return None;
         }
@@ -422,13 +432,20 @@ fn help(clause: &Clause<'_>, all: &[Score]) -> Reading {
 
 /// Parts of a text that may be actions of their own: between full stops, semicolons, "then", and
 /// before "and" with a verb after it.
-fn parts(tokens: &[Token]) -> Vec<(usize, usize)> {
+fn parts(clause: &Clause<'_>) -> Vec<(usize, usize)> {
+    let tokens = clause.tokens;
+    let verb = |at: usize| {
+        clause.notes.iter().any(|n| {
+            n.from == at
+                && matches!(n.seen, Seen::Concept(c) if clause::kind(c) == Some(vocabulary::Kind::Ask))
+        })
+    };
     let mut parts = Vec::new();
     let mut from = 0;
     for (i, t) in tokens.iter().enumerate() {
         let ends = t.mark().is_some_and(|c| ";.!?".contains(c))
             || t.is(&["then"])
-            || (t.is(&["and"]) && i > from);
+            || (t.is(&["and"]) && i > from && verb(i + 1));
         if ends {
             if i > from {
                 parts.push((from, i));

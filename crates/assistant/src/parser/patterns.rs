@@ -19,17 +19,17 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "analyse @topic !@trial !portfolio !memory",
         "analyse universe !portfolio",
         "analyse @topic @symbol !portfolio !@trial",
-        "outlook @symbol !portfolio !@models2 !memory",
+        "outlook @symbol !portfolio !@models2 !memory", "about @symbol !@entry !@strategy !goal !option !data !portfolio !prices !memory !@trial !@date",
     ]),
     ("run_trial", &[
         "train +1 !ensemble", "train model|@model|@symbol !ensemble", "train @model @symbol", "train model @symbol !ensemble",
-        "run trial !@trial !#trial", "run trial @symbol !@trial", "run trial @symbol @model !@trial",
+        "new_trial +1.5", "new_trial @symbol", "new_trial @symbol @model", "show @model @symbol !explain !plot", "run trial !@trial !#trial", "run trial @symbol !@trial", "run trial @symbol @model !@trial",
         "run @model @symbol", "run model @symbol",
         "forecast +1", "forecast @symbol|@target|@model", "forecast @symbol @model", "forecast @target @symbol",
         "forecast @target @symbol @model",
     ]),
     ("train_ensemble", &[
-        "train|build|want|combine|run|forecast ensemble", "train|build|want|combine|run|forecast ensemble @symbol",
+        "train|build|want|combine|run|forecast ensemble", "train|build|want|combine|run|forecast|show ensemble @symbol",
         "ensemble train @symbol", "combine @models2 !teach", "combine @models2 @symbol !teach",
         "combine|train|build @models2 ensemble @symbol",
     ]),
@@ -49,21 +49,21 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "compare @trials2", "better @trials2", "compare|versus @trial trial", "compare trial !@model !portfolio", "compare|better|list @trials2 trial",
     ]),
     ("list_trials", &[
-        "list #trial", "show #trial", "@state #trial", "list #trial @state", "show #trial @state", "list #trial so_far", "list trial so_far",
+        "all_trials +1.5", "all_trials @symbol +1", "list #trial", "show #trial", "@state #trial", "list #trial @state", "show #trial @state", "list #trial so_far", "list trial so_far",
         "list #trial @symbol", "show #trial @symbol", "@state #trial @symbol",
     ]),
     ("show_trial", &[
         "show|status @trial", "status|show @trial the_result|trial", "status @ref_trial !backtest_thing !portfolio !goal",
         "show|status trial !#trial !backtest_thing", "status @ref_trial trial !#trial", "show|status the_result !backtest_thing !@backtest !portfolio",
-        "show|status the_result trial !#trial",
+        "show|status the_result trial !#trial", "the_result +1 !backtest_thing !@backtest !portfolio !@symbol !audit !paper !goal",
     ]),
     ("explain_trial", &[
         "explain @trial", "explain @ref_trial", "explain trial", "explain the_result", "explain the_result trial", "explain the_result @trial",
         "explain feature trial|@trial|@ref_trial", "why @model", "why trial|the_result|@trial", "why trial @state", "why the_result @trial|trial",
-        "explain feature @ref_trial +1", "why @model trial|@trial",
+        "explain feature @ref_trial +1", "why @model trial|@trial", "explain @model trial|@trial|the_result", "explain @model better trial|@trial|the_result", "explain trial feature",
     ]),
     ("pause_trial", &["pause +1 !own !portfolio", "pause @trial", "pause @ref_trial", "pause trial !#trial", "pause @ref_trial trial", "pause @trial trial"]),
-    ("resume_trial", &["resume +1", "resume @trial", "resume @ref_trial", "resume trial", "resume @ref_trial trial", "resume @trial trial", "resume pause trial", "resume pause @trial trial"]),
+    ("resume_trial", &["resume +1", "resume @trial", "resume @ref_trial", "resume trial", "resume @ref_trial trial", "resume @trial trial", "resume pause trial", "resume pause @trial trial", "again|run pause trial", "again|run pause @trial"]),
     ("cancel_trial", &["cancel @trial", "cancel @ref_trial !alert_thing", "cancel trial !#trial", "cancel @ref_trial trial", "cancel @trial trial"]),
     ("what_if_trial", &[
         "what_if @model ?instead !portfolio", "what_if @horizon !portfolio !fall", "what_if @date !portfolio !would_have !trade_change",
@@ -73,10 +73,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ]),
     ("screen_universe", &[
         "screen universe !portfolio", "screen @style !portfolio !memory", "screen @rule", "screen universe @style !portfolio", "screen universe @rule",
-        "list|show universe @style !portfolio !optimise", "list|show universe @rule", "screen|list @style universe @rule", "screen @symbols2 @style",
+        "list|show universe @style !portfolio !optimise", "list|show universe @rule", "screen|list @style universe @rule", "screen @symbols2 @style", "universe @rule", "universe @style !portfolio !optimise", "screen @style +0.5",
     ]),
     ("optimise_portfolio", &[
-        "optimise portfolio !goal|goal_is !backtest", "optimise @allocation !goal|goal_is !@strategy !backtest", "build|want|show @allocation portfolio !status", "build portfolio !alert !what_if",
+        "optimise portfolio !goal|goal_is !backtest", "optimise @allocation !goal|goal_is !@strategy !backtest", "build|want|show|screen|list @allocation portfolio !status", "@allocation portfolio !my !risk !backtest", "@allocation portfolio @symbols2 !backtest !risk", "list weights @allocation @symbols2", "list weights @symbols2", "build portfolio !alert !what_if",
         "optimise portfolio @allocation !goal|goal_is !backtest", "optimise @symbols2 !strategy !walk_forward !tune", "optimise @allocation @symbols2 !goal|goal_is !backtest",
         "rebalance portfolio !backtest !what_if", "rebalance portfolio @allocation !backtest", "frontier +1", "show frontier @symbol", "frontier @symbols2",
         "optimise portfolio @allocation @symbols2 !backtest", "better @allocation portfolio", "optimise weights @symbols2",
@@ -91,20 +91,20 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ]),
     ("portfolio_risk", &[
         "risk portfolio !optimise", "risk portfolio my !optimise", "risk my !optimise", "risk @pairs !optimise", "list|show|about risk portfolio", "show|about|list risk my", "show|about|list risk portfolio my",
-        "risk portfolio @symbol !optimise", "risk what_if portfolio",
+        "risk portfolio @symbol !optimise", "risk what_if portfolio", "risk +1 !optimise !@allocation !goal|goal_is !alert !@symbol !@target !forecast !advise !teach",
     ]),
     ("what_if_portfolio", &[
-        "what_if trade_change @symbol", "what_if trade_change portfolio", "what_if trade_change @symbol portfolio", "what_if fall !@symbol", "what_if fall market|portfolio",
-        "what_if portfolio @pairs", "react portfolio fall|@percent", "what_if fall @percent", "what_if trade_change @percent @symbol", "react portfolio fall market",
+        "what_if trade_change @symbol !backtest !strike", "what_if trade_change portfolio !backtest", "what_if trade_change @symbol portfolio !backtest", "what_if fall !@symbol", "what_if fall market|portfolio",
+        "what_if portfolio @pairs !backtest", "what_if trade_change @pairs !backtest", "react portfolio fall|@percent", "what_if fall @percent", "what_if trade_change @percent @symbol !backtest !strike", "react portfolio fall market",
         "react portfolio fall market @percent",
     ]),
     ("run_backtest", &[
         "backtest +1 !portfolio !trial", "backtest @strategy", "backtest @symbol !portfolio !@tool", "backtest @strategy @symbol", "backtest strategy !portfolio",
         "backtest strategy @symbol", "would_have @strategy", "would_have @strategy @symbol", "run @strategy @symbol !tune", "run @strategy strategy !tune !develop",
-        "backtest @strategy strategy @symbol", "run @strategy strategy @symbol !tune !walk_forward", "how_would @strategy @symbol", "run backtest @symbol", "run backtest @strategy @symbol",
+        "backtest @strategy strategy @symbol", "run @strategy strategy @symbol !tune !walk_forward", "how_would @strategy @symbol", "run backtest @symbol", "run backtest @strategy @symbol", "show|status @strategy @symbol !portfolio !universe !tune !@backtest",
     ]),
     ("show_backtest", &[
-        "show|status @backtest", "show|status backtest_thing !#backtest_thing", "show trades @backtest|backtest_thing", "status|show backtest_thing @backtest",
+        "show|status @backtest", "show|status backtest_thing !#backtest_thing", "show trades @backtest|backtest_thing", "trades @backtest", "trades backtest_thing", "status|show backtest_thing @backtest",
     ]),
     ("list_backtests", &[
         "list #backtest_thing", "show #backtest_thing", "list backtest_thing so_far", "show #backtest_thing @symbol", "list #backtest_thing @symbol", "list #backtest_thing so_far",
@@ -122,14 +122,14 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ("list_alerts", &["list|show alert_thing", "list|show alert_thing @symbol", "am_i alert_thing", "list am_i alert_thing", "list #alert_thing", "list|show #alert_thing set"]),
     ("remove_alert", &["remove|cancel alert_thing", "remove|cancel alert_thing @symbol|portfolio", "remove|cancel @alert", "remove|cancel alert_thing @alert"]),
     ("price_option", &[
-        "worth option", "worth @right", "worth option @right", "worth option @right @symbol", "worth option @symbol", "option @right @symbol", "worth option @right apply",
+        "worth option", "worth @right", "worth option @right", "worth option @right @symbol", "worth option @symbol", "option @right @symbol", "worth option @right apply", "option @right cost", "option @right @symbol strike", "what_if|show option @right @symbol", "what_if|show option @right @symbol cost",
     ]),
     ("list_datasets", &[
         "list dataset|data !quality !where_from", "list data @symbol !quality !where_from !plot", "list @datakind", "list data @datakind", "list dataset run !feature !model",
     ]),
     ("show_data", &[
         "show|plot @symbol !@tool !portfolio !analyse", "prices @symbol !alert !fetch", "show|plot prices", "show|plot prices @symbol !alert", "show|plot @dataset", "plot @symbol !@tool",
-        "show|list prices @symbol @date", "prices @symbol @date !alert !fetch", "plot +1", "@dataset +1 !import",
+        "status @symbol @date !portfolio !@strategy !trial !@trial", "show|list prices @symbol @date", "prices @symbol @date !alert !fetch", "plot +1", "@dataset +1 !import",
     ]),
     ("data_quality", &[
         "check data", "quality data", "check|list|show quality", "check data @symbol", "quality data @symbol", "quality @dataset|@symbol", "check|list|show quality data",
@@ -138,7 +138,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ("list_features", &["list|show feature !trial !@model", "list|show feature @group !@model", "feature @group !forecast !train !run", "list|show #feature", "list input_of model", "list input_of model run"]),
     ("list_models", &[
         "list|show #catalogue !feature !input_of !@symbol", "list|show catalogue_word", "list @task !@symbol", "list run @task|catalogue !feature !input_of !@symbol", "list|show #catalogue @family !@symbol !feature",
-        "list|show #catalogue @task !@symbol !feature", "list|show catalogue_word model",
+        "list|show #catalogue @task !@symbol !feature", "list|show catalogue_word model", "list @family !@symbol !feature !portfolio !trial !#trial !audit !alert_thing !data !quality",
     ]),
     ("show_model", &[
         "about @entry !@symbol !@trial !better", "about model !#model !@trial !trial !override", "show @entry !@symbol !@trial !better !trial !train !run", "list about @entry !@symbol !trial !better",
@@ -150,7 +150,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ]),
     ("show_lineage", &[
         "where_from @trial|@backtest|@dataset|@symbol !strategy !portfolio", "where_from data @ref_trial", "where_from data @trial|@backtest|@symbol", "show lineage", "show lineage @trial|@backtest|@dataset|@ref_trial|trial",
-        "where_from lineage @trial|@backtest|@dataset|@symbol|@ref_trial", "come_from prices @symbol", "where_from the_result @trial|@backtest lineage",
+        "where_from lineage @trial|@backtest|@dataset|@symbol|@ref_trial", "come_from prices @symbol", "where_from the_result @trial|@backtest lineage", "where_from|lineage backtest_thing !develop !strategy", "where_from data|lineage backtest_thing|trial !develop !strategy", "where_from data lineage backtest_thing|trial", "where_from lineage @trial feature", "where_from @trial feature",
     ]),
     ("list_audit", &[
         "show|list audit", "who @trial|@audited", "who @audited @trial", "list refused", "who list", "who @date", "audit @trial|@date|@audited", "show|list audit @trial|@date|@audited",
@@ -168,7 +168,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ("override_models", &["override model|@model", "override trial|@trial", "override @model trial|@trial", "override model trial|@trial", "override model @model", "override model @model trial|@trial", "override run @model trial|@trial"]),
     ("teach_methodology", &["teach +1.5", "teach methodology", "teach engine", "teach methodology engine"]),
     ("undo", &["undo +1.5", "undo intervention +1", "undo @change"]),
-    ("search_memory", &["remember +1.5", "search|screen memory", "search|screen memory remember", "remember list", "remember memory"]),
+    ("search_memory", &["remember +1.5 !goal|goal_is", "search|screen memory", "search|screen memory remember", "remember list +1", "remember memory"]),
     ("upload_paper", &["read|import paper", "read|import @pdf", "@pdf +1.5", "read|import paper @pdf", "develop @pdf strategy"]),
     ("help", &["help +1.5", "hello +1.5"]),
 ];

@@ -61,7 +61,17 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             state: None,
             ..list(c, &["backtest_thing"])
         })),
-        "show_trial" => A::ShowTrial(Box::new(trial_ref(c))),
+        "show_trial" => A::ShowTrial(Box::new(act::TrialRef {
+            // "results please" speaks of the trial that was last spoken of.
+            trial: c
+                .trial()
+                .or_else(|| {
+                    c.has("the_result")
+                        .then(|| c.context.last_trial.clone())
+                        .flatten()
+                })
+                .unwrap_or_default(),
+        })),
         "pause_trial" => A::PauseTrial(Box::new(trial_ref(c))),
         "resume_trial" => A::ResumeTrial(Box::new(trial_ref(c))),
         "cancel_trial" => A::CancelTrial(Box::new(trial_ref(c))),
@@ -363,14 +373,26 @@ fn what_if_trial(c: &Clause<'_>) -> act::WhatIfTrial {
             // "what if I used lasso?" speaks of the trial that was last spoken of.
             .or_else(|| c.context.last_trial.clone())
             .unwrap_or_default(),
-        symbols: c.symbols_at().into_iter().map(|s| s.0).collect(),
-        models: c.models(),
+        symbols: new_ones(c, c.symbols_at()),
+        models: new_ones(c, c.models_at()),
         horizons: c.horizons(),
         target: target(c),
         cost_bps: c.cost_bps(),
         start: c.days.start,
         end: c.days.end,
     }
+}
+
+/// Without what stands behind "instead of": that is what was before.
+fn new_ones(c: &Clause<'_>, all: Vec<(String, usize, usize)>) -> Vec<String> {
+    let old = c
+        .tokens
+        .windows(2)
+        .position(|w| w[0].is(&["instead", "rather", "place"]) && w[1].is(&["of", "than"]));
+    all.into_iter()
+        .filter(|(_, from, _)| old.is_none_or(|o| *from < o || *from > o + 3))
+        .map(|s| s.0)
+        .collect()
 }
 
 fn screen(c: &Clause<'_>) -> act::ScreenUniverse {
@@ -430,12 +452,16 @@ fn limits(c: &Clause<'_>) -> Limits {
                 l.max_positions = Some(n);
             }
         }
-        if t.percent().is_some() || (t.plain().is_some() && c.tokens.get(i + 1).is_some_and(|n| n.mark() == Some('-'))) {
+        let joined = c
+            .tokens
+            .get(i + 1)
+            .is_some_and(|n| n.mark() == Some('-') || n.is(&["to", "and"]));
+        if t.percent().is_some() || (t.plain().is_some() && joined) {
             let range = c
                 .tokens
                 .get(i + 2)
                 .and_then(Token::percent)
-                .filter(|_| c.tokens[i + 1].mark() == Some('-') || word(i + 1, &["to", "and"]));
+                .filter(|_| joined);
             let each = |k: usize| {
                 word(k + 1, &["each", "apiece"])
                     || (word(k + 1, &["per", "a", "in", "of", "for"])
@@ -631,7 +657,9 @@ fn run_backtest(c: &Clause<'_>) -> BacktestRequest {
     // "20/50", "50 and 200 day" before the name of a crossover.
     for pair in counts.windows(2) {
         let between = c.tokens.get(pair[0].0 + 1);
+        let dated = c.days.used.iter().any(|(f, t)| *f <= pair[0].0 && pair[0].0 < *t);
         if pair[1].0 == pair[0].0 + 2
+            && !dated
             && between.is_some_and(|t| t.mark().is_some_and(|m| m == '/' || m == '-'))
             && row.is_some_and(|r| r.0 == "sma_crossover")
         {
@@ -684,11 +712,18 @@ fn count_words_after(c: &Clause<'_>, name: &str) -> Option<u32> {
 fn develop(c: &Clause<'_>) -> act::DevelopStrategy {
     let strategy = c.concepts("strategy").map(|n| (n.from, n.to)).next();
     let begins = |t: &Token| {
-        t.is(&["on", "using", "around", "uses", "use", "from", "with", "about", "exploiting", "exploits", "of"])
+        t.is(&["on", "using", "around", "uses", "use", "from", "with", "about", "exploiting", "exploits", "of", "that", "which", "where", "based"])
     };
     let mut idea = String::new();
     if let Some((from, to)) = strategy {
-        let start = (to..c.tokens.len()).find(|i| begins(&c.tokens[*i]));
+        // The last of "that uses", "based on".
+        let start = (to..c.tokens.len()).find(|i| begins(&c.tokens[*i])).map(|mut i| {
+            while c.tokens.get(i + 1).is_some_and(begins) {
+                i += 1;
+            }
+            i
+        });
+        let start = c.tokens.iter().position(|t| t.mark() == Some(':')).or(start);
         let end = idea_end(c);
         let on_symbols = start.is_some_and(|s| s + 1 >= end);
         if let Some(start) = start.filter(|_| !on_symbols) {
@@ -816,7 +851,7 @@ fn remove_alert(c: &Clause<'_>) -> act::RemoveAlert {
     let all = symbols.is_empty()
         && !holdings
         && alert.is_none()
-        && c.tokens.iter().any(|t| t.is(&["all", "every", "everything"]));
+        && c.tokens.iter().any(|t| t.is(&["all", "every", "everything", "more"]));
     act::RemoveAlert {
         alert,
         symbols,

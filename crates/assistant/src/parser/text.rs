@@ -508,6 +508,19 @@ fn word(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
             return tail;
         }
         next = tail;
+        let base: String = chars[at..end].iter().collect::<String>().to_lowercase();
+        let asks = [
+            "what", "how", "where", "who", "that", "it", "there", "here", "when", "why",
+        ];
+        if said == "s" && asks.contains(&base.as_str()) {
+            found.push(token(Piece::Word, chars, at, end, at, end));
+            let mut is = token(Piece::Word, chars, end, next, end, next);
+            is.text = "is".to_owned();
+            is.lower = "is".to_owned();
+            is.stem = "is".to_owned();
+            found.push(is);
+            return next;
+        }
     }
     found.push(token(Piece::Word, chars, at, next, at, end));
     next
@@ -674,7 +687,7 @@ mod tests {
         assert_eq!(shown("> cancel\nshow"), ["Quoted< cancel>", "show"]);
         assert_eq!(shown("```\ncancel\n``` show"), ["Quoted<\ncancel\n>", "show"]);
         assert_eq!(shown("\"my prices.csv\""), ["File<my prices.csv>"]);
-        assert_eq!(shown("don't what's"), ["don't", "what"]);
+        assert_eq!(shown("don't what's Bob's"), ["don't", "what", "is", "Bob"]);
     }
 
     #[test]

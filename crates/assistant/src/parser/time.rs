@@ -172,6 +172,8 @@ fn duration(tokens: &[Token], at: usize) -> Option<Duration> {
     let word = |i: usize, words: &[&str]| tokens.get(i).is_some_and(|t| t.is(words));
     let (values, unit_at) = if tokens[at].plain().is_some() {
         counts(tokens, at)?
+    } else if word(at, &["horizon", "horizons"]) {
+        return horizon(tokens, at);
     } else if word(at, &["tomorrow"]) {
         return Some(Duration {
             values: vec![1.0],
@@ -244,6 +246,42 @@ fn duration(tokens: &[Token], at: usize) -> Option<Duration> {
         purpose,
         from,
         to,
+    })
+}
+
+/// "horizon 5", "horizons 1 and 5", "a horizon of 20": bars without a word for it.
+fn horizon(tokens: &[Token], at: usize) -> Option<Duration> {
+    let skip = |i: usize| {
+        i + usize::from(
+            tokens
+                .get(i)
+                .is_some_and(|t| t.is(&["of", "is", "to", "at"]) || t.mark().is_some_and(|c| c == ':' || c == '=')),
+        )
+    };
+    let mut i = skip(at + 1);
+    let mut values = vec![tokens.get(i)?.plain()?];
+    i += 1;
+    loop {
+        let joins = tokens
+            .get(i)
+            .is_some_and(|t| t.is(&["and", "or"]) || t.mark() == Some(','));
+        let and = usize::from(joins && tokens.get(i + 1).is_some_and(|t| t.is(&["and"])));
+        match tokens.get(i + 1 + and).and_then(Token::plain).filter(|_| joins) {
+            Some(v) => values.push(v),
+            None => break,
+        }
+        i += 2 + and;
+    }
+    // With a unit it is a duration like any other.
+    if tokens.get(i).is_some_and(|t| unit(t).is_some()) {
+        return None;
+    }
+    Some(Duration {
+        values,
+        unit: Span::Day,
+        purpose: Use::Plain,
+        from: at,
+        to: i,
     })
 }
 
@@ -521,7 +559,12 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
         if led && is(at + 1, &["the"]) && is(at + 2, &["last", "previous"]) {
             return None;
         }
-        let (from, to, next) = point(tokens, if led { at + 1 } else { at }, today, led)?;
+        // "2003 to 2009" needs no word before it.
+        let bare = year(t).is_some()
+            && (is(at + 1, &["to", "through", "until"])
+                || tokens.get(at + 1).is_some_and(|t| t.mark() == Some('-')))
+            && tokens.get(at + 2).and_then(year).is_some();
+        let (from, to, next) = point(tokens, if led { at + 1 } else { at }, today, led || bare)?;
         // "2005-2010", "Jan 2010 to March 2012".
         let joins = tokens.get(next).is_some_and(|t| t.mark() == Some('-'))
             || is(next, &["to", "through", "until"]);
@@ -572,6 +615,8 @@ mod tests {
             ("yesterday", "2024-06-13", "2024-06-13"),
             ("Q1 2011", "2011-01-01", "2011-03-31"),
             ("three months ago", "2024-03-14", "2024-03-14"),
+            ("2003 to 2009", "2003-01-01", "2009-12-31"),
+            ("AAPL 2000-2010", "2000-01-01", "2010-12-31"),
             ("in February 2012", "2012-02-01", "2012-02-29"),
             ("over 5 days", "", ""),
             ("SMA 50 200", "", ""),
