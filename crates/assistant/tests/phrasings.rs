@@ -1,55 +1,23 @@
 //! The table of what people say: every sentence must come to its action and exactly its parameters.
 //!
-//! What: `data/phrasings.tsv` was written before the parser. Each fourth sentence was kept aside while
-//! the parser was written; on the first run over these, before any change that they inspired, PENDING.
+//! What: `data/phrasings.tsv` (482) was written before the parser. Each fourth sentence was kept aside
+//! while the parser was written against the others; on the first run over these 120, before any change
+//! that they inspired, 119 were understood. Whoever wrote the sentences wrote the words too, so that
+//! figure flatters. `phrasings_later.tsv` (154) was written afterwards, as unlike as possible: 80 on the
+//! first run, then the parser learnt from them; `phrasings_third.tsv` (136) after that, in the words of
+//! hurried users: 98 on the first run, then the parser learnt from these too. The 98 of 136 are the best
+//! guess at what somebody else's sentence meets; what was missed then was nearly always said to be
+//! not understood. The tests require what is reached now.
 //! Data: names of models as in the catalogue's list, symbols as bundled.
 
-use chrono::NaiveDate;
-use mltrainer_assistant::parser::{Context, Lexicon, ModelName, Parser, SymbolName};
+use mltrainer_assistant::parser::Parser;
 use mltrainer_types::assistant::{ACTIONS, Understanding};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-const SYMBOLS: &[&str] = &[
-    "AAPL", "FB", "GOOG", "IBM", "IXIC", "MSFT", "SPX", "AMD", "BAC", "BBY", "CVX", "GE", "HD",
-    "JNJ", "JPM", "KO", "LLY", "MRK", "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM", "VIXCLS",
-];
-
-fn lexicon() -> Lexicon {
-    let models = include_str!("data/models.tsv")
-        .lines()
-        .filter(|l| !l.starts_with('#'))
-        .map(|l| {
-            let f: Vec<&str> = l.split('\t').collect();
-            ModelName {
-                id: f[0].into(),
-                title: f[1].into(),
-                family: f[2].into(),
-                tasks: f[3].split(',').map(str::to_owned).collect(),
-            }
-        })
-        .collect();
-    Lexicon {
-        symbols: SYMBOLS
-            .iter()
-            .map(|s| SymbolName {
-                symbol: (*s).into(),
-                names: Vec::new(),
-            })
-            .collect(),
-        models,
-    }
-}
-
-fn context() -> Context {
-    Context {
-        last_trial: Some("t-0190aaaa".into()),
-        last_backtest: Some("b-0190bbbb".into()),
-        last_alert: Some("a-0190cccc".into()),
-        ..Context::new(NaiveDate::from_ymd_opt(2024, 6, 14).unwrap())
-    }
-}
+mod common;
+use common::{context, lexicon};
 
 struct Row {
     sentence: &'static str,
@@ -118,7 +86,11 @@ fn stripped(v: &Value, zeros: bool) -> Value {
                 .map(|(k, v)| (k.clone(), stripped(v, zeros)))
                 .filter(|(_, v)| !v.is_null())
                 .collect();
-            if kept.is_empty() { Value::Null } else { Value::Object(kept) }
+            if kept.is_empty() {
+                Value::Null
+            } else {
+                Value::Object(kept)
+            }
         }
         Value::Bool(false) => Value::Null,
         Value::String(s) if s.is_empty() => Value::Null,
@@ -148,9 +120,10 @@ fn understood(parser: &Parser, sentence: &str) -> (String, Value) {
             let ids: Vec<_> = actions.iter().map(|a| a.action.id()).collect();
             (ids.join(" + "), Value::Null)
         }
-        Understanding::Question(q) => {
-            (format!("?{}.{}", q.action, q.slot), said(&q.action, &q.params))
-        }
+        Understanding::Question(q) => (
+            format!("?{}.{}", q.action, q.slot),
+            said(&q.action, &q.params),
+        ),
         Understanding::NotUnderstood { .. } => ("-".to_owned(), Value::Object(Map::new())),
     }
 }
@@ -164,18 +137,22 @@ fn among(wanted: &Value, got: &Value) -> bool {
         .all(|(k, v)| got.get(k) == Some(v))
 }
 
-/// Sentences that were not understood as the table wants, told one by one.
-fn failures(rows: &[Row]) -> (usize, String) {
+/// Sentences that were not understood as the table wants, and what came instead.
+fn failures(rows: &[Row]) -> (Vec<&'static str>, String) {
     let parser = Parser::new(lexicon());
     let mut told = String::new();
-    let mut count = 0;
+    let mut failed = Vec::new();
     for row in rows {
         let (got, slots) = understood(&parser, row.sentence);
         let wanted = numbers(&row.slots);
         let question = row.expected.starts_with('?');
-        let same = if question { among(&wanted, &slots) } else { slots == wanted };
+        let same = if question {
+            among(&wanted, &slots)
+        } else {
+            slots == wanted
+        };
         if got != row.expected || !same {
-            count += 1;
+            failed.push(row.sentence);
             writeln!(
                 told,
                 "{}\n  wanted {} {wanted}\n  got    {got} {slots}",
@@ -184,7 +161,13 @@ fn failures(rows: &[Row]) -> (usize, String) {
             .unwrap();
         }
     }
-    (count, told)
+    (failed, told)
+}
+
+/// Fails unless exactly these sentences are not understood.
+fn check(rows: &[Row], not_understood: &[&str]) {
+    let (failed, told) = failures(rows);
+    assert_eq!(failed, not_understood, "of {}:\n{told}", rows.len());
 }
 
 #[test]
@@ -192,7 +175,13 @@ fn every_action_is_said_in_both_parts() {
     for held_aside in [false, true] {
         let said: BTreeSet<&str> = rows(held_aside)
             .iter()
-            .map(|r| r.expected.trim_start_matches('?').split('.').next().unwrap())
+            .map(|r| {
+                r.expected
+                    .trim_start_matches('?')
+                    .split('.')
+                    .next()
+                    .unwrap()
+            })
             .collect();
         for a in ACTIONS {
             assert!(said.contains(a.id), "{} {held_aside}", a.id);
@@ -203,28 +192,34 @@ fn every_action_is_said_in_both_parts() {
 
 #[test]
 fn development_sentences_are_understood() {
-    let rows = rows(false);
-    let (count, told) = failures(&rows);
-    assert_eq!(count, 0, "of {}:\n{told}", rows.len());
+    check(&rows(false), &[]);
 }
 
 #[test]
 fn sentences_kept_aside_are_understood() {
-    let rows = rows(true);
-    let (count, told) = failures(&rows);
-    assert_eq!(count, 0, "of {}:\n{told}", rows.len());
+    check(&rows(true), &[]);
 }
 
 #[test]
 fn later_sentences_are_understood() {
-    let rows = read(include_str!("data/phrasings_later.tsv"));
-    let (count, told) = failures(&rows);
-    assert_eq!(count, 0, "of {}:\n{told}", rows.len());
+    check(
+        &read(include_str!("data/phrasings_later.tsv")),
+        &[
+            // A figure of speech.
+            "set ridge loose on AAPL",
+            // No verb: nothing that costs computing time begins without one.
+            "ensemble of ten models, please, on JPMorgan, for 5 and 20 days",
+        ],
+    );
 }
 
 #[test]
 fn third_sentences_are_understood() {
-    let rows = read(include_str!("data/phrasings_third.tsv"));
-    let (count, told) = failures(&rows);
-    assert_eq!(count, 0, "of {}:\n{told}", rows.len());
+    check(
+        &read(include_str!("data/phrasings_third.tsv")),
+        &[
+            // No verb again.
+            "trial: symbols AAPL and IBM, target direction, models svc and logistic regression",
+        ],
+    );
 }

@@ -773,13 +773,13 @@ actions! {
         required: ["symbols"], examples: ["Compare AAPL with MSFT since 2005"];
     /// Sets finished trials side by side.
     CompareTrials(CompareTrials) = "compare_trials", "Compare trials", Look, changes: false,
-        required: ["trials"], examples: ["Compare the last trial with t-0190aaaa"];
+        required: ["trials"], examples: ["Compare the last trial with t-0190dddd"];
     /// Lists trials, newest first.
     ListTrials(ListRuns) = "list_trials", "List trials", Look, changes: false,
         required: [], examples: ["Show me all running trials", "Which trials have I run on AAPL?"];
     /// Shows a trial: state, progress, leaderboard, verdict.
     ShowTrial(TrialRef) = "show_trial", "Show a trial", Look, changes: false,
-        required: ["trial"], examples: ["How is the trial going?", "Show trial t-0190aaaa"];
+        required: ["trial"], examples: ["How is the trial going?", "Show trial t-0190dddd"];
     /// Explains a trial's outcome: drivers, importance of features, why an edge was found or not.
     ExplainTrial(ExplainTrial) = "explain_trial", "Explain a trial", Look, changes: false,
         required: ["trial"], examples: ["Explain the result", "Why did ridge win?"];

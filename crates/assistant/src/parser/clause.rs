@@ -34,20 +34,92 @@ pub(super) struct Clause<'a> {
 }
 
 const POLITE: &[&str] = &[
-    "please", "can", "could", "would", "will", "you", "i", "d", "id", "like", "want", "to", "ok", "okay", "hey", "hi", "hello",
-    "now", "let", "us", "lets", "kindly", "just", "so", "and", "then", "also", "me", "well", "thanks", "now", "we", "may",
+    "please", "can", "could", "would", "will", "you", "i", "d", "id", "like", "want", "to", "ok",
+    "okay", "hey", "hi", "hello", "now", "let", "us", "lets", "kindly", "just", "so", "and",
+    "then", "also", "me", "well", "thanks", "now", "we", "may",
 ];
 
 /// Small words that may stand between a label and its number.
 const FILLERS: &[&str] = &[
-    "of", "is", "at", "to", "the", "a", "an", "by", "ratio", "above", "below", "over", "under", "than", "more", "less", "least",
-    "most", "about", "around", "up", "with", "be", "should", "between", "greater", "exceeding", "no", "maximum", "minimum",
-    "max", "min", "equal", "price", "my", "in", "only", "on", "for", "annual", "goes", "falls", "rises", "drops", "gets", "reaches",
-    "and", "smaller", "larger", "lower", "higher", "not", "beyond", "within", "exceed", "exceeds", "stays", "stay", "that", "was",
+    "of",
+    "is",
+    "at",
+    "to",
+    "the",
+    "a",
+    "an",
+    "by",
+    "ratio",
+    "above",
+    "below",
+    "over",
+    "under",
+    "than",
+    "more",
+    "less",
+    "least",
+    "most",
+    "about",
+    "around",
+    "up",
+    "with",
+    "be",
+    "should",
+    "between",
+    "greater",
+    "exceeding",
+    "no",
+    "maximum",
+    "minimum",
+    "max",
+    "min",
+    "equal",
+    "price",
+    "my",
+    "in",
+    "only",
+    "on",
+    "for",
+    "annual",
+    "goes",
+    "falls",
+    "rises",
+    "drops",
+    "gets",
+    "reaches",
+    "and",
+    "were",
+    "would",
+    "smaller",
+    "larger",
+    "lower",
+    "higher",
+    "not",
+    "beyond",
+    "within",
+    "exceed",
+    "exceeds",
+    "stays",
+    "stay",
+    "that",
+    "was",
 ];
 
 const LEAST: &[&str] = &[
-    "above", "over", "more", "greater", "least", "min", "minimum", "exceed", "exceeds", "exceeding", "beyond", "larger", "higher", "from",
+    "above",
+    "over",
+    "more",
+    "greater",
+    "least",
+    "min",
+    "minimum",
+    "exceed",
+    "exceeds",
+    "exceeding",
+    "beyond",
+    "larger",
+    "higher",
+    "from",
 ];
 const MOST: &[&str] = &[
     "below", "under", "less", "most", "max", "maximum", "within", "smaller", "lower", "to", "than",
@@ -76,6 +148,16 @@ impl<'a> Clause<'a> {
                 to: head + 1,
             });
         }
+        // "ridge or lasso?" asks which is better.
+        if tokens.iter().any(|t| t.mark() == Some('?'))
+            && let Some(or) = tokens.iter().position(|t| t.is(&["or"]))
+        {
+            notes.push(Note {
+                seen: Seen::Concept("better"),
+                from: or,
+                to: or + 1,
+            });
+        }
         Self {
             text,
             tokens,
@@ -99,7 +181,9 @@ impl<'a> Clause<'a> {
         if to <= from {
             return String::new();
         }
-        let all: String = self.text[first.start..last.end.max(first.start)].iter().collect();
+        let all: String = self.text[first.start..last.end.max(first.start)]
+            .iter()
+            .collect();
         all.trim_matches(|c: char| c.is_whitespace() || ".,;:?!".contains(c))
             .to_owned()
     }
@@ -152,7 +236,9 @@ impl<'a> Clause<'a> {
 
     fn same_symbol(&self) -> bool {
         let thing = |t: &Token| {
-            t.is(&["stock", "symbol", "share", "shares", "company", "stocks", "symbols", "ticker"])
+            t.is(&[
+                "stock", "symbol", "share", "shares", "company", "stocks", "symbols", "ticker",
+            ])
         };
         self.tokens.iter().enumerate().any(|(i, t)| {
             let next = self.tokens.get(i + 1);
@@ -162,7 +248,10 @@ impl<'a> Clause<'a> {
     }
 
     /// Entries of the catalogue that `keep` wants, in their order, each once.
-    pub(super) fn models_where(&self, keep: impl Fn(&ModelName) -> bool) -> Vec<(String, usize, usize)> {
+    pub(super) fn models_where(
+        &self,
+        keep: impl Fn(&ModelName) -> bool,
+    ) -> Vec<(String, usize, usize)> {
         let mut seen = BTreeSet::new();
         self.notes
             .iter()
@@ -192,7 +281,10 @@ impl<'a> Clause<'a> {
             .map(|m| m.0)
             .collect();
         if clear.is_empty() {
-            self.models_where(|_| true).into_iter().map(|m| m.0).collect()
+            self.models_where(|_| true)
+                .into_iter()
+                .map(|m| m.0)
+                .collect()
         } else {
             clear
         }
@@ -202,7 +294,10 @@ impl<'a> Clause<'a> {
     pub(super) fn tools(&self) -> Vec<String> {
         self.models_where(|m| {
             !m.forecasts()
-                && !matches!(m.family.as_str(), "portfolio" | "search" | "options" | "backtest" | "baseline" | "risk")
+                && !matches!(
+                    m.family.as_str(),
+                    "portfolio" | "search" | "options" | "backtest" | "baseline" | "risk"
+                )
                 && (m.id == "rsi" || m.id == "sma" || !AMBIGUOUS_MODELS.contains(&m.id.as_str()))
         })
         .into_iter()
@@ -247,7 +342,10 @@ impl<'a> Clause<'a> {
     /// Whether "the last alert", "this trial", "my run" or "it" stands for one spoken of before.
     pub(super) fn refers(&self, concepts: &[&str], pronoun: bool) -> bool {
         let definite = |t: &Token| {
-            t.is(&["the", "this", "that", "my", "our", "last", "latest", "current", "previous", "newest", "same", "your"])
+            t.is(&[
+                "the", "this", "that", "my", "our", "last", "latest", "current", "previous",
+                "newest", "same", "your",
+            ])
         };
         let named = self.notes.iter().any(|n| {
             let Seen::Concept(c) = n.seen else {
@@ -260,9 +358,12 @@ impl<'a> Clause<'a> {
                         .and_then(|i| self.tokens.get(i))
                         .is_some_and(definite)
                         && (1..k.max(1)).all(|j| {
-                            self.tokens
-                                .get(n.from - j)
-                                .is_some_and(|t| t.is_word() && !t.is(&["a", "an", "of", "to", "with", "for", "in", "on", "and"]))
+                            self.tokens.get(n.from - j).is_some_and(|t| {
+                                t.is_word()
+                                    && !t.is(&[
+                                        "a", "an", "of", "to", "with", "for", "in", "on", "and",
+                                    ])
+                            })
                         })
                 })
         });
@@ -274,10 +375,10 @@ impl<'a> Clause<'a> {
         self.tokens.iter().enumerate().any(|(i, t)| {
             t.is(&["it"])
                 || (t.is(&["this", "that"])
-                    && self
-                        .tokens
-                        .get(i + 1)
-                        .is_none_or(|n| n.mark().is_some() || n.is(&["now", "please", "to", "for", "one", "again", "back"])))
+                    && self.tokens.get(i + 1).is_none_or(|n| {
+                        n.mark().is_some()
+                            || n.is(&["now", "please", "to", "for", "one", "again", "back"])
+                    }))
         })
     }
 
@@ -304,6 +405,10 @@ impl<'a> Clause<'a> {
             .iter()
             .filter(|d| {
                 d.purpose == Use::Plain
+                    && !self
+                        .tokens
+                        .get(d.to)
+                        .is_some_and(|t| t.is(&["embargo", "gap"]))
                     && !d.from.checked_sub(1).is_some_and(|i| {
                         // "embargo of 5 days".
                         (0..=1).any(|k| {
@@ -354,7 +459,11 @@ impl<'a> Clause<'a> {
     }
 
     /// The number that belongs to one of these words.
-    pub(super) fn labelled(&self, words: &[&str], read: impl Fn(&Token) -> Option<f64> + Copy) -> Option<f64> {
+    pub(super) fn labelled(
+        &self,
+        words: &[&str],
+        read: impl Fn(&Token) -> Option<f64> + Copy,
+    ) -> Option<f64> {
         self.tokens
             .iter()
             .enumerate()
@@ -414,9 +523,12 @@ impl<'a> Clause<'a> {
             b >= a
                 && b - a <= 1
                 && (a..b).all(|k| {
-                    self.tokens
-                        .get(k)
-                        .is_some_and(|t| t.is(&["of", "in", "is", "at", "to", "gets"]) || t.mark() == Some(':') || t.mark() == Some('='))
+                    self.tokens.get(k).is_some_and(|t| {
+                        t.is(&[
+                            "of", "in", "is", "at", "to", "gets", "were", "was", "be", "makes",
+                        ]) || t.mark() == Some(':')
+                            || t.mark() == Some('=')
+                    })
                 })
         };
         percents
@@ -446,7 +558,9 @@ impl<'a> Clause<'a> {
                 }
                 let unit = self.tokens.get(n.from.checked_sub(k)? + 1)?;
                 // "5 days" is no count of what follows.
-                (!unit.is(&["day", "days", "week", "month", "year"])).then(|| t.count()).flatten()
+                (!unit.is(&["day", "days", "week", "month", "year"]))
+                    .then(|| t.count())
+                    .flatten()
             })
         })
     }
@@ -455,9 +569,16 @@ impl<'a> Clause<'a> {
     pub(super) fn cost_bps(&self) -> Option<f64> {
         for (i, t) in self.tokens.iter().enumerate() {
             if t.is(&["bps", "bp"])
-                || (t.is(&["basis"]) && self.tokens.get(i + 1).is_some_and(|t| t.is(&["points", "point"])))
+                || (t.is(&["basis"])
+                    && self
+                        .tokens
+                        .get(i + 1)
+                        .is_some_and(|t| t.is(&["points", "point"])))
             {
-                return i.checked_sub(1).and_then(|i| self.tokens.get(i)).and_then(Token::plain);
+                return i
+                    .checked_sub(1)
+                    .and_then(|i| self.tokens.get(i))
+                    .and_then(Token::plain);
             }
         }
         self.concepts("cost")
@@ -492,7 +613,9 @@ impl<'a> Clause<'a> {
                 let led = i
                     .checked_sub(1)
                     .and_then(|p| self.tokens.get(p))
-                    .is_some_and(|p| p.is(&["to", "of", "at"]) || p.mark() == Some('=') || i == from);
+                    .is_some_and(|p| {
+                        p.is(&["to", "of", "at"]) || p.mark() == Some('=') || i == from
+                    });
                 match t.piece {
                     Piece::Number { value, whole, .. } if led => Some((value, whole)),
                     _ => None,
@@ -500,13 +623,19 @@ impl<'a> Clause<'a> {
             })
         };
         for (i, t) in self.tokens.iter().enumerate() {
-            let name = if t.is_word() && t.lower.contains('_') && !self.models_at().iter().any(|m| m.1 == i) {
+            let name = if t.is_word()
+                && t.lower.contains('_')
+                && !self.models_at().iter().any(|m| m.1 == i)
+            {
                 Some((t.lower.clone(), i + 1))
             } else {
                 NAMES.iter().find_map(|(id, words)| {
                     let to = i + words.len();
                     (to <= self.tokens.len()
-                        && words.iter().zip(&self.tokens[i..to]).all(|(w, t)| t.is(&[w])))
+                        && words
+                            .iter()
+                            .zip(&self.tokens[i..to])
+                            .all(|(w, t)| t.is(&[w])))
                     .then(|| ((*id).to_owned(), to))
                 })
             };
@@ -529,9 +658,7 @@ impl<'a> Clause<'a> {
                 .find(|d| d.purpose == Use::Lookback && d.to + 1 >= from && d.to <= from)
                 .and_then(|d| d.bars().first().copied());
             let number = |t: &Token| t.percent().or_else(|| t.plain());
-            let value = self
-                .bound_to(from, to, number)
-                .filter(|(_, at)| *at >= to);
+            let value = self.bound_to(from, to, number).filter(|(_, at)| *at >= to);
             let mut rule = mltrainer_types::assistant::ScreenRule {
                 measure: measure.to_owned(),
                 days: lookback,
@@ -542,13 +669,17 @@ impl<'a> Clause<'a> {
                     .tokens
                     .get(at.wrapping_sub(1))
                     .is_some_and(|t| t.is(&["between", "from"]));
-                let second = self
-                    .tokens
-                    .get(at + 2)
-                    .and_then(number)
-                    .filter(|_| self.tokens.get(at + 1).is_some_and(|t| t.is(&["and", "to"]) || t.mark() == Some('-')));
+                let second = self.tokens.get(at + 2).and_then(number).filter(|_| {
+                    self.tokens
+                        .get(at + 1)
+                        .is_some_and(|t| t.is(&["and", "to"]) || t.mark() == Some('-'))
+                });
                 match (second, self.bound(at)) {
-                    (Some(high), _) if between || self.tokens[at + 1].mark() == Some('-') || self.tokens[at + 1].is(&["to"]) => {
+                    (Some(high), _)
+                        if between
+                            || self.tokens[at + 1].mark() == Some('-')
+                            || self.tokens[at + 1].is(&["to"]) =>
+                    {
                         rule.at_least = Some(v);
                         rule.at_most = Some(high);
                     }
@@ -643,6 +774,18 @@ impl<'a> Clause<'a> {
             "datakind" => self.term(Term::DataKind).is_some(),
             "right" => self.term(Term::Right).is_some(),
             "group" => self.term(Term::Group).is_some(),
+            "bare" => {
+                let words = self
+                    .tokens
+                    .iter()
+                    .filter(|t| {
+                        t.mark().is_none()
+                            && !t.is(POLITE)
+                            && !t.is(&["the", "my", "all", "a", "of", "our"])
+                    })
+                    .count();
+                (1..=2).contains(&words) && !self.has("order")
+            }
             "audited" => self.term(Term::Audited).is_some(),
             _ => false,
         }
@@ -671,7 +814,9 @@ impl<'a> Clause<'a> {
     }
 
     /// Ready-made strategy: id and parameters of its name.
-    pub(super) fn strategy_row(&self) -> Option<&'static (&'static str, &'static [(&'static str, u32)], &'static str)> {
+    pub(super) fn strategy_row(
+        &self,
+    ) -> Option<&'static (&'static str, &'static [(&'static str, u32)], &'static str)> {
         STRATEGY_ALIASES.get(self.strategy()?)
     }
 }

@@ -17,22 +17,84 @@
 use super::text::{Piece, Token};
 
 const SET_ASIDE: &[&str] = &[
-    "ignore", "disregard", "forget", "bypass", "circumvent", "disable", "skip", "override", "suspend", "deactivate", "evade",
-    "overrule", "violate", "break", "remove", "drop", "lift", "evading", "ignoring", "bypassing",
+    "ignore",
+    "disregard",
+    "forget",
+    "bypass",
+    "circumvent",
+    "disable",
+    "skip",
+    "override",
+    "suspend",
+    "deactivate",
+    "evade",
+    "overrule",
+    "violate",
+    "break",
+    "remove",
+    "drop",
+    "lift",
+    "evading",
+    "ignoring",
+    "bypassing",
 ];
 const RULES: &[&str] = &[
-    "rules", "rule", "instructions", "instruction", "policy", "policies", "prompt", "prompts", "guard", "guards", "guardrails",
-    "compliance", "gate", "restrictions", "restriction", "safety", "permissions", "permission", "safeguards", "checks", "audit",
-    "constraints", "directives", "guidelines", "trust",
+    "rules",
+    "rule",
+    "instructions",
+    "instruction",
+    "policy",
+    "policies",
+    "prompt",
+    "prompts",
+    "guard",
+    "guards",
+    "guardrails",
+    "compliance",
+    "gate",
+    "restrictions",
+    "restriction",
+    "safety",
+    "permissions",
+    "permission",
+    "safeguards",
+    "checks",
+    "audit",
+    "constraints",
+    "directives",
+    "guidelines",
+    "trust",
 ];
-const SPEAKERS: &[&str] = &["system", "assistant", "developer", "admin", "administrator", "root"];
+const SPEAKERS: &[&str] = &[
+    "system",
+    "assistant",
+    "developer",
+    "admin",
+    "administrator",
+    "root",
+];
 const SOURCES: &[&str] = &[
-    "paper", "article", "news", "document", "file", "abstract", "report", "email", "mail", "headline", "website", "page", "pdf",
-    "text", "author", "authors", "study", "message", "note", "webpage", "blog", "post",
+    "paper", "article", "news", "document", "file", "abstract", "report", "email", "mail",
+    "headline", "website", "page", "pdf", "text", "author", "authors", "study", "message", "note",
+    "webpage", "blog", "post",
 ];
 const SAYS: &[&str] = &[
-    "says", "said", "states", "stated", "reads", "writes", "wrote", "claims", "tells", "instructs", "asks", "demands", "orders",
-    "commands", "contains", "quotes",
+    "says",
+    "said",
+    "states",
+    "stated",
+    "reads",
+    "writes",
+    "wrote",
+    "claims",
+    "tells",
+    "instructs",
+    "asks",
+    "demands",
+    "orders",
+    "commands",
+    "contains",
+    "quotes",
 ];
 
 /// Whether the text wants rules set aside or speaks in another's name.
@@ -45,12 +107,17 @@ pub(super) fn suspicious(tokens: &[Token]) -> bool {
     tokens.iter().enumerate().any(|(i, t)| {
         (t.is(SET_ASIDE) && near(i, RULES, 5))
             || (t.is(SPEAKERS) && tokens.get(i + 1).is_some_and(|t| t.mark() == Some(':')))
-            || (t.is(&["you"]) && near(i, &["now"], 2) && tokens.get(i + 1).is_some_and(|t| t.is(&["are"])))
-            || (t.is(&["new", "previous", "prior"]) && near(i, &["instructions", "instruction", "directives"], 1))
-            || (t.is(&["developer", "god", "jailbreak", "sudo", "unrestricted"]) && (near(i, &["mode"], 1) || t.is(&["jailbreak", "sudo"])))
+            || (t.is(&["you"])
+                && near(i, &["now"], 2)
+                && tokens.get(i + 1).is_some_and(|t| t.is(&["are"])))
+            || (t.is(&["new", "previous", "prior"])
+                && near(i, &["instructions", "instruction", "directives"], 1))
+            || (t.is(&["developer", "god", "jailbreak", "sudo", "unrestricted"])
+                && (near(i, &["mode"], 1) || t.is(&["jailbreak", "sudo"])))
             || (t.is(&["act", "acting", "pretend"]) && near(i, SPEAKERS, 4))
             || (t.mark() == Some('<') && tokens.get(i + 1).is_some_and(|t| t.is(SPEAKERS)))
-            || (t.mark() == Some('[') && tokens.get(i + 1).is_some_and(|t| t.is(&["inst", "system"])))
+            || (t.mark() == Some('[')
+                && tokens.get(i + 1).is_some_and(|t| t.is(&["inst", "system"])))
     })
 }
 
@@ -58,7 +125,9 @@ pub(super) fn suspicious(tokens: &[Token]) -> bool {
 pub(super) fn take_out_reports(tokens: Vec<Token>) -> Vec<Token> {
     let said = (0..tokens.len()).find(|&i| {
         tokens[i].is(SAYS)
-            && tokens[i.saturating_sub(3)..i].iter().any(|t| t.is(SOURCES) || matches!(t.piece, Piece::File))
+            && tokens[i.saturating_sub(3)..i]
+                .iter()
+                .any(|t| t.is(SOURCES) || matches!(t.piece, Piece::File))
     });
     let Some(at) = said.filter(|at| at + 1 < tokens.len()) else {
         return tokens;

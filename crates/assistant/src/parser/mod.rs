@@ -181,9 +181,18 @@ impl Parser {
                 let before = self.clause(chars, &tokens[..at], context);
                 // "goal: ..." sets one.
                 let goal = before.has("goal")
-                    && tokens[..at]
-                        .iter()
-                        .all(|t| t.is(&["my", "our", "the", "new", "goal", "objective", "target", "aim"]));
+                    && tokens[..at].iter().all(|t| {
+                        t.is(&[
+                            "my",
+                            "our",
+                            "the",
+                            "new",
+                            "goal",
+                            "objective",
+                            "target",
+                            "aim",
+                        ])
+                    });
                 let named = goal.then_some(Score {
                     id: "set_goal",
                     weight: patterns::LEAST,
@@ -195,9 +204,11 @@ impl Parser {
                 s.weight >= patterns::LEAST
                     && ["set_goal", "advise", "teach_methodology"].contains(&s.id)
             });
-        let how_to = clause
-            .concepts("how_to")
-            .any(|n| n.from <= clause.head + 1 || clause.has("help"));
+        let how_to = clause.concepts("how_to").any(|n| {
+            n.from <= clause.head + 1
+                || clause.has("help")
+                || !all.iter().any(|s| s.weight >= patterns::LEAST)
+        });
         let best = head.or_else(|| {
             all.iter()
                 .find(|s| s.weight >= patterns::LEAST && !(how_to && s.id == "help"))
@@ -240,7 +251,12 @@ impl Parser {
         for (from, to) in parts {
             let reading = self.read(chars, &tokens[from..to], &context)?;
             let free_text = [
-                "set_goal", "advise", "teach_methodology", "develop_strategy", "search_memory", "help",
+                "set_goal",
+                "advise",
+                "teach_methodology",
+                "develop_strategy",
+                "search_memory",
+                "help",
             ];
             if !reading.action.problems().is_empty()
                 || free_text.contains(&reading.action.id())
@@ -360,7 +376,9 @@ impl Parser {
         }
         for s in symbols {
             if !self.lexicon.symbols.iter().any(|k| k.symbol == s) {
-                notes.push(format!("there is no data set of {s} yet: import or fetch one"));
+                notes.push(format!(
+                    "there is no data set of {s} yet: import or fetch one"
+                ));
             }
         }
         notes
@@ -388,7 +406,9 @@ impl Parser {
                 .map(str::to_owned)
                 .to_vec(),
             "right" => vec!["call".to_owned(), "put".to_owned()],
-            "expiry" => ["30 days", "3 months", "1 year"].map(str::to_owned).to_vec(),
+            "expiry" => ["30 days", "3 months", "1 year"]
+                .map(str::to_owned)
+                .to_vec(),
             "rules" => ["momentum", "RSI between 50 and 80", "low volatility"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -544,9 +564,8 @@ fn confidence(clause: &Clause<'_>, used: &[UsedText], weight: f64, next: f64) ->
         .filter(|t| t.mark().is_none() && !vocabulary::COMMON.contains(&t.lower.as_str()))
         .collect();
     let inside = |t: &Token| {
-        used.iter().any(|u| {
-            u32::try_from(t.start).is_ok_and(|s| u.span.start <= s && s < u.span.end)
-        })
+        used.iter()
+            .any(|u| u32::try_from(t.start).is_ok_and(|s| u.span.start <= s && s < u.span.end))
     };
     let count = |n: usize| u32::try_from(n).map_or(0.0, f64::from);
     let share = if telling.is_empty() {

@@ -99,8 +99,11 @@ impl Phrases {
                 }
             }
         }
-        for (i, (_, _, phrases)) in STRATEGY_ALIASES.iter().enumerate() {
+        for (i, (id, params, phrases)) in STRATEGY_ALIASES.iter().enumerate() {
             p.add(phrases, &Seen::Strategy(i));
+            if params.is_empty() {
+                p.add(id, &Seen::Strategy(i));
+            }
         }
         for (symbol, phrases) in COMPANIES {
             p.add(phrases, &Seen::Symbol((*symbol).to_owned()));
@@ -136,11 +139,13 @@ impl Phrases {
             if keys.iter().any(String::is_empty) {
                 continue;
             }
-            let asks = matches!(seen, Seen::Concept(c) if super::clause::kind(c) == Some(Kind::Ask));
+            let asks =
+                matches!(seen, Seen::Concept(c) if super::clause::kind(c) == Some(Kind::Ask));
             for t in pieces.iter().filter(|t| t.is_word()) {
                 self.word(&t.lower, asks);
                 // Both spellings, so that a slip in one is as near as a slip in the other.
-                for (british, american) in [("yse", "yze"), ("ise", "ize"), ("isation", "ization")] {
+                for (british, american) in [("yse", "yze"), ("ise", "ize"), ("isation", "ization")]
+                {
                     if let Some(base) = t.lower.strip_suffix(british) {
                         self.word(&format!("{base}{american}"), asks);
                     }
@@ -216,7 +221,11 @@ impl Phrases {
         let keys: Vec<String> = tokens.iter().map(Token::key).collect();
         let mut all = Vec::new();
         for from in 0..tokens.len() {
-            if let Some(rows) = self.by_first.get(&keys[from]).filter(|_| !keys[from].is_empty()) {
+            if let Some(rows) = self
+                .by_first
+                .get(&keys[from])
+                .filter(|_| !keys[from].is_empty())
+            {
                 for (rest, seen, exact) in rows {
                     let to = from + 1 + rest.len();
                     let same = |to: usize| {
@@ -260,14 +269,12 @@ impl Phrases {
         for (i, t) in tokens.iter().enumerate() {
             let upper = t.text.to_uppercase();
             let known = self.symbols.contains(&upper);
-            let named = seen
-                .iter()
-                .any(|n| n.from <= i && i < n.to && !matches!(n.seen, Seen::Symbol(_)));
+            let named = seen.iter().any(|n| n.from <= i && i < n.to);
             let yes = match t.piece {
                 Piece::Cashtag => true,
                 Piece::Word if is_capitals(&t.text) => {
-                    let plain = COMMON.contains(&t.lower.as_str())
-                        || ACRONYMS.contains(&t.text.as_str());
+                    let plain =
+                        COMMON.contains(&t.lower.as_str()) || ACRONYMS.contains(&t.text.as_str());
                     if known {
                         t.text.len() > 1 && !(shouted && plain)
                     } else {

@@ -140,7 +140,11 @@ fn element(clause: &Clause<'_>, name: &str) -> Met {
     clause
         .concept_notes(name)
         .map(|n| {
-            let head = if ask && n.from == clause.head { 0.5 } else { 0.0 };
+            let head = if ask && n.from == clause.head {
+                0.5
+            } else {
+                0.0
+            };
             let plural = if name.starts_with('#') { 0.25 } else { 0.0 };
             (2.0 + plural + head, Some((n.from, n.to)))
         })

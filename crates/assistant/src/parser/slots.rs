@@ -113,14 +113,26 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .find(|m| *m != "annual_volatility")
                 .map(str::to_owned),
             folds: count_words(c, &["window", "windows", "fold", "folds"]),
-            evaluations: count_words(c, &["evaluations", "evaluation", "trials", "tries", "combinations", "iterations"]),
+            evaluations: count_words(
+                c,
+                &[
+                    "evaluations",
+                    "evaluation",
+                    "trials",
+                    "tries",
+                    "combinations",
+                    "iterations",
+                ],
+            ),
             cost_bps: c.cost_bps(),
             start: c.days.start,
             end: c.days.end,
         })),
         "develop_strategy" => A::DevelopStrategy(Box::new(develop(c))),
         "create_alert" => A::CreateAlert(Box::new(create_alert(c))),
-        "list_alerts" => A::ListAlerts(Box::new(act::ListAlerts { symbols: c.symbols_at().into_iter().map(|s| s.0).collect() })),
+        "list_alerts" => A::ListAlerts(Box::new(act::ListAlerts {
+            symbols: c.symbols_at().into_iter().map(|s| s.0).collect(),
+        })),
         "remove_alert" => A::RemoveAlert(Box::new(remove_alert(c))),
         "price_option" => A::PriceOption(Box::new(price_option(c, answer))),
         "list_datasets" => A::ListDatasets(Box::new(act::ListDatasets {
@@ -132,7 +144,9 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             start: c.days.start,
             end: c.days.end,
         })),
-        "data_quality" => A::DataQuality(Box::new(act::DataQuality { dataset: dataset(c) })),
+        "data_quality" => A::DataQuality(Box::new(act::DataQuality {
+            dataset: dataset(c),
+        })),
         "list_features" => A::ListFeatures(Box::new(act::ListFeatures {
             group: c.term(Term::Group).map(str::to_owned),
         })),
@@ -159,7 +173,13 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .next()
                 .or_else(|| c.dataset_id())
                 .or_else(|| c.symbols_at().into_iter().next().map(|s| s.0))
-                .or_else(|| if c.refers(&["backtest_thing"], false) { c.backtest() } else { c.trial() })
+                .or_else(|| {
+                    if c.refers(&["backtest_thing"], false) {
+                        c.backtest()
+                    } else {
+                        c.trial()
+                    }
+                })
                 .unwrap_or_default(),
         })),
         "list_audit" => A::ListAudit(Box::new(audit(c))),
@@ -214,7 +234,11 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .iter()
                 .find(|t| t.piece == Piece::Quoted)
                 .map(|t| t.text.trim().to_owned()),
-            text: free_text(c, &["teach", "methodology", "engine"], answer == Some("text")),
+            text: free_text(
+                c,
+                &["teach", "methodology", "engine"],
+                answer == Some("text"),
+            ),
             features: groups(c),
             models: c.models(),
             ensemble: c.term(Term::Ensemble).map(str::to_owned),
@@ -296,7 +320,13 @@ fn count_words(c: &Clause<'_>, words: &[&str]) -> Option<u32> {
                 .get(i.checked_sub(1)?)
                 .and_then(Token::count)
                 .or_else(|| {
-                    let next = i + 1 + usize::from(c.tokens.get(i + 1).is_some_and(|t| t.is(&["of", "to"]) || t.mark().is_some()));
+                    let next = i
+                        + 1
+                        + usize::from(
+                            c.tokens
+                                .get(i + 1)
+                                .is_some_and(|t| t.is(&["of", "to"]) || t.mark().is_some()),
+                        );
                     c.tokens.get(next).and_then(Token::count)
                 })
         })
@@ -315,8 +345,15 @@ fn trial(c: &Clause<'_>) -> act::TrialParams {
         .tokens
         .iter()
         .position(|t| t.is(&["embargo"]))
-        .and_then(|i| c.bound_to(i, i + 1, Token::plain))
-        .and_then(|(v, _)| whole(v));
+        .and_then(|i| {
+            // "5 days embargo", "an embargo of 5 days".
+            c.durations
+                .iter()
+                .find(|d| d.to == i)
+                .and_then(|d| d.values.first().copied())
+                .or_else(|| c.bound_to(i, i + 1, Token::plain).map(|f| f.0))
+        })
+        .and_then(whole);
     let hold_out = c
         .tokens
         .iter()
@@ -324,8 +361,11 @@ fn trial(c: &Clause<'_>) -> act::TrialParams {
         .find_map(|(i, t)| {
             let words = t.is(&["holdout"])
                 || (t.is(&["hold"]) && c.tokens.get(i + 1).is_some_and(|t| t.is(&["out"])))
-                || (t.is(&["test"]) && c.tokens.get(i + 1).is_some_and(|t| t.is(&["set", "share"])));
-            words.then(|| c.bound_to(i, i + 2, Token::percent)).flatten()
+                || (t.is(&["test"])
+                    && c.tokens.get(i + 1).is_some_and(|t| t.is(&["set", "share"])));
+            words
+                .then(|| c.bound_to(i, i + 2, Token::percent))
+                .flatten()
         })
         .map(|f| f.0);
     if let Some(test_share) = hold_out {
@@ -403,12 +443,20 @@ fn screen(c: &Clause<'_>) -> act::ScreenUniverse {
             .into_iter()
             .find(|(s, from, to)| {
                 // A style that a condition already states is that condition.
-                *s == "momentum" || !c.tokens.get(*to).is_some_and(|t| t.is(&["under", "below", "over", "above"])) || *from == 0
+                *s == "momentum"
+                    || !c
+                        .tokens
+                        .get(*to)
+                        .is_some_and(|t| t.is(&["under", "below", "over", "above"]))
+                    || *from == 0
             })
             .map(|s| s.0.to_owned()),
         rules: c.rules(),
         top: c.count_of(&["universe"]).or_else(|| {
-            let i = c.tokens.iter().position(|t| t.is(&["top", "best", "first", "me"]))?;
+            let i = c
+                .tokens
+                .iter()
+                .position(|t| t.is(&["top", "best", "first", "me"]))?;
             c.tokens.get(i + 1).and_then(Token::count)
         }),
         as_of: c.days.as_of,
@@ -444,10 +492,19 @@ fn limits(c: &Clause<'_>) -> Limits {
     };
     let word = |i: usize, words: &[&str]| c.tokens.get(i).is_some_and(|t| t.is(words));
     let things: &[&str] = &[
-        "positions", "position", "names", "stocks", "holdings", "symbols", "shares", "assets", "titles",
+        "positions",
+        "position",
+        "names",
+        "stocks",
+        "holdings",
+        "symbols",
+        "shares",
+        "assets",
+        "titles",
     ];
     for (i, t) in c.tokens.iter().enumerate() {
-        if let Some(n) = t.count().filter(|_| word(i + 1, things)) {
+        let named = word(i + 1, things) || (word(i + 2, things) && c.tokens[i + 1].is_word());
+        if let Some(n) = t.count().filter(|_| named) {
             if c.bound(i) == Some(Bound::Most) || word(i.wrapping_sub(1), &["maximum", "most"]) {
                 l.max_positions = Some(n);
             }
@@ -465,12 +522,27 @@ fn limits(c: &Clause<'_>) -> Limits {
             let each = |k: usize| {
                 word(k + 1, &["each", "apiece"])
                     || (word(k + 1, &["per", "a", "in", "of", "for"])
-                        && (word(k + 2, &["position", "name", "stock", "symbol", "any", "each", "share", "asset", "one"])))
+                        && (word(
+                            k + 2,
+                            &[
+                                "position", "name", "stock", "symbol", "any", "each", "share",
+                                "asset", "one",
+                            ],
+                        )))
             };
             let about_position = (1..=5).any(|k| {
                 i.checked_sub(k)
                     .and_then(|j| c.tokens.get(j))
-                    .is_some_and(|t| t.is(&["position", "weight", "weights", "positions", "stock", "name"]))
+                    .is_some_and(|t| {
+                        t.is(&[
+                            "position",
+                            "weight",
+                            "weights",
+                            "positions",
+                            "stock",
+                            "name",
+                        ])
+                    })
             });
             if let Some(high) = range.filter(|_| each(i + 2) || about_position) {
                 let low = t.percent().or_else(|| t.plain().map(|v| v / 100.0));
@@ -487,7 +559,9 @@ fn limits(c: &Clause<'_>) -> Limits {
                 }
             }
         }
-        if t.is(&["long"]) && word(i + 1, &["only"]) || t.is(&["no", "without"]) && word(i + 1, &["short", "shorts", "shorting"]) {
+        if t.is(&["long"]) && word(i + 1, &["only"])
+            || t.is(&["no", "without"]) && word(i + 1, &["short", "shorts", "shorting"])
+        {
             l.long_only = Some(true);
         }
     }
@@ -517,8 +591,11 @@ fn optimise(c: &Clause<'_>) -> act::OptimisePortfolio {
             .terms(Term::Style)
             .into_iter()
             .find(|(_, from, to)| {
-                c.concepts("universe").any(|n| n.from >= *to && n.from - *to <= 1)
-                    || c.tokens.get(from.wrapping_sub(1)).is_some_and(|t| t.is(&["using"]))
+                c.concepts("universe")
+                    .any(|n| n.from >= *to && n.from - *to <= 1)
+                    || c.tokens
+                        .get(from.wrapping_sub(1))
+                        .is_some_and(|t| t.is(&["using"]))
             })
             .map(|s| s.0.to_owned()),
         request: OptimiseRequest {
@@ -582,10 +659,18 @@ fn portfolio_risk(c: &Clause<'_>) -> RiskRequest {
     let weights: BTreeMap<String, f64> = c.pairs(&symbols).into_iter().collect();
     let confidence = weights
         .is_empty()
-        .then(|| c.tokens.iter().filter_map(Token::percent).find(|p| *p >= 0.5))
+        .then(|| {
+            c.tokens
+                .iter()
+                .filter_map(Token::percent)
+                .find(|p| *p >= 0.5)
+        })
         .flatten();
     // A past crisis names days, but is no span to read prices from.
-    let span = !(c.has("risk") && c.tokens.iter().any(|t| t.is(&["another", "survive", "crisis"])));
+    let span = !(c.has("risk")
+        && c.tokens
+            .iter()
+            .any(|t| t.is(&["another", "survive", "crisis"])));
     RiskRequest {
         weights,
         start: c.days.start.filter(|_| span),
@@ -602,27 +687,51 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
     let pairs = c.pairs(&symbols);
     let word = |words: &[&str]| c.tokens.iter().any(|t| t.is(words));
     let led = |at: usize, words: &[&str]| {
-        (1..=2).any(|k| at.checked_sub(k).and_then(|i| c.tokens.get(i)).is_some_and(|t| t.is(words)))
+        (1..=2).any(|k| {
+            at.checked_sub(k)
+                .and_then(|i| c.tokens.get(i))
+                .is_some_and(|t| t.is(words))
+        })
     };
     let percent = c.tokens.iter().find_map(Token::percent);
-    let less = word(&["sell", "sold", "cut", "reduce", "reduced", "trim", "trimmed", "lower", "lowered", "decrease", "drop", "dropped", "remove", "removed"]);
-    let more = word(&["add", "added", "buy", "bought", "increase", "increased", "raise", "raised", "put"]);
+    let less = word(&[
+        "sell", "sold", "cut", "reduce", "reduced", "trim", "trimmed", "lower", "lowered",
+        "decrease", "drop", "dropped", "remove", "removed",
+    ]);
+    let more = word(&[
+        "add",
+        "added",
+        "buy",
+        "bought",
+        "increase",
+        "increased",
+        "raise",
+        "raised",
+        "put",
+    ]);
     let mut made = act::WhatIfPortfolio::default();
     let from = symbols.iter().find(|s| led(s.1, &["from", "out"]));
     let to = symbols.iter().find(|s| led(s.1, &["to", "into"]));
     if let (Some(p), Some(from), Some(to)) = (percent, from, to) {
         made.request.change = BTreeMap::from([(from.0.clone(), -p), (to.0.clone(), p)]);
-    } else if pairs.len() >= 2 || (pairs.len() == 1 && word(&["were", "was", "held"]) && !less && !more) {
+    } else if pairs.len() >= 2
+        || (pairs.len() == 1 && word(&["were", "was", "held"]) && !less && !more)
+    {
         made.request.target = pairs.into_iter().collect();
     } else if !symbols.is_empty() && !word(&["market", "stocks"]) {
-        let half = c.tokens.iter().find_map(|t| t.plain().filter(|v| *v > 0.0 && *v < 1.0));
+        let half = c
+            .tokens
+            .iter()
+            .find_map(|t| t.plain().filter(|v| *v > 0.0 && *v < 1.0));
         for (s, ..) in &symbols {
             if word(&["double", "doubled"]) {
                 made.scale.insert(s.clone(), 2.0);
             } else if word(&["halve", "halved"]) {
                 made.scale.insert(s.clone(), 0.5);
             } else if let Some(p) = percent.filter(|_| less || more) {
-                made.request.change.insert(s.clone(), if less { -p } else { p });
+                made.request
+                    .change
+                    .insert(s.clone(), if less { -p } else { p });
             } else if let Some(h) = half.filter(|_| less) {
                 made.scale.insert(s.clone(), 1.0 - h);
             } else if less {
@@ -630,7 +739,9 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
             }
         }
     } else if let Some(p) = percent {
-        let up = word(&["rise", "rises", "rally", "rallies", "gain", "gains", "up", "jump", "jumps"]);
+        let up = word(&[
+            "rise", "rises", "rally", "rallies", "gain", "gains", "up", "jump", "jumps",
+        ]);
         made.market_shock = Some(if up { p.abs() } else { -p.abs() });
     }
     made.request = WhatIfRequest {
@@ -657,7 +768,11 @@ fn run_backtest(c: &Clause<'_>) -> BacktestRequest {
     // "20/50", "50 and 200 day" before the name of a crossover.
     for pair in counts.windows(2) {
         let between = c.tokens.get(pair[0].0 + 1);
-        let dated = c.days.used.iter().any(|(f, t)| *f <= pair[0].0 && pair[0].0 < *t);
+        let dated = c
+            .days
+            .used
+            .iter()
+            .any(|(f, t)| *f <= pair[0].0 && pair[0].0 < *t);
         if pair[1].0 == pair[0].0 + 2
             && !dated
             && between.is_some_and(|t| t.mark().is_some_and(|m| m == '/' || m == '-'))
@@ -712,18 +827,40 @@ fn count_words_after(c: &Clause<'_>, name: &str) -> Option<u32> {
 fn develop(c: &Clause<'_>) -> act::DevelopStrategy {
     let strategy = c.concepts("strategy").map(|n| (n.from, n.to)).next();
     let begins = |t: &Token| {
-        t.is(&["on", "using", "around", "uses", "use", "from", "with", "about", "exploiting", "exploits", "of", "that", "which", "where", "based"])
+        t.is(&[
+            "on",
+            "using",
+            "around",
+            "uses",
+            "use",
+            "from",
+            "with",
+            "about",
+            "exploiting",
+            "exploits",
+            "of",
+            "that",
+            "which",
+            "where",
+            "based",
+        ])
     };
     let mut idea = String::new();
     if let Some((from, to)) = strategy {
         // The last of "that uses", "based on".
-        let start = (to..c.tokens.len()).find(|i| begins(&c.tokens[*i])).map(|mut i| {
-            while c.tokens.get(i + 1).is_some_and(begins) {
-                i += 1;
-            }
-            i
-        });
-        let start = c.tokens.iter().position(|t| t.mark() == Some(':')).or(start);
+        let start = (to..c.tokens.len())
+            .find(|i| begins(&c.tokens[*i]))
+            .map(|mut i| {
+                while c.tokens.get(i + 1).is_some_and(begins) {
+                    i += 1;
+                }
+                i
+            });
+        let start = c
+            .tokens
+            .iter()
+            .position(|t| t.mark() == Some(':'))
+            .or(start);
         let end = idea_end(c);
         let on_symbols = start.is_some_and(|s| s + 1 >= end);
         if let Some(start) = start.filter(|_| !on_symbols) {
@@ -731,15 +868,25 @@ fn develop(c: &Clause<'_>) -> act::DevelopStrategy {
         }
         if idea.is_empty() {
             // "a breakout strategy", "a pairs trading strategy".
-            let article = (0..from)
-                .rev()
-                .find(|i| c.tokens[*i].is(&["a", "an", "new", "the", "up", "me", "simple", "develop", "design", "create", "build"]));
+            let article = (0..from).rev().find(|i| {
+                c.tokens[*i].is(&[
+                    "a", "an", "new", "the", "up", "me", "simple", "develop", "design", "create",
+                    "build",
+                ])
+            });
             if let Some(article) = article {
                 // "trading strategy" is one thing, "pairs trading" another.
                 let named = c.words(article + 1, from);
                 let trading = c.tokens[from].is(&["trading"]) && !named.is_empty();
-                let alone = c.terms(Term::Topic).iter().any(|t| t.1 > article && t.2 == from + 1);
-                idea = if trading && alone { c.words(article + 1, from + 1) } else { named };
+                let alone = c
+                    .terms(Term::Topic)
+                    .iter()
+                    .any(|t| t.1 > article && t.2 == from + 1);
+                idea = if trading && alone {
+                    c.words(article + 1, from + 1)
+                } else {
+                    named
+                };
             }
         }
     }
@@ -793,10 +940,21 @@ fn create_alert(c: &Clause<'_>) -> act::CreateAlert {
     };
     let percent = c.tokens.iter().find_map(Token::percent);
     let falls = c.tokens.iter().any(|t| {
-        t.is(&["falls", "fall", "drops", "drop", "loses", "lose", "declines", "down", "below", "under", "crashes", "sinks", "dips"])
+        t.is(&[
+            "falls", "fall", "drops", "drop", "loses", "lose", "declines", "down", "below",
+            "under", "crashes", "sinks", "dips",
+        ])
     });
     for topic in topics(c) {
-        let known = ["regime", "volatility", "momentum", "correlation", "volume", "trend", "drawdown"];
+        let known = [
+            "regime",
+            "volatility",
+            "momentum",
+            "correlation",
+            "volume",
+            "trend",
+            "drawdown",
+        ];
         if known.contains(&topic.as_str()) {
             alert.triggers.push(topic);
         }
@@ -814,13 +972,17 @@ fn create_alert(c: &Clause<'_>) -> act::CreateAlert {
     for (i, t) in c.tokens.iter().enumerate() {
         let taken = c.durations.iter().any(|d| d.from <= i && i < d.to)
             || c.days.used.iter().any(|(f, to)| *f <= i && i < *to)
-            || c.notes.iter().any(|n| n.from <= i && i < n.to && matches!(n.seen, super::notice::Seen::Symbol(_)));
+            || c.notes.iter().any(|n| {
+                n.from <= i && i < n.to && matches!(n.seen, super::notice::Seen::Symbol(_))
+            });
         let Some(price) = Clause::price(t).filter(|_| !taken) else {
             continue;
         };
         let side = (1..=3).find_map(|k| {
             let w = c.tokens.get(i.checked_sub(k)?)?;
-            if w.is(&["above", "over", "exceeds", "past", "tops", "beyond"]) || w.mark() == Some('>') {
+            if w.is(&["above", "over", "exceeds", "past", "tops", "beyond"])
+                || w.mark() == Some('>')
+            {
                 Some(Bound::Least)
             } else if w.is(&["below", "under", "beneath"]) || w.mark() == Some('<') {
                 Some(Bound::Most)
@@ -844,14 +1006,20 @@ fn remove_alert(c: &Clause<'_>) -> act::RemoveAlert {
         c.refers(&["alert_thing"], false)
             .then(|| c.context.last_alert.clone())
             .flatten()
-            .filter(|_| c.tokens.iter().any(|t| t.is(&["last", "latest", "this", "that", "newest"])))
+            .filter(|_| {
+                c.tokens
+                    .iter()
+                    .any(|t| t.is(&["last", "latest", "this", "that", "newest"]))
+            })
     });
     let symbols: Vec<String> = c.symbols_at().into_iter().map(|s| s.0).collect();
     let holdings = !c.concepts("portfolio").collect::<Vec<_>>().is_empty();
     let all = symbols.is_empty()
         && !holdings
         && alert.is_none()
-        && c.tokens.iter().any(|t| t.is(&["all", "every", "everything", "more"]));
+        && c.tokens
+            .iter()
+            .any(|t| t.is(&["all", "every", "everything", "more"]));
     act::RemoveAlert {
         alert,
         symbols,
@@ -867,7 +1035,9 @@ fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
     let in_time = |i: usize| {
         c.durations.iter().any(|d| d.from <= i && i < d.to)
             || c.days.used.iter().any(|(f, t)| *f <= i && i < *t)
-            || c.notes.iter().any(|n| n.from <= i && i < n.to && matches!(n.seen, super::notice::Seen::Symbol(_)))
+            || c.notes.iter().any(|n| {
+                n.from <= i && i < n.to && matches!(n.seen, super::notice::Seen::Symbol(_))
+            })
     };
     let free = |i: usize| Clause::price(&c.tokens[i]).filter(|v| !in_time(i) && Some(*v) != spot);
     // After a word of its own, then "at 150", then the one number that is left.
@@ -893,8 +1063,14 @@ fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
             Some("put") => Some(act::OptionRight::Put),
             _ => None,
         },
-        strike: named.or_else(led).or_else(left).filter(|_| answer != Some("spot")),
-        at_the_money: c.tokens.windows(3).any(|w| w[0].is(&["at"]) && w[1].is(&["the"]) && w[2].is(&["money"]))
+        strike: named
+            .or_else(led)
+            .or_else(left)
+            .filter(|_| answer != Some("spot")),
+        at_the_money: c
+            .tokens
+            .windows(3)
+            .any(|w| w[0].is(&["at"]) && w[1].is(&["the"]) && w[2].is(&["money"]))
             || c.tokens.iter().any(|t| t.is(&["atm"])),
         days: c
             .durations
@@ -957,7 +1133,12 @@ fn audit(c: &Clause<'_>) -> AuditFilter {
         .and_then(at);
     AuditFilter {
         action: c.term(Term::Audited).map(str::to_owned),
-        subject: c.ids("t-").into_iter().chain(c.ids("b-")).next().or_else(|| c.dataset_id()),
+        subject: c
+            .ids("t-")
+            .into_iter()
+            .chain(c.ids("b-"))
+            .next()
+            .or_else(|| c.dataset_id()),
         decision: c.has("refused").then(|| "refused".to_owned()),
         since: c.days.start.and_then(at),
         until,
@@ -986,7 +1167,11 @@ fn fetch(c: &Clause<'_>) -> FetchRequest {
         })
         .map(|t| t.text.clone());
     let symbol = c.symbols_at().into_iter().next().map(|s| s.0);
-    let series = series_named.or_else(|| (source == "fred").then(|| upper.or_else(|| symbol.clone())).flatten());
+    let series = series_named.or_else(|| {
+        (source == "fred")
+            .then(|| upper.or_else(|| symbol.clone()))
+            .flatten()
+    });
     FetchRequest {
         source,
         symbol: if series.is_some() { None } else { symbol },
@@ -1014,12 +1199,12 @@ fn set_goal(c: &Clause<'_>, answer: Option<&str>) -> act::SetGoal {
                 .filter_map(|n| c.concepts(n).map(|n| n.to).next())
                 .max()
         };
-        begin = of(&["goal_is", "goal"]).or_else(|| of(&["want"])).unwrap_or(0);
-        while c
-            .tokens
-            .get(begin)
-            .is_some_and(|t| t.is(&["to", "is", "be", "should", "as", "for", "of", "now"]) || t.mark().is_some())
-        {
+        begin = of(&["goal_is", "goal"])
+            .or_else(|| of(&["want"]))
+            .unwrap_or(0);
+        while c.tokens.get(begin).is_some_and(|t| {
+            t.is(&["to", "is", "be", "should", "as", "for", "of", "now"]) || t.mark().is_some()
+        }) {
             begin += 1;
         }
     }
@@ -1029,13 +1214,31 @@ fn set_goal(c: &Clause<'_>, answer: Option<&str>) -> act::SetGoal {
         if from < begin || metrics.iter().any(|m| m.metric == metric) {
             continue;
         }
-        let share = !["sharpe_ratio", "sortino_ratio", "calmar_ratio", "information_ratio", "profit_factor", "beta", "r2", "rmse", "mae"].contains(&metric);
+        let share = ![
+            "sharpe_ratio",
+            "sortino_ratio",
+            "calmar_ratio",
+            "information_ratio",
+            "profit_factor",
+            "beta",
+            "r2",
+            "rmse",
+            "mae",
+        ]
+        .contains(&metric);
         let read = |t: &Token| if share { t.percent() } else { t.plain() };
         let mut made = act::GoalMetric {
             metric: metric.to_owned(),
             ..act::GoalMetric::default()
         };
-        let lower_is_better = ["max_drawdown", "annual_volatility", "turnover", "rmse", "mae"].contains(&metric);
+        let lower_is_better = [
+            "max_drawdown",
+            "annual_volatility",
+            "turnover",
+            "rmse",
+            "mae",
+        ]
+        .contains(&metric);
         if let Some((v, at)) = c.bound_to(from, to, read) {
             match c.bound(at) {
                 Some(Bound::Least) => made.at_least = Some(v),
@@ -1044,15 +1247,23 @@ fn set_goal(c: &Clause<'_>, answer: Option<&str>) -> act::SetGoal {
                 None => made.at_least = Some(v),
             }
         } else if (1..=3).any(|k| {
-            from.checked_sub(k).and_then(|i| c.tokens.get(i)).is_some_and(|t| {
-                t.is(&["maximum", "max", "maximise", "maximize", "best", "highest", "high"])
-            })
+            from.checked_sub(k)
+                .and_then(|i| c.tokens.get(i))
+                .is_some_and(|t| {
+                    t.is(&[
+                        "maximum", "max", "maximise", "maximize", "best", "highest", "high",
+                    ])
+                })
         }) {
             made.aim = Some("maximise".to_owned());
         } else if (1..=3).any(|k| {
-            from.checked_sub(k).and_then(|i| c.tokens.get(i)).is_some_and(|t| {
-                t.is(&["minimum", "min", "minimise", "minimize", "lowest", "least", "low"])
-            })
+            from.checked_sub(k)
+                .and_then(|i| c.tokens.get(i))
+                .is_some_and(|t| {
+                    t.is(&[
+                        "minimum", "min", "minimise", "minimize", "lowest", "least", "low",
+                    ])
+                })
         }) {
             made.aim = Some("minimise".to_owned());
         } else {
@@ -1097,9 +1308,22 @@ fn free_text(c: &Clause<'_>, after: &[&str], all: bool) -> String {
         .concepts("trial")
         .map(|n| n.from)
         .find(|f| *f > begin)
-        .and_then(|f| (begin..f).rev().find(|i| c.tokens[*i].is(&["in", "for", "to"])));
+        .and_then(|f| {
+            (begin..f)
+                .rev()
+                .find(|i| c.tokens[*i].is(&["in", "for", "to"]))
+        });
     let words = c.words(begin, tail.unwrap_or(end));
-    if ["you something", "something", "me", "please", "it", "me something"].contains(&words.to_lowercase().as_str()) {
+    if [
+        "you something",
+        "something",
+        "me",
+        "please",
+        "it",
+        "me something",
+    ]
+    .contains(&words.to_lowercase().as_str())
+    {
         return String::new();
     }
     words

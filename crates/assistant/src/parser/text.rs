@@ -222,14 +222,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     join(found)
 }
 
-fn token(
-    piece: Piece,
-    chars: &[char],
-    start: usize,
-    end: usize,
-    from: usize,
-    to: usize,
-) -> Token {
+fn token(piece: Piece, chars: &[char], start: usize, end: usize, from: usize, to: usize) -> Token {
     let text: String = chars[from.min(to)..to].iter().collect();
     let lower = text.to_lowercase();
     let stem = if piece == Piece::Word {
@@ -289,7 +282,10 @@ fn piece(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
     }
     let whole: String = chars[at..run].iter().collect();
     let lower = whole.to_lowercase();
-    if FILES.iter().any(|f| lower.ends_with(f) && lower.len() > f.len()) {
+    if FILES
+        .iter()
+        .any(|f| lower.ends_with(f) && lower.len() > f.len())
+    {
         found.push(token(Piece::File, chars, at, run, at, run));
         return run;
     }
@@ -499,7 +495,10 @@ fn word(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
         && chars.get(end + 1).is_some_and(|c| c.is_alphabetic())
     {
         let tail = while_at(chars, end + 1, char::is_alphabetic);
-        let said: String = chars[end + 1..tail].iter().collect::<String>().to_lowercase();
+        let said: String = chars[end + 1..tail]
+            .iter()
+            .collect::<String>()
+            .to_lowercase();
         if said == "t" {
             let mut t = token(Piece::Word, chars, at, tail, at, tail);
             t.lower = t.lower.replace(['\'', '’'], "");
@@ -598,9 +597,8 @@ fn join(tokens: Vec<Token>) -> Vec<Token> {
                 Some(l)
                     if !times
                         && value < 10.0
-                        && number_word(&l.lower).is_some_and(|(v, m)| {
-                            !m && (20.0..100.0).contains(&v)
-                        }) =>
+                        && number_word(&l.lower)
+                            .is_some_and(|(v, m)| !m && (20.0..100.0).contains(&v)) =>
                 {
                     value += l.plain().unwrap_or(0.0);
                     start = l.start;
@@ -680,12 +678,24 @@ mod tests {
 
     #[test]
     fn names_and_quotations_are_kept_whole() {
-        assert_eq!(shown("S&P's $MSFT."), ["S&P", "Cashtag<MSFT>", "Mark('.')<.>"]);
-        assert_eq!(shown("t-0190aaaa, x"), ["Id<t-0190aaaa>", "Mark(',')<,>", "x"]);
-        assert_eq!(shown("say \"cancel it\" now"), ["say", "Quoted<cancel it>", "now"]);
+        assert_eq!(
+            shown("S&P's $MSFT."),
+            ["S&P", "Cashtag<MSFT>", "Mark('.')<.>"]
+        );
+        assert_eq!(
+            shown("t-0190aaaa, x"),
+            ["Id<t-0190aaaa>", "Mark(',')<,>", "x"]
+        );
+        assert_eq!(
+            shown("say \"cancel it\" now"),
+            ["say", "Quoted<cancel it>", "now"]
+        );
         assert_eq!(shown("a \"never closed"), ["a", "Quoted<never closed>"]);
         assert_eq!(shown("> cancel\nshow"), ["Quoted< cancel>", "show"]);
-        assert_eq!(shown("```\ncancel\n``` show"), ["Quoted<\ncancel\n>", "show"]);
+        assert_eq!(
+            shown("```\ncancel\n``` show"),
+            ["Quoted<\ncancel\n>", "show"]
+        );
         assert_eq!(shown("\"my prices.csv\""), ["File<my prices.csv>"]);
         assert_eq!(shown("don't what's Bob's"), ["don't", "what", "is", "Bob"]);
     }

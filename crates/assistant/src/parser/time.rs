@@ -122,10 +122,41 @@ pub(super) fn whole(x: f64) -> Option<u32> {
 
 /// Words of time, for mending.
 pub(super) const WORDS: &[&str] = &[
-    "minute", "hour", "hourly", "days", "week", "weekly", "fortnight", "month", "monthly", "quarter",
-    "quarterly", "year", "yearly", "tomorrow", "yesterday", "today", "january", "february", "march",
-    "april", "june", "july", "august", "september", "october", "november", "december", "horizon",
-    "between", "since", "until", "above", "below", "coming", "percent",
+    "minute",
+    "hour",
+    "hourly",
+    "days",
+    "week",
+    "weekly",
+    "fortnight",
+    "month",
+    "monthly",
+    "quarter",
+    "quarterly",
+    "year",
+    "yearly",
+    "tomorrow",
+    "yesterday",
+    "today",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "horizon",
+    "between",
+    "since",
+    "until",
+    "above",
+    "below",
+    "coming",
+    "percent",
 ];
 
 fn unit(t: &Token) -> Option<Span> {
@@ -145,11 +176,18 @@ fn unit(t: &Token) -> Option<Span> {
     })
 }
 
-const PAST: &[&str] = &["last", "past", "previous", "recent", "trailing", "preceding"];
+const PAST: &[&str] = &[
+    "last",
+    "past",
+    "previous",
+    "recent",
+    "trailing",
+    "preceding",
+];
 const NEXT: &[&str] = &["next", "coming", "following", "upcoming"];
 const LOOKBACK: &[&str] = &[
-    "average", "averages", "moving", "rsi", "trend", "momentum", "high", "low", "highs", "lows", "sma", "ema", "mean",
-    "ma", "return", "returns", "atr", "uptrend", "macd",
+    "average", "averages", "moving", "rsi", "trend", "momentum", "high", "low", "highs", "lows",
+    "sma", "ema", "mean", "ma", "return", "returns", "atr", "uptrend", "macd",
 ];
 
 /// All durations.
@@ -190,8 +228,21 @@ fn duration(tokens: &[Token], at: usize) -> Option<Duration> {
             from: at,
             to: at + 1,
         });
-    } else if word(at, &["a", "an", "next", "coming", "following", "every", "each", "last", "past", "previous"])
-        && tokens.get(at + 1).and_then(unit).is_some()
+    } else if word(
+        at,
+        &[
+            "a",
+            "an",
+            "next",
+            "coming",
+            "following",
+            "every",
+            "each",
+            "last",
+            "past",
+            "previous",
+        ],
+    ) && tokens.get(at + 1).and_then(unit).is_some()
     {
         (vec![1.0], at + 1)
     } else {
@@ -252,11 +303,9 @@ fn duration(tokens: &[Token], at: usize) -> Option<Duration> {
 /// "horizon 5", "horizons 1 and 5", "a horizon of 20": bars without a word for it.
 fn horizon(tokens: &[Token], at: usize) -> Option<Duration> {
     let skip = |i: usize| {
-        i + usize::from(
-            tokens
-                .get(i)
-                .is_some_and(|t| t.is(&["of", "is", "to", "at"]) || t.mark().is_some_and(|c| c == ':' || c == '=')),
-        )
+        i + usize::from(tokens.get(i).is_some_and(|t| {
+            t.is(&["of", "is", "to", "at"]) || t.mark().is_some_and(|c| c == ':' || c == '=')
+        }))
     };
     let mut i = skip(at + 1);
     let mut values = vec![tokens.get(i)?.plain()?];
@@ -266,7 +315,11 @@ fn horizon(tokens: &[Token], at: usize) -> Option<Duration> {
             .get(i)
             .is_some_and(|t| t.is(&["and", "or"]) || t.mark() == Some(','));
         let and = usize::from(joins && tokens.get(i + 1).is_some_and(|t| t.is(&["and"])));
-        match tokens.get(i + 1 + and).and_then(Token::plain).filter(|_| joins) {
+        match tokens
+            .get(i + 1 + and)
+            .and_then(Token::plain)
+            .filter(|_| joins)
+        {
             Some(v) => values.push(v),
             None => break,
         }
@@ -334,17 +387,32 @@ pub(super) struct DaysNamed {
 }
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 fn month(t: &Token) -> Option<u32> {
     if !t.is_word() || t.lower.len() < 3 {
         return None;
     }
-    let at = MONTHS
-        .iter()
-        .position(|m| *m == t.lower || (t.lower.len() <= 4 && t.lower != "mar" && m.starts_with(&t.lower) && (t.lower.len() == 3 || t.lower == "sept")) || (t.lower == "mar" && *m == "march"))?;
+    let at = MONTHS.iter().position(|m| {
+        *m == t.lower
+            || (t.lower.len() <= 4
+                && t.lower != "mar"
+                && m.starts_with(&t.lower)
+                && (t.lower.len() == 3 || t.lower == "sept"))
+            || (t.lower == "mar" && *m == "march")
+    })?;
     u32::try_from(at).ok().map(|m| m + 1)
 }
 
@@ -407,7 +475,8 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
         return None;
     }
     if let Some(d) = t.count()
-        && let Some(m) = get(at + 1 + usize::from(get(at + 1).is_some_and(|t| t.is(&["of"])))).and_then(month)
+        && let Some(m) =
+            get(at + 1 + usize::from(get(at + 1).is_some_and(|t| t.is(&["of"])))).and_then(month)
     {
         let i = at + 2 + usize::from(get(at + 1).is_some_and(|t| t.is(&["of"])));
         let i = skip_comma(i);
@@ -415,7 +484,10 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
         let day = NaiveDate::from_ymd_opt(y.unwrap_or(today.year()), m, d)?;
         return Some((day, day, if y.is_some() { i + 1 } else { i }));
     }
-    if let Some(q) = t.lower.strip_prefix('q').and_then(|q| q.parse::<u32>().ok())
+    if let Some(q) = t
+        .lower
+        .strip_prefix('q')
+        .and_then(|q| q.parse::<u32>().ok())
         && (1..=4).contains(&q)
         && let Some(y) = get(at + 1).and_then(year)
     {
@@ -440,11 +512,7 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
         return Some((day, day, at + 1));
     }
     if t.is(&["ytd"]) {
-        return Some((
-            NaiveDate::from_ymd_opt(today.year(), 1, 1)?,
-            today,
-            at + 1,
-        ));
+        return Some((NaiveDate::from_ymd_opt(today.year(), 1, 1)?, today, at + 1));
     }
     if t.is(&["last", "this", "previous"]) {
         let back = i32::from(!t.is(&["this"]));
@@ -525,7 +593,7 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
         (named.start, named.end) = (Some(from), Some(to));
         return Some(next);
     }
-    if t.is(&["since", "from", "starting", "beginning"]) {
+    if t.is(&["since", "from", "starting", "beginning", "started", "begun"]) {
         let (from, _, next) = point(tokens, after(at + 1), today, true)?;
         named.start = Some(from);
         let joins = is(next, &["to", "until", "till", "through", "and", "up"])
