@@ -678,7 +678,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "upload_paper",
         &[
-            "read|import paper",
+            "read|import paper !@symbol",
             "read|import @pdf",
             "@pdf +1.5",
             "read|import paper @pdf",

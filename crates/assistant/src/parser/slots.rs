@@ -504,10 +504,10 @@ fn limits(c: &Clause<'_>) -> Limits {
     ];
     for (i, t) in c.tokens.iter().enumerate() {
         let named = word(i + 1, things) || (word(i + 2, things) && c.tokens[i + 1].is_word());
-        if let Some(n) = t.count().filter(|_| named) {
-            if c.bound(i) == Some(Bound::Most) || word(i.wrapping_sub(1), &["maximum", "most"]) {
-                l.max_positions = Some(n);
-            }
+        if let Some(n) = t.count().filter(|_| named)
+            && (c.bound(i) == Some(Bound::Most) || word(i.wrapping_sub(1), &["maximum", "most"]))
+        {
+            l.max_positions = Some(n);
         }
         let joined = c
             .tokens
