@@ -101,7 +101,14 @@ fn rows(schema: &Value, before: &str, depth: u32) -> Vec<String> {
             rows.extend(rows_of_request(p, name));
             continue;
         }
-        let words = p["description"].as_str().unwrap_or_default();
+        let inner = || {
+            p["oneOf"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find_map(|v| v["description"].as_str())
+        };
+        let words = p["description"].as_str().or_else(inner).unwrap_or_default();
         rows.push(format!(
             "| `{before}{name}`{} | {} | {} |",
             if required.contains(&name.as_str()) {
