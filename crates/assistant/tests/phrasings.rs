@@ -225,3 +225,8 @@ fn third_sentences_are_understood() {
         ],
     );
 }
+
+#[test]
+fn fourth_sentences_are_understood() {
+    check(&read(include_str!("data/phrasings_fourth.tsv")), &[]);
+}
