@@ -307,6 +307,24 @@ fn orders_are_refused_in_plain_words() {
 }
 
 #[test]
+fn what_is_not_wanted_is_not_done() {
+    for text in [
+        "don't cancel the trial",
+        "do not cancel the trial",
+        "please do not train a random forest on AAPL",
+        "never stop t-0190dddd",
+        "you must not ever pause the trial",
+        "don't you import prices.csv as TSLA",
+    ] {
+        assert_eq!(ids(text), [""; 0], "{text}");
+    }
+    assert_eq!(
+        ids("stop the last trial, I don't need it anymore"),
+        ["cancel_trial"]
+    );
+}
+
+#[test]
 fn english_words_are_no_symbols() {
     for text in [
         "show all of it now",

@@ -377,7 +377,8 @@ impl<'a> Clause<'a> {
                 || (t.is(&["this", "that"])
                     && self.tokens.get(i + 1).is_none_or(|n| {
                         n.mark().is_some()
-                            || n.is(&["now", "please", "to", "for", "one", "again", "back"])
+                            || n.lower == "one"
+                            || n.is(&["now", "please", "to", "for", "again", "back"])
                     }))
         })
     }
@@ -429,17 +430,22 @@ impl<'a> Clause<'a> {
             .is_some_and(|t| t.is(FILLERS) || t.mark().is_some_and(|c| "=:<>≤≥-".contains(c)))
     }
 
-    /// The number that belongs to the label at these tokens, and its place.
+    /// The number that belongs to the label at these tokens, and its place: the next one, the one just
+    /// before, then further on, then further back.
     pub(super) fn bound_to(
         &self,
         from: usize,
         to: usize,
         read: impl Fn(&Token) -> Option<f64>,
     ) -> Option<(f64, usize)> {
+        let at = |i: usize| self.tokens.get(i).and_then(&read).map(|v| (v, i));
+        if let Some(found) = at(to).or_else(|| from.checked_sub(1).and_then(at)) {
+            return Some(found);
+        }
         for i in to..to + 5 {
             let Some(t) = self.tokens.get(i) else { break };
-            if let Some(v) = read(t) {
-                return Some((v, i));
+            if let Some(found) = at(i) {
+                return Some(found);
             }
             if !self.filler(i) || t.is(&["and"]) {
                 break;
@@ -447,11 +453,11 @@ impl<'a> Clause<'a> {
         }
         for back in 1..=4 {
             let i = from.checked_sub(back)?;
-            let t = self.tokens.get(i)?;
-            if let Some(v) = read(t) {
-                return Some((v, i));
+            if let Some(found) = at(i) {
+                return Some(found);
             }
-            if !t.is(&["of", "a", "the", "annual", "in", "for", "each"]) {
+            let small = ["of", "a", "the", "annual", "in", "for", "each", "implied"];
+            if !self.tokens.get(i)?.is(&small) {
                 return None;
             }
         }
@@ -521,11 +527,12 @@ impl<'a> Clause<'a> {
         let near = |i: usize, (_, from, to): &(String, usize, usize)| {
             let (a, b) = if before { (i + 1, *from) } else { (*to, i) };
             b >= a
-                && b - a <= 1
+                && b - a <= 3
                 && (a..b).all(|k| {
                     self.tokens.get(k).is_some_and(|t| {
                         t.is(&[
                             "of", "in", "is", "at", "to", "gets", "were", "was", "be", "makes",
+                            "a", "the", "weight",
                         ]) || t.mark() == Some(':')
                             || t.mark() == Some('=')
                     })
@@ -781,7 +788,7 @@ impl<'a> Clause<'a> {
                     .filter(|t| {
                         t.mark().is_none()
                             && !t.is(POLITE)
-                            && !t.is(&["the", "my", "all", "a", "of", "our"])
+                            && !t.is(&["the", "my", "all", "a", "of", "our", "recent", "latest"])
                     })
                     .count();
                 (1..=2).contains(&words) && !self.has("order")

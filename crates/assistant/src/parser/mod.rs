@@ -121,6 +121,8 @@ struct Reading {
     weight: f64,
     confidence: f64,
     used: Vec<UsedText>,
+    /// Whether the sentence says not to do it.
+    negated: bool,
 }
 
 impl Parser {
@@ -154,6 +156,12 @@ impl Parser {
         }
         if !suspicious && let Some(several) = self.several(&chars, &tokens, context, &mended) {
             return several;
+        }
+        if whole.as_ref().is_some_and(|r| r.negated) {
+            return Understanding::NotUnderstood {
+                sentence: "That says what not to do, so nothing was done".to_owned(),
+                suggestions: examples(&["help"]),
+            };
         }
         let Some(reading) = whole else {
             return not_understood(&self.clause(&chars, &tokens, context));
@@ -228,6 +236,7 @@ impl Parser {
         let used = used(&clause, &best, &action);
         let confidence = confidence(&clause, &used, best.weight, next);
         Some(Reading {
+            negated: negated(&clause, &best),
             action,
             weight: best.weight,
             confidence,
@@ -260,7 +269,8 @@ impl Parser {
                 "search_memory",
                 "help",
             ];
-            if !reading.action.problems().is_empty()
+            if reading.negated
+                || !reading.action.problems().is_empty()
                 || free_text.contains(&reading.action.id())
                 || readings
                     .last()
@@ -327,6 +337,7 @@ impl Parser {
         };
         let used = used(&clause, &score, &action);
         let reading = Reading {
+            negated: false,
             confidence: question.confidence,
             weight: score.weight,
             used,
@@ -444,11 +455,43 @@ fn help(clause: &Clause<'_>, all: &[Score]) -> Reading {
         pattern: "how_to",
     };
     Reading {
+        negated: false,
         used: used(clause, &score, &action),
         confidence: 0.8,
         weight: score.weight,
         action,
     }
+}
+
+/// Whether "don't", "do not" or "never" stands before the verb of an action that changes something.
+fn negated(clause: &Clause<'_>, score: &Score) -> bool {
+    let looks = spec(score.id).is_none_or(|s| s.permission == Permission::Look);
+    // "don't alert me", "I don't agree with your choice" are what these ask for.
+    if looks || score.id == "remove_alert" || score.id == "override_models" {
+        return false;
+    }
+    let asks = |at: usize| {
+        elements(score.pattern).any(|e| match e {
+            Element::Need(names) => names
+                .split('|')
+                .filter(|n| clause::kind(n.trim_start_matches('#')) == Some(vocabulary::Kind::Ask))
+                .any(|n| clause.concept_notes(n).any(|n| n.from == at)),
+            _ => false,
+        })
+    };
+    clause.tokens.iter().enumerate().any(|(i, t)| {
+        let to = if t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"]) {
+            i + 1
+        } else if t.is(&["not"])
+            && i > 0
+            && clause.tokens[i - 1].is(&["do", "should", "must", "please"])
+        {
+            i + 1
+        } else {
+            return false;
+        };
+        asks(to) || asks(to + 1)
+    })
 }
 
 /// Parts of a text that may be actions of their own: between full stops, semicolons, "then", and

@@ -123,7 +123,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "list better @trial|@ref_trial trial !@trials2 !@model",
             "show|status @trial",
             "status|show @trial the_result|trial",
-            "status @ref_trial !backtest_thing !portfolio !goal",
+            "status @ref_trial !backtest_thing !portfolio !goal !@symbol",
             "show|status trial !#trial !backtest_thing",
             "status @ref_trial trial !#trial",
             "show|status the_result !backtest_thing !@backtest !portfolio",
@@ -205,6 +205,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "what_if @model @horizon ?instead !portfolio",
             "what_if @date data|run !portfolio !would_have",
             "again @model|@symbol",
+            "what_if instead @symbol|@model|@horizon +0.5",
+            "what_if train @symbol|@model",
+            "would_have @model !@strategy !portfolio !@symbol",
+            "how_would better @model !@symbol",
         ],
     ),
     (
@@ -316,7 +320,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "run_backtest",
         &[
-            "backtest +1 !portfolio !trial",
+            "works @strategy @symbol",
+            "works @strategy strategy @symbol",
+            "backtest +1 !portfolio !trial !#backtest_thing",
             "backtest @strategy",
             "backtest @symbol !portfolio !@tool",
             "backtest @strategy @symbol",
@@ -349,7 +355,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_backtests",
         &[
-            "#backtest_thing @bare +0.5",
+            "#backtest_thing +1 !compare",
             "list #backtest_thing",
             "show #backtest_thing",
             "list backtest_thing so_far",
@@ -458,7 +464,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "show|plot prices @symbol !alert",
             "show|plot @dataset",
             "plot @symbol !@tool",
-            "status @symbol @date !portfolio !@strategy !trial !@trial",
+            "status @symbol @date !portfolio !@strategy !trial !@trial !remember !memory",
             "show|list prices @symbol @date",
             "prices @symbol @date !alert !fetch",
             "plot +1",
@@ -513,6 +519,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "show_model",
         &[
             "@entry @bare +0.25",
+            "list @entry +0.25 !#catalogue !@symbol !trial !@trial !feature !better",
             "help about|explain @entry !@symbol !trial !@trial",
             "about @entry !@symbol !@trial !better",
             "about model !#model !@trial !trial !override",
@@ -560,6 +567,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         "list_audit",
         &[
             "audit @bare",
+            "refused +1.25",
             "show|list audit",
             "who @trial|@audited",
             "who @audited @trial",

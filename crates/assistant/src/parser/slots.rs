@@ -436,11 +436,16 @@ fn new_ones(c: &Clause<'_>, all: Vec<(String, usize, usize)>) -> Vec<String> {
 }
 
 fn screen(c: &Clause<'_>) -> act::ScreenUniverse {
+    let rules = c.rules();
+    let bounded = rules
+        .iter()
+        .any(|r| r.measure == "momentum" && (r.at_least.is_some() || r.at_most.is_some()));
     act::ScreenUniverse {
         symbols: c.symbols_at().into_iter().map(|s| s.0).collect(),
         style: c
             .terms(Term::Style)
             .into_iter()
+            .filter(|(s, ..)| *s != "momentum" || !bounded)
             .find(|(s, from, to)| {
                 // A style that a condition already states is that condition.
                 *s == "momentum"
@@ -451,7 +456,7 @@ fn screen(c: &Clause<'_>) -> act::ScreenUniverse {
                     || *from == 0
             })
             .map(|s| s.0.to_owned()),
-        rules: c.rules(),
+        rules,
         top: c.count_of(&["universe"]).or_else(|| {
             let i = c
                 .tokens
@@ -693,7 +698,18 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
                 .is_some_and(|t| t.is(words))
         })
     };
-    let percent = c.tokens.iter().find_map(Token::percent);
+    let part = |word: &str| {
+        c.tokens
+            .windows(2)
+            .any(|w| w[0].is(&["a"]) && w[1].is(&[word]))
+    };
+    // "falls by a quarter".
+    let percent = c
+        .tokens
+        .iter()
+        .find_map(Token::percent)
+        .or_else(|| part("quarter").then_some(0.25))
+        .or_else(|| part("third").then_some(1.0 / 3.0));
     let less = word(&[
         "sell", "sold", "cut", "reduce", "reduced", "trim", "trimmed", "lower", "lowered",
         "decrease", "drop", "dropped", "remove", "removed",
@@ -709,6 +725,10 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
         "raised",
         "put",
     ]);
+    // "the S&P falls 20 %" is a move of the market, not of a position.
+    let index_moves = c.has("fall")
+        && c.has("portfolio")
+        && symbols.iter().all(|(s, ..)| s == "SPX" || s == "IXIC");
     let mut made = act::WhatIfPortfolio::default();
     let from = symbols.iter().find(|s| led(s.1, &["from", "out"]));
     let to = symbols.iter().find(|s| led(s.1, &["to", "into"]));
@@ -718,7 +738,7 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
         || (pairs.len() == 1 && word(&["were", "was", "held"]) && !less && !more)
     {
         made.request.target = pairs.into_iter().collect();
-    } else if !symbols.is_empty() && !word(&["market", "stocks"]) {
+    } else if !symbols.is_empty() && !index_moves && !word(&["market", "stocks"]) {
         let half = c
             .tokens
             .iter()
@@ -890,6 +910,16 @@ fn develop(c: &Clause<'_>) -> act::DevelopStrategy {
             }
         }
     }
+    let leads = ["from", "around", "using", "on"];
+    if idea.is_empty()
+        && let Some(start) = c.tokens.iter().position(|t| t.is(&leads))
+    {
+        // "something tradable from options flow? A strategy please".
+        let end = (start..c.tokens.len())
+            .find(|i| c.tokens[*i].mark().is_some())
+            .unwrap_or(start);
+        idea = c.words(start + 1, end);
+    }
     act::DevelopStrategy {
         idea,
         ingredients: topics_longest(c),
@@ -1031,7 +1061,16 @@ fn remove_alert(c: &Clause<'_>) -> act::RemoveAlert {
 fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
     let percent = |words: &[&str]| c.percent_of(words);
     let symbol = c.symbols_at().into_iter().next().map(|s| s.0);
-    let spot = c.labelled(&["spot", "underlying"], Clause::price);
+    // "S=100, K=95, r=3%".
+    let equals = |name: &str| {
+        c.tokens
+            .windows(3)
+            .find(|w| w[0].is(&[name]) && w[1].mark() == Some('='))
+            .map(|w| &w[2])
+    };
+    let spot = c
+        .labelled(&["spot", "underlying"], Clause::price)
+        .or_else(|| equals("s").and_then(Clause::price));
     let in_time = |i: usize| {
         c.durations.iter().any(|d| d.from <= i && i < d.to)
             || c.days.used.iter().any(|(f, t)| *f <= i && i < *t)
@@ -1063,7 +1102,9 @@ fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
             Some("put") => Some(act::OptionRight::Put),
             _ => None,
         },
-        strike: named
+        strike: equals("k")
+            .and_then(Clause::price)
+            .or(named)
             .or_else(led)
             .or_else(left)
             .filter(|_| answer != Some("spot")),
@@ -1079,7 +1120,8 @@ fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
             .and_then(super::time::Duration::calendar_days),
         expiry: expiry_day,
         volatility: percent(&["vol", "volatility", "sigma", "iv"]),
-        rate: percent(&["rate", "interest", "riskless"]),
+        rate: percent(&["rate", "interest", "riskless"])
+            .or_else(|| equals("r").and_then(Token::percent)),
         dividend_yield: percent(&["dividend", "dividends", "yield"]),
         style: match c.term(Term::Exercise) {
             Some("american") => Some(act::ExerciseStyle::American),

@@ -131,6 +131,7 @@ pub(super) const WORDS: &[&str] = &[
     "fortnight",
     "month",
     "monthly",
+    "decade",
     "quarter",
     "quarterly",
     "year",
@@ -171,7 +172,7 @@ fn unit(t: &Token) -> Option<Span> {
         "fortnight" | "fortnights" => Span::Fortnight,
         "month" | "months" | "mo" | "mos" | "m" => Span::Month,
         "quarter" | "quarters" => Span::Quarter,
-        "year" | "years" | "yr" | "yrs" | "y" => Span::Year,
+        "year" | "years" | "yr" | "yrs" | "y" | "decade" | "decades" => Span::Year,
         _ => return None,
     })
 }
@@ -249,6 +250,12 @@ fn duration(tokens: &[Token], at: usize) -> Option<Duration> {
         return None;
     };
     let unit = tokens.get(unit_at).and_then(unit)?;
+    let tens = if word(unit_at, &["decade", "decades"]) {
+        10.0
+    } else {
+        1.0
+    };
+    let values: Vec<f64> = values.into_iter().map(|v| v * tens).collect();
     let mut from = at;
     let mut purpose = Use::Plain;
     let mut to = unit_at + 1;
@@ -634,8 +641,12 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
             && tokens.get(at + 2).and_then(year).is_some();
         let (from, to, next) = point(tokens, if led { at + 1 } else { at }, today, led || bare)?;
         // "2005-2010", "Jan 2010 to March 2012".
+        let years = is(next, &["and"])
+            && tokens[next - 1].count().is_some()
+            && tokens.get(next + 1).and_then(year).is_some();
         let joins = tokens.get(next).is_some_and(|t| t.mark() == Some('-'))
-            || is(next, &["to", "through", "until"]);
+            || is(next, &["to", "through", "until"])
+            || years;
         if joins && let Some((_, last, end)) = point(tokens, next + 1, today, true) {
             (named.start, named.end) = (Some(from), Some(last));
             return Some(end);
@@ -685,6 +696,8 @@ mod tests {
             ("three months ago", "2024-03-14", "2024-03-14"),
             ("2003 to 2009", "2003-01-01", "2009-12-31"),
             ("AAPL 2000-2010", "2000-01-01", "2010-12-31"),
+            ("in 2008 and 2009", "2008-01-01", "2009-12-31"),
+            ("over the last decade", "2014-06-14", ""),
             ("in February 2012", "2012-02-01", "2012-02-29"),
             ("over 5 days", "", ""),
             ("SMA 50 200", "", ""),

@@ -22,12 +22,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "analyse",
         Kind::Ask,
-        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out",
+        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything",
     ),
     (
         "outlook",
         Kind::Ask,
-        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of",
+        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will",
     ),
     (
         "train",
@@ -54,13 +54,13 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "compare",
         Kind::Ask,
-        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up",
+        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside",
     ),
     ("versus", Kind::Ask, "versus|vs|or rather|against"),
     (
         "better",
         Kind::Ask,
-        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better",
+        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of",
     ),
     (
         "correlate",
@@ -70,7 +70,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "list",
         Kind::Ask,
-        "list|enumerate|which|what|any|are there|is there|show me all|show all|overview of|do you have|do you know|available|what is in|what is there|all my|all of my|all our|what kind of|kind of|carry|have you got|got any|on offer|do you offer|do you support|can i choose|which of my|how many",
+        "list|enumerate|which|what|any|are there|is there|show me all|show all|overview of|do you have|do you know|available|what is in|what is there|all my|all of my|all our|what kind of|kind of|carry|have you got|got any|on offer|do you offer|do you support|can i choose|which of my|how many|do we have|have we got",
     ),
     (
         "show",
@@ -80,7 +80,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "status",
         Kind::Ask,
-        "status|progress|how is|how are|how far|going|done|finish|how does it go|came out|come out|outcome|result|leaderboard|say|news|any news|update on|up with|happening|get on|getting on|how did|how has|how was|where are we|ready|still running|still working|turn out",
+        "status|progress|how is|how are|how far|going|done|finish|how does it go|came out|come out|outcome|result|leaderboard|say|news|any news|update on|up with|happening|get on|getting on|how did|how has|how was|where are we|ready|still running|still working|turn out|state of|how long|still take|remaining|what did",
     ),
     (
         "explain",
@@ -132,7 +132,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "tune",
         Kind::Ask,
-        "tune|optimise|optimisation|calibrate|best parameters|best settings|parameter search|grid search|work best|walk forward|find the best|good settings|good parameters|best lookback|best length|which lookback|best window|sweep|parameter sweep|right parameters|optimise the parameters|best values|best lookbacks|fine tune|search for parameters|what parameters",
+        "tune|optimise|optimisation|calibrate|best parameters|best settings|parameter search|grid search|work best|walk forward|find the best|good settings|good parameters|best lookback|best length|which lookback|best window|sweep|parameter sweep|right parameters|optimise the parameters|best values|best lookbacks|fine tune|search for parameters|what parameters|search the best|best fast|optimal parameters|fast and slow",
     ),
     ("walk_forward", Kind::Ask, "walk forward"),
     (
@@ -154,7 +154,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "alert",
         Kind::Ask,
-        "alert|monitor|watch|notify|warn|let me know|tell me when|tell me if|tell me as soon as|ping|keep an eye|track|inform me|keep tabs|message me|shout|heads up|flag|remind me when|remind me if|send me a|drop me|get back to me when|wake me|observe|look out for|be informed",
+        "alert|monitor|watch|notify|warn|let me know|tell me when|tell me if|tell me as soon as|ping|keep an eye|track|inform me|keep tabs|message me|shout|heads up|flag|remind me when|remind me if|send me a|drop me|get back to me when|wake me|observe|look out for|be informed|know when|know if|know as soon as|hear when",
     ),
     (
         "remove",
@@ -180,12 +180,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "verify",
         Kind::Ask,
-        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent",
+        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of",
     ),
     (
         "import",
         Kind::Ask,
-        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in",
+        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data",
     ),
     (
         "fetch",
@@ -201,7 +201,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "adjust",
         Kind::Ask,
-        "adjust|change|lower|raise|increase|reduce|set|reweight|decrease|modify|tweak|bump|turn down|turn up|weight in|of the weight|switch|turn|put|make|drop the learning rate|halve|double",
+        "adjust|change|lower|raise|increase|reduce|set|reweight|decrease|modify|tweak|bump|turn down|turn up|weight in|of the weight|drop the learning rate|halve|double|weight of|weight to",
     ),
     (
         "teach",
@@ -272,7 +272,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "where_from",
         Kind::Ask,
-        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from",
+        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of",
     ),
     (
         "come_from",
@@ -343,7 +343,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "data",
         Kind::Thing,
-        "data|dataset|data set|series|symbol|ticker",
+        "data|dataset|data set|series|symbol|ticker|bar",
     ),
     (
         "dataset",
@@ -466,6 +466,11 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         "strike",
         Kind::Thing,
         "strike|struck|expiring|expiry|expire|call option|put option|greek|call|iv",
+    ),
+    (
+        "works",
+        Kind::Ask,
+        "work|profitable|pay off|pay|hold up|make sense|any good|earn",
     ),
     (
         "about_it",
@@ -773,7 +778,7 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
     (Term::BarSpan, "hour", "hourly|hour bar"),
     (Term::BarSpan, "minute", "minute|minutely|minute bar"),
     (Term::BarSpan, "day", "daily|day bar"),
-    (Term::DataKind, "bars", "daily bar|bars"),
+    (Term::DataKind, "bars", "daily bar"),
     (Term::DataKind, "closes", "closes|closing price"),
     (Term::DataKind, "intraday", "intraday|minute bar|hourly bar"),
     (
