@@ -325,6 +325,46 @@ fn what_is_not_wanted_is_not_done() {
 }
 
 #[test]
+fn what_is_only_told_begins_nothing() {
+    let mut wrong = Vec::new();
+    for text in [
+        "the trial was cancelled by Bob",
+        "was AAPL analysed already?",
+        "can a trial be paused?",
+        "who paused t-0190dddd",
+        "I ran a trial on IBM yesterday",
+        "every trial I ran on IBM",
+        "all my backtests of IBM",
+        "did the training of ridge on AAPL finish?",
+        "has t-0190dddd been stopped",
+        "TSLA was imported from prices.csv",
+        "the data were fetched from polygon",
+        "Apple is a company in California",
+        "thanks, that was great",
+        "this is wonderful news about the trial",
+        "I read an interesting paper about momentum",
+        "my brother trains dogs",
+        "the forest near my house is beautiful",
+        "we had a long run of luck with IBM",
+        "that is a good goal",
+        "show AAPL",
+        "which models were trained on MSFT?",
+        "why was t-0190dddd cancelled?",
+        "what does it cost to cancel?",
+        "is training a forest expensive?",
+        "I like ridge",
+        "was the strategy developed on AAPL",
+        "are backtests on IBM reliable?",
+        "how many alerts were sent",
+    ] {
+        if most(text) != Permission::Look {
+            wrong.push(format!("{text}: {:?}", ids(text)));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
 fn english_words_are_no_symbols() {
     for text in [
         "show all of it now",

@@ -8,7 +8,9 @@
 //!    another's name ("system:", "you are now"), comes to no action that changes anything.
 //! 3. No action above `look` without a verb or asking phrase among the user's own words; a test over
 //!    the patterns holds this.
-//! 4. There is no action that approves a model, trades, or changes a permission.
+//! 4. What is only told, denied, or asked as a question of yes or no begins nothing (`reported` and `negated` in
+//!    the module above).
+//! 5. There is no action that approves a model, trades, or changes a permission.
 //!
 //! Fails when: somebody pastes foreign words as his own without any mark; then the permissions of the
 //! user and the confirmation of the services stand in the way, not the parser.

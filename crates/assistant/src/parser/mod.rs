@@ -220,7 +220,11 @@ impl Parser {
         });
         let best = head.or_else(|| {
             all.iter()
-                .find(|s| s.weight >= patterns::LEAST && !(how_to && s.id == "help"))
+                .find(|s| {
+                    s.weight >= patterns::LEAST
+                        && !(how_to && s.id == "help")
+                        && !reported(&clause, s)
+                })
                 .cloned()
         });
         if how_to {
@@ -470,28 +474,59 @@ fn negated(clause: &Clause<'_>, score: &Score) -> bool {
     if looks || score.id == "remove_alert" || score.id == "override_models" {
         return false;
     }
-    let asks = |at: usize| {
-        elements(score.pattern).any(|e| match e {
-            Element::Need(names) => names
-                .split('|')
-                .filter(|n| clause::kind(n.trim_start_matches('#')) == Some(vocabulary::Kind::Ask))
-                .any(|n| clause.concept_notes(n).any(|n| n.from == at)),
-            _ => false,
-        })
-    };
     clause.tokens.iter().enumerate().any(|(i, t)| {
-        let to = if t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"]) {
-            i + 1
-        } else if t.is(&["not"])
-            && i > 0
-            && clause.tokens[i - 1].is(&["do", "should", "must", "please"])
-        {
-            i + 1
-        } else {
-            return false;
-        };
-        asks(to) || asks(to + 1)
+        let alone = t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"]);
+        let not =
+            t.is(&["not"]) && i > 0 && clause.tokens[i - 1].is(&["do", "should", "must", "please"]);
+        (alone || not) && asking(clause, score).any(|n| n.from == i + 1 || n.from == i + 2)
     })
+}
+
+/// What asks, in the best pattern of an action.
+fn asking<'c>(clause: &'c Clause<'_>, score: &Score) -> impl Iterator<Item = &'c notice::Note> {
+    elements(score.pattern)
+        .filter_map(|e| match e {
+            Element::Need(names) => Some(names),
+            _ => None,
+        })
+        .flat_map(|names| names.split('|'))
+        .filter(|n| clause::kind(n.trim_start_matches('#')) == Some(vocabulary::Kind::Ask))
+        .flat_map(|n| clause.concept_notes(n))
+}
+
+/// Whether the sentence only tells of what changes something: "the trial was cancelled", "can it be paused?".
+fn reported(clause: &Clause<'_>, score: &Score) -> bool {
+    // "I want to be warned", "what if we used": these ask in the past form.
+    let may = [
+        "create_alert",
+        "what_if_trial",
+        "compare_models",
+        "set_goal",
+        "remove_alert",
+    ];
+    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) || may.contains(&score.id) {
+        return false;
+    }
+    let past = |n: &notice::Note| {
+        n.to == n.from + 1
+            && clause
+                .tokens
+                .get(n.from)
+                .is_some_and(|t| t.lower.ends_with("ed") && t.lower.len() > 4)
+    };
+    // "is training a forest expensive?": a question of yes or no begins nothing; what follows it may.
+    let head = ["is", "are", "was", "were", "did", "has", "have", "had"];
+    let question = clause.tokens.first().is_some_and(|t| t.is(&head));
+    let end = clause
+        .tokens
+        .iter()
+        .position(|t| t.mark() == Some('?'))
+        .unwrap_or(clause.tokens.len());
+    if question && score.id != "analyse_symbol" && asking(clause, score).all(|n| n.from < end) {
+        return true;
+    }
+    let mut notes = asking(clause, score).peekable();
+    notes.peek().is_some() && notes.all(past)
 }
 
 /// Parts of a text that may be actions of their own: between full stops, semicolons, "then", and
