@@ -365,6 +365,29 @@ fn what_is_only_told_begins_nothing() {
 }
 
 #[test]
+fn what_was_recognised_leads_on() {
+    for (text, leads) in [
+        ("KO, maybe, some other day", "Analyse KO"),
+        ("elastic net, perhaps, someday", "What is elastic_net?"),
+        ("well, so t-0190dddd then, whatever", "Show trial t-0190dddd"),
+        ("lorem ipsum dolor", "What can you do?"),
+    ] {
+        let Understanding::NotUnderstood { suggestions, .. } = PARSER.parse(text, &context())
+        else {
+            panic!("{text}");
+        };
+        assert!(
+            suggestions.iter().any(|s| s == leads),
+            "{text}: {suggestions:?}"
+        );
+        // What is suggested is understood.
+        for s in suggestions {
+            assert!(!ids(&s).is_empty(), "{s}");
+        }
+    }
+}
+
+#[test]
 fn english_words_are_no_symbols() {
     for text in [
         "show all of it now",
