@@ -369,7 +369,10 @@ fn what_was_recognised_leads_on() {
     for (text, leads) in [
         ("KO, maybe, some other day", "Analyse KO"),
         ("elastic net, perhaps, someday", "What is elastic_net?"),
-        ("well, so t-0190dddd then, whatever", "Show trial t-0190dddd"),
+        (
+            "anyway, t-0190dddd, whatever you like",
+            "Show trial t-0190dddd",
+        ),
         ("lorem ipsum dolor", "What can you do?"),
     ] {
         let Understanding::NotUnderstood { suggestions, .. } = PARSER.parse(text, &context())
