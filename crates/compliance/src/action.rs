@@ -4,6 +4,7 @@
 //! coach. It holds no order to a broker.
 
 use crate::policy;
+use mltrainer_types::assistant::Permission;
 use mltrainer_types::policy::Refusal;
 
 /// How much trust an action takes, on the scale from 1 to 10.
@@ -51,6 +52,19 @@ impl ActionLevel {
             Self::Teach => "teach",
             Self::ActUnattended => "act_unattended",
             Self::Approve => "approve",
+        }
+    }
+}
+
+impl From<Permission> for ActionLevel {
+    /// The level that a typed action of the assistant declares.
+    fn from(permission: Permission) -> Self {
+        match permission {
+            Permission::Look => Self::Look,
+            Permission::Advise => Self::Advise,
+            Permission::AdjustTrial => Self::AdjustTrial,
+            Permission::OverrideModel => Self::OverrideModel,
+            Permission::Teach => Self::Teach,
         }
     }
 }
@@ -141,4 +155,18 @@ pub fn permit(action: ActionLevel, trust: u8) -> Result<(), Refusal> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_assistants_levels_are_these() {
+        for permission in Permission::ALL {
+            let level = ActionLevel::from(permission);
+            assert_eq!(level.as_str(), permission.as_str());
+            assert_eq!(level.required_trust(), permission.required_trust());
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! does not exist is `null` (`Option<f64>`), because JSON has no NaN.
 
 pub mod analytics;
+pub mod assistant;
 pub mod audit;
 pub mod backtest;
 pub mod catalogue;

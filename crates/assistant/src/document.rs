@@ -1,0 +1,188 @@
+//! The page `docs/assistant.md`, printed from the code.
+//!
+//! What: the rules of the parser in words, and every action with its permission, parameters and examples,
+//! out of the one list that chat, HTTP, command line and MCP share.
+//! Fails when: nothing fails; a test compares the page in the repository with this.
+
+use mltrainer_types::assistant::{ActionInfo, infos};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+const HEAD: &str = "# The assistant
+
+Printed by `cargo run -p mltrainer-assistant --example actions` from the code of the actions; a test compares.
+
+A message comes to typed actions, to a question back, or to \"not understood\" with what can be asked. The actions are the
+same in chat, over HTTP, on the command line and as MCP tools; the services do them, with the permissions of the user.
+
+## What the built-in parser does
+
+It needs no key, no network and no clock. Symbols, models and the day are handed in; the same text, names and conversation
+give the same answer.
+
+1. The text is cut into words, numbers (also in words), days, ids, file names and quotations. Only the first 2,000 characters
+   are read. Unknown words of five or more letters are mended when one change makes them a known word (two changes, from
+   seven letters on, only for verbs); what was mended is said.
+2. Words are looked up: verbs and things, symbols (`AAPL`, `$AAPL`, Apple), models, strategies, horizons (\"next 7-10 days\",
+   \"over a month\"), days (\"since 2015\", \"the last 5 years\"), percentages with the word they belong to, ids, \"it\" and \"the last
+   trial\". Capital letters that are no known symbol count as one, with the note that there are no data. A word in small letters
+   is a symbol only when it is a known one and no English word.
+3. Every action has patterns of these. The heaviest pattern wins, so the most specific reading; below a least weight nothing is
+   understood. The confidence says how much of the text was used and how far the next action is behind.
+4. The action's own checks ask for what is missing, one question at a time; an answer completes the sentence. A symbol is never
+   guessed. Several actions are read from one text when each part can be done as it stands.
+
+In bars a week is 5, a month 21, a quarter 63, a year 252. A span such as 7-10 days is given by its two ends.
+
+## What a text can never do
+
+- Words in quotation marks, in code, in lines that begin with `>`, after \"the paper says\" and the like, and behind the first
+  2,000 characters are data. They are one piece without words, so no pattern can match them.
+- A text that asks to set rules aside, or speaks in another's name (\"system:\", \"you are now\"), comes to no action above `look`.
+- No action above `look` without a verb or asking phrase among the user's own words: names alone change nothing.
+- What is only told (\"the trial was cancelled\"), denied (\"do not cancel it\") or asked as a question of yes or no (\"is training
+  a forest expensive?\") begins nothing.
+- No action approves a model, places an order or changes a permission.
+
+## Actions
+
+| action | permission | trust | changes | what it does |
+|---|---|---|---|---|
+";
+
+/// The whole page.
+#[must_use]
+pub fn markdown() -> String {
+    let infos = infos();
+    let mut page = HEAD.to_owned();
+    for a in &infos {
+        // Writing to a text does not fail.
+        let _ = writeln!(
+            page,
+            "| `{}` | `{}` | {} | {} | {} |",
+            a.id,
+            a.permission.as_str(),
+            a.required_trust,
+            if a.changes { "yes" } else { "no" },
+            a.does
+        );
+    }
+    for a in &infos {
+        action(&mut page, a);
+    }
+    page
+}
+
+fn action(page: &mut String, a: &ActionInfo) {
+    let _ = writeln!(page, "\n### `{}`: {}\n", a.id, a.title);
+    for e in &a.examples {
+        let _ = writeln!(page, "- \"{e}\"");
+    }
+    let rows = rows(&a.schema, "", 0);
+    if rows.is_empty() {
+        let _ = writeln!(page, "\nNo parameters.");
+        return;
+    }
+    let _ = writeln!(page, "\n| parameter | type | what it is |\n|---|---|---|");
+    for row in rows {
+        let _ = writeln!(page, "{row}");
+    }
+}
+
+/// A row a parameter; those of an inner request with its name before them.
+fn rows(schema: &Value, before: &str, depth: u32) -> Vec<String> {
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut rows = Vec::new();
+    for (name, p) in schema["properties"].as_object().into_iter().flatten() {
+        if name == "request" && depth == 0 {
+            rows.extend(rows_of_request(p, name));
+            continue;
+        }
+        let inner = || {
+            p["oneOf"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find_map(|v| v["description"].as_str())
+        };
+        let words = p["description"].as_str().or_else(inner).unwrap_or_default();
+        rows.push(format!(
+            "| `{before}{name}`{} | {} | {} |",
+            if required.contains(&name.as_str()) {
+                ", needed"
+            } else {
+                ""
+            },
+            kind(p),
+            words.replace(['\n', '|'], " ")
+        ));
+    }
+    rows
+}
+
+fn rows_of_request(schema: &Value, name: &str) -> Vec<String> {
+    rows(schema, &format!("{name}."), 1)
+}
+
+fn kind(p: &Value) -> String {
+    if let Some(all) = p["enum"].as_array() {
+        let words: Vec<String> = all
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|w| format!("`{w}`"))
+            .collect();
+        return words.join(", ");
+    }
+    let word = |t: &str| match t {
+        "array" => format!("list of {}", kind(&p["items"])),
+        "string" if p["format"] == "date" => "day".to_owned(),
+        "string" if p["format"] == "date-time" => "time".to_owned(),
+        "string" => "text".to_owned(),
+        "integer" => "whole number".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        t => t.to_owned(),
+    };
+    match &p["type"] {
+        Value::String(t) => word(t),
+        Value::Array(all) => all
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|t| *t != "null")
+            .map(word)
+            .unwrap_or_default(),
+        _ => ["oneOf", "anyOf"]
+            .iter()
+            .filter_map(|k| p[*k].as_array())
+            .flatten()
+            .filter(|v| v["type"] != "null")
+            .map(kind)
+            .fold(String::new(), |all, k| match all.as_str() {
+                "" => k,
+                _ if all == k || k.is_empty() => all,
+                _ => format!("{all} or {k}"),
+            }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_is_what_the_code_says() {
+        let there = include_str!("../../../docs/assistant.md");
+        let now = super::markdown();
+        let differs = there
+            .lines()
+            .zip(now.lines())
+            .position(|(a, b)| a != b)
+            .map(|l| l + 1);
+        assert!(
+            there == now,
+            "docs/assistant.md differs from line {differs:?}; print it anew as its head says"
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! The table of what people say: every sentence must come to its action and exactly its parameters.
+//!
+//! What: `data/phrasings.tsv` (482) was written before the parser. Each fourth sentence was kept aside
+//! while the parser was written against the others; on the first run over these 120, before any change
+//! that they inspired, 119 were understood. Whoever wrote the sentences wrote the words too, so that
+//! figure flatters. So three more tables were written afterwards, each run once before the parser
+//! learnt from it: `phrasings_later.tsv`, as unlike as possible, 80 of 154; `phrasings_third.tsv`, in the
+//! words of hurried users, 98 of 136; `phrasings_fourth.tsv`, 78 of 110. That seven of ten of the last two
+//! are the best guess at what somebody else's sentence meets; most others were said to be not
+//! understood or asked back. Four of these 400 came to an action that changes something and was not meant:
+//! "every trial I ran on IBM" ran one, "all my backtests of IBM" made one, "start the paused trial again"
+//! paused it, "show AAPL" analysed it. The tests require what is reached now.
+//! Data: names of models as in the catalogue's list, symbols as bundled.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by stopping")]
+
+use mltrainer_assistant::parser::Parser;
+use mltrainer_types::assistant::{ACTIONS, Understanding};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+mod common;
+use common::{context, lexicon};
+
+struct Row {
+    sentence: &'static str,
+    expected: &'static str,
+    slots: Value,
+}
+
+fn read(table: &'static str) -> Vec<Row> {
+    table
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .map(|l| {
+            let f: Vec<&str> = l.split('\t').collect();
+            Row {
+                sentence: f[0],
+                expected: f[1],
+                slots: serde_json::from_str(f[2]).unwrap(),
+            }
+        })
+        .collect()
+}
+
+fn rows(held_aside: bool) -> Vec<Row> {
+    read(include_str!("data/phrasings.tsv"))
+        .into_iter()
+        .enumerate()
+        .filter(|(i, _)| (i % 4 == 3) == held_aside)
+        .map(|(_, row)| row)
+        .collect()
+}
+
+/// What was said of the parameters: without what is absent or at its default, inner requests lifted.
+fn said(action: &str, params: &Value) -> Value {
+    let mut out = Map::new();
+    let mut todo = vec![params.clone()];
+    while let Some(Value::Object(map)) = todo.pop() {
+        for (k, v) in map {
+            let lifted = k == "request" || (action == "optimise_portfolio" && k == "params");
+            if lifted {
+                todo.push(v);
+                continue;
+            }
+            let v = stripped(&v, action == "run_backtest" && k == "costs");
+            let default = v.is_null()
+                || (k == "costs" && v == serde_json::json!({"bps": 5.0}))
+                || (k == "validation"
+                    && v == serde_json::json!({"kind": "walk_forward", "folds": 5, "embargo": 0}))
+                || (k == "basis")
+                || (k == "explain");
+            if !default {
+                out.insert(k, v);
+            }
+        }
+    }
+    numbers(&Value::Object(out))
+}
+
+/// Without nulls, empty things and `false`; and without zeros where asked.
+fn stripped(v: &Value, zeros: bool) -> Value {
+    match v {
+        Value::Array(a) if a.is_empty() => Value::Null,
+        Value::Array(a) => a.iter().map(|v| stripped(v, zeros)).collect(),
+        Value::Object(o) => {
+            let kept: Map<String, Value> = o
+                .iter()
+                .map(|(k, v)| (k.clone(), stripped(v, zeros)))
+                .filter(|(_, v)| !v.is_null())
+                .collect();
+            if kept.is_empty() {
+                Value::Null
+            } else {
+                Value::Object(kept)
+            }
+        }
+        Value::Bool(false) => Value::Null,
+        Value::String(s) if s.is_empty() => Value::Null,
+        Value::Number(n) if zeros && n.as_f64() == Some(0.0) => Value::Null,
+        v => v.clone(),
+    }
+}
+
+/// Every number as a float, so that 5 and 5.0 are the same.
+fn numbers(v: &Value) -> Value {
+    match v {
+        Value::Number(n) => Value::from(n.as_f64().unwrap()),
+        Value::Array(a) => a.iter().map(numbers).collect(),
+        Value::Object(o) => Value::Object(o.iter().map(|(k, v)| (k.clone(), numbers(v))).collect()),
+        v => v.clone(),
+    }
+}
+
+/// What was understood, in the words of the table.
+fn understood(parser: &Parser, sentence: &str) -> (String, Value) {
+    match parser.parse(sentence, &context()) {
+        Understanding::Actions { actions } if actions.len() == 1 => {
+            let id = actions[0].action.id();
+            (id.to_owned(), said(id, &actions[0].action.params()))
+        }
+        Understanding::Actions { actions } => {
+            let ids: Vec<_> = actions.iter().map(|a| a.action.id()).collect();
+            (ids.join(" + "), Value::Null)
+        }
+        Understanding::Question(q) => (
+            format!("?{}.{}", q.action, q.slot),
+            said(&q.action, &q.params),
+        ),
+        Understanding::NotUnderstood { .. } => ("-".to_owned(), Value::Object(Map::new())),
+    }
+}
+
+/// Whether what the table says of a question is among what was understood: a question may know more.
+fn among(wanted: &Value, got: &Value) -> bool {
+    wanted
+        .as_object()
+        .unwrap()
+        .iter()
+        .all(|(k, v)| got.get(k) == Some(v))
+}
+
+/// Sentences that were not understood as the table wants, and what came instead.
+fn failures(rows: &[Row]) -> (Vec<&'static str>, String) {
+    let parser = Parser::new(lexicon());
+    let mut told = String::new();
+    let mut failed = Vec::new();
+    for row in rows {
+        let (got, slots) = understood(&parser, row.sentence);
+        let wanted = numbers(&row.slots);
+        let question = row.expected.starts_with('?');
+        let same = if question {
+            among(&wanted, &slots)
+        } else {
+            slots == wanted
+        };
+        if got != row.expected || !same {
+            failed.push(row.sentence);
+            writeln!(
+                told,
+                "{}\n  wanted {} {wanted}\n  got    {got} {slots}",
+                row.sentence, row.expected
+            )
+            .unwrap();
+        }
+    }
+    (failed, told)
+}
+
+/// Fails unless exactly these sentences are not understood.
+fn check(rows: &[Row], not_understood: &[&str]) {
+    let (failed, told) = failures(rows);
+    assert_eq!(failed, not_understood, "of {}:\n{told}", rows.len());
+}
+
+#[test]
+fn every_action_is_said_in_both_parts() {
+    for held_aside in [false, true] {
+        let said: BTreeSet<&str> = rows(held_aside)
+            .iter()
+            .map(|r| {
+                r.expected
+                    .trim_start_matches('?')
+                    .split('.')
+                    .next()
+                    .unwrap()
+            })
+            .collect();
+        for a in ACTIONS {
+            assert!(said.contains(a.id), "{} {held_aside}", a.id);
+        }
+    }
+    assert!(rows(false).len() >= 300 && rows(true).len() >= 100);
+}
+
+#[test]
+fn development_sentences_are_understood() {
+    check(&rows(false), &[]);
+}
+
+#[test]
+fn sentences_kept_aside_are_understood() {
+    check(&rows(true), &[]);
+}
+
+#[test]
+fn later_sentences_are_understood() {
+    check(
+        &read(include_str!("data/phrasings_later.tsv")),
+        &[
+            // A figure of speech.
+            "set ridge loose on AAPL",
+            // No verb: nothing that costs computing time begins without one.
+            "ensemble of ten models, please, on JPMorgan, for 5 and 20 days",
+        ],
+    );
+}
+
+#[test]
+fn third_sentences_are_understood() {
+    check(
+        &read(include_str!("data/phrasings_third.tsv")),
+        &[
+            // No verb again.
+            "trial: symbols AAPL and IBM, target direction, models svc and logistic regression",
+        ],
+    );
+}
+
+#[test]
+fn fourth_sentences_are_understood() {
+    check(&read(include_str!("data/phrasings_fourth.tsv")), &[]);
+}
