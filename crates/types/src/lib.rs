@@ -15,6 +15,7 @@ pub mod event;
 pub mod feature;
 pub mod health;
 pub mod id;
+pub mod optimisation;
 pub mod policy;
 pub mod portfolio;
 pub mod problem;
@@ -23,7 +24,7 @@ pub mod source;
 pub mod strategy;
 pub mod trial;
 
-pub use id::{BacktestId, DatasetId, TrialId};
+pub use id::{BacktestId, DatasetId, OptimisationId, TrialId};
 
 /// One page of a list and the cursor of the next one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
