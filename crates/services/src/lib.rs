@@ -42,7 +42,9 @@ use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
 use mltrainer_types::catalogue::CatalogueEntry;
-use port::{AuditStore, BacktestStore, Clock, DatasetStore, PortfolioStore, TrialStore};
+use port::{
+    AuditStore, BacktestStore, Clock, DatasetStore, OptimisationStore, PortfolioStore, TrialStore,
+};
 use room::Room;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +72,8 @@ pub struct Parts {
     pub trials: Arc<dyn TrialStore>,
     /// Back tests.
     pub backtests: Arc<dyn BacktestStore>,
+    /// Walk-forward optimisations.
+    pub optimisations: Arc<dyn OptimisationStore>,
     /// Transactions of the portfolio.
     pub portfolio: Arc<dyn PortfolioStore>,
     /// Folder of imported and fetched data.
@@ -98,6 +102,7 @@ struct Inner {
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     backtests: Arc<dyn BacktestStore>,
+    optimisations: Arc<dyn OptimisationStore>,
     portfolio: Arc<dyn PortfolioStore>,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
@@ -145,6 +150,7 @@ impl Services {
                 audit: parts.audit,
                 trials: parts.trials,
                 backtests: parts.backtests,
+                optimisations: parts.optimisations,
                 portfolio: parts.portfolio,
                 ledger,
                 shelf: analytics::Shelf::default(),

@@ -7,10 +7,13 @@ use mltrainer_types::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerifica
 use mltrainer_types::backtest::{BacktestSummary, BacktestView};
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
+use mltrainer_types::optimisation::{OptimisationResult, OptimisationSpec, OptimisationWindow};
 use mltrainer_types::portfolio::{Transaction, TransactionRequest};
-use mltrainer_types::trial::{Lineage, TrialSpec, TrialSummary};
-use mltrainer_types::{BacktestId, DatasetId, TrialId};
+use mltrainer_types::trial::{Lineage, TrialSpec, TrialState, TrialSummary};
+use mltrainer_types::{BacktestId, DatasetId, OptimisationId, TrialId};
 
+pub use mltrainer_backtest::walk_forward::Window;
+pub use mltrainer_catalogue::search::Told;
 pub use mltrainer_trials::port::{Clock, EventSink, PortError, TrialPort};
 
 /// A registered data set.
@@ -220,6 +223,8 @@ pub struct TriedOn {
     pub ratios: Vec<Option<f64>>,
     /// Combinations of models and horizons in trials whose forecasts can be traded.
     pub models: u32,
+    /// Points of walk-forward optimisations.
+    pub searched: u32,
 }
 
 /// Back tests. Nothing that was kept is ever changed or removed.
@@ -243,6 +248,87 @@ pub trait BacktestStore: Send + Sync {
 
     /// What was tried on any of these symbols, other than the specification with this hash.
     async fn tried_on(&self, symbols: &[String], spec_sha256: &str) -> Result<TriedOn, PortError>;
+}
+
+/// A walk-forward optimisation as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptOptimisation {
+    /// Id.
+    pub id: OptimisationId,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// `training`, `finished` or `failed`.
+    pub state: TrialState,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// What is optimised.
+    pub spec: OptimisationSpec,
+    /// SHA-256 of the specification.
+    pub spec_sha256: String,
+    /// Windows in all.
+    pub folds: u32,
+    /// Points told so far in the window that is searched.
+    pub told: Vec<Told>,
+    /// Windows that are done, in order, and what is shown of them.
+    pub windows: Vec<(Window, OptimisationWindow)>,
+    /// What it comes to.
+    pub result: Option<OptimisationResult>,
+}
+
+/// Walk-forward optimisations. What is acknowledged is on the disk: an interrupted one goes on after
+/// the last points that were told.
+#[async_trait]
+pub trait OptimisationStore: Send + Sync {
+    /// Keeps a new one, with its audit record in the same transaction.
+    async fn make_optimisation(
+        &self,
+        new: &KeptOptimisation,
+        audit: AuditEntry,
+    ) -> Result<(), PortError>;
+
+    /// One of them.
+    async fn optimisation(
+        &self,
+        id: &OptimisationId,
+    ) -> Result<Option<KeptOptimisation>, PortError>;
+
+    /// Ids, newest first, at most so many.
+    async fn optimisation_ids(&self, limit: u32) -> Result<Vec<OptimisationId>, PortError>;
+
+    /// Replaces the points told so far in window `number`, counted from 0.
+    ///
+    /// # Errors
+    /// [`PortError::Conflict`] when the optimisation has ended, or another process is further.
+    async fn keep_told(
+        &self,
+        id: &OptimisationId,
+        number: u32,
+        told: &[Told],
+    ) -> Result<(), PortError>;
+
+    /// Adds window `number`, counted from 0, with the number of different points tried so far in all.
+    ///
+    /// # Errors
+    /// As [`OptimisationStore::keep_told`].
+    async fn keep_window(
+        &self,
+        id: &OptimisationId,
+        number: u32,
+        window: &(Window, OptimisationWindow),
+        tried: u32,
+    ) -> Result<(), PortError>;
+
+    /// Ends it, with its audit record in the same transaction.
+    ///
+    /// # Errors
+    /// [`PortError::Conflict`] when it has ended.
+    async fn end_optimisation(
+        &self,
+        id: &OptimisationId,
+        end: Result<&OptimisationResult, &str>,
+        at: DateTime<Utc>,
+        audit: AuditEntry,
+    ) -> Result<(), PortError>;
 }
 
 /// A transaction of the portfolio to be recorded.

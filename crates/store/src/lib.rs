@@ -11,6 +11,7 @@ mod fault;
 mod idempotency_keys;
 mod key;
 mod migrations;
+mod optimisations;
 mod owner;
 mod portfolio_transactions;
 mod trial_events;

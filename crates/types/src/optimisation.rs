@@ -219,7 +219,9 @@ pub struct OptimisationResult {
     /// Probability that the best of what was tried on one half of the time is below the median on
     /// the other half.
     pub probability_of_overfitting: Option<f64>,
-    /// SHA-256 of specification, windows and curve.
+    /// The strategy with the parameters of the last window that has some, to go on with.
+    pub strategy: Option<StrategySpec>,
+    /// SHA-256 of the specification, the points of the searches and the curve.
     pub result_sha256: String,
 }
 
@@ -237,8 +239,6 @@ pub struct OptimisationView {
     pub reason: Option<String>,
     /// What is optimised.
     pub spec: OptimisationSpec,
-    /// The strategy of the last window with parameters, to go on with.
-    pub strategy: Option<StrategySpec>,
     /// Windows in all.
     pub folds: u32,
     /// Those that are done, in order.

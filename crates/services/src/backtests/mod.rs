@@ -1,10 +1,11 @@
 //! Back tests: a strategy on registered data, everything that is said of the outcome, and the count of
 //! what was ever tried on the same symbols.
 //!
-//! `ready` holds the ready-made strategies, `read` reads what arrives, `compute` runs the engine, `table`
-//! writes CSV. What is acknowledged is on the disk, with its audit record in the same transaction.
+//! `ready` holds the ready-made strategies, `read` reads what arrives, `compute` runs the engine,
+//! `optimise` searches parameters window by window, `table` writes CSV. What is acknowledged is on the disk, with its audit record in the same transaction.
 
 mod compute;
+mod optimise;
 mod read;
 mod ready;
 mod table;
@@ -124,7 +125,7 @@ impl Services {
         let tried = self.inner.backtests.tried_on(&names, &spec_sha256).await?;
         let before = Before {
             ratios: tried.ratios,
-            models: tried.models,
+            models: tried.models.saturating_add(tried.searched),
         };
         let mut parts = Vec::with_capacity(loaded.len());
         for l in loaded {
