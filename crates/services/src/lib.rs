@@ -26,6 +26,7 @@ pub mod run;
 mod trials;
 
 pub use analytics::Overlaid;
+pub use backtests::OptimisationListener;
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{Sent, TrialStream};

@@ -36,6 +36,8 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+pub use optimise::OptimisationListener;
+
 /// Back tests on a page of the list.
 const PAGE: u32 = 25;
 /// Most symbols of a back test.

@@ -22,8 +22,7 @@ use mltrainer_backtest::walk_forward::{
 };
 use mltrainer_catalogue::search::{Dimension, Method};
 use mltrainer_catalogue_core::{Bars as Columns, FitError, Registry};
-use mltrainer_compliance::lineage::Digest;
-use mltrainer_compliance::Verified;
+use mltrainer_compliance::{Digest, Verified};
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::backtest::BacktestRequest;
 use mltrainer_types::optimisation::{
@@ -52,7 +51,7 @@ const KEEP_EVERY: Duration = Duration::from_millis(500);
 const PAGE: u32 = 25;
 
 /// Hears of every step that is kept.
-pub type Listener<'a> = dyn FnMut(&OptimisationView) + Send + 'a;
+pub type OptimisationListener<'a> = dyn FnMut(&OptimisationView) + Send + 'a;
 
 /// A symbol on the common days.
 struct Common {
@@ -90,7 +89,7 @@ impl Services {
         &self,
         actor: &str,
         request: OptimisationRequest,
-        heard: &mut Listener<'_>,
+        heard: &mut OptimisationListener<'_>,
     ) -> Result<OptimisationView, ServiceError> {
         let (spec, bench) = self.bench(request).await?;
         let at = self.inner.clock.now();
@@ -134,7 +133,7 @@ impl Services {
         &self,
         actor: &str,
         id: &str,
-        heard: &mut Listener<'_>,
+        heard: &mut OptimisationListener<'_>,
     ) -> Result<OptimisationView, ServiceError> {
         let kept = self.kept(id).await?;
         if kept.state.is_final() {
@@ -189,7 +188,7 @@ impl Services {
         actor: &str,
         mut kept: KeptOptimisation,
         bench: Arc<Bench>,
-        heard: &mut Listener<'_>,
+        heard: &mut OptimisationListener<'_>,
     ) -> Result<OptimisationView, ServiceError> {
         heard(&view(&kept));
         let outcome = match self.walk_windows(&mut kept, &bench, heard).await {
@@ -220,8 +219,11 @@ impl Services {
                 Ok(view)
             }
             // What may pass leaves it as it stands, to go on with.
-            Err(e @ (ServiceError::Unavailable(_) | ServiceError::Conflict(_))) => Err(e),
-            Err(e @ ServiceError::Internal(_)) => Err(e),
+            Err(
+                e @ (ServiceError::Unavailable(_)
+                | ServiceError::Conflict(_)
+                | ServiceError::Internal(_)),
+            ) => Err(e),
             Err(e) => {
                 let reason = e.to_string();
                 let detail = json!({ "reason": reason });
@@ -238,7 +240,7 @@ impl Services {
         &self,
         kept: &mut KeptOptimisation,
         bench: &Arc<Bench>,
-        heard: &mut Listener<'_>,
+        heard: &mut OptimisationListener<'_>,
     ) -> Result<(), ServiceError> {
         let store = &self.inner.optimisations;
         while let Some(fold) = bench.folds.get(kept.windows.len()).cloned() {
