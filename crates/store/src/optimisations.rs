@@ -215,3 +215,128 @@ impl OptimisationStore for SqliteStore {
             .map_err(|f| self.port(f))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{entry, store};
+    use serde_json::json;
+
+    fn new(id: &str, symbol: &str, hash: &str) -> KeptOptimisation {
+        let spec = json!({
+            "symbols": [{
+                "symbol": symbol,
+                "dataset": {"id": format!("bundled:{symbol}"), "source": "bundled", "sha256": "00"},
+                "first": "2010-01-04", "last": "2012-12-31", "bars": 750
+            }],
+            "request": {
+                "test": {"symbols": [symbol], "strategy": "sma_crossover"},
+                "search": [{"name": "fast", "range": {"kind": "integer", "low": 2, "high": 50}}]
+            }
+        });
+        KeptOptimisation {
+            id: id.into(),
+            created_at: parse_time("2026-01-02T03:04:05Z").unwrap(),
+            state: TrialState::Training,
+            reason: None,
+            spec: serde_json::from_value(spec).unwrap(),
+            spec_sha256: hash.to_owned(),
+            folds: 2,
+            told: Vec::new(),
+            windows: Vec::new(),
+            result: None,
+        }
+    }
+
+    fn told(number: usize) -> Told {
+        Told {
+            number,
+            // A number whose digits must all come back.
+            point: vec![0.1 + 0.2 * number as f64],
+            value: Some(1.0 / 3.0),
+        }
+    }
+
+    fn window() -> (Window, OptimisationWindow) {
+        let done = Window {
+            train: 0..20,
+            test: 20..22,
+            told: vec![told(0), told(1)],
+            chosen: Some(told(1).point),
+            in_sample: Some(0.1),
+            out_of_sample: None,
+            in_sample_return: Some(-1e-17),
+            out_of_sample_return: None,
+            returns: vec![0.1, 1.0 / 7.0],
+            trades: 1,
+        };
+        let shown = json!({
+            "train_first": "2010-01-04", "train_last": "2010-02-01",
+            "test_first": "2010-02-02", "test_last": "2010-02-03",
+            "params": {"fast": 5}, "in_sample": 0.1, "out_of_sample": null,
+            "in_sample_return": null, "out_of_sample_return": null,
+            "trades": 1, "evaluations": 2, "tried": 2
+        });
+        (done, serde_json::from_value(shown).unwrap())
+    }
+
+    #[tokio::test]
+    async fn steps_come_back_bit_by_bit_and_only_in_order() {
+        let (_folder, store) = store().await;
+        let made = new("o-1", "AAPL", "a");
+        store.make_optimisation(&made, entry("o-1")).await.unwrap();
+        assert_eq!(store.optimisation(&made.id).await.unwrap(), Some(made.clone()));
+        assert_eq!(store.optimisation(&"o-2".into()).await.unwrap(), None);
+
+        let both = [told(0), told(1)];
+        store.keep_told(&made.id, 0, &both).await.unwrap();
+        let found = store.optimisation(&made.id).await.unwrap().unwrap();
+        assert_eq!(found.told, both);
+        // Fewer points, or another window: somebody else is further.
+        for (number, points) in [(0, &both[..1]), (1, &both[..])] {
+            let refused = store.keep_told(&made.id, number, points).await;
+            assert!(matches!(refused, Err(PortError::Conflict(_))));
+        }
+
+        let first = window();
+        store.keep_window(&made.id, 0, &first, 2).await.unwrap();
+        let again = store.keep_window(&made.id, 0, &first, 2).await;
+        assert!(matches!(again, Err(PortError::Conflict(_))));
+        store.keep_window(&made.id, 1, &first, 3).await.unwrap();
+        let found = store.optimisation(&made.id).await.unwrap().unwrap();
+        assert_eq!(found.windows, [first.clone(), first]);
+        assert_eq!(found.told, []);
+
+        let at = made.created_at;
+        let end = store.end_optimisation(&made.id, Err("no data"), at, entry("o-1"));
+        end.await.unwrap();
+        let found = store.optimisation(&made.id).await.unwrap().unwrap();
+        assert_eq!(found.state, TrialState::Failed);
+        assert_eq!(found.reason.as_deref(), Some("no data"));
+        let twice = store.end_optimisation(&made.id, Err("no data"), at, entry("o-1"));
+        assert!(matches!(twice.await, Err(PortError::Conflict(_))));
+        assert_eq!(store.optimisation_ids(5).await.unwrap(), [made.id]);
+    }
+
+    #[tokio::test]
+    async fn what_was_searched_is_counted_on_its_symbols() {
+        use mltrainer_services::port::BacktestStore as _;
+        let (_folder, store) = store().await;
+        // The same search twice counts once, the further of the two.
+        for (id, symbol, hash, tried) in [
+            ("o-1", "AAPL", "a", 40),
+            ("o-2", "AAPL", "a", 30),
+            ("o-3", "AAPL", "b", 5),
+            ("o-4", "IBM", "c", 7),
+        ] {
+            let made = new(id, symbol, hash);
+            store.make_optimisation(&made, entry(id)).await.unwrap();
+            store.keep_window(&made.id, 0, &window(), tried).await.unwrap();
+        }
+        let aapl = ["AAPL".to_owned()];
+        assert_eq!(store.tried_on(&aapl, "").await.unwrap().searched, 45);
+        assert_eq!(store.tried_on(&aapl, "a").await.unwrap().searched, 5);
+        let both = ["AAPL".to_owned(), "IBM".to_owned()];
+        assert_eq!(store.tried_on(&both, "").await.unwrap().searched, 52);
+    }
+}
