@@ -116,8 +116,17 @@ fn what_cannot_be_searched_is_refused_with_its_field() {
     call(&["--search", "fsat=2..5"]).refused(2, &["fsat", "did you mean fast"]);
     call(&["--search", "fast=2..5", "--method", "magic"]).refused(2, &["method", "grid"]);
     call(&["--search", "fast=2..50", "--folds", "2000"]).refused(2, &["folds", "1 to 100"]);
-    call(&["--search", "fast=2..500", "--search", "slow=2..500", "--method", "grid", "--setting", "levels=50"])
-        .refused(2, &["evaluations", "2500"]);
+    call(&[
+        "--search",
+        "fast=2..500",
+        "--search",
+        "slow=2..500",
+        "--method",
+        "grid",
+        "--setting",
+        "levels=50",
+    ])
+    .refused(2, &["evaluations", "2500"]);
     cli(folder.path(), &["backtest", "optimise", "--resume", "o-0"])
         .refused(2, &["unknown optimisation"]);
 }

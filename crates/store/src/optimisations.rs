@@ -285,7 +285,10 @@ mod tests {
         let (_folder, store) = store().await;
         let made = new("o-1", "AAPL", "a");
         store.make_optimisation(&made, entry("o-1")).await.unwrap();
-        assert_eq!(store.optimisation(&made.id).await.unwrap(), Some(made.clone()));
+        assert_eq!(
+            store.optimisation(&made.id).await.unwrap(),
+            Some(made.clone())
+        );
         assert_eq!(store.optimisation(&"o-2".into()).await.unwrap(), None);
 
         let both = [told(0), told(1)];
@@ -305,7 +308,7 @@ mod tests {
         store.keep_window(&made.id, 1, &first, 3).await.unwrap();
         let found = store.optimisation(&made.id).await.unwrap().unwrap();
         assert_eq!(found.windows, [first.clone(), first]);
-        assert_eq!(found.told, []);
+        assert!(found.told.is_empty());
 
         let at = made.created_at;
         let end = store.end_optimisation(&made.id, Err("no data"), at, entry("o-1"));
@@ -331,7 +334,10 @@ mod tests {
         ] {
             let made = new(id, symbol, hash);
             store.make_optimisation(&made, entry(id)).await.unwrap();
-            store.keep_window(&made.id, 0, &window(), tried).await.unwrap();
+            store
+                .keep_window(&made.id, 0, &window(), tried)
+                .await
+                .unwrap();
         }
         let aapl = ["AAPL".to_owned()];
         assert_eq!(store.tried_on(&aapl, "").await.unwrap().searched, 45);

@@ -145,11 +145,7 @@ impl Optimise {
 }
 
 /// Does it and prints what came out.
-pub(super) async fn done(
-    services: &Services,
-    asked: Asked,
-    as_json: bool,
-) -> Result<(), Failure> {
+pub(super) async fn done(services: &Services, asked: Asked, as_json: bool) -> Result<(), Failure> {
     let mut windows = 0;
     // A line for each window that is done, and first the id to go on with.
     let mut heard = |v: &OptimisationView| {
@@ -205,9 +201,10 @@ async fn list(services: &Services, as_json: bool) -> Result<(), Failure> {
     let mut table = Table::new(&["id", "state", "symbols", "windows", "efficiency", "edge"]);
     for v in &all {
         let names: Vec<&str> = v.spec.symbols.iter().map(|s| s.symbol.as_str()).collect();
-        let edge = v.result.as_ref().map_or("", |r| {
-            if r.found_edge { "yes" } else { "no" }
-        });
+        let edge = v
+            .result
+            .as_ref()
+            .map_or("", |r| if r.found_edge { "yes" } else { "no" });
         table.row([
             v.id.to_string(),
             v.state.as_str().to_owned(),

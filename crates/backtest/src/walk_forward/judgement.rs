@@ -204,7 +204,11 @@ mod tests {
         ])
         .unwrap();
         let at = |p: &[f64]| window(&[p], Some(p), 0.1, &[]);
-        let all = [at(&[2.0, 1.0, 0.0]), at(&[4.0, 10.0, 1.0]), at(&[9.0, 10.0, 1.0])];
+        let all = [
+            at(&[2.0, 1.0, 0.0]),
+            at(&[4.0, 10.0, 1.0]),
+            at(&[9.0, 10.0, 1.0]),
+        ];
         for (found, wanted) in stability(&space, &all).iter().zip([0.65, 0.75, 0.5]) {
             assert!((found.unwrap() - wanted).abs() < 1e-12, "{found:?}");
         }

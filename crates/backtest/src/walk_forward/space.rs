@@ -242,9 +242,7 @@ mod tests {
 
     #[test]
     fn names_and_ranges_are_refused_with_their_field() {
-        let integer = |name: &str, low: i64, high: i64, log: bool| {
-            json!({"name": name, "range": {"kind": "integer", "low": low, "high": high, "log": log}})
-        };
+        let integer = |name: &str, low: i64, high: i64, log: bool| json!({"name": name, "range": {"kind": "integer", "low": low, "high": high, "log": log}});
         for (search, field) in [
             (json!([]), "search"),
             (json!([integer("1x", 1, 2, false)]), "search[0].name"),

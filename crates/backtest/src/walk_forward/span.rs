@@ -180,8 +180,7 @@ pub fn test_span(
         }
     });
     let refuse = |e: crate::engine::EngineError| refused("bars", e.to_string());
-    let market =
-        Market::new(assets.collect(), days.map(|d| &d[from..span.end])).map_err(refuse)?;
+    let market = Market::new(assets.collect(), days.map(|d| &d[from..span.end])).map_err(refuse)?;
     let outcome = if targets.is_empty() {
         simulate(&market, &settings, &mut Signals { plans })
     } else {

@@ -324,7 +324,8 @@ fn what_never_trades_stays_out_and_what_is_refused_says_why() {
     let all = sheets();
     let fold = &windows(776, 2, 0, None).unwrap()[0];
     let how = how(&search, "random");
-    let never = json!({"name": "x", "long": {"enter": "close > 1000000 + {fast} + {slow} + {stop}"}});
+    let never =
+        json!({"name": "x", "long": {"enter": "close > 1000000 + {fast} + {slow} + {stop}"}});
     let test = on(&all[0], &never, &search, settings);
     let found = done(run_window(&how, 0, fold, &[], &test, &mut |_| true).unwrap());
     assert_eq!((found.chosen, found.in_sample), (None, None));

@@ -26,8 +26,8 @@ use mltrainer_compliance::{Digest, Verified};
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::backtest::BacktestRequest;
 use mltrainer_types::optimisation::{
-    OptimisationRequest, OptimisationResult, OptimisationSpec, OptimisationView, OptimisationWindow,
-    ParameterStability,
+    OptimisationRequest, OptimisationResult, OptimisationSpec, OptimisationView,
+    OptimisationWindow, ParameterStability,
 };
 use mltrainer_types::strategy::{StrategyError, StrategySpec};
 use mltrainer_types::trial::TrialState;
@@ -229,7 +229,7 @@ impl Services {
                 let detail = json!({ "reason": reason });
                 let entry = audit(actor, "backtest.optimised", &kept.id, detail);
                 store
-                    .end_optimisation(&kept.id, Err(&reason), at, entry)
+                    .end_optimisation(&kept.id, Err(reason.as_str()), at, entry)
                     .await?;
                 Err(e)
             }
@@ -739,7 +739,11 @@ fn view(kept: &KeptOptimisation) -> OptimisationView {
         reason: kept.reason.clone(),
         spec: kept.spec.clone(),
         folds: kept.folds,
-        windows: kept.windows.iter().map(|(_, shown)| shown.clone()).collect(),
+        windows: kept
+            .windows
+            .iter()
+            .map(|(_, shown)| shown.clone())
+            .collect(),
         told: u32::try_from(kept.told.len()).unwrap_or(u32::MAX),
         result: kept.result.clone(),
     }
