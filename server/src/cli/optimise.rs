@@ -165,7 +165,11 @@ pub(super) async fn done(services: &Services, asked: Asked, as_json: bool) -> Re
         let _unread = say(&line);
     };
     let view = match asked {
-        Asked::New(request) => services.optimise(ACTOR, *request, &mut heard).await?,
+        Asked::New(request) => {
+            services
+                .optimise_backtest(ACTOR, *request, &mut heard)
+                .await?
+        }
         Asked::Resume(id) => services.resume_optimisation(ACTOR, &id, &mut heard).await?,
         Asked::Show(id) => services.optimisation(&id).await?,
         Asked::List => return list(services, as_json).await,

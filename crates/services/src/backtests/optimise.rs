@@ -85,7 +85,7 @@ impl Services {
     /// # Errors
     /// As [`Services::run_backtest`], and [`ServiceError::Invalid`] for a space, method or plan of
     /// windows that cannot be used; then nothing is kept.
-    pub async fn optimise(
+    pub async fn optimise_backtest(
         &self,
         actor: &str,
         request: OptimisationRequest,
