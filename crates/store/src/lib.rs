@@ -11,6 +11,8 @@ mod fault;
 mod idempotency_keys;
 mod key;
 mod migrations;
+mod optimisation_events;
+mod optimisation_windows;
 mod optimisations;
 mod owner;
 mod portfolio_transactions;

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 10] = [
+pub(crate) const ALL: [(&str, &str); 12] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -47,6 +47,14 @@ pub(crate) const ALL: [(&str, &str); 10] = [
     (
         "0010_optimisations",
         include_str!("../../../migrations/0010_optimisations.sql"),
+    ),
+    (
+        "0011_optimisation_windows",
+        include_str!("../../../migrations/0011_optimisation_windows.sql"),
+    ),
+    (
+        "0012_optimisation_events",
+        include_str!("../../../migrations/0012_optimisation_events.sql"),
     ),
 ];
 

@@ -2,8 +2,9 @@
 
 use crate::OptimisationId;
 use crate::backtest::{BacktestRequest, BacktestSymbol};
+use crate::event::StateEvent;
 use crate::strategy::StrategySpec;
-use crate::trial::{Metrics, TrialState};
+use crate::trial::{Metrics, Progress, TrialState};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -186,6 +187,65 @@ pub struct ParameterStability {
     pub stability: Option<f64>,
 }
 
+/// The out-of-sample curve of a window.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WindowCurve {
+    /// The bar before the test, then those of the test.
+    pub dates: Vec<NaiveDate>,
+    /// Return of the strategy, one for each bar of the test: one fewer than dates.
+    pub returns: Vec<f64>,
+    /// Return of the benchmark, likewise.
+    pub benchmark_returns: Vec<f64>,
+}
+
+/// The stitched curve of an optimisation as far as its windows are done.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OptimisationCurve {
+    /// The bar before the first test, then those of the tests.
+    pub dates: Vec<NaiveDate>,
+    /// Equity out of sample, one a day, from the cash.
+    pub equity: Vec<f64>,
+    /// The symbols held in equal parts, from the same cash.
+    pub benchmark_equity: Vec<f64>,
+    /// What was best over the tests themselves, when they are all done.
+    pub in_sample_equity: Vec<f64>,
+    /// First and last day of each test.
+    pub tests: Vec<(NaiveDate, NaiveDate)>,
+}
+
+/// What would have been chosen by looking at the tests themselves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InSampleChoice {
+    /// Values of the parameters.
+    pub params: Map<String, Value>,
+    /// Its equity over the same days as the stitched curve, from the cash.
+    pub equity: Vec<f64>,
+    /// Its figures.
+    pub metrics: Metrics,
+}
+
+/// Combinatorially symmetric cross-validation among what was tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OverfittingReport {
+    /// Strategies that were compared.
+    pub candidates: u32,
+    /// Ways in which the time was cut into two halves.
+    pub splits: u32,
+    /// Share of the ways in which the best of one half is below the median on the other.
+    pub probability: f64,
+    /// Share of the ways in which the best of one half loses on the other.
+    pub loss: f64,
+    /// Slope of the line of Sharpe ratios outside on those inside; below 0 the better looks worse
+    /// later.
+    pub slope: Option<f64>,
+    /// How many ways fall into each tenth of the relative rank outside, worst first: ten numbers.
+    pub ranks: Vec<u32>,
+}
+
 /// What an optimisation comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -219,6 +279,11 @@ pub struct OptimisationResult {
     /// Probability that the best of what was tried on one half of the time is below the median on
     /// the other half.
     pub probability_of_overfitting: Option<f64>,
+    /// The same with its parts.
+    pub overfitting: Option<OverfittingReport>,
+    /// Of what stands for the points tried, the one with the best objective over the tests
+    /// themselves: what a search without walking forward would have shown.
+    pub in_sample_choice: Option<InSampleChoice>,
     /// The strategy with the parameters of the last window that has some, to go on with.
     pub strategy: Option<StrategySpec>,
     /// SHA-256 of the specification, the points of the searches and the curve.
@@ -233,7 +298,10 @@ pub struct OptimisationView {
     pub id: OptimisationId,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
-    /// Where it stands.
+    /// When its state last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Where it stands: `queued`, `training`, `evaluating`, `paused`, `finished`, `cancelled` or
+    /// `failed`.
     pub state: TrialState,
     /// Why it failed.
     pub reason: Option<String>,
@@ -245,8 +313,169 @@ pub struct OptimisationView {
     pub windows: Vec<OptimisationWindow>,
     /// Points told so far in the window after them.
     pub told: u32,
+    /// Points of all windows, told and to come.
+    pub progress: Progress,
+    /// Number of its last event.
+    pub last_event: i64,
     /// What it comes to, when all are done.
     pub result: Option<OptimisationResult>,
+}
+
+/// An optimisation on a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OptimisationSummary {
+    /// Id.
+    pub id: OptimisationId,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// Where it stands.
+    pub state: TrialState,
+    /// Id of the ready-made strategy, or the name of one as JSON.
+    pub strategy: String,
+    /// What is traded.
+    pub symbols: Vec<String>,
+    /// Parameters that are searched.
+    pub parameters: Vec<String>,
+    /// Windows in all.
+    pub folds: u32,
+    /// Windows that are done.
+    pub windows: u32,
+    /// Points of all windows, told and to come.
+    pub progress: Progress,
+    /// The verdict, when it has ended.
+    pub found_edge: Option<bool>,
+    /// Annual return out of sample.
+    pub annual_return: Option<f64>,
+    /// Annual return out of sample over that in sample.
+    pub efficiency: Option<f64>,
+    /// Probability that the search overfits.
+    pub probability_of_overfitting: Option<f64>,
+}
+
+/// One event of an optimisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OptimisationEvent {
+    /// 1, 2, 3 ... within its optimisation.
+    pub seq: i64,
+    /// When it was stored.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: OptimisationEventBody,
+}
+
+/// What happened; the tag is the SSE `event:` field, the content its `data:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum OptimisationEventBody {
+    /// It moved to another state.
+    State(StateEvent),
+    /// The search of a window went on.
+    Step(SearchStep),
+    /// A window is done.
+    Window(WindowEvent),
+}
+
+impl OptimisationEventBody {
+    /// The SSE `event:` field.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::Step(_) => "step",
+            Self::Window(_) => "window",
+        }
+    }
+}
+
+/// How far the search of a window is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SearchStep {
+    /// The window, from 1.
+    pub window: u32,
+    /// Windows in all.
+    pub windows: u32,
+    /// Points told in this window.
+    pub told: u32,
+    /// Points of a window at most.
+    pub evaluations: u32,
+    /// The best objective in training so far.
+    pub best: Option<f64>,
+    /// Values of the parameters that have it.
+    pub params: Option<Map<String, Value>>,
+    /// Points of all windows.
+    pub progress: Progress,
+}
+
+/// A window that is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WindowEvent {
+    /// The window, from 1.
+    pub number: u32,
+    /// Windows in all.
+    pub windows: u32,
+    /// What came out.
+    pub window: OptimisationWindow,
+    /// Points of all windows.
+    pub progress: Progress,
+}
+
+/// What was told of the objective in training, over two parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ParameterSurface {
+    /// What was made as large as possible.
+    pub objective: Objective,
+    /// The window, from 1; none when it is the mean of all.
+    pub window: Option<u32>,
+    /// The parameter to the right.
+    pub x: SurfaceAxis,
+    /// The parameter upwards; none when only one is searched.
+    pub y: Option<SurfaceAxis>,
+    /// Cells by `y`, lowest first, then `x`; null where no point was tried.
+    pub cells: Vec<Vec<Option<SurfaceCell>>>,
+    /// Where the points that windows chose lie.
+    pub chosen: Vec<SurfaceChoice>,
+}
+
+/// A parameter of a surface, cut into parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SurfaceAxis {
+    /// Its name.
+    pub name: String,
+    /// The values of each part in words, lowest first: `20`, `20 to 35`, `sma`.
+    pub parts: Vec<String>,
+}
+
+/// What was tried in a part of a surface.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SurfaceCell {
+    /// The best objective of a window, on average over the windows that tried something here; none
+    /// where nothing counted.
+    pub best: Option<f64>,
+    /// Mean objective of the points, those that counted.
+    pub mean: Option<f64>,
+    /// Different points.
+    pub points: u32,
+}
+
+/// The point that a window chose, on a surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SurfaceChoice {
+    /// The window, from 1.
+    pub window: u32,
+    /// Part of `x`, from 0.
+    pub x: u32,
+    /// Part of `y`, from 0.
+    pub y: u32,
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ pub(super) async fn done(services: &Services, asked: Asked, as_json: bool) -> Re
                 .optimise_backtest(ACTOR, *request, &mut heard)
                 .await?
         }
-        Asked::Resume(id) => services.resume_optimisation(ACTOR, &id, &mut heard).await?,
+        Asked::Resume(id) => services.finish_optimisation(ACTOR, &id, &mut heard).await?,
         Asked::Show(id) => services.optimisation(&id).await?,
         Asked::List => return list(services, as_json).await,
     };
@@ -198,23 +198,30 @@ fn progress(v: &OptimisationView) -> String {
 }
 
 async fn list(services: &Services, as_json: bool) -> Result<(), Failure> {
-    let all = services.optimisations().await?;
+    let all = services.optimisations(None).await?.items;
     if as_json {
         return json(&all);
     }
-    let mut table = Table::new(&["id", "state", "symbols", "windows", "efficiency", "edge"]);
-    for v in &all {
-        let names: Vec<&str> = v.spec.symbols.iter().map(|s| s.symbol.as_str()).collect();
-        let edge = v
-            .result
-            .as_ref()
-            .map_or("", |r| if r.found_edge { "yes" } else { "no" });
+    let mut table = Table::new(&[
+        "id",
+        "state",
+        "strategy",
+        "symbols",
+        "windows",
+        "return a year",
+        "overfitting",
+        "edge",
+    ]);
+    for o in &all {
+        let edge = o.found_edge.map_or("", |e| if e { "yes" } else { "no" });
         table.row([
-            v.id.to_string(),
-            v.state.as_str().to_owned(),
-            names.join(","),
-            format!("{} of {}", v.windows.len(), v.folds),
-            figure(v.result.as_ref().and_then(|r| r.efficiency)),
+            o.id.to_string(),
+            o.state.as_str().to_owned(),
+            o.strategy.clone(),
+            o.symbols.join(","),
+            format!("{} of {}", o.windows, o.folds),
+            figure(o.annual_return),
+            figure(o.probability_of_overfitting),
             edge.to_owned(),
         ]);
     }

@@ -22,9 +22,11 @@
 mod judgement;
 mod space;
 mod span;
+mod surface;
 mod window;
 
 pub use judgement::{Judgement, MOST_CANDIDATES, Tried, candidates, judge, stability, stitched};
 pub use space::{fill, space, values};
 pub use span::{Span, test_span};
+pub use surface::surface;
 pub use window::{Search, Step, Test, Window, run_window, windows};

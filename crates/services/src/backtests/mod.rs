@@ -2,7 +2,8 @@
 //! what was ever tried on the same symbols.
 //!
 //! `ready` holds the ready-made strategies, `read` reads what arrives, `compute` runs the engine,
-//! `optimise` searches parameters window by window, `table` writes CSV. What is acknowledged is on the disk, with its audit record in the same transaction.
+//! `optimise` searches parameters window by window, `table` writes CSV. What is acknowledged is on the
+//! disk, with its audit record in the same transaction.
 
 mod compute;
 mod optimise;
@@ -37,6 +38,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 pub use optimise::OptimisationListener;
+pub(crate) use optimise::Searches;
 
 /// Back tests on a page of the list.
 const PAGE: u32 = 25;

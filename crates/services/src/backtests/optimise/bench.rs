@@ -1,43 +1,35 @@
-//! Walk-forward optimisation: parameters of a strategy searched window by window, each step on the
-//! disk before anybody hears of it.
-//!
-//! Symbols are taken on the days that all of them have. What was interrupted goes on after the last
-//! points that were kept, with the same result.
+//! Everything that the points of an optimisation are tested with: data on common days, the space, the
+//! windows; and the judgement of what came out.
 
-use super::compute::{carried, words};
-use super::read::{self, Unread};
-use super::{Loaded, complete, ready};
-use crate::port::{KeptOptimisation, Told, Window};
-use crate::room::blocking;
-use crate::trials::new_uuid;
+use super::super::compute::{carried, words};
+use super::super::read::{self, Unread};
+use super::super::{CASH, Loaded, Part, complete, ready};
+use crate::port::{DoneWindow, Window};
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
 use mltrainer_backtest::engine::{Costs, Settings};
+use mltrainer_backtest::honesty::Overfitting;
 use mltrainer_backtest::performance::of_equity;
 use mltrainer_backtest::splits::Fold;
 use mltrainer_backtest::strategy::{self, Symbol, catalogue_columns};
 use mltrainer_backtest::walk_forward::{
-    MOST_CANDIDATES, Search, Span, Step, Tried, candidates, fill, judge, run_window, space,
-    stability, stitched, test_span, values, windows,
+    MOST_CANDIDATES, Search, Span, Tried, candidates, fill, judge, space, stability, stitched,
+    test_span, values, windows,
 };
 use mltrainer_catalogue::search::{Dimension, Method};
 use mltrainer_catalogue_core::{Bars as Columns, FitError, Registry};
 use mltrainer_compliance::{Digest, Verified};
-use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::backtest::BacktestRequest;
+use mltrainer_types::finite;
 use mltrainer_types::optimisation::{
-    OptimisationRequest, OptimisationResult, OptimisationSpec, OptimisationView,
-    OptimisationWindow, ParameterStability,
+    InSampleChoice, OptimisationRequest, OptimisationResult, OptimisationSpec, OptimisationWindow,
+    OverfittingReport, ParameterStability, WindowCurve,
 };
 use mltrainer_types::strategy::{StrategyError, StrategySpec};
-use mltrainer_types::trial::TrialState;
-use mltrainer_types::{OptimisationId, finite};
-use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Method when none is named.
 const METHOD: &str = "differential_evolution";
@@ -45,13 +37,6 @@ const METHOD: &str = "differential_evolution";
 const MOST_EVALUATIONS: u32 = 10_000;
 /// Most windows.
 const MOST_FOLDS: u32 = 100;
-/// Longest time between two writes of the points told so far.
-const KEEP_EVERY: Duration = Duration::from_millis(500);
-/// Optimisations on a list.
-const PAGE: u32 = 25;
-
-/// Hears of every step that is kept.
-pub type OptimisationListener<'a> = dyn FnMut(&OptimisationView) + Send + 'a;
 
 /// A symbol on the common days.
 struct Common {
@@ -62,13 +47,15 @@ struct Common {
 }
 
 /// Everything that points are tested with.
-struct Bench {
-    request: OptimisationRequest,
+pub(super) struct Bench {
+    pub(super) request: OptimisationRequest,
+    /// Points of a window at most.
+    pub(super) each: u32,
     registry: Registry,
     /// Ids of all features.
     known: BTreeSet<String>,
-    how: Search,
-    folds: Vec<Fold>,
+    pub(super) how: Search,
+    pub(super) folds: Vec<Fold>,
     dates: Vec<NaiveDate>,
     days: Vec<i32>,
     symbols: Vec<Common>,
@@ -79,254 +66,12 @@ struct Bench {
 }
 
 impl Services {
-    /// Searches the parameters of a strategy on each training window and tests the best ones on the
-    /// next; `heard` is told of every step that is kept.
-    ///
-    /// # Errors
-    /// As [`Services::run_backtest`], and [`ServiceError::Invalid`] for a space, method or plan of
-    /// windows that cannot be used; then nothing is kept.
-    pub async fn optimise_backtest(
-        &self,
-        actor: &str,
-        request: OptimisationRequest,
-        heard: &mut OptimisationListener<'_>,
-    ) -> Result<OptimisationView, ServiceError> {
-        let (spec, bench) = self.bench(request).await?;
-        let at = self.inner.clock.now();
-        let new = KeptOptimisation {
-            id: OptimisationId(format!("o-{}", new_uuid(at))),
-            created_at: at,
-            state: TrialState::Training,
-            reason: None,
-            spec_sha256: spec_key(&spec)?,
-            spec,
-            folds: u32::try_from(bench.folds.len()).unwrap_or(u32::MAX),
-            told: Vec::new(),
-            windows: Vec::new(),
-            result: None,
-        };
-        let entry = audit(
-            actor,
-            "backtest.optimise",
-            &new.id,
-            json!({
-                "spec_sha256": new.spec_sha256,
-                "datasets": new.spec.symbols.iter().map(|s| &s.dataset).collect::<Vec<_>>(),
-                "method": new.spec.request.method,
-                "evaluations": new.spec.request.evaluations,
-                "seed": new.spec.request.test.seed,
-            }),
-        );
-        self.inner
-            .optimisations
-            .make_optimisation(&new, entry)
-            .await?;
-        self.walk(actor, new, bench, heard).await
-    }
-
-    /// Goes on with an optimisation whose process died.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`]; [`ServiceError::Conflict`] when it has ended, or another process
-    /// goes on with it; [`ServiceError::BadData`] when its data are not those it began with.
-    pub async fn resume_optimisation(
-        &self,
-        actor: &str,
-        id: &str,
-        heard: &mut OptimisationListener<'_>,
-    ) -> Result<OptimisationView, ServiceError> {
-        let kept = self.kept(id).await?;
-        if kept.state.is_final() {
-            return Err(ServiceError::Conflict(format!(
-                "optimisation {} has ended, it is {}: nothing is left to go on with",
-                kept.id,
-                kept.state.as_str()
-            )));
-        }
-        let (spec, bench) = self.bench(kept.spec.request.clone()).await?;
-        if spec != kept.spec {
-            return Err(ServiceError::BadData(format!(
-                "the data of optimisation {} are not those it began with: start a new one",
-                kept.id
-            )));
-        }
-        self.walk(actor, kept, bench, heard).await
-    }
-
-    /// An optimisation as it stands.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`].
-    pub async fn optimisation(&self, id: &str) -> Result<OptimisationView, ServiceError> {
-        Ok(view(&self.kept(id).await?))
-    }
-
-    /// The newest optimisations, newest first.
-    ///
-    /// # Errors
-    /// [`ServiceError`] when the store fails.
-    pub async fn optimisations(&self) -> Result<Vec<OptimisationView>, ServiceError> {
-        let mut all = Vec::new();
-        for id in self.inner.optimisations.optimisation_ids(PAGE).await? {
-            all.push(self.optimisation(id.as_str()).await?);
-        }
-        Ok(all)
-    }
-
-    async fn kept(&self, id: &str) -> Result<KeptOptimisation, ServiceError> {
-        let found = self.inner.optimisations.optimisation(&id.into()).await?;
-        found.ok_or_else(|| ServiceError::NotFound {
-            what: "optimisation",
-            id: id.chars().take(80).collect(),
-            suggestions: Vec::new(),
-        })
-    }
-
-    /// The windows that are not done, then the judgement.
-    async fn walk(
-        &self,
-        actor: &str,
-        mut kept: KeptOptimisation,
-        bench: Arc<Bench>,
-        heard: &mut OptimisationListener<'_>,
-    ) -> Result<OptimisationView, ServiceError> {
-        heard(&view(&kept));
-        let outcome = match self.walk_windows(&mut kept, &bench, heard).await {
-            Ok(()) => self.judged(&kept, bench).await,
-            Err(e) => Err(e),
-        };
-        let at = self.inner.clock.now();
-        let store = &self.inner.optimisations;
-        match outcome {
-            Ok(result) => {
-                let entry = audit(
-                    actor,
-                    "backtest.optimised",
-                    &kept.id,
-                    json!({
-                        "result_sha256": result.result_sha256,
-                        "tried": result.tried,
-                        "found_edge": result.found_edge,
-                    }),
-                );
-                store
-                    .end_optimisation(&kept.id, Ok(&result), at, entry)
-                    .await?;
-                kept.state = TrialState::Finished;
-                kept.result = Some(result);
-                let view = view(&kept);
-                heard(&view);
-                Ok(view)
-            }
-            // What may pass leaves it as it stands, to go on with.
-            Err(
-                e @ (ServiceError::Unavailable(_)
-                | ServiceError::Conflict(_)
-                | ServiceError::Internal(_)),
-            ) => Err(e),
-            Err(e) => {
-                let reason = e.to_string();
-                let detail = json!({ "reason": reason });
-                let entry = audit(actor, "backtest.optimised", &kept.id, detail);
-                store
-                    .end_optimisation(&kept.id, Err(reason.as_str()), at, entry)
-                    .await?;
-                Err(e)
-            }
-        }
-    }
-
-    async fn walk_windows(
-        &self,
-        kept: &mut KeptOptimisation,
-        bench: &Arc<Bench>,
-        heard: &mut OptimisationListener<'_>,
-    ) -> Result<(), ServiceError> {
-        let store = &self.inner.optimisations;
-        while let Some(fold) = bench.folds.get(kept.windows.len()).cloned() {
-            let number = kept.windows.len();
-            let place = u32::try_from(number).unwrap_or(u32::MAX);
-            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<Vec<Told>>();
-            let (work, clock) = (bench.clone(), self.inner.clock.clone());
-            let told = std::mem::take(&mut kept.told);
-            let searching = tokio::spawn(blocking(move || {
-                let mut last = clock.monotonic();
-                let mut seen = |told: &[Told]| {
-                    let now = clock.monotonic();
-                    if now.saturating_sub(last) < KEEP_EVERY {
-                        return true;
-                    }
-                    last = now;
-                    // Nobody listens any more when the points could not be kept.
-                    sender.send(told.to_vec()).is_ok()
-                };
-                let test = |point: &[f64], span: Range<usize>| {
-                    work.test(point, span).map_err(|e| of_service(&e))
-                };
-                run_window(&work.how, number, &fold, &told, &test, &mut seen)
-                    .map_err(|e| of_strategy(&e))
-            }));
-            while let Some(told) = receiver.recv().await {
-                if let Err(e) = store.keep_told(&kept.id, place, &told).await {
-                    // The search stops at its next point.
-                    drop(receiver);
-                    return Err(e.into());
-                }
-                kept.told = told;
-                heard(&view(kept));
-            }
-            let step = searching
-                .await
-                .map_err(|e| ServiceError::Internal(format!("a search did not end: {e}")))??;
-            let Step::Done(window) = step else {
-                return Err(ServiceError::Unavailable(
-                    "the search was stopped: go on with it later".to_owned(),
-                ));
-            };
-            let shown = bench.shown(&window);
-            let mut points = BTreeSet::new();
-            let all = kept.windows.iter().map(|(w, _)| w).chain([&*window]);
-            for told in all.flat_map(|w| &w.told) {
-                points.insert(told.point.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
-            }
-            let tried = u32::try_from(points.len()).unwrap_or(u32::MAX);
-            let both = (*window, shown);
-            store.keep_window(&kept.id, place, &both, tried).await?;
-            kept.windows.push(both);
-            kept.told = Vec::new();
-            heard(&view(kept));
-        }
-        Ok(())
-    }
-
-    async fn judged(
-        &self,
-        kept: &KeptOptimisation,
-        bench: Arc<Bench>,
-    ) -> Result<OptimisationResult, ServiceError> {
-        let symbols = &kept.spec.symbols;
-        let names: Vec<String> = symbols.iter().map(|s| s.symbol.clone()).collect();
-        let store = &self.inner.backtests;
-        let before = store.tried_on(&names, &kept.spec_sha256).await?;
-        let others = before
-            .models
-            .saturating_add(before.searched)
-            .saturating_add(u32::try_from(before.ratios.len()).unwrap_or(u32::MAX));
-        let before = Tried {
-            number: others as usize,
-            ratios: before.ratios.into_iter().flatten().collect(),
-        };
-        let all: Vec<Window> = kept.windows.iter().map(|(w, _)| w.clone()).collect();
-        let key = kept.spec_sha256.clone();
-        blocking(move || bench.judged(&all, &before, &key)).await
-    }
-
     /// Everything that is needed to test points, and the specification with every default filled in.
-    async fn bench(
+    pub(super) async fn bench(
         &self,
         mut request: OptimisationRequest,
     ) -> Result<(OptimisationSpec, Arc<Bench>), ServiceError> {
-        let how = search(&mut request)?;
+        let (how, each) = search(&mut request)?;
         let corner: Vec<f64> = how.space.dimensions().iter().map(lowest).collect();
         let (strategy, params) = placed(&request, &corner)?;
         let sample = BacktestRequest {
@@ -334,9 +79,29 @@ impl Services {
             params,
             ..request.test.clone()
         };
-        let (spec, loaded, other, features) = self.prepared(&sample).await?;
+        let (spec, loaded, other, mut features) = self.prepared(&sample).await?;
+        // Choices may name other features than the first of them does.
+        for (k, dimension) in how.space.dimensions().iter().enumerate() {
+            let Dimension::Categorical { choices } = *dimension else {
+                continue;
+            };
+            for choice in 1..choices {
+                let mut point = corner.clone();
+                point[k] = choice as f64;
+                let (strategy, params) = placed(&request, &point)?;
+                if let Ok(read) = self.read_strategy(&strategy, &params, spec.symbols.len()) {
+                    features.extend(read.features);
+                }
+            }
+        }
+        features.sort_unstable();
+        features.dedup();
         let year = spec.periods_per_year;
         request.test.periods_per_year = Some(year);
+        let cash = *request
+            .test
+            .cash
+            .get_or_insert(spec.strategy.cash.unwrap_or(CASH));
         let symbols: Vec<_> = loaded.iter().map(|l| l.symbol.clone()).collect();
         let dates = common(&loaded);
         let without_columns = StrategySpec {
@@ -378,8 +143,9 @@ impl Services {
             dates,
             symbols: all,
             benchmark,
-            cash: spec.strategy.cash.unwrap_or(super::CASH),
+            cash,
             year,
+            each,
             request: request.clone(),
         };
         Ok((OptimisationSpec { symbols, request }, Arc::new(bench)))
@@ -387,7 +153,7 @@ impl Services {
 }
 
 /// How windows are searched; fills the request's defaults in.
-fn search(request: &mut OptimisationRequest) -> Result<Search, ServiceError> {
+fn search(request: &mut OptimisationRequest) -> Result<(Search, u32), ServiceError> {
     // A strategy as JSON is looked into: as an object.
     if let Value::String(text) = &request.test.strategy
         && text.trim_start().starts_with('{')
@@ -412,8 +178,12 @@ fn search(request: &mut OptimisationRequest) -> Result<Search, ServiceError> {
     };
     let asked = *request.evaluations.get_or_insert(100);
     let evaluations = within("evaluations", asked, 1, MOST_EVALUATIONS)?;
+    let mut each = evaluations;
     if let Method::Grid { levels } = method {
         let points = space.grid_points(levels);
+        if let Some(points) = points.and_then(|p| u32::try_from(p).ok()) {
+            each = points.min(evaluations);
+        }
         if points.is_none_or(|p| p > evaluations as usize) {
             let points = points.map_or("too many".to_owned(), |p| p.to_string());
             return Err(ServiceError::invalid(
@@ -432,7 +202,7 @@ fn search(request: &mut OptimisationRequest) -> Result<Search, ServiceError> {
         let least = mltrainer_backtest::splits::MIN_TRAIN_DAYS as u32;
         within("window", window, least, 1_000_000)?;
     }
-    Ok(Search {
+    let how = Search {
         space,
         method,
         evaluations: evaluations as usize,
@@ -440,7 +210,8 @@ fn search(request: &mut OptimisationRequest) -> Result<Search, ServiceError> {
         objective: request.objective,
         min_trades: min_trades as usize,
         periods_per_year: 252.0,
-    })
+    };
+    Ok((how, each))
 }
 
 /// The lowest value of a parameter.
@@ -475,7 +246,7 @@ fn placed(
     Ok((test.strategy.clone(), params))
 }
 
-fn of_strategy(e: &StrategyError) -> ServiceError {
+pub(super) fn of_strategy(e: &StrategyError) -> ServiceError {
     let near = if e.suggestions.is_empty() {
         String::new()
     } else {
@@ -484,7 +255,7 @@ fn of_strategy(e: &StrategyError) -> ServiceError {
     ServiceError::invalid(e.field.clone(), format!("{}{near}", e.reason))
 }
 
-fn of_service(e: &ServiceError) -> StrategyError {
+pub(super) fn of_service(e: &ServiceError) -> StrategyError {
     let (field, reason) = match e {
         ServiceError::Invalid { field, detail } => (field.clone(), detail.clone()),
         other => ("strategy".to_owned(), other.to_string()),
@@ -510,7 +281,7 @@ fn common(loaded: &[Loaded]) -> Vec<NaiveDate> {
 }
 
 /// A symbol on these days only.
-fn on_days(part: super::Part, dates: &[NaiveDate]) -> Result<Common, ServiceError> {
+fn on_days(part: Part, dates: &[NaiveDate]) -> Result<Common, ServiceError> {
     let own = &part.bars.get().dates;
     let places: Vec<usize> = dates
         .iter()
@@ -593,7 +364,7 @@ impl Bench {
     }
 
     /// What the strategy of a point does in a span; nothing after its end is looked at.
-    fn test(&self, point: &[f64], span: Range<usize>) -> Result<Span, ServiceError> {
+    pub(super) fn test(&self, point: &[f64], span: Range<usize>) -> Result<Span, ServiceError> {
         let spec = self.strategy(point)?;
         let base = Settings {
             costs: Costs {
@@ -631,7 +402,30 @@ impl Bench {
             .map_err(|e| ServiceError::from(Unread::Fault(read::fault(e))))
     }
 
-    /// A window as it is shown.
+    /// The parameters of a point by name.
+    pub(super) fn params(&self, point: &[f64]) -> Map<String, Value> {
+        values(&self.request.search, point)
+    }
+
+    /// A window with what is shown of it.
+    pub(super) fn done(&self, window: Window) -> DoneWindow {
+        let start = window.test.start.saturating_sub(1);
+        let prices = self
+            .benchmark
+            .get(start..window.test.end)
+            .unwrap_or_default();
+        let dates = self.dates.get(start..window.test.end);
+        DoneWindow {
+            shown: self.shown(&window),
+            curve: WindowCurve {
+                dates: dates.unwrap_or_default().to_vec(),
+                returns: window.returns.clone(),
+                benchmark_returns: changes(prices),
+            },
+            window,
+        }
+    }
+
     fn shown(&self, w: &Window) -> OptimisationWindow {
         let day = |t: usize| self.dates.get(t).copied().unwrap_or_default();
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -651,7 +445,7 @@ impl Bench {
         }
     }
 
-    fn judged(
+    pub(super) fn judged(
         &self,
         all: &[Window],
         before: &Tried,
@@ -661,21 +455,17 @@ impl Bench {
         let last = all.last().map_or(0, |w| w.test.end);
         let returns = stitched(all);
         // A candidate that is no strategy in this span says nothing.
-        let columns: Vec<Vec<f64>> = candidates(all, MOST_CANDIDATES)
-            .iter()
-            .filter_map(|p| self.test(p, first..last).ok())
-            .map(|span| span.returns)
+        let tested: Vec<(Vec<f64>, Span)> = candidates(all, MOST_CANDIDATES)
+            .into_iter()
+            .filter_map(|p| self.test(&p, first..last).ok().map(|span| (p, span)))
             .collect();
+        let in_sample_choice = self.best_seen(&tested);
+        let columns: Vec<Vec<f64>> = tested.into_iter().map(|(_, span)| span.returns).collect();
         let start = first.saturating_sub(1);
         let prices = self.benchmark.get(start..last).unwrap_or_default();
-        let market: Vec<f64> = prices.windows(2).map(|w| w[1] / w[0] - 1.0).collect();
+        let market = changes(prices);
         let judged = judge(all, &market, &columns, before, self.year);
-        let mut equity = vec![self.cash];
-        let mut now = self.cash;
-        for r in &returns {
-            now *= 1.0 + r;
-            equity.push(now);
-        }
+        let equity = grown(self.cash, &returns);
         let base = prices.first().copied().unwrap_or(f64::NAN);
         let benchmark_equity: Vec<f64> = prices.iter().map(|p| self.cash * p / base).collect();
         let mut digest = Digest::new();
@@ -706,45 +496,67 @@ impl Bench {
             tried,
             tried_here: u32::try_from(judged.tried_here).unwrap_or(u32::MAX),
             deflated_sharpe_ratio: judged.verdict.and_then(|v| finite(v.deflated)),
-            probability_of_overfitting: judged.overfitting.map(|o| o.probability),
+            probability_of_overfitting: judged.overfitting.as_ref().map(|o| o.probability),
+            overfitting: judged.overfitting.map(|o| report(&o, columns.len())),
+            in_sample_choice,
             strategy: chosen.map(|p| self.strategy(p)).transpose()?,
             result_sha256: digest.finish(),
         })
     }
-}
 
-/// SHA-256 of the specification.
-fn spec_key(spec: &OptimisationSpec) -> Result<String, ServiceError> {
-    let text = serde_json::to_string(spec)
-        .map_err(|e| ServiceError::Internal(format!("a specification was not written: {e}")))?;
-    Ok(hex::encode(Sha256::digest(text)))
-}
-
-fn audit(actor: &str, action: &str, id: &OptimisationId, detail: Value) -> AuditEntry {
-    AuditEntry {
-        actor: actor.to_owned(),
-        action: action.to_owned(),
-        subject: id.0.clone(),
-        decision: "allowed".to_owned(),
-        rule: None,
-        detail,
+    /// The tested point with the best objective, seen afterwards.
+    fn best_seen(&self, tested: &[(Vec<f64>, Span)]) -> Option<InSampleChoice> {
+        let name = self.how.objective.as_str();
+        let mut best: Option<(f64, &(Vec<f64>, Span))> = None;
+        for one in tested {
+            if one.1.trades() < self.how.min_trades {
+                continue;
+            }
+            let Some(value) = one.1.figure(name) else {
+                continue;
+            };
+            if best.is_none_or(|(b, _)| value > b) {
+                best = Some((value, one));
+            }
+        }
+        let (_, (point, span)) = best?;
+        Some(InSampleChoice {
+            params: self.params(point),
+            equity: grown(self.cash, &span.returns),
+            metrics: span.metrics.clone(),
+        })
     }
 }
 
-fn view(kept: &KeptOptimisation) -> OptimisationView {
-    OptimisationView {
-        id: kept.id.clone(),
-        created_at: kept.created_at,
-        state: kept.state,
-        reason: kept.reason.clone(),
-        spec: kept.spec.clone(),
-        folds: kept.folds,
-        windows: kept
-            .windows
-            .iter()
-            .map(|(_, shown)| shown.clone())
-            .collect(),
-        told: u32::try_from(kept.told.len()).unwrap_or(u32::MAX),
-        result: kept.result.clone(),
+/// Relative changes from value to value.
+fn changes(prices: &[f64]) -> Vec<f64> {
+    prices.windows(2).map(|w| w[1] / w[0] - 1.0).collect()
+}
+
+/// Money that grows by returns, one more than they are.
+pub(super) fn grown(cash: f64, returns: &[f64]) -> Vec<f64> {
+    let mut equity = vec![cash];
+    let mut now = cash;
+    for r in returns {
+        now *= 1.0 + r;
+        equity.push(now);
+    }
+    equity
+}
+
+fn report(o: &Overfitting, candidates: usize) -> OverfittingReport {
+    let mut ranks = vec![0_u32; 10];
+    for logit in &o.logits {
+        // The relative rank that the logit was made of, above 0 and below 1.
+        let rank = 1.0 / (1.0 + (-logit).exp());
+        ranks[((10.0 * rank) as usize).min(9)] += 1;
+    }
+    OverfittingReport {
+        candidates: u32::try_from(candidates).unwrap_or(u32::MAX),
+        splits: u32::try_from(o.logits.len()).unwrap_or(u32::MAX),
+        probability: o.probability,
+        loss: o.loss,
+        slope: finite(o.slope),
+        ranks,
     }
 }
