@@ -41,6 +41,71 @@ pub enum SearchRange {
     },
 }
 
+impl SearchRange {
+    /// Reads `5..50`, `0.5..2.0`, either with `:log` behind, or `a|b|c`: whole numbers where both ends
+    /// are.
+    ///
+    /// # Errors
+    /// One sentence: the text and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let wrong = || {
+            format!(
+                "\"{text}\" is no range: write whole numbers as 5..50, numbers as 0.5..2.0, either with :log behind, or choices as a|b|c"
+            )
+        };
+        let (plain, log) = match text.strip_suffix(":log") {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        if let Some((low, high)) = plain.split_once("..") {
+            let (low, high) = (low.trim(), high.trim());
+            if let (Ok(low), Ok(high)) = (low.parse::<i64>(), high.parse::<i64>()) {
+                return Ok(Self::Integer { low, high, log });
+            }
+            return match (low.parse::<f64>(), high.parse::<f64>()) {
+                (Ok(low), Ok(high)) => Ok(Self::Real { low, high, log }),
+                _ => Err(wrong()),
+            };
+        }
+        if log || plain.is_empty() {
+            return Err(wrong());
+        }
+        let value = |text: &str| {
+            let text = text.trim();
+            let whole = text.parse::<i64>().map(Value::from);
+            let number = whole.or_else(|_| text.parse::<f64>().map(Value::from));
+            number.unwrap_or_else(|_| Value::from(text))
+        };
+        Ok(Self::Choice {
+            values: plain.split('|').map(value).collect(),
+        })
+    }
+}
+
+impl std::fmt::Display for SearchRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ending = |log: bool| if log { ":log" } else { "" };
+        match self {
+            Self::Integer { low, high, log } => write!(f, "{low}..{high}{}", ending(*log)),
+            // With a point, so that it is read back as what it is.
+            Self::Real { low, high, log } => write!(f, "{low:?}..{high:?}{}", ending(*log)),
+            Self::Choice { values } => {
+                for (i, value) in values.iter().enumerate() {
+                    if i > 0 {
+                        f.write_str("|")?;
+                    }
+                    match value {
+                        Value::String(text) => f.write_str(text)?,
+                        other => write!(f, "{other}")?,
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 /// A parameter of a strategy that is searched: of a ready-made one by its name, in a strategy as
 /// JSON wherever `{name}` stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,6 +208,20 @@ pub struct OptimisationSpec {
     pub symbols: Vec<BacktestSymbol>,
     /// The request with every default filled in; strategies as JSON stand there as objects.
     pub request: OptimisationRequest,
+}
+
+/// What a request would do, as far as it can be said without data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OptimisationPlan {
+    /// The strategy with the lowest values of the parameters.
+    pub strategy: StrategySpec,
+    /// Method of the search.
+    pub method: String,
+    /// Points of a window at most.
+    pub evaluations: u32,
+    /// Windows.
+    pub folds: u32,
 }
 
 /// One window: searched, then tested.
@@ -482,6 +561,31 @@ pub struct SurfaceChoice {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn ranges_are_read_as_they_are_written() {
+        let integer = |low, high, log| SearchRange::Integer { low, high, log };
+        let real = |low, high, log| SearchRange::Real { low, high, log };
+        let choice = |values: Vec<Value>| SearchRange::Choice { values };
+        for (text, range, again) in [
+            ("5..50", integer(5, 50, false), "5..50"),
+            (" -3 .. 300:log", integer(-3, 300, true), "-3..300:log"),
+            ("0.5..2", real(0.5, 2.0, false), "0.5..2.0"),
+            ("1.0..2.0:log", real(1.0, 2.0, true), "1.0..2.0:log"),
+            (
+                "sma|3| 0.5",
+                choice(vec!["sma".into(), 3.into(), 0.5.into()]),
+                "sma|3|0.5",
+            ),
+        ] {
+            assert_eq!(SearchRange::parse(text), Ok(range.clone()), "{text}");
+            assert_eq!(range.to_string(), again);
+            assert_eq!(SearchRange::parse(again), Ok(range));
+        }
+        for wrong in ["", "a..b", "a:log", "1..x"] {
+            assert!(SearchRange::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_small_request_is_read_and_comes_back() {

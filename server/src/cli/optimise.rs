@@ -9,7 +9,6 @@ use mltrainer_services::Services;
 use mltrainer_types::optimisation::{
     Objective, OptimisationRequest, OptimisationView, SearchParameter, SearchRange,
 };
-use serde_json::Value;
 
 const EXAMPLES: &str = "Examples:
   mltrainer backtest optimise --symbols AAPL --strategy sma_crossover --search fast=5..50 --search slow=20..200
@@ -73,39 +72,8 @@ pub(super) enum Asked {
 /// `fast=5..50`, `x=0.5..2.0:log`, `kind=sma|ema`.
 fn searched(text: &str) -> Result<SearchParameter, String> {
     let (name, range) = assignment(text)?;
-    let wrong = || {
-        format!(
-            "{range} is no range: write whole numbers as 5..50, numbers as 0.5..2.0, either with :log behind, or choices as a|b|c"
-        )
-    };
-    let (plain, log) = match range.trim().strip_suffix(":log") {
-        Some(rest) => (rest, true),
-        None => (range.trim(), false),
-    };
-    let found = if let Some((low, high)) = plain.split_once("..") {
-        let (low, high) = (low.trim(), high.trim());
-        match (low.parse::<i64>(), high.parse::<i64>()) {
-            (Ok(low), Ok(high)) => SearchRange::Integer { low, high, log },
-            _ => SearchRange::Real {
-                low: low.parse().map_err(|_| wrong())?,
-                high: high.parse().map_err(|_| wrong())?,
-                log,
-            },
-        }
-    } else if log || plain.is_empty() {
-        return Err(wrong());
-    } else {
-        let value = |text: &str| {
-            let text = text.trim();
-            let number = text.parse::<i64>().map(Value::from);
-            let number = number.or_else(|_| text.parse::<f64>().map(Value::from));
-            number.unwrap_or_else(|_| Value::from(text))
-        };
-        SearchRange::Choice {
-            values: plain.split('|').map(value).collect(),
-        }
-    };
-    Ok(SearchParameter { name, range: found })
+    let range = SearchRange::parse(&range)?;
+    Ok(SearchParameter { name, range })
 }
 
 fn objective(text: &str) -> Result<Objective, String> {
@@ -316,39 +284,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_read_as_they_are_written() {
-        let range = |text: &str| searched(text).map(|p| (p.name, p.range));
-        let integer = |low, high, log| SearchRange::Integer { low, high, log };
+    fn a_parameter_is_read_with_its_range() {
+        let range = SearchRange::Integer {
+            low: -3,
+            high: 300,
+            log: true,
+        };
+        let name = "n".to_owned();
         assert_eq!(
-            range("fast=5..50"),
-            Ok(("fast".to_owned(), integer(5, 50, false)))
-        );
-        assert_eq!(
-            range("n = -3..300:log"),
-            Ok(("n".to_owned(), integer(-3, 300, true)))
-        );
-        assert_eq!(
-            range("x=0.5..2"),
-            Ok((
-                "x".to_owned(),
-                SearchRange::Real {
-                    low: 0.5,
-                    high: 2.0,
-                    log: false
-                }
-            ))
-        );
-        assert_eq!(
-            range("k=sma|3|0.5"),
-            Ok((
-                "k".to_owned(),
-                SearchRange::Choice {
-                    values: vec!["sma".into(), 3.into(), 0.5.into()]
-                }
-            ))
+            searched("n = -3..300:log"),
+            Ok(SearchParameter { name, range })
         );
         for wrong in ["fast", "fast=", "fast=a..b", "fast=a:log"] {
-            assert!(range(wrong).is_err(), "{wrong}");
+            assert!(searched(wrong).is_err(), "{wrong}");
         }
     }
 }

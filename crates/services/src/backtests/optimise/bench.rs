@@ -71,9 +71,13 @@ impl Services {
         &self,
         mut request: OptimisationRequest,
     ) -> Result<(OptimisationSpec, Arc<Bench>), ServiceError> {
-        let (how, each) = search(&mut request)?;
-        let corner: Vec<f64> = how.space.dimensions().iter().map(lowest).collect();
-        let (strategy, params) = placed(&request, &corner)?;
+        let Planned {
+            how,
+            each,
+            corner,
+            strategy,
+            params,
+        } = planned(&mut request)?;
         let sample = BacktestRequest {
             strategy,
             params,
@@ -150,6 +154,31 @@ impl Services {
         };
         Ok((OptimisationSpec { symbols, request }, Arc::new(bench)))
     }
+}
+
+/// What can be said of a request without data.
+pub(super) struct Planned {
+    how: Search,
+    pub(super) each: u32,
+    /// The lowest values of the parameters.
+    corner: Vec<f64>,
+    /// The strategy and its parameters with these.
+    pub(super) strategy: Value,
+    pub(super) params: Map<String, Value>,
+}
+
+/// Looks at a request and fills its defaults in.
+pub(super) fn planned(request: &mut OptimisationRequest) -> Result<Planned, ServiceError> {
+    let (how, each) = search(request)?;
+    let corner: Vec<f64> = how.space.dimensions().iter().map(lowest).collect();
+    let (strategy, params) = placed(request, &corner)?;
+    Ok(Planned {
+        how,
+        each,
+        corner,
+        strategy,
+        params,
+    })
 }
 
 /// How windows are searched; fills the request's defaults in.

@@ -21,8 +21,8 @@ use mltrainer_data::nearest::nearest;
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::event::StateEvent;
 use mltrainer_types::optimisation::{
-    OptimisationCurve, OptimisationEvent, OptimisationEventBody, OptimisationRequest,
-    OptimisationSpec, OptimisationSummary, OptimisationView, ParameterSurface,
+    OptimisationCurve, OptimisationEvent, OptimisationEventBody, OptimisationPlan,
+    OptimisationRequest, OptimisationSpec, OptimisationSummary, OptimisationView, ParameterSurface,
 };
 use mltrainer_types::trial::{Progress, TrialState};
 use mltrainer_types::{OptimisationId, Page};
@@ -127,6 +127,26 @@ impl Services {
             self.drive(&id, Some(bench));
         }
         self.optimisation(id.as_str()).await
+    }
+
+    /// What a request would do, without a look at data.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] with the field for a space, method, plan of windows or strategy that
+    /// cannot be used.
+    pub fn plan_optimisation(
+        &self,
+        mut request: OptimisationRequest,
+    ) -> Result<OptimisationPlan, ServiceError> {
+        let planned = bench::planned(&mut request)?;
+        let symbols = request.test.symbols.len().max(1);
+        let read = self.read_strategy(&planned.strategy, &planned.params, symbols)?;
+        Ok(OptimisationPlan {
+            strategy: read.spec,
+            method: request.method.unwrap_or_default(),
+            evaluations: planned.each,
+            folds: request.folds.unwrap_or_default(),
+        })
     }
 
     /// Searches the parameters of a strategy on each training window and tests the best ones on the
