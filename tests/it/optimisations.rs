@@ -9,6 +9,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Points of a window: enough for a search to take some seconds, so that it can be interrupted.
+const POINTS: u64 = 2000;
+
 const SEARCH: [&str; 20] = [
     "backtest",
     "optimise",
@@ -25,7 +28,7 @@ const SEARCH: [&str; 20] = [
     "--search",
     "slow=20..250:log",
     "--evaluations",
-    "60",
+    "2000",
     "--folds",
     "4",
     "--embargo",
@@ -85,7 +88,7 @@ fn an_optimisation_survives_kill_9_and_counts_what_it_tried() {
     );
     assert_eq!(equity[0], 10_000.0);
     let tried = result["tried_here"].as_u64().unwrap();
-    assert!((60..=240).contains(&tried), "{tried}");
+    assert!((POINTS / 4..=4 * POINTS).contains(&tried), "{tried}");
     assert_eq!(result["tried"], tried);
 
     for moment in ["Optimisation ", "window 1 of", "window 3 of"] {
@@ -144,7 +147,7 @@ fn request() -> Value {
             {"name": "fast", "range": {"kind": "integer", "low": 2, "high": 50}},
             {"name": "slow", "range": {"kind": "integer", "low": 20, "high": 250, "log": true}}
         ],
-        "evaluations": 60, "folds": 4, "embargo": 5
+        "evaluations": POINTS, "folds": 4, "embargo": 5
     })
 }
 
@@ -200,9 +203,9 @@ async fn the_api_tells_every_step_and_gives_the_result_of_the_command_line() {
     for (k, event) in windows.iter().enumerate() {
         assert_eq!(event.data["number"], k + 1);
         assert_eq!(event.data["window"], view["windows"][k]);
-        assert_eq!(event.data["progress"]["done"], 60 * (k + 1));
+        assert_eq!(event.data["progress"]["done"], POINTS as usize * (k + 1));
     }
-    assert_eq!(view["progress"]["total"], 240);
+    assert_eq!(view["progress"]["total"], 4 * POINTS);
     assert_eq!(view["state"], "finished");
 
     // From the middle, by either way of saying where it was.
@@ -275,7 +278,7 @@ async fn the_api_tells_every_step_and_gives_the_result_of_the_command_line() {
         .iter()
         .map(|r| r["action"].as_str().unwrap())
         .collect();
-    assert_eq!(actions, ["backtest.optimised", "backtest.optimise"]);
+    assert_eq!(actions, ["optimisation.finish", "optimisation.create"]);
 }
 
 #[tokio::test]
@@ -340,9 +343,10 @@ async fn kill_9_loses_nothing_that_a_listener_saw() {
     let id = made(&undisturbed, &request()).await;
     events(&undisturbed, &id, 0).await.rest().await;
     let want = undisturbed.json(&format!("{PATH}/{id}")).await;
-    let moments: [(&str, fn(&Event) -> bool); 4] = [
+    let moments: [(&str, fn(&Event) -> bool); 5] = [
         ("queued", |e| e.id == 1),
         ("training", |e| e.is_state("training")),
+        ("step", |e| e.name == "step"),
         ("window 2", |e| e.name == "window" && e.data["number"] == 2),
         ("evaluating", |e| e.is_state("evaluating")),
     ];
@@ -437,7 +441,7 @@ async fn it_is_paused_resumed_and_cancelled_also_by_another_process() {
             "optimisation.cancel",
             "optimisation.resume",
             "optimisation.pause",
-            "backtest.optimise"
+            "optimisation.create"
         ]
     );
     let verified = server.json("/api/compliance/audit/verify").await;

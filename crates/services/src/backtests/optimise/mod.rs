@@ -213,7 +213,7 @@ impl Services {
         let spec_sha256 = spec_key(&spec)?;
         let audit = audit(
             actor,
-            "backtest.optimise",
+            "optimisation.create",
             &id,
             json!({
                 "spec_sha256": spec_sha256,
@@ -337,7 +337,7 @@ impl Services {
                     "tried": result.tried,
                     "found_edge": result.found_edge,
                 });
-                let entry = audit(SYSTEM, "backtest.optimised", id, detail);
+                let entry = audit(SYSTEM, "optimisation.finish", id, detail);
                 walk.close(TrialState::Finished, None, Some(result), vec![entry])
                     .await?;
             }
@@ -363,7 +363,7 @@ impl Services {
 
     fn failed(&self, id: &OptimisationId, reason: &str) -> Vec<AuditEntry> {
         let detail = json!({ "reason": reason });
-        vec![audit(SYSTEM, "backtest.optimised", id, detail)]
+        vec![audit(SYSTEM, "optimisation.fail", id, detail)]
     }
 
     /// What it is tested with, if that is what it began with.
