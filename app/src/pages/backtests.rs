@@ -3,16 +3,16 @@
 use crate::error::PageError;
 use crate::format;
 use crate::pages::dashboard::edge_badge;
+use crate::pages::optimisation::ready_title;
 use crate::pages::trials::pager;
 use crate::query::segment;
 use crate::server::{reader, refuse};
 use crate::ui;
-use crate::words::title;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use mltrainer_types::Page;
-use mltrainer_types::backtest::BacktestSummary;
+use mltrainer_types::backtest::{BacktestSummary, ReadyMade};
 use mltrainer_types::optimisation::OptimisationSummary;
 use mltrainer_types::trial::TrialState;
 
@@ -32,6 +32,7 @@ async fn backtests(cursor: Option<String>) -> Result<Lists, PageError> {
     Ok(Lists {
         page: page.map_err(|e| refuse(&e))?,
         optimisations,
+        ready: services.ready_made(),
     })
 }
 
@@ -39,6 +40,7 @@ async fn backtests(cursor: Option<String>) -> Result<Lists, PageError> {
 struct Lists {
     page: Page<BacktestSummary>,
     optimisations: Vec<OptimisationSummary>,
+    ready: Vec<ReadyMade>,
 }
 
 /// The list.
@@ -60,13 +62,13 @@ pub fn Backtests() -> impl IntoView {
                 }
                 .into_any(),
             )}
-            {ui::loaded(backtests(cursor), 10, move |lists| view! { {searches(&lists.optimisations)} {list(&lists.page, later)} }.into_any())}
+            {ui::loaded(backtests(cursor), 10, move |lists| view! { {searches(&lists.optimisations, &lists.ready)} {list(&lists.page, later)} }.into_any())}
         </div>
     }
 }
 
 /// The newest optimisations; nothing when there is none.
-fn searches(all: &[OptimisationSummary]) -> AnyView {
+fn searches(all: &[OptimisationSummary], ready: &[ReadyMade]) -> AnyView {
     if all.is_empty() {
         return ().into_any();
     }
@@ -76,7 +78,7 @@ fn searches(all: &[OptimisationSummary]) -> AnyView {
         .map(|o| view! {
             <tr>
                 <th scope="row">
-                    <a href=format!("/backtests/optimisations/{}", segment(o.id.as_str()))>{title(&o.strategy)}</a>
+                    <a href=format!("/backtests/optimisations/{}", segment(o.id.as_str()))>{ready_title(&o.strategy, ready)}</a>
                     <small>{format!("{} · {}", names(&o.symbols), o.parameters.join(", "))}</small>
                 </th>
                 <td>{ui::state_badge(o.state)}</td>
@@ -103,14 +105,15 @@ fn searches(all: &[OptimisationSummary]) -> AnyView {
         ]),
         rows,
     );
-    view! {
-        <section id="optimisations" data-refresh=all.iter().any(moving).then_some("3000") aria-labelledby="optimisations-title">
-            <h2 id="optimisations-title">"Optimisations"</h2>
-            {table}
-        </section>
-        <h2>"Back tests"</h2>
-    }
-    .into_any()
+    let table = view! {
+        <div id="optimisations-list" data-refresh=all.iter().any(moving).then_some("3000")>{table}</div>
+    };
+    ui::panel(
+        "optimisations",
+        "Optimisations",
+        ().into_any(),
+        table.into_any(),
+    )
 }
 
 fn list(page: &Page<BacktestSummary>, later: bool) -> AnyView {

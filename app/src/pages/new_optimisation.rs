@@ -5,6 +5,7 @@
 use crate::error::PageError;
 use crate::format;
 use crate::pages::new_backtest::{self, By, LONGEST, Typed, input, language};
+use crate::pages::optimisation::ready_title;
 use crate::query::{self, Link};
 use crate::server::{plain_form, reader, refuse, set_status, writer};
 use crate::ui;
@@ -566,9 +567,13 @@ fn checked(desk: &Desk) -> AnyView {
             .into_any(),
         Err(_) => ().into_any(),
     };
+    let name = match desk.typed.by() {
+        By::Json => plan.strategy.name.clone(),
+        _ => ready_title(desk.typed.ready(), &desk.ready),
+    };
     view! {
         <p>{ui::badge("✓", "Can be searched", "good")}</p>
-        <p class="check-name">{plan.strategy.name.clone()}</p>
+        <p class="check-name">{name}</p>
         <ul class="plain-list">{ranges}</ul>
         <p class="quiet">
             {format!(

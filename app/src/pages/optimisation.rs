@@ -18,6 +18,7 @@ use crate::{format, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
+use mltrainer_types::backtest::ReadyMade;
 use mltrainer_types::optimisation::{
     Objective, OptimisationRequest, OptimisationResult, OptimisationView, ParameterSurface,
     SearchRange, SurfaceAxis, SurfaceCell,
@@ -46,6 +47,8 @@ pub struct OptimisationPage {
     pub surface: Result<ParameterSurface, PageError>,
     /// The choice in the address.
     pub pick: Pick,
+    /// Title of the strategy.
+    pub title: String,
 }
 
 /// Pauses, resumes or cancels an optimisation.
@@ -84,6 +87,7 @@ async fn optimisation(id: String, pick: Pick) -> Result<OptimisationPage, PageEr
     Ok(OptimisationPage {
         equity: equity(&curve).and_then(|plot| plot.draw(None, None).ok()),
         surface: surface.map_err(|e| refuse(&e)),
+        title: strategy_title(&view.spec.request, &services.ready_made()),
         view,
         pick,
     })
@@ -114,19 +118,26 @@ fn path(v: &OptimisationView) -> String {
     format!("/backtests/optimisations/{}", segment(v.id.as_str()))
 }
 
-/// Id of the ready-made strategy, or the name of one as JSON.
-fn strategy_name(r: &OptimisationRequest) -> String {
+/// Title of the ready-made strategy, or the name of one as JSON.
+fn strategy_title(r: &OptimisationRequest, all: &[ReadyMade]) -> String {
     let strategy = &r.test.strategy;
     match strategy.as_str() {
-        Some(id) => words::title(id),
-        None => strategy["name"].as_str().unwrap_or("a strategy").to_owned(),
+        Some(id) => ready_title(id, all),
+        None => strategy["name"].as_str().unwrap_or("A strategy").to_owned(),
     }
+}
+
+/// Title of a ready-made strategy; a word that is none stays as it is.
+#[must_use]
+pub fn ready_title(id: &str, all: &[ReadyMade]) -> String {
+    let found = all.iter().find(|r| r.id == id);
+    found.map_or_else(|| id.to_owned(), |r| r.title.clone())
 }
 
 fn parts(p: &OptimisationPage) -> AnyView {
     let v = &p.view;
     let r = &v.spec.request;
-    let title = format!("Optimisation of {}", strategy_name(r));
+    let title = format!("{}, optimised", p.title);
     let symbols: Vec<String> = v.spec.symbols.iter().map(|s| s.symbol.clone()).collect();
     let span = v.spec.symbols.first().map(|s| (s.first, s.last));
     let span = span.map_or_else(String::new, |(a, b)| {
@@ -162,7 +173,7 @@ fn parts(p: &OptimisationPage) -> AnyView {
         <div id="overfitting-place">{v.result.as_ref().map(overfitting)}</div>
         {surface_part(p)}
         <div class="columns">
-            <div>{spec_part(v)}</div>
+            <div>{spec_part(p)}</div>
             <div>{lineage(v)}</div>
         </div>
     }
@@ -256,7 +267,7 @@ pub fn overfitting_badge(p: f64) -> (&'static str, &'static str, &'static str) {
 
 fn overfitting(r: &OptimisationResult) -> AnyView {
     let deflated = format!(
-        "{} that the Sharpe ratio of what the market does not explain is above what luck would show among the {} things ever tried on these symbols, {} of them by this search; 95 % is asked for.",
+        "The chance is {} that the Sharpe ratio of what the market does not explain is above what luck would show among the {} things ever tried on these symbols, {} of them by this search; 95\u{a0}% is asked for.",
         format::percent(r.deflated_sharpe_ratio, 1),
         format::count(r.tried.into()),
         format::count(r.tried_here.into()),
@@ -369,6 +380,19 @@ pub fn neutral(objective: Objective) -> f64 {
     }
 }
 
+/// An objective inside a sentence.
+#[must_use]
+pub fn objective_words(objective: Objective) -> &'static str {
+    match objective {
+        Objective::SharpeRatio => "Sharpe ratio",
+        Objective::SortinoRatio => "Sortino ratio",
+        Objective::CalmarRatio => "Calmar ratio",
+        Objective::OmegaRatio => "Omega ratio",
+        Objective::AnnualReturn => "annual return",
+        Objective::ProfitFactor => "profit factor",
+    }
+}
+
 /// The class of a cell's colour: how far its value is from the neutral one, as a share of the farthest.
 #[must_use]
 pub fn cell_class(value: Option<f64>, neutral: f64, farthest: f64) -> String {
@@ -418,21 +442,20 @@ fn surface(s: &ParameterSurface) -> AnyView {
         })
         .collect_view()
         .into_any();
-    let what = words::title(s.objective.as_str());
+    let what = objective_words(s.objective);
     let label = match &s.y {
-        Some(y) => format!("{what} over {} and {}", s.x.name, y.name),
-        None => format!("{what} over {}", s.x.name),
+        Some(y) => format!("The {what} over {} and {}", s.x.name, y.name),
+        None => format!("The {what} over {}", s.x.name),
     };
     let over = match s.window {
-        Some(w) => format!("The best {} in training of window {w}", what.to_lowercase()),
+        Some(w) => format!("The best {what} in training of window {w}"),
         None => format!(
-            "The best {} in training, on average over the windows that tried something there",
-            what.to_lowercase()
+            "The best {what} in training, on average over the windows that tried something there"
         ),
     };
     view! {
         {ui::table(&label, "plain heat-map surface", ui::heads(&heads), rows)}
-        <p class="quiet">
+        <p class="quiet under-table">
             {format!("{over}, whatever the other parameters were; × where nothing traded enough, empty where nothing was tried. A mark shows the windows whose choice lies there. A choice on a plateau is worth more than one on a peak.")}
         </p>
     }
@@ -473,7 +496,8 @@ fn table_cell(
     .into_any()
 }
 
-fn spec_part(v: &OptimisationView) -> AnyView {
+fn spec_part(p: &OptimisationPage) -> AnyView {
+    let v = &p.view;
     let r = &v.spec.request;
     let method = r.method.as_deref().unwrap_or_default();
     let named = METHODS.iter().find(|(id, _)| *id == method);
@@ -504,12 +528,14 @@ fn spec_part(v: &OptimisationView) -> AnyView {
     });
     let body = view! {
         {ui::facts(vec![
-            ("Strategy", ui::text(strategy_name(r))),
+            ("Strategy", ui::text(p.title.clone())),
             ("Searched", view! { <ul class="plain-list">{ranges}</ul> }.into_any()),
             ("As it is", ui::text(fixed.unwrap_or_else(|| "the rest by its defaults".to_owned()))),
             ("Search", ui::text(search)),
             ("Made large", ui::text(words::title(r.objective.as_str()))),
-            ("Points", ui::text(format!("at most {} a window, with at least {} trades", number(r.evaluations, ""), number(r.min_trades, "")))),
+            ("Points", ui::text(format!("at most {} a window, with at least {}",
+                number(r.evaluations, ""),
+                format::counted(r.min_trades.unwrap_or(1).into(), "trade", "trades")))),
             ("Windows", ui::text(windows)),
             ("Cash", ui::text(format::cell(r.test.cash, 0))),
             ("Seed", ui::text(r.test.seed.unwrap_or(1).to_string())),
