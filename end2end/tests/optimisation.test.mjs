@@ -39,7 +39,7 @@ async function outcomeShown(page, id) {
   const text = await page.locator("main").innerText();
   assert.ok(text.includes(made.result.text), "the verdict in the same words");
   assert.equal(await page.locator("#windows tbody tr").count(), made.folds, "a row a window");
-  await page.locator("#curve .drawn > svg").waitFor();
+  await page.locator("#curve svg.picture").waitFor();
   await page.locator("#curve").filter({ hasText: "Best with hindsight" }).waitFor();
   assert.equal(await page.locator("#overfitting .drawn > svg").count(), 1, "the ranks");
   const surface = await program.json(`${API}/${id}/surface`);

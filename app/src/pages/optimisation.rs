@@ -106,9 +106,11 @@ pub fn Optimisation() -> impl IntoView {
 
 /// What the address asks the surface to show.
 fn pick(pairs: &[(String, String)]) -> Pick {
+    let (x, y) = (query::get(pairs, "x"), query::get(pairs, "y"));
     Pick {
-        x: query::get(pairs, "x").to_owned(),
-        y: query::get(pairs, "y").to_owned(),
+        x: x.to_owned(),
+        // Whoever chooses to the right what stood upwards gets another one upwards.
+        y: if x == y { "" } else { y }.to_owned(),
         window: query::get(pairs, "window").parse().unwrap_or(0),
     }
 }
@@ -750,6 +752,8 @@ mod tests {
         let p = pick(&query::pairs("?x=slow&y=fast&window=3"));
         assert_eq!((p.x.as_str(), p.y.as_str(), p.window), ("slow", "fast", 3));
         assert_eq!(pick(&query::pairs("window=all")), Pick::default());
+        let p = pick(&query::pairs("?x=slow&y=slow"));
+        assert_eq!((p.x.as_str(), p.y.as_str()), ("slow", ""));
     }
 
     #[test]
