@@ -641,7 +641,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             store.unfinished_optimisations().await.unwrap(),
-            [id.clone()]
+            std::slice::from_ref(&id)
         );
         let wished = store.wish_of_optimisation(&id, Wish::Pause, entry("o-1"));
         wished.await.unwrap();
