@@ -265,6 +265,19 @@ pub fn params_line(params: &serde_json::Map<String, Value>) -> String {
         .join(", ")
 }
 
+/// Values that a search found on one line, with four digits that count: "fast 5, stop 0.1458".
+#[must_use]
+pub fn values_line(params: &serde_json::Map<String, Value>) -> String {
+    let each = params.iter().map(|(name, value)| match value.as_f64() {
+        Some(x) if !value.is_i64() && x.is_finite() => {
+            let short: f64 = format!("{x:.3e}").parse().unwrap_or(x);
+            format!("{name} {}", json_text(&serde_json::json!(short)))
+        }
+        _ => format!("{name} {}", json_text(value)),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +295,16 @@ mod tests {
             (f64::INFINITY, 2, NONE),
         ] {
             assert_eq!(decimal(x, decimals), expected, "{x}");
+        }
+    }
+
+    #[test]
+    fn found_values_keep_four_digits() {
+        let params =
+            serde_json::json!({"fast": 12345, "stop": 0.145_839_29, "kind": "sma", "x": 2.0});
+        let line = values_line(params.as_object().unwrap());
+        for part in ["fast 12345", "stop 0.1458", "kind sma"] {
+            assert!(line.contains(part), "{line}");
         }
     }
 

@@ -15,6 +15,7 @@ pub mod error;
 pub mod format;
 pub mod islands;
 pub mod live;
+pub mod live_search;
 #[cfg(feature = "ssr")]
 pub mod measures;
 #[cfg(feature = "ssr")]

@@ -11,8 +11,10 @@ use crate::pages::dataset::Dataset;
 use crate::pages::model::Model;
 use crate::pages::models::Models;
 use crate::pages::new_backtest::NewBacktest;
+use crate::pages::new_optimisation::NewOptimisation;
 use crate::pages::new_trial::NewTrial;
 use crate::pages::not_found::NotFound;
+use crate::pages::optimisation::Optimisation;
 use crate::pages::portfolio::Portfolio;
 use crate::pages::trial::Trial;
 use crate::pages::trials::Trials;
@@ -82,6 +84,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/trials/:id") view=Trial ssr=SsrMode::Async/>
                     <Route path=path!("/backtests") view=Backtests ssr=SsrMode::Async/>
                     <Route path=path!("/backtests/new") view=NewBacktest ssr=SsrMode::Async/>
+                    <Route path=path!("/backtests/optimise") view=NewOptimisation ssr=SsrMode::Async/>
+                    <Route path=path!("/backtests/optimisations/:id") view=Optimisation ssr=SsrMode::Async/>
                     <Route path=path!("/backtests/:id") view=Backtest ssr=SsrMode::Async/>
                     <Route path=path!("/portfolio") view=Portfolio ssr=SsrMode::Async/>
                     <Route path=path!("/data") view=Data ssr=SsrMode::Async/>

@@ -33,6 +33,7 @@ impl Open {
             audit: store.clone(),
             trials: store.clone(),
             backtests: store.clone(),
+            optimisations: store.clone(),
             portfolio: store.clone(),
             library: folder.join("data"),
             sources,

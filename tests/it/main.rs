@@ -16,6 +16,7 @@ mod crash;
 mod data;
 mod explain;
 mod features;
+mod optimisations;
 mod portfolio;
 mod readme;
 mod security;

@@ -6,6 +6,7 @@ pub mod analytics;
 mod backend;
 pub mod backtest;
 pub mod frontier;
+pub mod optimisation;
 mod ticks;
 pub mod trial;
 

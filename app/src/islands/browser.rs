@@ -1,5 +1,5 @@
 //! What only a browser can do: fetching, parts of a page taken from a newer rendering of it, timers,
-//! and the stream of a trial's events.
+//! and streams of numbered events.
 
 use super::live_trial::Connection;
 use crate::error::PageError;
@@ -97,6 +97,7 @@ pub(crate) struct Listener {
 
 struct Stream {
     url: String,
+    names: &'static [&'static str],
     state: RwSignal<Connection>,
     listener: Listener,
     open: RefCell<Option<Open>>,
@@ -110,13 +111,18 @@ struct Open {
     _failed: Closure<dyn FnMut()>,
 }
 
-/// Follows a trial's events for the life of the page, coming back by itself after a broken line:
-/// with the number that the page really took, also when the server was down meanwhile.
-pub(crate) fn follow(id: &str, state: RwSignal<Connection>, listener: Listener) {
-    let url = format!("/api/v1/trials/{}/events", crate::query::segment(id));
+/// Follows numbered events of these names for the life of the page, coming back by itself after a
+/// broken line: with the number that the page really took, also when the server was down meanwhile.
+pub(crate) fn follow(
+    url: String,
+    names: &'static [&'static str],
+    state: RwSignal<Connection>,
+    listener: Listener,
+) {
     open(
         &Rc::new(Stream {
             url,
+            names,
             state,
             listener,
             open: RefCell::new(None),
@@ -189,7 +195,7 @@ fn open(stream: &Rc<Stream>, attempt: u32) {
     });
     source.set_onopen(Some(opened.as_ref().unchecked_ref()));
     source.set_onerror(Some(failed.as_ref().unchecked_ref()));
-    for name in ["state", "step", "leaderboard", "message"] {
+    for name in stream.names {
         let _ = source.add_event_listener_with_callback(name, events.as_ref().unchecked_ref());
     }
     *stream.open.borrow_mut() = Some(Open {

@@ -611,15 +611,22 @@ mod gestures {
             ev.prevent_default();
             state.row.set(row);
         });
-        // New forecasts of a running trial: the live part of the page says so.
+        // More of a running trial or optimisation: the live part of the page says so.
         listen(&window(), super::MOVED, move |_: web_sys::Event| {
-            if state.source.with_value(|s| s.starts_with("trial/")) {
+            if state
+                .source
+                .with_value(|s| super::MOVING.iter().any(|m| s.starts_with(m)))
+            {
                 redraw(state, None);
             }
         });
     }
 }
 
-/// Event of the window that tells charts of a trial that there is more to draw.
+/// Beginnings of the sources that grow while they are looked at.
+#[cfg(feature = "hydrate")]
+const MOVING: [&str; 2] = ["trial/", "optimisation/"];
+
+/// Event of the window that tells such charts that there is more to draw.
 #[cfg(feature = "hydrate")]
 pub(crate) const MOVED: &str = "mltrainer:moved";

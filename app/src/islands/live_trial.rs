@@ -85,7 +85,7 @@ fn progress(live: RwSignal<Live>, connection: RwSignal<Connection>) -> AnyView {
             <form method="post" action="/api/pages/trial_action">
                 <input type="hidden" name="id" value=id/>
                 <div class="actions">
-                    {move || words::verbs(state.get()).iter().map(|(verb, label)| button(verb, label)).collect_view()}
+                    {move || words::verbs(state.get()).iter().map(|(verb, label)| button(verb, label, "trial")).collect_view()}
                 </div>
             </form>
         </section>
@@ -93,13 +93,14 @@ fn progress(live: RwSignal<Live>, connection: RwSignal<Connection>) -> AnyView {
     .into_any()
 }
 
-fn button(verb: &'static str, label: &'static str) -> AnyView {
+/// A button that pauses, resumes or, after a question, cancels.
+pub(super) fn button(verb: &'static str, label: &'static str, what: &'static str) -> AnyView {
     if verb == "cancel" {
         view! {
             <details class="confirm">
                 <summary class="button">"Cancel …"</summary>
                 <p>"What is finished stays; the rest is not run. This cannot be undone."</p>
-                <button class="button danger" name="verb" value="cancel">"Cancel this trial"</button>
+                <button class="button danger" name="verb" value="cancel">{format!("Cancel this {what}")}</button>
             </details>
         }
         .into_any()
@@ -156,7 +157,7 @@ fn log_line(line: &crate::live::LogLine) -> AnyView {
 }
 
 #[cfg(feature = "hydrate")]
-mod alive {
+pub(super) mod alive {
     use super::Connection;
     use crate::islands::browser::{self, Listener, Message};
     use crate::islands::chart::MOVED;
@@ -165,7 +166,7 @@ mod alive {
     use std::cell::Cell;
     use std::rc::Rc;
 
-    fn tell_charts() {
+    pub(in crate::islands) fn tell_charts() {
         if let Ok(event) = web_sys::Event::new(MOVED) {
             let _ = window().dispatch_event(&event);
         }
@@ -202,7 +203,8 @@ mod alive {
         };
         let id = live.with_untracked(|l| l.id.clone());
         browser::follow(
-            &id,
+            format!("/api/v1/trials/{}/events", crate::query::segment(&id)),
+            &["state", "step", "leaderboard", "message"],
             connection,
             Listener {
                 after: Box::new(move || live.with_untracked(|l| l.last_event)),

@@ -13,6 +13,11 @@ pub mod enhance;
     missing_docs,
     reason = "the island macro writes a type of its own without a word"
 )]
+pub mod live_search;
+#[expect(
+    missing_docs,
+    reason = "the island macro writes a type of its own without a word"
+)]
 pub mod live_trial;
 #[expect(
     missing_docs,

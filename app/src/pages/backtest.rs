@@ -95,6 +95,7 @@ fn parts(p: &BacktestPage) -> AnyView {
                 <p class="quiet">"Made " {ui::time(&v.created_at)} " · " <code>{v.id.to_string()}</code></p>
                 <div class="actions">
                     <a class="button primary" href=again(&v.spec)>"Change and test again"</a>
+                    <a class="button" href=optimise(&v.spec)>"Search its parameters"</a>
                     <a class="button" href=api(v, "/report.html") rel="external">"Report"</a>
                 </div>
             }
@@ -556,9 +557,18 @@ pub fn costs_words(c: &CostSpec) -> String {
 /// The form of a new back test with the fields of this one.
 #[must_use]
 pub fn again(s: &BacktestSpec) -> String {
+    again_at("/backtests/new", s)
+}
+
+/// The form of an optimisation around this test: its parameters, or its JSON to put names in.
+fn optimise(s: &BacktestSpec) -> String {
+    again_at("/backtests/optimise", s)
+}
+
+fn again_at(path: &str, s: &BacktestSpec) -> String {
     let symbols: Vec<String> = s.symbols.iter().map(|x| x.dataset.id.to_string()).collect();
     let day = |d: Option<chrono::NaiveDate>| d.map(format::day).unwrap_or_default();
-    let mut link = Link::to("/backtests/new");
+    let mut link = Link::to(path);
     link = match &s.ready_made {
         Some(id) => {
             let mut link = link.with("by", "ready").with("ready", id);

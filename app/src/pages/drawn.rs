@@ -20,6 +20,8 @@ enum Source {
     Trial(String, Kind, Pick),
     /// `backtest/b-.../trades?symbol=AAPL`
     Backtest(String, charts::backtest::Kind, String),
+    /// `optimisation/o-...`
+    Optimisation(String),
 }
 
 /// The drawing of a span of days (of all days when it is open); nothing when there is nothing to
@@ -42,6 +44,7 @@ pub(crate) async fn redraw(
         Source::Backtest(id, kind, symbol) => {
             Some(charts::backtest::one(&services, &id, kind, &symbol).await?)
         }
+        Source::Optimisation(id) => charts::optimisation::one(&services, &id).await?,
         Source::Trial(id, kind, pick) => charts::trial::one(&services, &id, &pick, kind).await?,
     };
     plot.map(|plot| plot.draw(day(first), day(last)))
@@ -55,6 +58,7 @@ fn parse(source: &str) -> Option<Source> {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["analytics"] => Some(Source::Analytics(query::pairs(query))),
         ["dataset", id] => Some(Source::Dataset(decoded(id)?)),
+        ["optimisation", id] => Some(Source::Optimisation(decoded(id)?)),
         ["backtest", id, kind] => {
             let pairs = query::pairs(query);
             let kind = charts::backtest::Kind::parse(kind)?;
@@ -116,6 +120,7 @@ mod tests {
                     "IBM".into(),
                 )),
             ),
+            ("optimisation/o-1", Some(Source::Optimisation("o-1".into()))),
             ("backtest/b-1/mood", None),
             ("trial/t-1/mood", None),
             ("trial", None),

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 /// Most characters of a strategy on this page: it travels in the address. Longer ones go through the
 /// command line and the API.
-const LONGEST: usize = 16_000;
+pub(crate) const LONGEST: usize = 16_000;
 
 /// What the JSON begins with.
 const EXAMPLE: &str = r#"{
@@ -38,7 +38,7 @@ const EXAMPLE: &str = r#"{
 
 /// The fields as they are typed, by name; what is not there is the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed(BTreeMap<String, String>);
+pub struct Typed(pub(crate) BTreeMap<String, String>);
 
 /// How the strategy is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +58,11 @@ impl By {
         (Self::Json, "json", "JSON"),
     ];
 
-    fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, w, _)| *w == word).map(|a| a.0)
     }
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         Self::ALL
             .iter()
             .find(|a| a.0 == self)
@@ -83,7 +83,7 @@ impl Typed {
         self.0.get(name).map_or("", |t| t.trim())
     }
 
-    fn set(&mut self, name: &str, text: impl Into<String>) {
+    pub(crate) fn set(&mut self, name: &str, text: impl Into<String>) {
         let text = text.into();
         if text.is_empty() {
             self.0.remove(name);
@@ -92,18 +92,22 @@ impl Typed {
         }
     }
 
-    fn by(&self) -> By {
+    pub(crate) fn by(&self) -> By {
         By::parse(self.get("by")).unwrap_or(By::Ready)
     }
 
-    fn ready(&self) -> &str {
+    pub(crate) fn ready(&self) -> &str {
         match self.get("ready") {
             "" => "sma_crossover",
             id => id,
         }
     }
 
-    fn number<T: std::str::FromStr>(&self, name: &str, kind: &str) -> Result<Option<T>, PageError> {
+    pub(crate) fn number<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        kind: &str,
+    ) -> Result<Option<T>, PageError> {
         PageError::parse(name, self.get(name), kind)
     }
 
@@ -578,6 +582,7 @@ pub fn NewBacktest() -> impl IntoView {
                     <p class="lede">
                         "Choose a strategy and a symbol and press the button. It is traded bar by bar, filled at the next open, after costs, beside simply holding the symbol."
                     </p>
+                    <p><a href="/backtests/optimise">"Search its parameters instead →"</a></p>
                 }
                 .into_any(),
             )}
@@ -728,7 +733,7 @@ fn form(desk: &Desk, error: Option<&PageError>) -> AnyView {
     .into_any()
 }
 
-fn input(t: &Typed, name: &'static str, placeholder: &str, decimal: bool) -> AnyView {
+pub(crate) fn input(t: &Typed, name: &'static str, placeholder: &str, decimal: bool) -> AnyView {
     let mode = if decimal { "decimal" } else { "text" };
     view! {
         <input type="text" inputmode=mode id=name name=name value=t.get(name).to_owned() placeholder=placeholder.to_owned() autocomplete="off" spellcheck="false" autocapitalize="off"/>
@@ -850,7 +855,7 @@ fn json(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
 }
 
 /// The words of expressions.
-fn language() -> AnyView {
+pub(crate) fn language() -> AnyView {
     view! {
         <details>
             <summary>"The language of expressions"</summary>

@@ -12,8 +12,11 @@ const HEAD: &str = "# The assistant
 
 Printed by `cargo run -p mltrainer-assistant --example actions` from the code of the actions; a test compares.
 
-A message comes to typed actions, to a question back, or to \"not understood\" with what can be asked. The actions are the
-same in chat, over HTTP, on the command line and as MCP tools; the services do them, with the permissions of the user.
+A message comes to typed actions, to a question back, or to \"not understood\" with what can be asked. The list is made for
+chat, HTTP, command line and MCP alike, and for the services to do with the permissions of the user.
+
+**So far** the list, its checks, the built-in parser and the clients of language models are in the library
+`mltrainer-assistant`. The program does not ask them yet: there is no chat page, route or command.
 
 ## What the built-in parser does
 

@@ -13,6 +13,7 @@ pub mod performance;
 pub mod splits;
 pub mod strategy;
 pub mod trading;
+pub mod walk_forward;
 
 use mltrainer_catalogue_core::{Entry, Registry};
 use std::sync::LazyLock;

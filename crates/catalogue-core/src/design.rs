@@ -14,6 +14,15 @@ pub struct Design {
     names: Vec<String>,
 }
 
+/// Row after row in memory, as everything that takes a table relies on.
+fn kept(x: Array2<f64>) -> Arc<Array2<f64>> {
+    Arc::new(if x.is_standard_layout() {
+        x
+    } else {
+        x.as_standard_layout().into_owned()
+    })
+}
+
 impl Design {
     /// A table from a row-major matrix and one name a column.
     ///
@@ -34,8 +43,7 @@ impl Design {
                 row + 1
             )));
         }
-        let x = Arc::new(x);
-        Ok(Self { x, names })
+        Ok(Self { x: kept(x), names })
     }
 
     /// A table in which NaN stands for a missing value, for an entry that takes such.
@@ -45,8 +53,10 @@ impl Design {
     pub fn with_missing(x: Array2<f64>, names: Vec<String>) -> Result<Self, FitError> {
         let filled = x.mapv(|v| if v.is_nan() { 0.0 } else { v });
         let checked = Self::new(filled, names)?;
-        let x = Arc::new(x);
-        Ok(Self { x, ..checked })
+        Ok(Self {
+            x: kept(x),
+            ..checked
+        })
     }
 
     /// The first cell without a value: column and row, counted from 0.

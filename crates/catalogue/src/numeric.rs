@@ -32,6 +32,21 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
+/// Σ (a - m) b, as [`dot`].
+pub(crate) fn centred_dot(a: &[f64], m: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (wide_a, wide_m, wide_b) = (a.chunks_exact(8), m.chunks_exact(8), b.chunks_exact(8));
+    let rest = wide_a.remainder().iter().zip(wide_m.remainder());
+    let rest = rest.zip(wide_b.remainder());
+    let rest: f64 = rest.map(|((a, m), b)| (a - m) * b).sum();
+    for ((a, m), b) in wide_a.zip(wide_m).zip(wide_b) {
+        for (lane, ((a, m), b)) in lanes.iter_mut().zip(a.iter().zip(m).zip(b)) {
+            *lane += (a - m) * b;
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
+}
+
 /// `to += by · from`.
 pub(crate) fn add_scaled(to: &mut [f64], by: f64, from: &[f64]) {
     for (t, f) in to.iter_mut().zip(from) {

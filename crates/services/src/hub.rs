@@ -2,12 +2,15 @@
 //! runs the trial and however slow the listener is.
 //!
 //! The engine publishes after the commit; a listener that fell behind, or met a gap, reads the
-//! table again. Events of trials that another process runs are found in the table (`catch_up`).
+//! table again. Events of trials that another process runs are found in the table (`catch_up`). Trials
+//! and optimisations each have a hub, and say as a [`Feed`] where their events are stored.
 
-use crate::port::{EventSink, PortError, TrialStore};
+use crate::port::{EventSink, OptimisationStore, PortError, TrialStore};
+use async_trait::async_trait;
 use futures::Stream;
 use mltrainer_types::TrialId;
 use mltrainer_types::event::{EventBody, TrialEvent};
+use mltrainer_types::optimisation::{OptimisationEvent, OptimisationEventBody};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
@@ -18,91 +21,191 @@ const BUFFER: usize = 128;
 /// Events read from the table at a time.
 const PAGE: u32 = 128;
 
+/// A numbered event.
+pub trait Numbered: Clone + Send + Sync + 'static {
+    /// 1, 2, 3 ...
+    fn number(&self) -> i64;
+
+    /// The SSE `event:` field.
+    fn word(&self) -> &'static str;
+
+    /// Its content as JSON with its time as `at`: the SSE `data:`.
+    fn content(&self) -> String;
+
+    /// Whether nothing follows.
+    fn ends(&self) -> bool;
+}
+
+impl Numbered for TrialEvent {
+    fn number(&self) -> i64 {
+        self.seq
+    }
+
+    fn word(&self) -> &'static str {
+        self.body.name()
+    }
+
+    fn content(&self) -> String {
+        match &self.body {
+            EventBody::State(data) => dated(self.at, data),
+            EventBody::Step(data) => dated(self.at, data),
+            EventBody::Leaderboard(data) => dated(self.at, data),
+            EventBody::Message(data) => dated(self.at, data),
+        }
+    }
+
+    fn ends(&self) -> bool {
+        matches!(&self.body, EventBody::State(s) if s.state.is_final())
+    }
+}
+
+impl Numbered for OptimisationEvent {
+    fn number(&self) -> i64 {
+        self.seq
+    }
+
+    fn word(&self) -> &'static str {
+        self.body.name()
+    }
+
+    fn content(&self) -> String {
+        match &self.body {
+            OptimisationEventBody::State(data) => dated(self.at, data),
+            OptimisationEventBody::Step(data) => dated(self.at, data),
+            OptimisationEventBody::Window(data) => dated(self.at, data),
+        }
+    }
+
+    fn ends(&self) -> bool {
+        matches!(&self.body, OptimisationEventBody::State(s) if s.state.is_final())
+    }
+}
+
+/// Where numbered events are stored.
+#[async_trait]
+pub(crate) trait Feed<E>: Send + Sync {
+    /// Events after a number, oldest first.
+    async fn after(&self, id: &str, after: i64, limit: u32) -> Result<Vec<E>, PortError>;
+
+    /// Number of the last event, and whether nothing follows it.
+    async fn stands(&self, id: &str) -> Result<Option<(i64, bool)>, PortError>;
+}
+
+#[async_trait]
+impl Feed<TrialEvent> for Arc<dyn TrialStore> {
+    async fn after(&self, id: &str, after: i64, limit: u32) -> Result<Vec<TrialEvent>, PortError> {
+        let found = self.events(&id.into(), after, limit).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn stands(&self, id: &str) -> Result<Option<(i64, bool)>, PortError> {
+        let found = self.trial(&id.into()).await?;
+        Ok(found.map(|t| (t.last_event, t.state.is_final())))
+    }
+}
+
+#[async_trait]
+impl Feed<OptimisationEvent> for Arc<dyn OptimisationStore> {
+    async fn after(
+        &self,
+        id: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<OptimisationEvent>, PortError> {
+        let found = self.optimisation_events(&id.into(), after, limit).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn stands(&self, id: &str) -> Result<Option<(i64, bool)>, PortError> {
+        let found = self.optimisation_view(&id.into()).await?;
+        Ok(found.map(|o| (o.last_event, o.state.is_final())))
+    }
+}
+
 /// An event on its way: its content is turned into JSON once for all listeners.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct Sent<E = TrialEvent> {
     /// The event.
-    pub event: TrialEvent,
+    pub event: E,
     /// Its content as JSON with its time as `at`: the SSE `data:`.
     pub json: String,
 }
 
-impl Sent {
-    fn new(event: &TrialEvent) -> Arc<Self> {
-        let json = match &event.body {
-            EventBody::State(data) => dated(event, data),
-            EventBody::Step(data) => dated(event, data),
-            EventBody::Leaderboard(data) => dated(event, data),
-            EventBody::Message(data) => dated(event, data),
-        };
+impl<E: Numbered> Sent<E> {
+    fn new(event: &E) -> Arc<Self> {
         Arc::new(Self {
             event: event.clone(),
-            // These types hold text keys and finite numbers or null: they always serialise.
-            json: json.unwrap_or_default(),
+            json: event.content(),
         })
-    }
-
-    /// Whether nothing follows.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(&self.event.body, EventBody::State(s) if s.state.is_final())
     }
 }
 
 /// The content of an event with the time at which it was stored.
-fn dated<T: serde::Serialize>(event: &TrialEvent, data: &T) -> serde_json::Result<String> {
+fn dated<T: serde::Serialize>(at: chrono::DateTime<chrono::Utc>, data: &T) -> String {
     #[derive(serde::Serialize)]
     struct Dated<'a, T> {
         at: chrono::DateTime<chrono::Utc>,
         #[serde(flatten)]
         data: &'a T,
     }
-    serde_json::to_string(&Dated { at: event.at, data })
+    // These types hold text keys and finite numbers or null: they always serialise.
+    serde_json::to_string(&Dated { at, data }).unwrap_or_default()
 }
 
-struct Topic {
-    sender: broadcast::Sender<Arc<Sent>>,
+struct Topic<E> {
+    sender: broadcast::Sender<Arc<Sent<E>>>,
     last: i64,
 }
 
-/// Listeners by trial.
-#[derive(Default)]
-pub(crate) struct Hub {
-    topics: Mutex<BTreeMap<TrialId, Topic>>,
+/// Listeners by id.
+pub(crate) struct Hub<E> {
+    topics: Mutex<BTreeMap<String, Topic<E>>>,
 }
 
-impl EventSink for Hub {
-    fn publish(&self, trial: &TrialId, events: &[TrialEvent]) {
-        let mut topics = self.topics();
-        let Some(topic) = topics.get_mut(trial) else {
-            return;
-        };
-        if topic.sender.receiver_count() == 0 {
-            topics.remove(trial);
-            return;
-        }
-        for event in events
-            .iter()
-            .filter(|e| e.seq > topic.last)
-            .collect::<Vec<_>>()
-        {
-            topic.last = event.seq;
-            // Without a listener the event is in the table all the same.
-            let _ = topic.sender.send(Sent::new(event));
+impl<E> Default for Hub<E> {
+    fn default() -> Self {
+        Self {
+            topics: Mutex::default(),
         }
     }
 }
 
-impl Hub {
-    fn topics(&self) -> MutexGuard<'_, BTreeMap<TrialId, Topic>> {
+impl EventSink for Hub<TrialEvent> {
+    fn publish(&self, trial: &TrialId, events: &[TrialEvent]) {
+        self.send(trial.as_str(), events);
+    }
+}
+
+impl<E: Numbered> Hub<E> {
+    fn topics(&self) -> MutexGuard<'_, BTreeMap<String, Topic<E>>> {
         // A map of senders is whole whatever a panicking holder did.
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sends events that are already stored.
+    pub(crate) fn send(&self, id: &str, events: &[E]) {
+        let mut topics = self.topics();
+        let Some(topic) = topics.get_mut(id) else {
+            return;
+        };
+        if topic.sender.receiver_count() == 0 {
+            topics.remove(id);
+            return;
+        }
+        for event in events {
+            if event.number() <= topic.last {
+                continue;
+            }
+            topic.last = event.number();
+            // Without a listener the event is in the table all the same.
+            let _ = topic.sender.send(Sent::new(event));
+        }
+    }
+
     /// Listens to what is published from now on.
-    pub(crate) fn subscribe(&self, trial: &TrialId, last: i64) -> broadcast::Receiver<Arc<Sent>> {
+    fn subscribe(&self, id: &str, last: i64) -> broadcast::Receiver<Arc<Sent<E>>> {
         self.topics()
-            .entry(trial.clone())
+            .entry(id.to_owned())
             .or_insert_with(|| Topic {
                 sender: broadcast::channel(BUFFER).0,
                 last,
@@ -111,16 +214,16 @@ impl Hub {
             .subscribe()
     }
 
-    /// Publishes what another process stored, and forgets trials nobody listens to.
-    pub(crate) async fn catch_up(&self, store: &dyn TrialStore) {
-        let followed: Vec<(TrialId, i64)> = {
+    /// Publishes what another process stored, and forgets what nobody listens to.
+    pub(crate) async fn catch_up(&self, feed: &dyn Feed<E>) {
+        let followed: Vec<(String, i64)> = {
             let mut topics = self.topics();
             topics.retain(|_, t| t.sender.receiver_count() > 0);
             topics.iter().map(|(id, t)| (id.clone(), t.last)).collect()
         };
         for (id, last) in followed {
-            match store.events(&id, last, PAGE).await {
-                Ok(events) => self.publish(&id, &events.unwrap_or_default()),
+            match feed.after(&id, last, PAGE).await {
+                Ok(events) => self.send(&id, &events),
                 Err(e) => tracing::debug!("events of {id} were not read: {e}"),
             }
         }
@@ -129,15 +232,15 @@ impl Hub {
     /// All events after number `after`, stored and to come, until the final one.
     pub(crate) fn follow(
         &self,
-        store: Arc<dyn TrialStore>,
-        id: TrialId,
+        feed: Arc<dyn Feed<E>>,
+        id: &str,
         after: i64,
         last: i64,
-    ) -> TrialStream {
+    ) -> EventStream<E> {
         let follower = Follower {
-            live: self.subscribe(&id, last),
-            store,
-            id,
+            live: self.subscribe(id, last),
+            feed,
+            id: id.to_owned(),
             after,
             ready: VecDeque::new(),
             behind: true,
@@ -149,27 +252,33 @@ impl Hub {
     }
 }
 
-/// Events of one trial, in order, each once; ends after the final one.
-pub type TrialStream =
-    std::pin::Pin<Box<dyn Stream<Item = Result<Arc<Sent>, PortError>> + Send + 'static>>;
+/// Events in order, each once; ends after the final one.
+pub type EventStream<E> =
+    std::pin::Pin<Box<dyn Stream<Item = Result<Arc<Sent<E>>, PortError>> + Send + 'static>>;
 
-struct Follower {
-    live: broadcast::Receiver<Arc<Sent>>,
-    store: Arc<dyn TrialStore>,
-    id: TrialId,
+/// Events of one trial.
+pub type TrialStream = EventStream<TrialEvent>;
+
+/// Events of one optimisation.
+pub type OptimisationStream = EventStream<OptimisationEvent>;
+
+struct Follower<E> {
+    live: broadcast::Receiver<Arc<Sent<E>>>,
+    feed: Arc<dyn Feed<E>>,
+    id: String,
     after: i64,
-    ready: VecDeque<Arc<Sent>>,
+    ready: VecDeque<Arc<Sent<E>>>,
     /// Whether the table may hold events that were not seen.
     behind: bool,
     ended: bool,
 }
 
-impl Follower {
-    async fn next(&mut self) -> Option<Result<Arc<Sent>, PortError>> {
+impl<E: Numbered> Follower<E> {
+    async fn next(&mut self) -> Option<Result<Arc<Sent<E>>, PortError>> {
         loop {
             if let Some(sent) = self.ready.pop_front() {
-                self.after = sent.event.seq;
-                self.ended = sent.is_final();
+                self.after = sent.event.number();
+                self.ended = sent.event.ends();
                 return Some(Ok(sent));
             }
             if self.ended {
@@ -183,8 +292,8 @@ impl Follower {
                 continue;
             }
             match self.live.recv().await {
-                Ok(sent) if sent.event.seq <= self.after => {}
-                Ok(sent) if sent.event.seq == self.after + 1 => self.ready.push_back(sent),
+                Ok(sent) if sent.event.number() <= self.after => {}
+                Ok(sent) if sent.event.number() == self.after + 1 => self.ready.push_back(sent),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
@@ -192,18 +301,14 @@ impl Follower {
     }
 
     async fn read_table(&mut self) -> Result<(), PortError> {
-        let page = self
-            .store
-            .events(&self.id, self.after, PAGE)
-            .await?
-            .unwrap_or_default();
+        let page = self.feed.after(&self.id, self.after, PAGE).await?;
         self.behind = !page.is_empty();
         self.ready.extend(page.iter().map(Sent::new));
         if !self.behind {
             // Someone who resumes after the final event gets nothing more, and no open stream.
-            let trial = self.store.trial(&self.id).await?;
-            self.behind = trial.as_ref().is_some_and(|t| t.last_event > self.after);
-            self.ended = trial.is_none_or(|t| t.state.is_final()) && !self.behind;
+            let stands = self.feed.stands(&self.id).await?;
+            self.behind = stands.is_some_and(|(last, _)| last > self.after);
+            self.ended = stands.is_none_or(|(_, ended)| ended) && !self.behind;
         }
         Ok(())
     }

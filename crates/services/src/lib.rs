@@ -26,9 +26,10 @@ pub mod run;
 mod trials;
 
 pub use analytics::Overlaid;
+pub use backtests::OptimisationListener;
 pub use data::symbol_hint;
 pub use error::ServiceError;
-pub use hub::{Sent, TrialStream};
+pub use hub::{EventStream, Numbered, OptimisationStream, Sent, TrialStream};
 pub use import::{Import, UserFile};
 pub use mltrainer_data::actions::Adjustment;
 pub use mltrainer_data::export::Format;
@@ -42,7 +43,10 @@ use mltrainer_catalogue_core::Registry;
 use mltrainer_data::library::Library;
 use mltrainer_trials::engine::{Engine, EngineParts};
 use mltrainer_types::catalogue::CatalogueEntry;
-use port::{AuditStore, BacktestStore, Clock, DatasetStore, PortfolioStore, TrialStore};
+use mltrainer_types::event::TrialEvent;
+use port::{
+    AuditStore, BacktestStore, Clock, DatasetStore, OptimisationStore, PortfolioStore, TrialStore,
+};
 use room::Room;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +74,8 @@ pub struct Parts {
     pub trials: Arc<dyn TrialStore>,
     /// Back tests.
     pub backtests: Arc<dyn BacktestStore>,
+    /// Walk-forward optimisations.
+    pub optimisations: Arc<dyn OptimisationStore>,
     /// Transactions of the portfolio.
     pub portfolio: Arc<dyn PortfolioStore>,
     /// Folder of imported and fetched data.
@@ -98,10 +104,12 @@ struct Inner {
     audit: Arc<dyn AuditStore>,
     trials: Arc<dyn TrialStore>,
     backtests: Arc<dyn BacktestStore>,
+    optimisations: Arc<dyn OptimisationStore>,
     portfolio: Arc<dyn PortfolioStore>,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
-    hub: Arc<Hub>,
+    hub: Arc<Hub<TrialEvent>>,
+    searches: Arc<backtests::Searches>,
     engine: Engine,
     clock: Arc<dyn Clock>,
     started_at: chrono::DateTime<chrono::Utc>,
@@ -124,7 +132,7 @@ impl Services {
             Library::new(parts.library),
             parts.clock.clone(),
         ));
-        let hub = Arc::new(Hub::default());
+        let hub = Arc::new(Hub::<TrialEvent>::default());
         let ledger = Arc::new(Ledger::new(parts.trials.clone()));
         let threads = parts.threads.max(1);
         let engine = Engine::new(EngineParts {
@@ -145,10 +153,12 @@ impl Services {
                 audit: parts.audit,
                 trials: parts.trials,
                 backtests: parts.backtests,
+                optimisations: parts.optimisations,
                 portfolio: parts.portfolio,
                 ledger,
                 shelf: analytics::Shelf::default(),
                 hub,
+                searches: Arc::new(backtests::Searches::new(threads)),
                 engine,
                 started_at: parts.clock.now(),
                 started: parts.clock.monotonic(),
@@ -168,7 +178,9 @@ impl Services {
                 let Some(inner) = weak.upgrade() else { break };
                 let services = Self { inner };
                 services.grant_wishes().await;
-                services.inner.hub.catch_up(&*services.inner.trials).await;
+                let inner = &services.inner;
+                inner.hub.catch_up(&inner.trials).await;
+                inner.searches.hub.catch_up(&inner.optimisations).await;
                 if look.is_multiple_of(LOOKS) {
                     services.take_up().await;
                 }
@@ -176,7 +188,7 @@ impl Services {
         });
     }
 
-    /// Drives the trials that nobody drives, where this process is the one that does.
+    /// Drives the trials and optimisations that nobody drives, where this process is the one that does.
     async fn take_up(&self) {
         if !self.inner.caretaker.load(Ordering::Relaxed) {
             return;
@@ -187,10 +199,11 @@ impl Services {
         {
             tracing::debug!("trials were not taken up: {e}");
         }
+        self.take_up_optimisations().await;
     }
 
-    /// Installs the bundled data, continues the trials that a dead process left, and from now on
-    /// takes up every trial that nobody drives: for the process that serves.
+    /// Installs the bundled data, continues the trials and optimisations that a dead process left, and
+    /// from now on takes up every one that nobody drives: for the process that serves.
     ///
     /// # Errors
     /// [`ServiceError`] when the store fails or a bundled file was changed.
@@ -198,6 +211,7 @@ impl Services {
         self.inner.caretaker.store(true, Ordering::Relaxed);
         self.inner.room.install().await?;
         self.inner.engine.recover().await?;
+        self.take_up_optimisations().await;
         Ok(())
     }
 
@@ -212,7 +226,7 @@ impl Services {
     /// Lets running steps end (they are committed) and stops; what is left goes on at the next
     /// start.
     pub async fn shutdown(&self) {
-        self.inner.engine.shutdown().await;
+        tokio::join!(self.inner.engine.shutdown(), self.inner.searches.close());
     }
 
     /// Time since this process's clock was made; never goes back.

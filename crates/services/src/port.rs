@@ -7,11 +7,17 @@ use mltrainer_types::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerifica
 use mltrainer_types::backtest::{BacktestSummary, BacktestView};
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
+use mltrainer_types::optimisation::{
+    OptimisationEvent, OptimisationEventBody, OptimisationResult, OptimisationSpec,
+    OptimisationSummary, OptimisationView, OptimisationWindow, WindowCurve,
+};
 use mltrainer_types::portfolio::{Transaction, TransactionRequest};
-use mltrainer_types::trial::{Lineage, TrialSpec, TrialSummary};
-use mltrainer_types::{BacktestId, DatasetId, TrialId};
+use mltrainer_types::trial::{Lineage, Progress, TrialSpec, TrialSummary};
+use mltrainer_types::{BacktestId, DatasetId, OptimisationId, TrialId};
 
-pub use mltrainer_trials::port::{Clock, EventSink, PortError, TrialPort};
+pub use mltrainer_backtest::walk_forward::Window;
+pub use mltrainer_catalogue::search::Told;
+pub use mltrainer_trials::port::{Clock, EventSink, PortError, StateChange, TrialPort};
 
 /// A registered data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -220,6 +226,8 @@ pub struct TriedOn {
     pub ratios: Vec<Option<f64>>,
     /// Combinations of models and horizons in trials whose forecasts can be traded.
     pub models: u32,
+    /// Points of walk-forward optimisations.
+    pub searched: u32,
 }
 
 /// Back tests. Nothing that was kept is ever changed or removed.
@@ -243,6 +251,190 @@ pub trait BacktestStore: Send + Sync {
 
     /// What was tried on any of these symbols, other than the specification with this hash.
     async fn tried_on(&self, symbols: &[String], spec_sha256: &str) -> Result<TriedOn, PortError>;
+}
+
+/// A walk-forward optimisation to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewOptimisation {
+    /// Its id.
+    pub id: OptimisationId,
+    /// When it was asked for.
+    pub at: DateTime<Utc>,
+    /// What is optimised.
+    pub spec: OptimisationSpec,
+    /// SHA-256 of the specification.
+    pub spec_sha256: String,
+    /// Windows in all.
+    pub folds: u32,
+    /// Points of all windows at most.
+    pub points: u32,
+    /// The client's key.
+    pub idempotency: Option<Idempotency>,
+    /// Its audit record.
+    pub audit: AuditEntry,
+}
+
+/// What became of a [`NewOptimisation`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// It was made, with its first event.
+    Made(Vec<OptimisationEvent>),
+    /// The key made this one before, with the same request.
+    Repeated(OptimisationId),
+    /// The key came before with another request.
+    KeyTaken,
+}
+
+/// A walk-forward optimisation with everything that goes on with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptOptimisation {
+    /// As outside programs see it.
+    pub view: OptimisationView,
+    /// SHA-256 of the specification.
+    pub spec_sha256: String,
+    /// Points told so far in the window that is searched.
+    pub told: Vec<Told>,
+    /// Windows that are done, in order.
+    pub windows: Vec<Window>,
+}
+
+/// A window that is done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DoneWindow {
+    /// What goes on with it.
+    pub window: Window,
+    /// What is shown of it.
+    pub shown: OptimisationWindow,
+    /// Its part of the curve.
+    pub curve: WindowCurve,
+}
+
+/// What one transaction writes of an optimisation: everything in it, or nothing. Events get the next
+/// numbers, in order, and `at` as their time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptimisationWrite {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How many windows are done: who believes another number is not the one that goes on with it.
+    pub done: u32,
+    /// All points told so far in the window after those, in place of the ones before.
+    pub told: Option<Vec<Told>>,
+    /// The window after those; its points are told no more.
+    pub window: Option<Box<DoneWindow>>,
+    /// Different points tried so far in all windows.
+    pub tried: Option<u32>,
+    /// A change of state; a wish is granted by it.
+    pub state: Option<StateChange>,
+    /// Points told and to come.
+    pub progress: Option<Progress>,
+    /// What it comes to.
+    pub result: Option<Box<OptimisationResult>>,
+    /// Events to number and store.
+    pub events: Vec<OptimisationEventBody>,
+    /// Entries for the audit chain, in the same transaction.
+    pub audit: Vec<AuditEntry>,
+}
+
+impl OptimisationWrite {
+    /// A write of nothing yet.
+    #[must_use]
+    pub fn new(at: DateTime<Utc>, done: u32) -> Self {
+        Self {
+            at,
+            done,
+            told: None,
+            window: None,
+            tried: None,
+            state: None,
+            progress: None,
+            result: None,
+            events: Vec::new(),
+            audit: Vec::new(),
+        }
+    }
+}
+
+/// What was written, and what somebody asked meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The events with their numbers.
+    pub events: Vec<OptimisationEvent>,
+    /// What is to be done with it.
+    pub wish: Option<Wish>,
+}
+
+/// Walk-forward optimisations. What is acknowledged is on the disk: an interrupted one goes on after
+/// the last points that were told. Like a trial it belongs to one process at a time.
+#[async_trait]
+pub trait OptimisationStore: Send + Sync {
+    /// Keeps a new one in state `queued`, owned by this process, with its first event.
+    async fn make_optimisation(&self, new: NewOptimisation) -> Result<Begun, PortError>;
+
+    /// Hash of the request and id of what a key made.
+    async fn optimisation_of_key(
+        &self,
+        key: &str,
+    ) -> Result<Option<(String, OptimisationId)>, PortError>;
+
+    /// One with everything.
+    async fn optimisation(
+        &self,
+        id: &OptimisationId,
+    ) -> Result<Option<KeptOptimisation>, PortError>;
+
+    /// One as outside programs see it.
+    async fn optimisation_view(
+        &self,
+        id: &OptimisationId,
+    ) -> Result<Option<OptimisationView>, PortError>;
+
+    /// The curves of the windows that are done, in order.
+    async fn optimisation_curves(&self, id: &OptimisationId)
+    -> Result<Vec<WindowCurve>, PortError>;
+
+    /// Newest first, at most `limit` with ids below `before`.
+    async fn optimisations(
+        &self,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<OptimisationSummary>, PortError>;
+
+    /// Events after number `after`, oldest first; `None` when there is no such optimisation.
+    async fn optimisation_events(
+        &self,
+        id: &OptimisationId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Option<Vec<OptimisationEvent>>, PortError>;
+
+    /// Writes a step of it.
+    ///
+    /// # Errors
+    /// [`PortError::Conflict`] when it has ended, belongs to another process, or another number of
+    /// windows is done; nothing is written on any error.
+    async fn write_optimisation(
+        &self,
+        id: &OptimisationId,
+        write: OptimisationWrite,
+    ) -> Result<Written, PortError>;
+
+    /// Those that are neither ended nor paused and whose owner is dead or this process; they are its
+    /// own from now on.
+    async fn unfinished_optimisations(&self) -> Result<Vec<OptimisationId>, PortError>;
+
+    /// Who goes on with it: this process, perhaps since just now, or another living one.
+    async fn adopt_optimisation(&self, id: &OptimisationId) -> Result<Ownership, PortError>;
+
+    /// What is asked of its owner.
+    async fn wished_of_optimisation(&self, id: &OptimisationId) -> Result<Option<Wish>, PortError>;
+
+    /// Asks its owner, with the audit record of who asked.
+    async fn wish_of_optimisation(
+        &self,
+        id: &OptimisationId,
+        wish: Wish,
+        audit: AuditEntry,
+    ) -> Result<(), PortError>;
 }
 
 /// A transaction of the portfolio to be recorded.

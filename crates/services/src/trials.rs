@@ -18,7 +18,7 @@ use mltrainer_types::{Page, TrialId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 /// Trials on a page of the list.
@@ -28,7 +28,7 @@ const PAGE: u32 = 25;
 const EVENTS: u32 = 1000;
 
 /// How often a wish to another process is looked after: for about three seconds.
-const PATIENCE: u32 = 6;
+pub(crate) const PATIENCE: u32 = 6;
 
 /// Longest idempotency key.
 const KEY: usize = 255;
@@ -217,10 +217,11 @@ impl Services {
         let trial = self.trial(id).await?;
         // Who names a number that is still to come hears everything from now on.
         let after = after.min(trial.last_event);
+        let feed = Arc::new(self.inner.trials.clone());
         Ok(self
             .inner
             .hub
-            .follow(self.inner.trials.clone(), trial.id, after, trial.last_event))
+            .follow(feed, trial.id.as_str(), after, trial.last_event))
     }
 
     /// Out-of-sample forecasts of all finished steps, by model, horizon and symbol, ordered by day.
@@ -415,7 +416,7 @@ fn unknown(id: &str) -> ServiceError {
     }
 }
 
-fn check_after(after: i64) -> Result<(), ServiceError> {
+pub(crate) fn check_after(after: i64) -> Result<(), ServiceError> {
     if after < 0 {
         return Err(ServiceError::invalid(
             "after",

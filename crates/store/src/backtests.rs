@@ -75,9 +75,21 @@ impl SqliteStore {
                 models = models.saturating_add(combinations(&spec));
             }
         }
+        let searched: Vec<i64> = sqlx::query_scalar(
+            "SELECT max(tried) FROM optimisations
+             WHERE spec_sha256 <> ? AND EXISTS (
+                 SELECT 1 FROM json_each(optimisations.symbols) AS own
+                 JOIN json_each(?) AS asked ON own.value = asked.value)
+             GROUP BY spec_sha256",
+        )
+        .bind(own)
+        .bind(&asked)
+        .fetch_all(&self.readers)
+        .await?;
         Ok(TriedOn {
             ratios: ratios.into_iter().map(|(_, ratio)| ratio).collect(),
             models,
+            searched: u32::try_from(searched.iter().sum::<i64>()).unwrap_or(u32::MAX),
         })
     }
 }

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 9] = [
+pub(crate) const ALL: [(&str, &str); 12] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -43,6 +43,18 @@ pub(crate) const ALL: [(&str, &str); 9] = [
     (
         "0009_portfolio_transactions",
         include_str!("../../../migrations/0009_portfolio_transactions.sql"),
+    ),
+    (
+        "0010_optimisations",
+        include_str!("../../../migrations/0010_optimisations.sql"),
+    ),
+    (
+        "0011_optimisation_windows",
+        include_str!("../../../migrations/0011_optimisation_windows.sql"),
+    ),
+    (
+        "0012_optimisation_events",
+        include_str!("../../../migrations/0012_optimisation_events.sql"),
     ),
 ];
 

@@ -186,8 +186,8 @@ impl SqliteStore {
         Ok(Creation::Made(events))
     }
 
-    /// Whether a trial of that owner is this process's business.
-    fn may_own(&self, owner: &str, alive: &mut BTreeMap<String, bool>) -> bool {
+    /// Whether what belongs to that owner is this process's business.
+    pub(crate) fn may_own(&self, owner: &str, alive: &mut BTreeMap<String, bool>) -> bool {
         owner == self.owner.name
             || !*alive
                 .entry(owner.to_owned())

@@ -15,6 +15,7 @@ pub mod step;
 mod words;
 
 pub use engine::{Engine, EngineParts};
+pub use pool::lower_priority;
 pub use port::{
     Clock, DataPort, EventSink, PortError, Predictions, StateChange, StepRecord, TrialError,
     TrialPort, TrialRecord, TrialResult, TrialWrite, first_event,

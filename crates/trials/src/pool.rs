@@ -102,12 +102,17 @@ impl Drop for Pool {
     }
 }
 
-fn work(shared: &Shared) {
+/// Lets this thread come after those that answer requests.
+pub fn lower_priority() {
     if let Err(e) =
         thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min)
     {
-        tracing::warn!(error = ?e, "the priority of a trial thread could not be lowered");
+        tracing::warn!(error = ?e, "the priority of a thread could not be lowered");
     }
+}
+
+fn work(shared: &Shared) {
+    lower_priority();
     loop {
         let job = {
             let mut queue = shared.lock();

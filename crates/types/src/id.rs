@@ -51,3 +51,7 @@ id!(
     /// A back test: `b-` and a time-ordered UUID, so that ids sort by creation.
     BacktestId
 );
+id!(
+    /// A walk-forward optimisation: `o-` and a time-ordered UUID, so that ids sort by creation.
+    OptimisationId
+);

@@ -17,6 +17,7 @@ pub mod feature;
 pub mod health;
 pub mod id;
 pub mod llm;
+pub mod optimisation;
 pub mod policy;
 pub mod portfolio;
 pub mod problem;
@@ -25,7 +26,7 @@ pub mod source;
 pub mod strategy;
 pub mod trial;
 
-pub use id::{BacktestId, DatasetId, TrialId};
+pub use id::{BacktestId, DatasetId, OptimisationId, TrialId};
 
 /// One page of a list and the cursor of the next one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

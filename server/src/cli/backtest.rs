@@ -1,5 +1,6 @@
 //! `mltrainer backtest`: tests a strategy, or looks at what was tested.
 
+use super::optimise::{self, Optimise};
 use super::out::{Table, figure, json, say};
 use super::run::{assignment, parameters};
 use super::{Failure, Format, Global};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Who acts, in the audit chain.
-const ACTOR: &str = "cli";
+pub(super) const ACTOR: &str = "cli";
 
 /// Commission when `--commission` is absent.
 const RATE: f64 = 0.0005;
@@ -23,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   mltrainer backtest --symbols AAPL
   mltrainer backtest --symbols AAPL --strategy sma_crossover --set fast=20 --set slow=100 --commission 0.001
   mltrainer backtest --symbols AAPL,MSFT,IBM --strategy pullback.json --start 2005-01-01 --report report.html --trades trades.csv
+  mltrainer backtest optimise --symbols AAPL --strategy sma_crossover --search fast=5..50 --search slow=20..200
   mltrainer backtest strategies
   mltrainer backtest check pullback.json";
 
@@ -52,6 +54,8 @@ enum Look {
         #[command(flatten)]
         files: Files,
     },
+    /// Searches the parameters of a strategy on windows of the past and tests the best on the next
+    Optimise(Box<Optimise>),
     /// Lists the ready-made strategies with their parameters
     Strategies,
     /// Reads a strategy without running it and says where it is wrong
@@ -80,6 +84,15 @@ struct Files {
 
 #[derive(Debug, Args)]
 struct Run {
+    #[command(flatten)]
+    test: Test,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// What is tested, and how.
+#[derive(Debug, Args)]
+pub(super) struct Test {
     /// Symbols or ids of data sets, with commas; absent: the universe of the strategy
     #[arg(long, value_delimiter = ',')]
     symbols: Vec<String>,
@@ -149,8 +162,6 @@ struct Run {
     /// Seed of the resampling [default: 1]
     #[arg(long)]
     seed: Option<u64>,
-    #[command(flatten)]
-    files: Files,
 }
 
 impl Files {
@@ -206,7 +217,7 @@ fn strategy(named: &str) -> Result<Value, Failure> {
     Ok(Value::from(text))
 }
 
-impl Run {
+impl Test {
     fn costs(&self) -> Option<CostSpec> {
         let given = [
             self.commission,
@@ -239,9 +250,9 @@ impl Run {
         })
     }
 
-    fn request(self) -> Result<(BacktestRequest, Files), Failure> {
+    pub(super) fn request(self) -> Result<BacktestRequest, Failure> {
         let costs = self.costs();
-        let request = BacktestRequest {
+        Ok(BacktestRequest {
             strategy: self.strategy.as_deref().map_or(Ok(Value::Null), strategy)?,
             params: parameters(self.set).map_err(|e| Failure::new(2, e))?,
             symbols: self.symbols,
@@ -255,8 +266,13 @@ impl Run {
             finalize: self.finalize,
             periods_per_year: self.periods_per_year,
             seed: self.seed,
-        };
-        Ok((request, self.files))
+        })
+    }
+}
+
+impl Run {
+    fn request(self) -> Result<(BacktestRequest, Files), Failure> {
+        Ok((self.test.request()?, self.files))
     }
 }
 
@@ -271,6 +287,7 @@ impl Backtest {
         let job = match self.look {
             None => Job::Run(Box::new(self.run.request()?)),
             Some(Look::Check { strategy: named }) => Job::Check(strategy(&named)?),
+            Some(Look::Optimise(wanted)) => Job::Optimise(Box::new(wanted.asked()?)),
             Some(look) => Job::Look(look),
         };
         let open = global.open().await?;
@@ -283,6 +300,7 @@ impl Backtest {
 enum Job {
     Run(Box<(BacktestRequest, Files)>),
     Check(Value),
+    Optimise(Box<optimise::Asked>),
     Look(Look),
 }
 
@@ -296,6 +314,7 @@ impl Job {
                 print(&made, as_json)?;
             }
             Self::Check(strategy) => return check(services, strategy, as_json),
+            Self::Optimise(asked) => optimise::done(services, *asked, as_json).await?,
             Self::Look(Look::Show { id, files }) => {
                 let found = services.backtest(&id).await?;
                 write(services, &found, &files).await?;

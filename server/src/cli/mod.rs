@@ -10,6 +10,7 @@ mod data;
 mod doctor;
 mod features;
 mod fetch;
+mod optimise;
 mod out;
 mod portfolio;
 mod quality;

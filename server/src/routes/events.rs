@@ -1,4 +1,5 @@
-//! `/api/v1/trials/{id}/events`: a trial's events as they come (server-sent events).
+//! `/api/v1/trials/{id}/events`: a trial's events as they come (server-sent events); how any stream of
+//! numbered events is sent.
 
 use crate::web::extract::{Path, Query};
 use crate::web::{AppState, HttpError};
@@ -7,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use mltrainer_services::{Sent, ServiceError};
+use mltrainer_services::{EventStream, Numbered, Sent, ServiceError};
 use mltrainer_types::problem::Problem;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -23,9 +24,30 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(events))
 }
 
+/// Where a stream begins.
 #[derive(Deserialize)]
-struct After {
+pub(super) struct After {
     after: Option<i64>,
+}
+
+impl After {
+    /// The number after which it begins: of query and header the larger counts.
+    pub(super) fn number(&self, headers: &HeaderMap) -> Result<i64, ServiceError> {
+        let last = match headers.get(HeaderName::from_static("last-event-id")) {
+            None => 0,
+            Some(value) => value
+                .to_str()
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .filter(|n| *n >= 0)
+                .ok_or_else(|| {
+                    ServiceError::invalid("Last-Event-ID", "it is not the number of an event")
+                })?,
+        };
+        let after = self.after.unwrap_or(0);
+        // A negative number is refused, not covered by the other.
+        Ok(if after < 0 { after } else { after.max(last) })
+    }
 }
 
 /// Events of a trial: `id:` 1, 2, 3 ... without holes, `event:` one of state, step, leaderboard,
@@ -38,24 +60,14 @@ async fn events(
     Query(query): Query<After>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let last = match headers.get(HeaderName::from_static("last-event-id")) {
-        None => 0,
-        Some(value) => value
-            .to_str()
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .filter(|n| *n >= 0)
-            .ok_or_else(|| {
-                ServiceError::invalid("Last-Event-ID", "it is not the number of an event")
-            })?,
-    };
-    let after = query.after.unwrap_or(0);
-    // A negative number is refused, not covered by the other.
-    let after = if after < 0 { after } else { after.max(last) };
-    let stream = state
-        .services
-        .follow(&id, after)
-        .await?
+    let after = query.number(&headers)?;
+    let stream = state.services.follow(&id, after).await?;
+    Ok(sent(stream, &state))
+}
+
+/// A stream of numbered events on its way.
+pub(super) fn sent<E: Numbered>(stream: EventStream<E>, state: &AppState) -> Response {
+    let stream = stream
         // The store failed: the line is cut, the browser comes back by itself.
         .take_while(|sent| std::future::ready(sent.is_ok()))
         .filter_map(|sent| std::future::ready(sent.ok().map(|sent| event(&sent))))
@@ -68,12 +80,12 @@ async fn events(
         HeaderName::from_static("x-accel-buffering"),
         axum::http::HeaderValue::from_static("no"),
     );
-    Ok(response)
+    response
 }
 
-fn event(sent: &Arc<Sent>) -> Result<Event, Infallible> {
+fn event<E: Numbered>(sent: &Arc<Sent<E>>) -> Result<Event, Infallible> {
     Ok(Event::default()
-        .id(sent.event.seq.to_string())
-        .event(sent.event.body.name())
+        .id(sent.event.number().to_string())
+        .event(sent.event.word())
         .data(&sent.json))
 }

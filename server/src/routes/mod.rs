@@ -9,6 +9,7 @@ mod docs;
 mod events;
 mod health;
 mod models;
+mod optimisations;
 mod portfolio;
 mod sources;
 mod trials;
@@ -45,6 +46,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(trials::router())
         .merge(events::router())
         .merge(backtests::router())
+        .merge(optimisations::router())
         .merge(datasets::router())
         .merge(sources::router())
         .merge(charts::router())
@@ -88,6 +90,13 @@ mod tests {
             "/api/v1/backtests/{id}/{file}",
             "/api/v1/backtests/{id}/report.html",
             "/api/v1/strategies/check",
+            "/api/v1/optimisations",
+            "/api/v1/optimisations/{id}",
+            "/api/v1/optimisations/{id}/events",
+            "/api/v1/optimisations/{id}/surface",
+            "/api/v1/optimisations/{id}/cancel",
+            "/api/v1/optimisations/{id}/pause",
+            "/api/v1/optimisations/{id}/resume",
             "/api/v1/datasets",
             "/api/v1/datasets/{id}",
             "/api/v1/datasets/{id}/bars",

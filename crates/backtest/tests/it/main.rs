@@ -14,3 +14,5 @@ mod naive;
 mod orders;
 #[cfg(test)]
 mod strategies;
+#[cfg(test)]
+mod walk_forward;

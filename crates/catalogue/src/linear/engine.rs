@@ -217,11 +217,21 @@ impl<'a> Units<'a> {
 
     /// The rows times a column of weights.
     pub(crate) fn times(&self, theta: &[f64]) -> Vec<f64> {
-        let pieces = self.pieces(Vec::new, |done, _, rows, _| {
-            let rows = rows.rows().into_iter();
-            done.extend(rows.map(|row| numeric::dot(row.to_slice().unwrap_or_default(), theta)));
+        let by: Vec<f64> = theta
+            .iter()
+            .zip(&self.factors)
+            .map(|(t, f)| t * f)
+            .collect();
+        let own = theta.get(self.factors.len()).copied().unwrap_or_default();
+        let mut products = vec![0.0; self.x.nrows()];
+        threads::chunks(&mut products, PIECE, |piece, to| {
+            for (i, to) in to.iter_mut().enumerate() {
+                let row = self.x.row(piece * PIECE + i);
+                let row = row.to_slice().unwrap_or_default();
+                *to = own + numeric::centred_dot(row, &self.means, &by);
+            }
         });
-        pieces.concat()
+        products
     }
 
     /// The sum of the rows, each by a factor.

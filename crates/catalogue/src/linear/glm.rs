@@ -125,7 +125,7 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
             )));
         }
     }
-    let mut value = problem.value(&theta);
+    let (mut value, mut etas) = problem.value(&theta);
     if !value.is_finite() {
         return Err(FitError::Failed(format!(
             "{}: the fit has no start with a finite deviance: rescale the columns, or fit an intercept",
@@ -140,7 +140,7 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
     };
     let mut n_iter = 0;
     loop {
-        let (gradient, hessian) = problem.derivatives(&theta);
+        let (gradient, hessian) = problem.derivatives(&theta, &etas);
         let mut step: Vec<f64> = gradient.iter().map(|g| -g).collect();
         lifted(&hessian, request.name)?.solve(&mut step);
         let longest = step.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
@@ -159,22 +159,22 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
         let taken = loop {
             let mut next = theta.clone();
             add_scaled(&mut next, length, &step);
-            let at = problem.value(&next);
+            let (at, etas) = problem.value(&next);
             if at <= value + 1e-4 * length * promise + 4.0 * f64::EPSILON * value.abs() {
-                break Some((next, at));
+                break Some((next, at, etas));
             }
             length *= 0.5;
             if length < 1e-12 {
                 break None;
             }
         };
-        let Some((next, at)) = taken else {
+        let Some((next, at, passed)) = taken else {
             return Err(FitError::Failed(format!(
                 "{} stopped at a step of {longest:.3e} (tol {:e}), as near as double precision goes here: raise tol or alpha, or rescale the columns",
                 request.name, request.tol
             )));
         };
-        (theta, value) = (next, at);
+        (theta, value, etas) = (next, at, passed);
     }
     let (weights, intercept) = units.undo(&theta);
     let extra = Outputs::from_iter([
@@ -197,16 +197,13 @@ struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    fn value(&self, theta: &[f64]) -> f64 {
-        let terms = self
-            .units
-            .times(theta)
-            .into_iter()
-            .zip(self.y)
-            .zip(&self.rows);
+    /// The aim, and η of each row.
+    fn value(&self, theta: &[f64]) -> (f64, Vec<f64>) {
+        let etas = self.units.times(theta);
+        let terms = etas.iter().zip(self.y).zip(&self.rows);
         let loss: f64 = terms
             .filter(|(_, w)| **w > 0.0)
-            .map(|((eta, y), w)| w * self.family.half_deviance(*y, self.family.mean(eta)))
+            .map(|((eta, y), w)| w * self.family.half_deviance(*y, self.family.mean(*eta)))
             .sum();
         let penalty: f64 = self
             .penalties
@@ -215,19 +212,17 @@ impl Problem<'_> {
             .map(|(a, t)| a * t * t)
             .sum();
         let value = loss + 0.5 * penalty;
-        if value.is_nan() { f64::INFINITY } else { value }
+        let value = if value.is_nan() { f64::INFINITY } else { value };
+        (value, etas)
     }
 
     /// Gradient, and second derivatives where they are positive for all rows, else their expectation.
-    fn derivatives(&self, theta: &[f64]) -> (Vec<f64>, Array2<f64>) {
-        let etas = self.units.times(theta).into_iter();
-        let slopes: Vec<(f64, f64, f64)> = etas
-            .zip(self.y)
-            .map(|(eta, y)| self.family.slopes(*y, eta))
-            .collect();
-        let convex = slopes.iter().all(|s| s.1 > 0.0);
+    fn derivatives(&self, theta: &[f64], etas: &[f64]) -> (Vec<f64>, Array2<f64>) {
+        // Twice, since a list of them would take more room than all else.
+        let slopes = |i: usize| self.family.slopes(self.y[i], etas[i]);
+        let convex = (0..etas.len()).all(|i| slopes(i).1 > 0.0);
         let (mut gradient, mut hessian) = self.units.sum_and_gram(|i| {
-            let ((first, second, expected), w) = (slopes[i], self.rows[i]);
+            let ((first, second, expected), w) = (slopes(i), self.rows[i]);
             (w * first, w * if convex { second } else { expected })
         });
         for (j, a) in self.penalties.iter().enumerate() {

@@ -48,7 +48,7 @@ pub(super) struct Part {
 pub(super) struct Before {
     /// Sharpe ratios a bar of the other back tests.
     pub(super) ratios: Vec<Option<f64>>,
-    /// Combinations of models and horizons in trials.
+    /// Combinations of models and horizons in trials, and points of optimisations.
     pub(super) models: u32,
 }
 
@@ -117,7 +117,7 @@ fn spread<T: Clone>(values: &[T], places: &[usize], n: usize, absent: &T) -> Vec
 }
 
 /// The last value so far; the first one before there is any.
-fn carried(days: &[NaiveDate], own: &[NaiveDate], values: &[f64]) -> Vec<f64> {
+pub(super) fn carried(days: &[NaiveDate], own: &[NaiveDate], values: &[f64]) -> Vec<f64> {
     days.iter()
         .map(|d| {
             let seen = own.partition_point(|x| x <= d);
@@ -398,7 +398,7 @@ fn variance(others: &[Option<f64>], own: Option<f64>) -> Option<f64> {
         .and_then(finite)
 }
 
-fn words(v: Option<honesty::Verdict>, serious: bool, tried: u32, root: f64) -> String {
+pub(super) fn words(v: Option<honesty::Verdict>, serious: bool, tried: u32, root: f64) -> String {
     let Some(v) = v else {
         return "No edge: nothing is left beside the market that could be judged.".to_owned();
     };

@@ -1,10 +1,12 @@
 //! Back tests: a strategy on registered data, everything that is said of the outcome, and the count of
 //! what was ever tried on the same symbols.
 //!
-//! `ready` holds the ready-made strategies, `read` reads what arrives, `compute` runs the engine, `table`
-//! writes CSV. What is acknowledged is on the disk, with its audit record in the same transaction.
+//! `ready` holds the ready-made strategies, `read` reads what arrives, `compute` runs the engine,
+//! `optimise` searches parameters window by window, `table` writes CSV. What is acknowledged is on the
+//! disk, with its audit record in the same transaction.
 
 mod compute;
+mod optimise;
 mod read;
 mod ready;
 mod table;
@@ -34,6 +36,9 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use uuid::Uuid;
+
+pub use optimise::OptimisationListener;
+pub(crate) use optimise::Searches;
 
 /// Back tests on a page of the list.
 const PAGE: u32 = 25;
@@ -124,7 +129,7 @@ impl Services {
         let tried = self.inner.backtests.tried_on(&names, &spec_sha256).await?;
         let before = Before {
             ratios: tried.ratios,
-            models: tried.models,
+            models: tried.models.saturating_add(tried.searched),
         };
         let mut parts = Vec::with_capacity(loaded.len());
         for l in loaded {
