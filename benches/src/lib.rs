@@ -117,6 +117,7 @@ pub async fn services(folder: &Path, threads: usize) -> Services {
         audit: store.clone(),
         trials: store.clone(),
         backtests: store.clone(),
+        optimisations: store.clone(),
         portfolio: store,
         library: folder.to_owned(),
         sources: Sources::none(),
