@@ -339,21 +339,30 @@ async fn a_surface_holds_every_point_of_the_search() {
 
 #[tokio::test]
 async fn kill_9_loses_nothing_that_a_listener_saw() {
-    let undisturbed = Server::fresh().await;
-    let id = made(&undisturbed, &request()).await;
-    events(&undisturbed, &id, 0).await.rest().await;
-    let want = undisturbed.json(&format!("{PATH}/{id}")).await;
-    let moments: [(&str, fn(&Event) -> bool); 5] = [
+    // Within a window a search tells of itself by the clock: it has to be a long one.
+    let mut long = request();
+    long["evaluations"] = json!(10_000);
+    long["method"] = json!("random");
+    interrupted(&long, &[("step", |e| e.name == "step")]).await;
+    let moments: [(&str, fn(&Event) -> bool); 4] = [
         ("queued", |e| e.id == 1),
         ("training", |e| e.is_state("training")),
-        ("step", |e| e.name == "step"),
         ("window 2", |e| e.name == "window" && e.data["number"] == 2),
         ("evaluating", |e| e.is_state("evaluating")),
     ];
+    interrupted(&request(), &moments).await;
+}
+
+/// Kills the program at these moments of an optimisation and compares what the next one makes of it.
+async fn interrupted(body: &Value, moments: &[(&str, fn(&Event) -> bool)]) {
+    let undisturbed = Server::fresh().await;
+    let id = made(&undisturbed, body).await;
+    events(&undisturbed, &id, 0).await.rest().await;
+    let want = undisturbed.json(&format!("{PATH}/{id}")).await;
     for (name, moment) in moments {
         let folder = tempfile::tempdir().unwrap();
         let server = Launch::on(folder.path()).start().await;
-        let id = made(&server, &request()).await;
+        let id = made(&server, body).await;
         let seen = events(&server, &id, 0).await.until(moment).await;
         server.kill();
         let server = Launch::on(folder.path()).start().await;

@@ -79,8 +79,11 @@ pub(crate) fn form(
         coef0,
     };
     // The diagonal is where a kernel is largest; the rows of the kernel are kept in single precision.
+    // Distances come from the squares of the rows.
     for row in x.axis_chunks_iter(Axis(0), 1) {
-        if !(form.pairs(row, row)[[0, 0]] as f32).is_finite() || !gamma.is_finite() {
+        let square: f64 = row.iter().map(|v| v * v).sum();
+        let largest = form.pairs(row, row)[[0, 0]] as f32;
+        if !(square.is_finite() && largest.is_finite() && gamma.is_finite()) {
             return Err(FitError::Failed(
                 "a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
             ));
