@@ -1,7 +1,7 @@
 """Back tests beside backtesting.py and vectorbt, in one run.
 
     cargo build --release -p mltrainer-backtest --example backtest_speed
-    python -m venv V && V/bin/pip install backtesting==0.6.6 vectorbt pyarrow
+    python -m venv V && V/bin/pip install backtesting==0.6.6 vectorbt==1.2.0 pyarrow
     V/bin/python benches/peers/backtest_peers.py [--ours PROGRAM] [--windows 1000] [--their-fast 20]
 
 The bars are the bundled S&P 500, 20 years of days, costs 0.1 % of the traded value, fills at the next open.
@@ -9,7 +9,7 @@ The bars are the bundled S&P 500, 20 years of days, costs 0.1 % of the traded va
 One run: a crossover of averages of 10 and 30 closes, long or flat, whole shares; the quickest of several rounds.
 Sweep: every pair of a fast and a slow window of 2 to `windows` + 1 closes, averages included, fractional shares, on one
 thread. vectorbt, its numba code warm, cannot hold a million columns at once: it gets the first `their-fast` fast
-windows with all slow ones, twenty thousand runs, and the seconds of a run are compared. The mean of the final equities of
+windows with all slow ones, and the seconds of a run are compared. The mean of the final equities of
 those runs is printed for both, so that runs that do not agree do not pass for speed.
 """
 

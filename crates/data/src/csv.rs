@@ -84,9 +84,8 @@ fn read(bytes: &[u8], number: impl Fn(&str) -> Result<f64, String>) -> Result<Ta
             reason: "there is no numeric column; at least one is needed".to_owned(),
         });
     }
-    let most = sheet.rows().most();
-    let mut columns = vec![Vec::with_capacity(most); names.len()];
-    let mut dates = date.map(|_| Vec::with_capacity(most));
+    let mut columns = vec![Vec::new(); names.len()];
+    let mut dates = date.map(|_| Vec::new());
     let mut take = |row: usize, cells: &[Cow<'_, str>]| {
         if cells.len() != heading.len() {
             return Err(DataError::Width {

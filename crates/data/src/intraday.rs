@@ -301,7 +301,7 @@ pub(crate) fn bar_minutes(stamps: &[DateTime<Utc>]) -> u32 {
             *count += 1;
         }
     }
-    // The shortest of the most frequent; with two moments apart at least one is counted.
+    // Of those that are as frequent the shortest: the last one seen of the largest wins.
     (1..720)
         .rev()
         .filter(|m| counts[*m] > 0)

@@ -130,7 +130,7 @@ impl<'a> Rows<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// So many rows are left at most: the ends of lines, and one row without.
+    /// So many rows are left at most: as many as lines end, and one that does not.
     pub(crate) fn most(&self) -> usize {
         let bytes = self.rest().as_bytes();
         let lines = memchr_iter(b'\n', bytes).count();
