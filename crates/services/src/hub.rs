@@ -9,6 +9,7 @@ use crate::port::{EventSink, OptimisationStore, PortError, TrialStore};
 use async_trait::async_trait;
 use futures::Stream;
 use mltrainer_types::TrialId;
+use mltrainer_types::chat::ChatMessage;
 use mltrainer_types::event::{EventBody, TrialEvent};
 use mltrainer_types::optimisation::{OptimisationEvent, OptimisationEventBody};
 use std::collections::{BTreeMap, VecDeque};
@@ -78,6 +79,25 @@ impl Numbered for OptimisationEvent {
 
     fn ends(&self) -> bool {
         matches!(&self.body, OptimisationEventBody::State(s) if s.state.is_final())
+    }
+}
+
+impl Numbered for ChatMessage {
+    fn number(&self) -> i64 {
+        self.seq
+    }
+
+    fn word(&self) -> &'static str {
+        "message"
+    }
+
+    fn content(&self) -> String {
+        // Text keys and finite numbers or null: it always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn ends(&self) -> bool {
+        false
     }
 }
 

@@ -1,18 +1,22 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `analytics`, `backtests`, `catalogue`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
+//! `actions`, `analytics`, `backtests`, `catalogue`, `chat`, `goals`, `alerts`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
+mod actions;
+mod alerts;
 mod analytics;
 mod backtests;
 mod catalogue;
 mod chain;
+mod chat;
 mod compliance;
 mod data;
 mod error;
 pub mod features;
 mod fetch;
+mod goals;
 mod health;
 mod hub;
 mod import;
@@ -25,8 +29,10 @@ mod room;
 pub mod run;
 mod trials;
 
+pub use actions::{Authority, Stage};
 pub use analytics::Overlaid;
 pub use backtests::OptimisationListener;
+pub use chat::{AssistantParts, ChatSent, ChatStream, MemorySearch};
 pub use data::symbol_hint;
 pub use error::ServiceError;
 pub use hub::{EventStream, Numbered, OptimisationStream, Sent, TrialStream};
@@ -45,7 +51,8 @@ use mltrainer_trials::engine::{Engine, EngineParts};
 use mltrainer_types::catalogue::CatalogueEntry;
 use mltrainer_types::event::TrialEvent;
 use port::{
-    AuditStore, BacktestStore, Clock, DatasetStore, OptimisationStore, PortfolioStore, TrialStore,
+    AlertStore, AuditStore, BacktestStore, ChatStore, Clock, DatasetStore, GoalStore,
+    OptimisationStore, PortfolioStore, TrialStore,
 };
 use room::Room;
 use std::path::PathBuf;
@@ -78,6 +85,14 @@ pub struct Parts {
     pub optimisations: Arc<dyn OptimisationStore>,
     /// Transactions of the portfolio.
     pub portfolio: Arc<dyn PortfolioStore>,
+    /// Conversations.
+    pub chat: Arc<dyn ChatStore>,
+    /// Goals.
+    pub goals: Arc<dyn GoalStore>,
+    /// Alerts.
+    pub alerts: Arc<dyn AlertStore>,
+    /// The language model, its ceilings and its trust.
+    pub assistant: AssistantParts,
     /// Folder of imported and fetched data.
     pub library: PathBuf,
     /// Vendors of data.
@@ -106,6 +121,9 @@ struct Inner {
     backtests: Arc<dyn BacktestStore>,
     optimisations: Arc<dyn OptimisationStore>,
     portfolio: Arc<dyn PortfolioStore>,
+    goals: Arc<dyn GoalStore>,
+    alerts: Arc<dyn AlertStore>,
+    talk: chat::Talk,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
     hub: Arc<Hub<TrialEvent>>,
@@ -155,6 +173,9 @@ impl Services {
                 backtests: parts.backtests,
                 optimisations: parts.optimisations,
                 portfolio: parts.portfolio,
+                goals: parts.goals,
+                alerts: parts.alerts,
+                talk: chat::Talk::new(parts.chat, parts.assistant),
                 ledger,
                 shelf: analytics::Shelf::default(),
                 hub,
@@ -181,6 +202,7 @@ impl Services {
                 let inner = &services.inner;
                 inner.hub.catch_up(&inner.trials).await;
                 inner.searches.hub.catch_up(&inner.optimisations).await;
+                inner.talk.catch_up().await;
                 if look.is_multiple_of(LOOKS) {
                     services.take_up().await;
                 }
@@ -212,6 +234,7 @@ impl Services {
         self.inner.room.install().await?;
         self.inner.engine.recover().await?;
         self.take_up_optimisations().await;
+        self.take_up_turns().await;
         Ok(())
     }
 
@@ -226,6 +249,7 @@ impl Services {
     /// Lets running steps end (they are committed) and stops; what is left goes on at the next
     /// start.
     pub async fn shutdown(&self) {
+        self.inner.talk.close();
         tokio::join!(self.inner.engine.shutdown(), self.inner.searches.close());
     }
 

@@ -3,17 +3,22 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use mltrainer_types::assistant::{CreateAlert, SetGoal};
 use mltrainer_types::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerification};
 use mltrainer_types::backtest::{BacktestSummary, BacktestView};
+use mltrainer_types::chat::{
+    AlertEvent, AlertView, ChatMessage, Conversation, GoalView, MemoryHit,
+};
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
+use mltrainer_types::llm::{LlmCall, MeterRecord};
 use mltrainer_types::optimisation::{
     OptimisationEvent, OptimisationEventBody, OptimisationResult, OptimisationSpec,
     OptimisationSummary, OptimisationView, OptimisationWindow, WindowCurve,
 };
 use mltrainer_types::portfolio::{Transaction, TransactionRequest};
 use mltrainer_types::trial::{Lineage, Progress, TrialSpec, TrialSummary};
-use mltrainer_types::{BacktestId, DatasetId, OptimisationId, TrialId};
+use mltrainer_types::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, TrialId};
 
 pub use mltrainer_backtest::walk_forward::Window;
 pub use mltrainer_catalogue::search::Told;
@@ -483,4 +488,123 @@ pub trait PortfolioStore: Send + Sync {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Transaction>, PortError>;
+}
+
+/// What to look for in the memory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemoryQuery {
+    /// Words; any of them may stand in a message, the more the better.
+    pub words: String,
+    /// Only messages that were stored at this moment or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only messages that were stored before this moment.
+    pub until: Option<DateTime<Utc>>,
+    /// Only messages of this conversation.
+    pub conversation: Option<ConversationId>,
+    /// Only messages on all of these topics.
+    pub topics: Vec<String>,
+    /// Now: from here recency is counted.
+    pub now: DateTime<Utc>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Conversations and their messages, which are the memory. A message is never changed.
+#[async_trait]
+pub trait ChatStore: Send + Sync {
+    /// Stores a message under the next number of its conversation, which is made with the first one; its `seq` is
+    /// set by this. The client's key makes a person's message once only: then the one that is there is given.
+    async fn say(
+        &self,
+        message: ChatMessage,
+        key: Option<&str>,
+        audit: Vec<AuditEntry>,
+    ) -> Result<ChatMessage, PortError>;
+
+    /// A conversation; `working` is for the service to say.
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, PortError>;
+
+    /// Newest first by their last message, at most `limit` whose ids differ from those listed before: those with
+    /// `(updated_at, id)` below `before`.
+    async fn conversations(
+        &self,
+        before: Option<(DateTime<Utc>, ConversationId)>,
+        limit: u32,
+    ) -> Result<Vec<Conversation>, PortError>;
+
+    /// Messages after number `after`, oldest first.
+    async fn messages(
+        &self,
+        id: &ConversationId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ChatMessage>, PortError>;
+
+    /// The last messages with numbers below `before`, oldest first.
+    async fn last_messages(
+        &self,
+        id: &ConversationId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ChatMessage>, PortError>;
+
+    /// Messages that hold the words, best first.
+    async fn remember(&self, query: &MemoryQuery) -> Result<Vec<MemoryHit>, PortError>;
+
+    /// Persons' messages that no message of the assistant answers: turns that a process did not finish, oldest first.
+    async fn unanswered(&self) -> Result<Vec<ChatMessage>, PortError>;
+
+    /// Keeps the record of a call of a language model.
+    async fn spend(&self, at: DateTime<Utc>, call: &LlmCall) -> Result<(), PortError>;
+
+    /// What was spent on this day and, over all days, by each conversation.
+    async fn spent(&self, day: chrono::NaiveDate) -> Result<MeterRecord, PortError>;
+}
+
+/// Goals; the last one set is the one that holds.
+#[async_trait]
+pub trait GoalStore: Send + Sync {
+    /// Sets a goal. The progress is for the service to fill.
+    async fn set_goal(
+        &self,
+        at: DateTime<Utc>,
+        goal: &SetGoal,
+        audit: AuditEntry,
+    ) -> Result<GoalView, PortError>;
+
+    /// The goal that holds.
+    async fn goal(&self) -> Result<Option<GoalView>, PortError>;
+}
+
+/// Alerts and what they noticed.
+#[async_trait]
+pub trait AlertStore: Send + Sync {
+    /// Sets an alert.
+    async fn watch(
+        &self,
+        id: AlertId,
+        at: DateTime<Utc>,
+        watch: &CreateAlert,
+        audit: AuditEntry,
+    ) -> Result<AlertView, PortError>;
+
+    /// Those that were not removed, newest first, each with its last 20 events.
+    async fn alerts(&self) -> Result<Vec<AlertView>, PortError>;
+
+    /// Ends alerts; gives those that were there.
+    async fn unwatch(
+        &self,
+        ids: &[AlertId],
+        at: DateTime<Utc>,
+        audit: AuditEntry,
+    ) -> Result<Vec<AlertId>, PortError>;
+
+    /// Keeps that an alert looked at the data, and what it noticed. The same trigger on the same day of the data is
+    /// kept once; gives what is new, with its numbers.
+    async fn noticed(
+        &self,
+        id: &AlertId,
+        at: DateTime<Utc>,
+        events: Vec<AlertEvent>,
+    ) -> Result<Vec<AlertEvent>, PortError>;
 }

@@ -55,3 +55,11 @@ id!(
     /// A walk-forward optimisation: `o-` and a time-ordered UUID, so that ids sort by creation.
     OptimisationId
 );
+id!(
+    /// A conversation: `c-` and a time-ordered UUID, so that ids sort by creation.
+    ConversationId
+);
+id!(
+    /// An alert: `w-` and a time-ordered UUID, so that ids sort by creation.
+    AlertId
+);

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod backtest;
 pub mod catalogue;
 pub mod chart;
+pub mod chat;
 pub mod data;
 pub mod event;
 pub mod feature;
@@ -26,7 +27,7 @@ pub mod source;
 pub mod strategy;
 pub mod trial;
 
-pub use id::{BacktestId, DatasetId, OptimisationId, TrialId};
+pub use id::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, TrialId};
 
 /// One page of a list and the cursor of the next one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -1,0 +1,164 @@
+//! The assistant's typed actions, each done by one use case: chat, HTTP, command line and MCP all come
+//! through [`Services::perform`].
+//!
+//! What: the trust of the asker is compared with what the action declares, the parameters are checked,
+//! the use case runs, and its answer becomes an [`ActionOutcome`] whose numbers are figures of the result.
+//! Data: whatever changes something, and every refusal, leaves an audit record of the action beside
+//! those of the use cases.
+//! Fails when: the trust is too low (rule `trust_levels`), a parameter is missing or impossible, or the
+//! use case says no; one sentence each.
+//! Not claimed: understanding; that is for the parser or a language model, whose proposals end here.
+
+mod reply;
+
+pub(crate) use reply::Reply;
+
+use crate::{ServiceError, Services};
+use mltrainer_compliance::{ActionLevel, permit};
+use mltrainer_types::assistant::{ActionInfo, AssistantAction, infos};
+use mltrainer_types::audit::AuditEntry;
+use mltrainer_types::chat::{ActionOutcome, Job};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Who asks, and how much trust that one has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// Name in the audit chain.
+    pub actor: String,
+    /// 1 to 10.
+    pub trust: u8,
+}
+
+impl Authority {
+    /// A person at the page, the API or the command line: everything that the program offers.
+    #[must_use]
+    pub fn person(actor: &str) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            trust: 10,
+        }
+    }
+}
+
+/// What an agent says while it works.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentNote {
+    /// Name for people: "Data agent".
+    pub agent: &'static str,
+    /// What it says, its numbers by reference.
+    pub said: ActionOutcome,
+}
+
+/// How an action is done: alone or as part of a conversation.
+#[derive(Debug, Clone, Default)]
+pub struct Stage {
+    /// Key under which a repeated action makes nothing twice.
+    pub key: Option<String>,
+    /// Whether to wait for what was begun and to answer with its result.
+    pub wait: bool,
+    /// Where agents speak.
+    pub notes: Option<UnboundedSender<AgentNote>>,
+    /// The words of the person, whose numbers an answer may repeat.
+    pub said: Vec<String>,
+}
+
+impl Stage {
+    /// Done at once, heard by nobody, not waiting for what it begins.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self::default()
+    }
+
+    fn tell(&self, agent: &'static str, said: ActionOutcome) {
+        if let Some(notes) = &self.notes {
+            // Without a listener the action is done all the same.
+            let _ = notes.send(AgentNote { agent, said });
+        }
+    }
+}
+
+/// What was begun, with the page that shows it.
+fn job(kind: &str, id: &str) -> Job {
+    Job {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        link: format!("/{kind}s/{id}"),
+    }
+}
+
+impl Services {
+    /// All actions, as outside programs are told of them.
+    #[must_use]
+    pub fn actions(&self) -> Vec<ActionInfo> {
+        infos()
+    }
+
+    /// Does an action.
+    ///
+    /// # Errors
+    /// [`ServiceError::Refused`] by `trust_levels`; [`ServiceError::Invalid`] for a parameter that is missing or
+    /// impossible; what the use case says.
+    pub async fn perform(
+        &self,
+        who: &Authority,
+        action: &AssistantAction,
+        stage: &Stage,
+    ) -> Result<ActionOutcome, ServiceError> {
+        let spec = action.spec().ok_or_else(|| ServiceError::NotFound {
+            what: "action",
+            id: action.id().to_owned(),
+            suggestions: Vec::new(),
+        })?;
+        if let Err(refusal) = permit(ActionLevel::from(spec.permission), who.trust) {
+            let entry = self.action_entry(who, action, Some(&refusal.rule));
+            self.inner.audit.append(vec![entry]).await?;
+            return Err(ServiceError::Refused(refusal));
+        }
+        if let Some(problem) = action.problems().into_iter().next() {
+            return Err(ServiceError::invalid(problem.slot, problem.sentence));
+        }
+        if spec.changes {
+            let entry = self.action_entry(who, action, None);
+            self.inner.audit.append(vec![entry]).await?;
+        }
+        let mut outcome = self.act(who, action, stage).await?;
+        action.id().clone_into(&mut outcome.action);
+        Ok(outcome)
+    }
+
+    fn action_entry(
+        &self,
+        who: &Authority,
+        action: &AssistantAction,
+        rule: Option<&str>,
+    ) -> AuditEntry {
+        let params = action.params();
+        let id = action.id();
+        AuditEntry {
+            actor: who.actor.clone(),
+            action: format!("assistant.{id}"),
+            subject: id.to_owned(),
+            decision: if rule.is_some() { "refused" } else { "allowed" }.to_owned(),
+            rule: rule.map(str::to_owned),
+            detail: json!({
+                "trust": who.trust,
+                "params_sha256": hex::encode(Sha256::digest(params.to_string())),
+            }),
+        }
+    }
+
+    async fn act(
+        &self,
+        who: &Authority,
+        action: &AssistantAction,
+        stage: &Stage,
+    ) -> Result<ActionOutcome, ServiceError> {
+        let _ = (who, stage);
+        Err(ServiceError::Unavailable(format!(
+            "{} is not there yet",
+            action.id()
+        )))
+    }
+}
