@@ -38,9 +38,8 @@ impl MaskedBySymbols {
 
 /// Every symbol once, with the name before the comma of its set's title ("Apple, daily bars").
 fn assets(sets: &[Registered]) -> Vec<Asset> {
-    let usable = |text: &str| {
-        text.starts_with(char::is_alphanumeric) && !text.contains(char::is_control)
-    };
+    let usable =
+        |text: &str| text.starts_with(char::is_alphanumeric) && !text.contains(char::is_control);
     let mut taken = BTreeSet::new();
     let mut assets = Vec::new();
     for summary in sets.iter().map(|s| &s.detail.summary) {

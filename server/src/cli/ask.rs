@@ -262,7 +262,10 @@ fn details(outcome: &ActionOutcome) -> String {
             text.push_str(&format!("\n\n{head}\n  {}", lines.join("\n  ")));
         }
     };
-    block("To know:", outcome.notes.iter().map(String::as_str).collect());
+    block(
+        "To know:",
+        outcome.notes.iter().map(String::as_str).collect(),
+    );
     block(
         "Next you can say:",
         outcome.next_steps.iter().map(String::as_str).collect(),

@@ -33,12 +33,7 @@ fn wrong(variable: &str, what: impl std::fmt::Display) -> Failure {
     Failure::new(2, format!("{variable} cannot be used: {what}"))
 }
 
-fn from(
-    read: Read<'_>,
-    today: NaiveDate,
-    seed: u64,
-    secret: String,
-) -> Result<Assistant, Failure> {
+fn from(read: Read<'_>, today: NaiveDate, seed: u64, secret: String) -> Result<Assistant, Failure> {
     let model = model(read, seed)?;
     let local = model.as_ref().is_some_and(|m| is_local(&m.identity().host));
     let price = match read("MLTRAINER_LLM_PRICE") {
@@ -53,7 +48,12 @@ fn from(
             .parse()
             .ok()
             .filter(|t| (1..=10).contains(t))
-            .ok_or_else(|| wrong("MLTRAINER_LLM_TRUST", "a whole number from 1 to 10 is needed"))?,
+            .ok_or_else(|| {
+                wrong(
+                    "MLTRAINER_LLM_TRUST",
+                    "a whole number from 1 to 10 is needed",
+                )
+            })?,
     };
     Ok(Assistant {
         parts: AssistantParts {
@@ -81,7 +81,10 @@ fn model(read: Read<'_>, seed: u64) -> Result<Option<Arc<dyn LanguageModel>>, Fa
             ));
         }
         None if anthropic_key.is_some() => LlmProvider::Anthropic,
-        None if read("MLTRAINER_LLM_URL").or(read("MLTRAINER_LLM_MODEL")).is_some() => {
+        None if read("MLTRAINER_LLM_URL")
+            .or(read("MLTRAINER_LLM_MODEL"))
+            .is_some() =>
+        {
             return Err(Failure::new(
                 2,
                 format!(
@@ -114,14 +117,13 @@ fn model(read: Read<'_>, seed: u64) -> Result<Option<Arc<dyn LanguageModel>>, Fa
     let key = key.as_deref().and_then(Key::new);
     let mut config = ModelConfig::new(provider, url.trim(), name.trim(), key);
     config.seed = seed;
-    config.cutoff = match read("MLTRAINER_LLM_CUTOFF") {
-        None => None,
-        Some(text) => Some(
-            text.trim()
-                .parse()
-                .map_err(|_| wrong("MLTRAINER_LLM_CUTOFF", "a day such as 2026-01-31 is needed"))?,
-        ),
-    };
+    config.cutoff =
+        match read("MLTRAINER_LLM_CUTOFF") {
+            None => None,
+            Some(text) => Some(text.trim().parse().map_err(|_| {
+                wrong("MLTRAINER_LLM_CUTOFF", "a day such as 2026-01-31 is needed")
+            })?),
+        };
     config.plain_http = yes(read, "MLTRAINER_LLM_PLAIN_HTTP")?;
     connect(config)
         .map(Some)
@@ -137,7 +139,10 @@ fn is_local(host: &str) -> bool {
 
 /// `yes`, `true`, `1`, `on` and their opposites.
 fn yes(read: Read<'_>, variable: &str) -> Result<bool, Failure> {
-    match read(variable).map(|t| t.trim().to_ascii_lowercase()).as_deref() {
+    match read(variable)
+        .map(|t| t.trim().to_ascii_lowercase())
+        .as_deref()
+    {
         None | Some("0" | "false" | "no" | "off") => Ok(false),
         Some("1" | "true" | "yes" | "on") => Ok(true),
         Some(_) => Err(wrong(variable, "choose true or false")),
@@ -251,7 +256,9 @@ mod tests {
             "MLTRAINER_LLM_PROVIDER",
             "MLTRAINER_LLM_MAX_DOLLARS_DAY",
         ] {
-            let error = read(&[(variable, "sk-ant-p1anted-0123456789")]).err().unwrap();
+            let error = read(&[(variable, "sk-ant-p1anted-0123456789")])
+                .err()
+                .unwrap();
             assert_eq!(error.code, 2);
             assert!(error.text.contains(variable), "{}", error.text);
             assert!(!error.text.contains("p1anted"), "{}", error.text);

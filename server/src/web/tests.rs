@@ -49,9 +49,14 @@ impl Answer {
 }
 
 async fn open(folder: &Path) -> Open {
-    Open::folder(folder, 2, mltrainer_services::Sources::none(), Assistant::default())
-        .await
-        .unwrap()
+    Open::folder(
+        folder,
+        2,
+        mltrainer_services::Sources::none(),
+        Assistant::default(),
+    )
+    .await
+    .unwrap()
 }
 
 fn serve(services: &Services, token: Option<&str>) -> Router {
