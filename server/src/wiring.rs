@@ -1,7 +1,7 @@
 //! Store, engine and use cases of a data folder, put together.
 
 use crate::clock::SystemClock;
-use mltrainer_services::{Parts, ServiceError, Services, Sources};
+use mltrainer_services::{AssistantParts, Parts, ServiceError, Services, Sources};
 use mltrainer_store::SqliteStore;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +35,10 @@ impl Open {
             backtests: store.clone(),
             optimisations: store.clone(),
             portfolio: store.clone(),
+            chat: store.clone(),
+            goals: store.clone(),
+            alerts: store.clone(),
+            assistant: AssistantParts::default(),
             library: folder.join("data"),
             sources,
             clock,
