@@ -11,6 +11,7 @@ mod analytics;
 mod audit;
 mod backtests;
 mod bad_input;
+mod chat;
 mod contract;
 mod crash;
 mod data;
