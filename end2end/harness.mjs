@@ -20,7 +20,7 @@ export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, is
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
 /** The program: MLTRAINER_BIN, else the debug build of this checkout. */
-function binary() {
+export function binary() {
   const target = process.env.CARGO_TARGET_DIR ?? join(here, "..", "target");
   const path = process.env.MLTRAINER_BIN ?? join(target, "debug", "mltrainer");
   assert.ok(existsSync(path), `there is no program at ${path}: run \`cargo xtask test --only site,server,browser\``);
