@@ -27,6 +27,12 @@ export function binary() {
   return path;
 }
 
+/** The environment, without a language model that this machine happens to be configured with. */
+export function environment(more = {}) {
+  const { ANTHROPIC_API_KEY, MLTRAINER_LLM_PROVIDER, MLTRAINER_LLM_URL, MLTRAINER_LLM_MODEL, ...rest } = process.env;
+  return { ...rest, ...more };
+}
+
 export class Program {
   /** Starts it; resolves when it says where it listens. */
   static async start({ dataDir, addr = "127.0.0.1:0", env = {} } = {}) {
@@ -36,7 +42,7 @@ export class Program {
     program.log = "";
     program.child = spawn(binary(), ["--data-dir", program.dataDir, "serve", "--addr", addr], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      env: environment(env),
     });
     program.ended = new Promise((resolve) => program.child.once("exit", resolve));
     program.base = await new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { Program, SMALL_TRIAL, binary } from "../harness.mjs";
+import { Program, SMALL_TRIAL, binary, environment } from "../harness.mjs";
 
 const run = promisify(execFile);
 const PROTOCOLS = { "with a handshake": "legacy", "of 2026-07-28": { pin: "2026-07-28" } };
@@ -38,7 +38,7 @@ const http = (program, secret) =>
   });
 
 const stdio = (program, ...args) =>
-  new StdioClientTransport({ command: binary(), args: ["--data-dir", program.dataDir, "mcp", ...args], env: { ...process.env }, stderr: "inherit" });
+  new StdioClientTransport({ command: binary(), args: ["--data-dir", program.dataDir, "mcp", ...args], env: environment(), stderr: "inherit" });
 
 async function withClient(transport, mode, use) {
   const client = new Client({ name: "end2end", version: "1" }, { versionNegotiation: { mode } });
