@@ -111,6 +111,26 @@ pub fn parse(name: &str, json: &str) -> Option<(String, EventBody)> {
 }
 
 impl Live {
+    /// A trial of which nothing is known yet: its stream tells from the beginning.
+    #[must_use]
+    pub fn begun(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            state: TrialState::Queued,
+            reason: None,
+            progress: Progress::default(),
+            target: Target::Return,
+            bps: 0.0,
+            created_at: String::new(),
+            updated_at: String::new(),
+            last_event: 0,
+            leaderboard: Vec::new(),
+            provisional: true,
+            log: Vec::new(),
+            last_step: None,
+        }
+    }
+
     /// Moves the page on by one event. Numbers decide: a repeated event changes nothing, and one
     /// that comes too early is not taken.
     pub fn apply(&mut self, seq: i64, at: &str, body: EventBody) -> Applied {

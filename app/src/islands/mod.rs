@@ -13,7 +13,17 @@ pub mod enhance;
     missing_docs,
     reason = "the island macro writes a type of its own without a word"
 )]
+pub mod live_job;
+#[expect(
+    missing_docs,
+    reason = "the island macro writes a type of its own without a word"
+)]
 pub mod live_search;
+#[expect(
+    missing_docs,
+    reason = "the island macro writes a type of its own without a word"
+)]
+pub mod live_talk;
 #[expect(
     missing_docs,
     reason = "the island macro writes a type of its own without a word"

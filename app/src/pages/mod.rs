@@ -3,6 +3,7 @@
 pub mod analytics;
 pub mod backtest;
 pub mod backtests;
+pub mod chat;
 pub mod compliance;
 pub mod dashboard;
 pub mod data;
