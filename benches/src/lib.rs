@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, Utc};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::bundled;
 use mltrainer_services::port::Clock;
-use mltrainer_services::{Parts, Services, Sources};
+use mltrainer_services::{AssistantParts, Parts, Services, Sources};
 use mltrainer_store::SqliteStore;
 use std::path::Path;
 use std::sync::Arc;
@@ -118,7 +118,11 @@ pub async fn services(folder: &Path, threads: usize) -> Services {
         trials: store.clone(),
         backtests: store.clone(),
         optimisations: store.clone(),
-        portfolio: store,
+        portfolio: store.clone(),
+        chat: store.clone(),
+        goals: store.clone(),
+        alerts: store,
+        assistant: AssistantParts::default(),
         library: folder.to_owned(),
         sources: Sources::none(),
         clock,

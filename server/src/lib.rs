@@ -4,8 +4,10 @@
 //! together, [`web`] answers over HTTP ([`routes`] one file a resource), [`clock`] reads the time.
 //! Nothing below this crate reads the environment or the clock.
 
+mod action;
 pub mod cli;
 pub mod clock;
+mod mask;
 pub mod routes;
 pub mod web;
 pub mod wiring;

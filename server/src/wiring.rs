@@ -1,10 +1,21 @@
 //! Store, engine and use cases of a data folder, put together.
 
 use crate::clock::SystemClock;
-use mltrainer_services::{Parts, ServiceError, Services, Sources};
+use crate::mask::MaskedBySymbols;
+use mltrainer_assistant::llm::LanguageModel;
+use mltrainer_services::{AssistantParts, Parts, ServiceError, Services, Sources};
 use mltrainer_store::SqliteStore;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The language model and its bounds, as configured.
+#[derive(Clone, Default)]
+pub struct Assistant {
+    /// What the use cases are told of it.
+    pub parts: AssistantParts,
+    /// Hides symbols and dates from the model, by this seed.
+    pub mask: Option<u64>,
+}
 
 /// An open data folder.
 pub struct Open {
@@ -14,8 +25,8 @@ pub struct Open {
 }
 
 impl Open {
-    /// Opens a data folder, making it when it is absent, with so many threads for steps and these
-    /// sources of data.
+    /// Opens a data folder, making it when it is absent, with so many threads for steps, these
+    /// sources of data and this assistant.
     ///
     /// # Errors
     /// One sentence when the folder or its database cannot be used.
@@ -23,11 +34,18 @@ impl Open {
         folder: &Path,
         threads: usize,
         sources: Sources,
+        assistant: Assistant,
     ) -> Result<Self, ServiceError> {
         let clock = Arc::new(SystemClock::new());
         // The name of this process among all that ever worked on the folder.
         let name = uuid::Uuid::now_v7().to_string();
         let store = Arc::new(SqliteStore::open(folder, &name, clock.clone()).await?);
+        let Assistant { mut parts, mask } = assistant;
+        if let Some(seed) = mask {
+            parts.model = parts.model.map(|inner| -> Arc<dyn LanguageModel> {
+                Arc::new(MaskedBySymbols::new(inner, store.clone(), seed))
+            });
+        }
         let services = Services::new(Parts {
             datasets: store.clone(),
             audit: store.clone(),
@@ -35,6 +53,10 @@ impl Open {
             backtests: store.clone(),
             optimisations: store.clone(),
             portfolio: store.clone(),
+            chat: store.clone(),
+            goals: store.clone(),
+            alerts: store.clone(),
+            assistant: parts,
             library: folder.join("data"),
             sources,
             clock,

@@ -3,7 +3,7 @@
 use crate::trials::new_uuid;
 use crate::{Authority, ServiceError, Services};
 use mltrainer_types::AlertId;
-use mltrainer_types::assistant::{CreateAlert, RemoveAlert};
+use mltrainer_types::assistant::{AssistantAction, CreateAlert, RemoveAlert};
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::chat::AlertView;
 use serde_json::json;
@@ -20,12 +20,14 @@ impl Services {
     /// Sets an alert.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`] for an unknown symbol.
+    /// [`ServiceError::NotFound`] for an unknown symbol; [`ServiceError::Invalid`] when nothing, or something unknown, is
+    /// to be watched.
     pub async fn create_alert(
         &self,
         who: &Authority,
         watch: &CreateAlert,
     ) -> Result<AlertView, ServiceError> {
+        crate::actions::check(&AssistantAction::CreateAlert(Box::new(watch.clone())))?;
         for symbol in &watch.symbols {
             self.dataset_named(symbol).await?;
         }

@@ -1,7 +1,7 @@
 //! The goal: what everything is to serve, and how far stored results reach it.
 
 use crate::{Authority, ServiceError, Services};
-use mltrainer_types::assistant::{GoalMetric, SetGoal};
+use mltrainer_types::assistant::{AssistantAction, GoalMetric, SetGoal};
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::chat::{GoalProgress, GoalView};
 use serde_json::json;
@@ -27,6 +27,7 @@ impl Services {
                 format!("a goal has 1 to 2,000 characters, this one {length}"),
             ));
         }
+        crate::actions::check(&AssistantAction::SetGoal(Box::new(goal.clone())))?;
         let audit = AuditEntry {
             actor: who.actor.clone(),
             action: "goal.set".to_owned(),

@@ -4,13 +4,18 @@
 //! its audit records too, and is on the disk when it is acknowledged (WAL, `synchronous = FULL`).
 //! One file a table: the schema in `migrations/`, the statements here.
 
+mod alerts;
 mod audit;
 mod backtests;
+mod conversations;
 mod datasets;
 mod fault;
+mod goals;
 mod idempotency_keys;
 mod key;
+mod memory;
 mod migrations;
+mod model_calls;
 mod optimisation_events;
 mod optimisation_windows;
 mod optimisations;
@@ -45,13 +50,15 @@ const READERS: u32 = 4;
 
 /// What no statement of this program may do, whatever it is: on our own writing connection only, so
 /// that an auditor's tool sees plain tables. What is done past us, `verify` finds.
-const APPEND_ONLY: [&str; 6] = [
+const APPEND_ONLY: [&str; 8] = [
     "CREATE TEMP TRIGGER audit_no_update BEFORE UPDATE ON main.audit BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER audit_no_delete BEFORE DELETE ON main.audit BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER checkpoint_no_update BEFORE UPDATE ON main.audit_checkpoints BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER checkpoint_no_delete BEFORE DELETE ON main.audit_checkpoints BEGIN SELECT RAISE(ABORT, 'the audit chain is append-only'); END",
     "CREATE TEMP TRIGGER portfolio_no_update BEFORE UPDATE ON main.portfolio_transactions BEGIN SELECT RAISE(ABORT, 'transactions are append-only'); END",
     "CREATE TEMP TRIGGER portfolio_no_delete BEFORE DELETE ON main.portfolio_transactions BEGIN SELECT RAISE(ABORT, 'transactions are append-only'); END",
+    "CREATE TEMP TRIGGER messages_no_update BEFORE UPDATE ON main.messages BEGIN SELECT RAISE(ABORT, 'messages are append-only'); END",
+    "CREATE TEMP TRIGGER messages_no_delete BEFORE DELETE ON main.messages BEGIN SELECT RAISE(ABORT, 'messages are append-only'); END",
 ];
 
 /// The stores on one data folder.

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 12] = [
+pub(crate) const ALL: [(&str, &str); 17] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -55,6 +55,26 @@ pub(crate) const ALL: [(&str, &str); 12] = [
     (
         "0012_optimisation_events",
         include_str!("../../../migrations/0012_optimisation_events.sql"),
+    ),
+    (
+        "0013_conversations",
+        include_str!("../../../migrations/0013_conversations.sql"),
+    ),
+    (
+        "0014_memory",
+        include_str!("../../../migrations/0014_memory.sql"),
+    ),
+    (
+        "0015_goals",
+        include_str!("../../../migrations/0015_goals.sql"),
+    ),
+    (
+        "0016_alerts",
+        include_str!("../../../migrations/0016_alerts.sql"),
+    ),
+    (
+        "0017_model_calls",
+        include_str!("../../../migrations/0017_model_calls.sql"),
     ),
 ];
 

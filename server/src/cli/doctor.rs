@@ -3,6 +3,7 @@
 use super::out::{Table, json, say};
 use super::{Failure, Global};
 use crate::web::site::Site;
+use crate::wiring::Assistant;
 use mltrainer_services::VERSION;
 use mltrainer_types::health::HealthCheck;
 use std::process::ExitCode;
@@ -10,6 +11,27 @@ use std::time::Duration;
 
 /// How long a source may take to answer.
 const PROBE: Duration = Duration::from_secs(3);
+
+/// Which model answers, up to when it can know, and whether anything is hidden from it.
+fn answers(assistant: &Assistant) -> String {
+    let Some(model) = &assistant.parts.model else {
+        return "none is configured: the built-in parser answers (ANTHROPIC_API_KEY, or MLTRAINER_LLM_PROVIDER, MLTRAINER_LLM_URL and MLTRAINER_LLM_MODEL)".to_owned();
+    };
+    let who = model.identity();
+    let cutoff = match who.cutoff.last_day() {
+        Some(day) => format!("knows up to {day}"),
+        None => "its knowledge cut-off is unknown (MLTRAINER_LLM_CUTOFF)".to_owned(),
+    };
+    let masked = match assistant.mask {
+        Some(_) => ", symbols and dates are masked",
+        None => "",
+    };
+    let trust = assistant.parts.trust;
+    format!(
+        "{} at {}, {cutoff}, trust {trust}{masked}; it is not asked here",
+        who.model, who.host
+    )
+}
 
 pub(super) async fn execute(global: &Global) -> Result<ExitCode, Failure> {
     let as_json = global.is_json()?;
@@ -36,11 +58,22 @@ pub(super) async fn execute(global: &Global) -> Result<ExitCode, Failure> {
             "rendered by the server; scripts are not built in (serve --site-root, or `cargo xtask serve`)".into()
         },
     );
+    // A wrong setting is a fault of its own; the rest is looked at without a model.
+    let assistant = match super::assistant::configured() {
+        Ok(assistant) => {
+            check("language model", true, answers(&assistant));
+            assistant
+        }
+        Err(e) => {
+            check("language model", false, e.text);
+            Assistant::default()
+        }
+    };
     match global.folder() {
         Err(e) => check("data folder", false, e.text),
         Ok(folder) => {
             let there = folder.exists();
-            match global.open().await {
+            match global.open_with(assistant).await {
                 Err(e) => check("data folder", false, e.text),
                 Ok(open) => {
                     let made = if there { "" } else { " (made just now)" };

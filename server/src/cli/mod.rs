@@ -1,8 +1,11 @@
 //! The command line: what can be asked, what is printed, which code is returned.
 //!
 //! Exit codes: 0 done; 1 not possible now (port in use, database locked, broken audit chain);
-//! 2 bad usage or an unknown name; 3 data that cannot be used, or refused; 4 a failed fit or trial.
+//! 2 bad usage or an unknown name; 3 data that cannot be used, or refused; 4 a failed fit or trial;
+//! 5 (`ask` only) something is asked back.
 
+mod ask;
+mod assistant;
 mod audit;
 mod backtest;
 mod catalogue;
@@ -19,7 +22,7 @@ mod serve;
 mod sources;
 mod trial;
 
-use crate::wiring::Open;
+use crate::wiring::{Assistant, Open};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mltrainer_services::ServiceError;
 use mltrainer_services::port::PortError;
@@ -40,6 +43,7 @@ const EXAMPLES: &str = "Examples:
   mltrainer data import prices.csv --symbol MYSTOCK --origin user_provided
   mltrainer data fetch --source polygon --symbol AAPL --start 2020-01-01 --end 2024-12-31
   mltrainer portfolio optimise
+  mltrainer ask \"What can you do?\"
   mltrainer audit verify";
 
 /// Honest trials of forecasting models on real market data.
@@ -109,6 +113,8 @@ enum Command {
     /// Portfolios: add, transactions, holdings, optimise, what-if, plan, risk
     #[command(subcommand)]
     Portfolio(portfolio::Portfolio),
+    /// Says something to the assistant in plain language, or does one typed action
+    Ask(ask::Ask),
     /// The audit chain: verify, list, export
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -195,8 +201,13 @@ impl Global {
     }
 
     async fn open(&self) -> Result<Open, Failure> {
+        self.open_with(assistant::configured()?).await
+    }
+
+    async fn open_with(&self, assistant: Assistant) -> Result<Open, Failure> {
         let sources = sources::configured()?;
-        Ok(Open::folder(&self.folder()?, self.threads(), sources).await?)
+        let folder = self.folder()?;
+        Ok(Open::folder(&folder, self.threads(), sources, assistant).await?)
     }
 
     /// The format, which must be one of those that the command knows.
@@ -317,6 +328,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Trial(trial) => quiet(global)?.block_on(trial.execute(global)),
         Command::Backtest(backtest) => quiet(global)?.block_on(backtest.execute(global)),
         Command::Portfolio(portfolio) => quiet(global)?.block_on(portfolio.execute(global)),
+        Command::Ask(ask) => ask.execute(global),
         Command::Audit(audit) => quiet(global)?.block_on(audit.execute(global)),
         Command::Doctor => quiet(global)?.block_on(doctor::execute(global)),
     }

@@ -4,7 +4,6 @@ use super::out::say;
 use super::{Failure, Global};
 use crate::web::site::Site;
 use crate::web::{Access, router};
-use crate::wiring::Open;
 use clap::Args;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -97,8 +96,7 @@ impl Serve {
             None => Site::embedded(),
         };
         let folder = global.folder()?;
-        let sources = super::sources::configured()?;
-        let open = Open::folder(&folder, global.threads(), sources).await?;
+        let open = global.open().await?;
         let stop = CancellationToken::new();
         let access = Access::new(addr, self.host, token, self.behind_tls);
         let app = router(open.services.clone(), site, access, stop.clone());

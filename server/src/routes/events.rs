@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use mltrainer_services::{EventStream, Numbered, Sent, ServiceError};
 use mltrainer_types::problem::Problem;
 use serde::Deserialize;
@@ -67,10 +67,18 @@ async fn events(
 
 /// A stream of numbered events on its way.
 pub(super) fn sent<E: Numbered>(stream: EventStream<E>, state: &AppState) -> Response {
+    sse(stream.map(|sent| sent.map(|s| numbered(&s))), state)
+}
+
+/// Events on their way, until they end, the store fails or the program stops.
+pub(super) fn sse<E: Send + 'static>(
+    stream: impl Stream<Item = Result<Event, E>> + Send + 'static,
+    state: &AppState,
+) -> Response {
     let stream = stream
         // The store failed: the line is cut, the browser comes back by itself.
         .take_while(|sent| std::future::ready(sent.is_ok()))
-        .filter_map(|sent| std::future::ready(sent.ok().map(|sent| event(&sent))))
+        .filter_map(|sent| std::future::ready(sent.ok().map(Ok::<_, Infallible>)))
         .take_until(state.stop.clone().cancelled_owned());
     let mut response = Sse::new(stream)
         .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
@@ -83,9 +91,10 @@ pub(super) fn sent<E: Numbered>(stream: EventStream<E>, state: &AppState) -> Res
     response
 }
 
-fn event<E: Numbered>(sent: &Arc<Sent<E>>) -> Result<Event, Infallible> {
-    Ok(Event::default()
+/// An event with its number.
+pub(super) fn numbered<E: Numbered>(sent: &Arc<Sent<E>>) -> Event {
+    Event::default()
         .id(sent.event.number().to_string())
         .event(sent.event.word())
-        .data(&sent.json))
+        .data(&sent.json)
 }

@@ -1,12 +1,15 @@
 //! The JSON API, one file a resource. The OpenAPI document is made from these handlers.
 
+mod actions;
 mod analytics;
 mod backtests;
 mod charts;
 mod compliance;
+mod conversations;
 mod datasets;
 mod docs;
 mod events;
+mod goals;
 mod health;
 mod models;
 mod optimisations;
@@ -32,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "trials", description = "Trials: make, look, follow, control"),
         (name = "backtests", description = "Strategies and their back tests"),
         (name = "portfolio", description = "Transactions and holdings, weights, plans, risk; no order is sent anywhere"),
+        (name = "assistant", description = "Conversations, typed actions, goal, alerts, memory"),
         (name = "data", description = "Data sets and their quality"),
         (name = "compliance", description = "Policy and audit chain"),
         (name = "program", description = "Health and this document")
@@ -52,6 +56,9 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(charts::router())
         .merge(analytics::router())
         .merge(portfolio::router())
+        .merge(actions::router())
+        .merge(conversations::router())
+        .merge(goals::router())
         .merge(compliance::router())
 }
 
@@ -113,6 +120,20 @@ mod tests {
             "/api/v1/portfolio/what-if",
             "/api/v1/portfolio/plan",
             "/api/v1/portfolio/risk",
+            "/api/v1/actions",
+            "/api/v1/actions/{id}",
+            "/api/v1/assistant",
+            "/api/v1/conversations",
+            "/api/v1/conversations/{id}",
+            "/api/v1/conversations/{id}/messages",
+            "/api/v1/conversations/{id}/events",
+            "/api/v1/conversations/{id}/stop",
+            "/api/v1/conversations/{id}/export.md",
+            "/api/v1/conversations/{id}/export.json",
+            "/api/v1/memory",
+            "/api/v1/goal",
+            "/api/v1/alerts",
+            "/api/v1/alerts/{id}",
         ] {
             assert!(paths.contains_key(path), "{path}");
         }

@@ -1,7 +1,7 @@
 //! The router as a whole, over a data folder of its own and real bundled data.
 
 use super::{Access, router, site::Site};
-use crate::wiring::Open;
+use crate::wiring::{Assistant, Open};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -49,9 +49,14 @@ impl Answer {
 }
 
 async fn open(folder: &Path) -> Open {
-    Open::folder(folder, 2, mltrainer_services::Sources::none())
-        .await
-        .unwrap()
+    Open::folder(
+        folder,
+        2,
+        mltrainer_services::Sources::none(),
+        Assistant::default(),
+    )
+    .await
+    .unwrap()
 }
 
 fn serve(services: &Services, token: Option<&str>) -> Router {

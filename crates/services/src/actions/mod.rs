@@ -88,6 +88,14 @@ fn job(kind: &str, id: &str) -> Job {
     }
 }
 
+/// The first thing that is wrong with an action's parameters.
+pub(crate) fn check(action: &AssistantAction) -> Result<(), ServiceError> {
+    match action.problems().into_iter().next() {
+        Some(problem) => Err(ServiceError::invalid(problem.slot, problem.sentence)),
+        None => Ok(()),
+    }
+}
+
 impl Services {
     /// All actions, as outside programs are told of them.
     #[must_use]
@@ -116,9 +124,7 @@ impl Services {
             self.inner.audit.append(vec![entry]).await?;
             return Err(ServiceError::Refused(refusal));
         }
-        if let Some(problem) = action.problems().into_iter().next() {
-            return Err(ServiceError::invalid(problem.slot, problem.sentence));
-        }
+        check(action)?;
         if spec.changes {
             let entry = self.action_entry(who, action, None);
             self.inner.audit.append(vec![entry]).await?;

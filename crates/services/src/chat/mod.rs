@@ -304,12 +304,26 @@ impl Services {
             .store
             .say(message, key.as_ref().map(|k| k.key.as_str()), vec![audit])
             .await?;
+        // The key said it before, and it was answered.
+        let answered = stored.at != at && self.is_answered(&stored).await?;
         let said = Said {
             conversation: stored.conversation.clone(),
             seq: stored.seq,
         };
-        self.begin_turn(who.clone(), stored);
+        if !answered {
+            self.begin_turn(who.clone(), stored);
+        }
         Ok(said)
+    }
+
+    /// Whether a message of the assistant answers this one.
+    async fn is_answered(&self, message: &ChatMessage) -> Result<bool, ServiceError> {
+        let store = &self.inner.talk.store;
+        let later = store.messages(&message.conversation, message.seq, SHOWN);
+        Ok(later
+            .await?
+            .iter()
+            .any(|m| m.role == ChatRole::Assistant && m.answers == Some(message.seq)))
     }
 
     /// Begins the turn of a stored message, unless it is under way here.

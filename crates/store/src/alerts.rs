@@ -1,0 +1,205 @@
+//! Tables `alerts` and `alert_events`.
+
+use crate::fault::Fault;
+use crate::{SqliteStore, Tx, audit, from_json, parse_time, time_text, to_json};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use mltrainer_services::port::{AlertStore, PortError};
+use mltrainer_types::AlertId;
+use mltrainer_types::assistant::CreateAlert;
+use mltrainer_types::audit::AuditEntry;
+use mltrainer_types::chat::{AlertEvent, AlertView};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
+
+/// Events that an alert is shown with.
+const SHOWN: u32 = 20;
+
+fn view(row: &SqliteRow, events: Vec<AlertEvent>) -> Result<AlertView, Fault> {
+    let looked: Option<&str> = row.try_get("looked_at")?;
+    Ok(AlertView {
+        id: AlertId(row.try_get("id")?),
+        at: parse_time(row.try_get("at")?)?,
+        actor: row.try_get("actor")?,
+        watch: from_json("watch", row.try_get("watch")?)?,
+        looked_at: looked.map(parse_time).transpose()?,
+        events,
+    })
+}
+
+fn event(row: &SqliteRow) -> Result<AlertEvent, Fault> {
+    let day: &str = row.try_get("day")?;
+    Ok(AlertEvent {
+        seq: row.try_get("seq")?,
+        at: parse_time(row.try_get("at")?)?,
+        day: from_json("day", &format!("\"{day}\""))?,
+        trigger: row.try_get("trigger")?,
+        sentence: row.try_get("sentence")?,
+        datasets: from_json("datasets", row.try_get("datasets")?)?,
+    })
+}
+
+impl SqliteStore {
+    async fn write_alert(
+        &self,
+        tx: &mut Tx,
+        id: &AlertId,
+        at: DateTime<Utc>,
+        watch: &CreateAlert,
+        entry: AuditEntry,
+    ) -> Result<AlertView, Fault> {
+        let row = sqlx::query(
+            "INSERT INTO alerts (id, at, actor, watch) VALUES (?, ?, ?, ?) RETURNING *",
+        )
+        .bind(id.as_str())
+        .bind(time_text(at))
+        .bind(&entry.actor)
+        .bind(to_json(watch)?)
+        .fetch_one(&mut **tx)
+        .await?;
+        audit::append(tx, &self.signer, at, &[entry]).await?;
+        view(&row, Vec::new())
+    }
+
+    async fn read_alerts(&self) -> Result<Vec<AlertView>, Fault> {
+        // One transaction: alerts and events are of the same moment.
+        let mut tx = self.readers.begin().await?;
+        let rows =
+            sqlx::query("SELECT * FROM alerts WHERE removed_at IS NULL ORDER BY at DESC, id DESC")
+                .fetch_all(&mut *tx)
+                .await?;
+        let mut events: BTreeMap<String, Vec<AlertEvent>> = BTreeMap::new();
+        for row in sqlx::query(
+            "SELECT e.* FROM alerts a JOIN alert_events e ON e.alert = a.id
+             WHERE a.removed_at IS NULL AND e.seq IN
+                 (SELECT seq FROM alert_events WHERE alert = a.id ORDER BY seq DESC LIMIT ?)
+             ORDER BY e.seq DESC",
+        )
+        .bind(SHOWN)
+        .fetch_all(&mut *tx)
+        .await?
+        {
+            let alert = events.entry(row.try_get("alert")?).or_default();
+            alert.push(event(&row)?);
+        }
+        rows.iter()
+            .map(|row| {
+                let id: &str = row.try_get("id")?;
+                view(row, events.remove(id).unwrap_or_default())
+            })
+            .collect()
+    }
+
+    async fn end_alerts(
+        &self,
+        tx: &mut Tx,
+        ids: &[AlertId],
+        at: DateTime<Utc>,
+        entry: AuditEntry,
+    ) -> Result<Vec<AlertId>, Fault> {
+        let mut ended = Vec::new();
+        for id in ids {
+            let done =
+                sqlx::query("UPDATE alerts SET removed_at = ? WHERE id = ? AND removed_at IS NULL")
+                    .bind(time_text(at))
+                    .bind(id.as_str())
+                    .execute(&mut **tx)
+                    .await?;
+            if done.rows_affected() > 0 {
+                ended.push(id.clone());
+            }
+        }
+        // Nothing was done where none was there: nothing is recorded.
+        if !ended.is_empty() {
+            audit::append(tx, &self.signer, at, &[entry]).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn keep_events(
+        &self,
+        tx: &mut Tx,
+        id: &AlertId,
+        at: DateTime<Utc>,
+        events: Vec<AlertEvent>,
+    ) -> Result<Vec<AlertEvent>, Fault> {
+        let looked =
+            sqlx::query("UPDATE alerts SET looked_at = ? WHERE id = ? AND removed_at IS NULL")
+                .bind(time_text(at))
+                .bind(id.as_str())
+                .execute(&mut **tx)
+                .await?;
+        // Removed while the data were being looked at: nobody waits for it.
+        if looked.rows_affected() == 0 {
+            return Ok(Vec::new());
+        }
+        let mut new = Vec::new();
+        for e in events {
+            let row = sqlx::query(
+                "INSERT INTO alert_events (seq, alert, at, day, trigger, sentence, datasets)
+                 VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM alert_events), ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (alert, trigger, day) DO NOTHING RETURNING *",
+            )
+            .bind(id.as_str())
+            .bind(time_text(e.at))
+            .bind(e.day.to_string())
+            .bind(&e.trigger)
+            .bind(&e.sentence)
+            .bind(to_json(&e.datasets)?)
+            .fetch_optional(&mut **tx)
+            .await?;
+            if let Some(row) = row {
+                new.push(event(&row)?);
+            }
+        }
+        Ok(new)
+    }
+}
+
+#[async_trait]
+impl AlertStore for SqliteStore {
+    async fn watch(
+        &self,
+        id: AlertId,
+        at: DateTime<Utc>,
+        watch: &CreateAlert,
+        audit: AuditEntry,
+    ) -> Result<AlertView, PortError> {
+        let mut tx = self.begin().await?;
+        let set = self.write_alert(&mut tx, &id, at, watch, audit).await;
+        let set = set.map_err(|f| self.port(f))?;
+        self.commit_tx(tx).await?;
+        Ok(set)
+    }
+
+    async fn alerts(&self) -> Result<Vec<AlertView>, PortError> {
+        self.read_alerts().await.map_err(|f| self.port(f))
+    }
+
+    async fn unwatch(
+        &self,
+        ids: &[AlertId],
+        at: DateTime<Utc>,
+        audit: AuditEntry,
+    ) -> Result<Vec<AlertId>, PortError> {
+        let mut tx = self.begin().await?;
+        let ended = self.end_alerts(&mut tx, ids, at, audit).await;
+        let ended = ended.map_err(|f| self.port(f))?;
+        self.commit_tx(tx).await?;
+        Ok(ended)
+    }
+
+    async fn noticed(
+        &self,
+        id: &AlertId,
+        at: DateTime<Utc>,
+        events: Vec<AlertEvent>,
+    ) -> Result<Vec<AlertEvent>, PortError> {
+        let mut tx = self.begin().await?;
+        let new = self.keep_events(&mut tx, id, at, events).await;
+        let new = new.map_err(|f| self.port(f))?;
+        self.commit_tx(tx).await?;
+        Ok(new)
+    }
+}

@@ -1,0 +1,69 @@
+//! Table `goals`.
+
+use crate::fault::Fault;
+use crate::{SqliteStore, Tx, audit, from_json, parse_time, time_text, to_json};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use mltrainer_services::port::{GoalStore, PortError};
+use mltrainer_types::assistant::SetGoal;
+use mltrainer_types::audit::AuditEntry;
+use mltrainer_types::chat::GoalView;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+fn goal(row: &SqliteRow) -> Result<GoalView, Fault> {
+    Ok(GoalView {
+        id: row.try_get("id")?,
+        at: parse_time(row.try_get("at")?)?,
+        actor: row.try_get("actor")?,
+        goal: from_json("goal", row.try_get("goal")?)?,
+        progress: Vec::new(),
+    })
+}
+
+impl SqliteStore {
+    async fn write_goal(
+        &self,
+        tx: &mut Tx,
+        at: DateTime<Utc>,
+        set: &SetGoal,
+        entry: AuditEntry,
+    ) -> Result<GoalView, Fault> {
+        let row = sqlx::query(
+            "INSERT INTO goals (id, at, actor, goal)
+             VALUES ((SELECT coalesce(max(id), 0) + 1 FROM goals), ?, ?, ?) RETURNING *",
+        )
+        .bind(time_text(at))
+        .bind(&entry.actor)
+        .bind(to_json(set)?)
+        .fetch_one(&mut **tx)
+        .await?;
+        audit::append(tx, &self.signer, at, &[entry]).await?;
+        goal(&row)
+    }
+}
+
+#[async_trait]
+impl GoalStore for SqliteStore {
+    async fn set_goal(
+        &self,
+        at: DateTime<Utc>,
+        goal: &SetGoal,
+        audit: AuditEntry,
+    ) -> Result<GoalView, PortError> {
+        let mut tx = self.begin().await?;
+        let set = self.write_goal(&mut tx, at, goal, audit).await;
+        let set = set.map_err(|f| self.port(f))?;
+        self.commit_tx(tx).await?;
+        Ok(set)
+    }
+
+    async fn goal(&self) -> Result<Option<GoalView>, PortError> {
+        sqlx::query("SELECT * FROM goals ORDER BY id DESC LIMIT 1")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|e| self.port(e.into()))?
+            .map(|row| goal(&row).map_err(|f| self.port(f)))
+            .transpose()
+    }
+}
