@@ -71,6 +71,9 @@ const LOOK_AROUND: Duration = Duration::from_millis(500);
 /// that died, and own ones whose writes the store did not take for a while.
 const LOOKS: u32 = 10;
 
+/// How many looks around lie between two looks at the alerts that are due.
+const ALERT_LOOKS: u32 = 60;
+
 /// What the use cases are made of.
 pub struct Parts {
     /// Registered data sets.
@@ -205,6 +208,11 @@ impl Services {
                 inner.talk.catch_up().await;
                 if look.is_multiple_of(LOOKS) {
                     services.take_up().await;
+                }
+                if look.is_multiple_of(ALERT_LOOKS)
+                    && services.inner.caretaker.load(Ordering::Relaxed)
+                {
+                    services.look_after_alerts().await;
                 }
             }
         });

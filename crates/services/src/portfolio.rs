@@ -12,3 +12,5 @@ mod performance;
 mod plan;
 mod prices;
 mod risk;
+
+pub(crate) use optimise::{cost_share, held};

@@ -524,7 +524,7 @@ fn without_data(
     )?)
 }
 
-fn ask(horizon: Option<u32>) -> Ask {
+pub(crate) fn ask(horizon: Option<u32>) -> Ask {
     Ask {
         horizon: horizon.unwrap_or(1) as usize,
         seed: SEED,
@@ -1238,6 +1238,93 @@ fn levels(output: &mut Value) -> Vec<&mut Value> {
     match output {
         Value::Object(by_level) => by_level.values_mut().collect(),
         one => vec![one],
+    }
+}
+
+/// What a model fitted on every row whose target is known says of the last row, whose target is not.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(crate) struct Ahead {
+    /// Day of the last row.
+    pub day: chrono::NaiveDate,
+    /// Close of that day.
+    pub close: f64,
+    /// The forecast: a return, or the logarithm of a volatility, or what the target is.
+    pub value: f64,
+    /// Training rows.
+    pub rows: usize,
+}
+
+impl Services {
+    /// The forecast from the last day of a data set within a span.
+    ///
+    /// # Errors
+    /// [`ServiceError`]: an unknown entry or data set, too few rows, a failed fit.
+    pub(crate) async fn forecast_ahead(
+        &self,
+        id: &str,
+        request: RunRequest,
+    ) -> Result<Ahead, ServiceError> {
+        let resolved = find(&self.inner.registry, id)?;
+        let dataset = request.dataset.clone().unwrap_or_default();
+        let set = self.inner.room.one(&dataset).await?;
+        let bars = self.inner.room.bars(&set).await?;
+        let context = self.inner.room.context(&groups()).await?;
+        let word = request.target.clone().unwrap_or_default();
+        let target = Target::ALL
+            .into_iter()
+            .find(|t| t.as_str() == word && *t != Target::Direction && *t != Target::Price)
+            .ok_or_else(|| {
+                ServiceError::invalid("target", format!("\"{word}\" cannot be forecast ahead"))
+            })?;
+        let horizon = request.horizon.unwrap_or(1);
+        let clock = self.inner.clock.clone();
+        blocking(move || {
+            let ms = || clock.monotonic().as_secs_f64() * 1e3;
+            let span = bars.derive("span", span_words(request.start, request.end), |b| {
+                Ok::<_, ServiceError>(b.slice(request.start, request.end))
+            })?;
+            let table = features(&span, context.as_ref())?;
+            let y = target::values(span.get(), target, horizon)
+                .map_err(|e| ServiceError::BadData(e.to_string()))?;
+            let known = usable_rows(&table.get().columns);
+            let train: Vec<usize> = known.iter().copied().filter(|r| y[*r].is_finite()).collect();
+            let last = known.last().copied().filter(|_| train.len() >= COPY_ROWS);
+            let Some(last) = last else {
+                return Err(ServiceError::BadData(format!(
+                    "{} rows have features and a target; at least {COPY_ROWS} are needed: take a longer span",
+                    train.len()
+                )));
+            };
+            let part = |name: &str, rows: &[usize], values: Vec<f64>| {
+                table.derive(name, format!("{} rows", rows.len()), |t| {
+                    training(pick(t, rows)?, values, Task::Regression)
+                })
+            };
+            let fit = part("train", &train, train.iter().map(|r| y[*r]).collect())?;
+            // The target of the last row is not known: a stand-in, whose score is not read.
+            let ask = part("ahead", &[last], vec![0.0])?;
+            let (run, _) = run_and_explain(
+                &resolved,
+                &request.params,
+                &fit,
+                &ask,
+                SEED,
+                &ms,
+                &More::of(&RunRequest::default()).extras()?,
+            )?;
+            let value = run.outputs.get("predictions").and_then(|p| p.get(0)?.as_f64());
+            let value = value.ok_or_else(|| {
+                ServiceError::FitFailed(format!("{} gave no forecast", resolved.id()))
+            })?;
+            let b = span.get();
+            Ok(Ahead {
+                day: b.dates[last],
+                close: b.close[last],
+                value,
+                rows: train.len(),
+            })
+        })
+        .await
     }
 }
 

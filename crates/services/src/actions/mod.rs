@@ -9,13 +9,22 @@
 //! use case says no; one sentence each.
 //! Not claimed: understanding; that is for the parser or a language model, whose proposals end here.
 
+mod analyse;
+mod backtests;
+mod data;
+mod develop;
+mod options;
+mod portfolio;
 mod reply;
+mod screen;
+mod trials;
+mod watch;
 
 pub(crate) use reply::Reply;
 
 use crate::{ServiceError, Services};
 use mltrainer_compliance::{ActionLevel, permit};
-use mltrainer_types::assistant::{ActionInfo, AssistantAction, infos};
+use mltrainer_types::assistant::{ActionInfo, AssistantAction, AssistantAction as A, infos};
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::chat::{ActionOutcome, Job};
 use serde_json::json;
@@ -161,10 +170,60 @@ impl Services {
         action: &AssistantAction,
         stage: &Stage,
     ) -> Result<ActionOutcome, ServiceError> {
-        let _ = (who, stage);
-        Err(ServiceError::Unavailable(format!(
-            "{} is not there yet",
-            action.id()
-        )))
+        match action {
+            A::AnalyseSymbol(p) => self.act_analyse_symbol(who, p, stage).await,
+            A::RunTrial(p) => self.act_run_trial(who, p, stage).await,
+            A::TrainEnsemble(p) => self.act_train_ensemble(who, p, stage).await,
+            A::CompareModels(p) => self.act_compare_models(who, p, stage).await,
+            A::CompareSymbols(p) => self.act_compare_symbols(p, stage).await,
+            A::CompareTrials(p) => self.act_compare_trials(p, stage).await,
+            A::ListTrials(p) => self.act_list_trials(p, stage).await,
+            A::ShowTrial(p) => self.act_show_trial(p, stage).await,
+            A::ExplainTrial(p) => self.act_explain_trial(p, stage).await,
+            A::PauseTrial(p) | A::ResumeTrial(p) | A::CancelTrial(p) => {
+                self.act_control_trial(who, p, action.id(), stage).await
+            }
+            A::WhatIfTrial(p) => self.act_what_if_trial(who, p, stage).await,
+            A::ScreenUniverse(p) => self.act_screen(p, stage).await,
+            A::OptimisePortfolio(p) => self.act_optimise_portfolio(p, stage).await,
+            A::BacktestPortfolio(p) => self.act_backtest_portfolio(p, stage).await,
+            A::ShowPortfolio(p) => self.act_show_portfolio(p, stage).await,
+            A::PortfolioRisk(p) => self.act_portfolio_risk(p, stage).await,
+            A::WhatIfPortfolio(p) => self.act_what_if_portfolio(p, stage).await,
+            A::RunBacktest(p) => self.act_run_backtest(who, p, stage).await,
+            A::ShowBacktest(p) => self.act_show_backtest(p, stage).await,
+            A::ListBacktests(p) => self.act_list_backtests(p, stage).await,
+            A::OptimiseStrategy(p) => self.act_optimise_strategy(who, p, stage).await,
+            A::DevelopStrategy(p) => self.act_develop_strategy(who, p, stage).await,
+            A::CreateAlert(p) => self.act_create_alert(who, p, stage).await,
+            A::ListAlerts(p) => self.act_list_alerts(p, stage).await,
+            A::RemoveAlert(p) => self.act_remove_alert(who, p, stage).await,
+            A::PriceOption(p) => self.act_price_option(p, stage).await,
+            A::ListDatasets(p) => self.act_list_datasets(p, stage).await,
+            A::ShowData(p) => self.act_show_data(p, stage).await,
+            A::DataQuality(p) => self.act_data_quality(p, stage).await,
+            A::ListFeatures(p) => self.act_list_features(p, stage),
+            A::ListModels(p) => self.act_list_models(p, stage),
+            A::ShowModel(p) => self.act_show_model(p, stage),
+            A::RunModel(p) => self.act_run_model(p, stage).await,
+            A::ShowLineage(p) => self.act_show_lineage(p, stage).await,
+            A::ListAudit(p) => self.act_list_audit(p, stage).await,
+            A::VerifyAudit(_) => self.act_verify_audit(stage).await,
+            A::ImportData(p) => self.act_import_data(who, p, stage).await,
+            A::FetchData(p) => self.act_fetch_data(who, p, stage).await,
+            A::SetGoal(p) => self.act_set_goal(who, p, stage).await,
+            A::ShowGoal(_) => self.act_show_goal(stage).await,
+            A::SearchMemory(p) => self.act_search_memory(p, stage).await,
+            A::Help(p) => self.act_help(p, stage),
+            A::Advise(_)
+            | A::AdjustTrial(_)
+            | A::OverrideModels(_)
+            | A::TeachMethodology(_)
+            | A::Undo(_)
+            | A::UploadPaper(_) => Err(ServiceError::Unavailable(format!(
+                "\"{}\" cannot be done yet: coaching and papers are still being built",
+                action.id()
+            ))),
+        }
     }
 }
