@@ -2,7 +2,7 @@
 //! `- ` lists, blank lines, `# ` heads, fenced and inline code, `**bold**`. Everything else, HTML above
 //! all, is text and stays text.
 
-use mltrainer_types::llm::AnswerPiece;
+use mltrainer_types::llm::{AnswerPiece, FigureCitation};
 
 /// What a run of letters is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,6 +281,113 @@ fn words_run(out: &mut Vec<Run>, text: &mut String, strong: bool, code: bool) {
     });
 }
 
+/// The words of an answer as HTML, everything escaped: what the server renders and what the browser shows
+/// while the answer is being written.
+#[must_use]
+pub fn html(pieces: &[AnswerPiece], citations: &[FigureCitation]) -> String {
+    let mut out = String::new();
+    for block in blocks(pieces) {
+        match block {
+            Block::Paragraph(list) => line(&mut out, "<p>", &list, citations, "</p>"),
+            Block::Head(list) => {
+                line(
+                    &mut out,
+                    "<p class=\"words-head\">",
+                    &list,
+                    citations,
+                    "</p>",
+                );
+            }
+            Block::List(items) => {
+                out.push_str("<ul class=\"dashes\">");
+                for item in items {
+                    line(&mut out, "<li>", &item, citations, "</li>");
+                }
+                out.push_str("</ul>");
+            }
+            Block::Code(code) => {
+                out.push_str("<pre class=\"code\" tabindex=\"0\">");
+                escape(&mut out, &code);
+                out.push_str("</pre>");
+            }
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, begin: &str, runs: &[Run], citations: &[FigureCitation], end: &str) {
+    out.push_str(begin);
+    for run in runs {
+        if run.strong {
+            out.push_str("<strong>");
+        }
+        match run.kind {
+            Kind::Words if run.code => {
+                out.push_str("<code>");
+                escape(out, &run.text);
+                out.push_str("</code>");
+            }
+            Kind::Words => escape(out, &run.text),
+            Kind::Unverified => {
+                out.push_str(
+                    "<span class=\"unverified\" title=\"Unverified: no result holds this number\">",
+                );
+                escape(out, &run.text);
+                out.push_str("<span class=\"visually-hidden\"> (unverified: no result holds this number)</span></span>");
+            }
+            Kind::Figure(n) => figure(out, &run.text, citations.get(n as usize)),
+        }
+        if run.strong {
+            out.push_str("</strong>");
+        }
+    }
+    out.push_str(end);
+}
+
+/// A value with what it is as its title, and a link to its result where a page of ours shows it.
+fn figure(out: &mut String, text: &str, cited: Option<&FigureCitation>) {
+    let link = cited.and_then(|c| c.link.as_deref()).filter(|l| own(l));
+    out.push_str(if link.is_some() { "<a" } else { "<span" });
+    out.push_str(" class=\"figure\"");
+    for (name, value) in [
+        ("href", link),
+        (
+            "title",
+            cited.map(|c| c.label.as_str()).filter(|l| !l.is_empty()),
+        ),
+    ] {
+        if let Some(value) = value {
+            out.push(' ');
+            out.push_str(name);
+            out.push_str("=\"");
+            escape(out, value);
+            out.push('"');
+        }
+    }
+    out.push('>');
+    escape(out, text);
+    out.push_str(if link.is_some() { "</a>" } else { "</span>" });
+}
+
+/// Whether a link leads to a page of ours.
+#[must_use]
+pub fn own(link: &str) -> bool {
+    link.starts_with('/') && !link.starts_with("//") && !link.starts_with("/\\")
+}
+
+fn escape(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
 /// A place that the memory found, in parts: whether each is what was searched. The marks are U+2068 and
 /// U+2069.
 #[must_use]
@@ -429,6 +536,74 @@ mod tests {
             (vec![figure("- 5", 0)], "p[#0|- 5]"),
         ] {
             assert_eq!(short(&pieces), expected, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn everything_is_escaped() {
+        let cite = |label: &str, link: Option<&str>| FigureCitation {
+            handle: "r.f1".into(),
+            label: label.into(),
+            link: link.map(str::to_owned),
+        };
+        let attack = "<script>a('&\"')</script>";
+        let safe = "&lt;script&gt;a(&#39;&amp;&quot;&#39;)&lt;/script&gt;";
+        for (pieces, cited, expected) in [
+            (vec![text(attack)], vec![], format!("<p>{safe}</p>")),
+            (
+                vec![text(&format!("- {attack}"))],
+                vec![],
+                format!("<ul class=\"dashes\"><li>{safe}</li></ul>"),
+            ),
+            (
+                vec![text(&format!("# {attack}"))],
+                vec![],
+                format!("<p class=\"words-head\">{safe}</p>"),
+            ),
+            (
+                vec![text(&format!("**{attack}** `{attack}`"))],
+                vec![],
+                format!("<p><strong>{safe}</strong> <code>{safe}</code></p>"),
+            ),
+            (
+                vec![text(&format!("```\n{attack}\n```"))],
+                vec![],
+                format!("<pre class=\"code\" tabindex=\"0\">{safe}</pre>"),
+            ),
+            (
+                vec![figure(attack, 0)],
+                vec![cite(attack, Some("/a?b=\"c"))],
+                format!(
+                    "<p><a class=\"figure\" href=\"/a?b=&quot;c\" title=\"{safe}\">{safe}</a></p>"
+                ),
+            ),
+            // A link that leads elsewhere is none, and a figure without a citation is a figure still.
+            (
+                vec![figure("1", 0), figure("2", 7)],
+                vec![cite("", Some("javascript:alert(1)"))],
+                "<p><span class=\"figure\">1</span><span class=\"figure\">2</span></p>".to_owned(),
+            ),
+        ] {
+            assert_eq!(html(&pieces, &cited), expected, "{pieces:?}");
+        }
+        let marked = html(&[AnswerPiece::Unverified { text: "<b>".into() }], &[]);
+        assert!(
+            marked.contains(">&lt;b&gt;<span class=\"visually-hidden\"> (unverified"),
+            "{marked}"
+        );
+    }
+
+    #[test]
+    fn links_lead_to_our_own_pages_only() {
+        for (link, expected) in [
+            ("/trials/t-1", true),
+            ("//evil.example", false),
+            ("/\\evil.example", false),
+            ("https://evil.example", false),
+            ("javascript:alert(1)", false),
+            ("", false),
+        ] {
+            assert_eq!(own(link), expected, "{link}");
         }
     }
 

@@ -58,17 +58,22 @@ pub(crate) async fn send<T: DeserializeOwned>(
     read(ok, &text)
 }
 
+/// A newer rendering of a page, to take elements from.
+pub(crate) async fn page(url: &str) -> Option<web_sys::Document> {
+    let (true, text) = text_of(window().fetch_with_str(url)).await? else {
+        return None;
+    };
+    DomParser::new()
+        .ok()?
+        .parse_from_string(&text, SupportedType::TextHtml)
+        .ok()
+}
+
 /// Takes the elements of these ids from a newer rendering of a page into this one. Islands inside
 /// them would stay dead: only what the server alone renders may be taken. Gives whether the page
 /// could be read.
 pub(crate) async fn take(url: &str, ids: &[String]) -> bool {
-    let Some((true, text)) = text_of(window().fetch_with_str(url)).await else {
-        return false;
-    };
-    let Some(page) = DomParser::new()
-        .ok()
-        .and_then(|p| p.parse_from_string(&text, SupportedType::TextHtml).ok())
-    else {
+    let Some(page) = page(url).await else {
         return false;
     };
     for id in ids {

@@ -1,341 +1,284 @@
-//! A conversation as it goes on: messages appear as they are stored, an answer as it is written, and the
-//! input sends without leaving the page. A reader who looks further up is left there.
+//! A conversation as it goes on. The page is the server's; this follows the stream of stored messages and
+//! takes each from a newer rendering, shows what is being written, moves the trials in the cards on,
+//! and lets the input send without leaving the page. A reader who looks further up is left there.
+//!
+//! What it goes by: `#turns` with `#turn-N` and `#mN`, `#newest`, `#composer`, `.job[data-trial]`,
+//! `[data-say]` (put into the input) and `[data-reply]` (say it).
 
 use super::live_trial::Connection;
-use crate::chat::view::{self, Place};
-use crate::chat::{self, Entry, Talk, Turn};
-use crate::live::Live;
-use crate::ui;
 use leptos::prelude::*;
 
-/// Where the reader is: away from the newest message, and whether one came meanwhile.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Reader {
-    away: bool,
-    news: bool,
-}
-
-/// The turns that are under way and what follows them, with the input.
+/// Follows a conversation; shows how its line stands.
 #[island]
 pub fn LiveTalk(
-    /// The conversation from its first open turn on.
-    talk: Talk,
-    /// Trials that its messages began, as the server knows them.
-    jobs: Vec<Live>,
-    /// What stands in the input.
-    text: String,
-    /// What was wrong with the last message.
-    problem: String,
+    /// The conversation; empty for one that begins with what is in the input.
+    id: String,
+    /// Number of the last message on the page.
+    last: i64,
 ) -> impl IntoView {
     let connection = RwSignal::new(Connection::Still);
-    let reader = RwSignal::new(Reader::default());
-    let id = talk.id.clone();
-    let talk = RwSignal::new(talk);
-    let jobs = StoredValue::new(jobs);
+    let follows = !id.is_empty();
     #[cfg(feature = "hydrate")]
-    alive::follow(talk, connection, reader);
-    let keys = Memo::new(move |_| talk.with(|t| t.turns.iter().map(|t| t.key).collect::<Vec<_>>()));
-    let working = Memo::new(move |_| talk.with(Talk::working));
-    view! {
-        <div class="turns moving" role="log" aria-live="polite" aria-label="Newest messages">
-            <For each=move || keys.get() key=|key| *key children=move |key| turn(talk, key, jobs)/>
-        </div>
-        <div id="newest"></div>
-        <div class="dock">
-            <div class="dock-float">
-                {
-                    let id = id.clone();
-                    move || working.get().then(|| stop(&id))
-                }
-                {move || { let r = reader.get(); r.away.then(|| to_newest(r.news)) }}
-            </div>
-            {composer(id.clone(), text, problem, Some(connection))}
-        </div>
-    }
-}
-
-/// The input of a conversation that begins with it.
-#[island]
-pub fn Composer(
-    /// What stands in the input.
-    text: String,
-    /// What was wrong with the last message.
-    problem: String,
-) -> impl IntoView {
-    composer(String::new(), text, problem, None)
-}
-
-fn turn(talk: RwSignal<Talk>, key: i64, jobs: StoredValue<Vec<Live>>) -> AnyView {
-    let of = move |pick: fn(&Turn) -> &[Entry]| {
-        Memo::new(move |_| {
-            talk.with(|t| {
-                let turn = t.turns.iter().find(|t| t.key == key);
-                turn.map(|t| pick(t).iter().map(|e| e.seq).collect::<Vec<_>>())
-                    .unwrap_or_default()
-            })
-        })
-    };
-    let with = move |seq: i64, show: fn(&Entry, Place<'_>) -> AnyView| {
-        talk.with_untracked(|t| {
-            let entry = t
-                .turns
-                .iter()
-                .flat_map(|t| t.agents.iter().chain(&t.answers))
-                .find(|e| e.seq == seq);
-            entry.map(|e| {
-                jobs.with_value(|jobs| {
-                    let place = Place {
-                        conversation: &t.id,
-                        jobs,
-                        alive: true,
-                    };
-                    show(e, place)
-                })
-            })
-        })
-    };
-    let said = talk.with_untracked(|t| {
-        let turn = t.turns.iter().find(|t| t.key == key);
-        turn.and_then(|t| t.said.as_ref()).map(view::said)
-    });
-    let agents = of(|t| &t.agents);
-    let answers = of(|t| &t.answers);
-    let worked = move || {
-        agents.track();
-        talk.with_untracked(|t| {
-            let turn = t.turns.iter().find(|t| t.key == key);
-            turn.map(|t| chat::worked(&t.agents)).unwrap_or_default()
-        })
-    };
-    let open = Memo::new(move |_| talk.with(|t| t.turns.iter().any(|t| t.key == key && t.open())));
-    let draft = move || {
-        talk.with(|t| {
-            let draft = t.drafts.iter().find(|d| d.answers == key);
-            draft.map(|d| view! { <div class="words draft" aria-live="off">{view::words(&d.pieces, &[])}</div> })
-        })
-    };
-    view! {
-        <article class="turn">
-            {said}
-            <details class="agents" open=true hidden=move || agents.with(Vec::is_empty)>
-                <summary>{worked}</summary>
-                <ol><For each=move || agents.get() key=|seq| *seq children=move |seq| with(seq, view::agent)/></ol>
-            </details>
-            {draft}
-            {move || open.get().then(|| view! { <p class="working">"Working on it"</p> })}
-            <For each=move || answers.get() key=|seq| *seq children=move |seq| with(seq, view::answer)/>
-        </article>
-    }
-    .into_any()
-}
-
-fn stop(id: &str) -> AnyView {
-    let id = id.to_owned();
-    let field = id.clone();
+    alive::install(id, last, connection);
     #[cfg(not(feature = "hydrate"))]
-    let _ = id;
-    view! {
-        <form
-            method="post"
-            action="/api/pages/stop_answers"
-            on:submit=move |_ev| {
-                #[cfg(feature = "hydrate")]
-                alive::stop(&_ev, &id);
-            }
-        >
-            <input type="hidden" name="conversation" value=field/>
-            <button class="button">"Stop the answer"</button>
-        </form>
-    }
-    .into_any()
-}
-
-fn to_newest(news: bool) -> AnyView {
-    view! {
-        <a
-            class="button"
-            class:primary=news
-            href="#newest"
-            on:click=move |_ev| {
-                #[cfg(feature = "hydrate")]
-                {
-                    _ev.prevent_default();
-                    alive::to_newest();
-                }
-            }
-        >
-            {if news { "New message ↓" } else { "To the newest ↓" }}
-        </a>
-    }
-    .into_any()
-}
-
-/// The input: Enter sends, Shift and Enter break the line.
-fn composer(
-    conversation: String,
-    text: String,
-    problem: String,
-    connection: Option<RwSignal<Connection>>,
-) -> AnyView {
-    let written = RwSignal::new(text.clone());
-    let problem = RwSignal::new(problem);
-    // Not before script is there: without it the button must work.
-    let closed = RwSignal::new(false);
-    let sending = RwSignal::new(false);
-    #[cfg(feature = "hydrate")]
-    let input = alive::Input {
-        conversation: StoredValue::new(conversation.clone()),
-        written,
-        problem,
-        sending,
-    };
-    #[cfg(feature = "hydrate")]
-    input.install(closed);
-    view! {
-        <form
-            id="composer"
-            class="composer"
-            method="post"
-            action=chat::SAY
-            on:submit=move |_ev| {
-                #[cfg(feature = "hydrate")]
-                input.submitted(&_ev);
-            }
-        >
-            <input type="hidden" name="conversation" value=conversation/>
-            <label class="visually-hidden" for="say">"Message"</label>
-            <textarea
-                id="say"
-                name="text"
-                rows="1"
-                required
-                maxlength="10000"
-                placeholder="Ask or tell in plain words"
-                autocomplete="off"
-                enterkeyhint="send"
-                aria-describedby="say-line"
-                on:input=move |_| {
-                    #[cfg(feature = "hydrate")]
-                    input.typed();
-                }
-                on:keydown=move |_ev| {
-                    #[cfg(feature = "hydrate")]
-                    input.key(&_ev);
-                }
-            >
-                {text}
-            </textarea>
-            <button class="button primary" disabled=move || closed.get() && (sending.get() || written.read().trim().is_empty())>
-                "Send"
-            </button>
-            <p class="composer-line" id="say-line">
-                <span class="composer-keys">"Enter sends, Shift+Enter breaks the line"</span>
-                <span class="figures">{move || chat::counted(&written.read()).unwrap_or_default()}</span>
-                {connection.map(|c| view! {
-                    <span class="connection">
-                        <span class=move || format!("dot-sign {}", c.get().words().1) aria-hidden="true"></span>
-                        {move || c.get().words().0}
-                    </span>
-                })}
-            </p>
-            <div class="composer-problem" role="alert">
-                {move || (!problem.read().is_empty()).then(|| view! { <p class="field-error">{ui::sentence(&problem.read())}</p> })}
-            </div>
-        </form>
-    }
-    .into_any()
+    let _ = last;
+    follows.then(|| {
+        view! {
+            <span class="connection">
+                <span class=move || format!("dot-sign {}", connection.get().words().1) aria-hidden="true"></span>
+                {move || connection.get().words().0}
+            </span>
+        }
+    })
 }
 
 #[cfg(feature = "hydrate")]
 mod alive {
-    use super::{Connection, Reader};
-    use crate::chat::{Delta, Entry, SAY, Talk};
+    use super::Connection;
+    use crate::chat::{SAY, STOP, counted, prose};
     use crate::islands::browser::{self, Listener, Message};
-    use crate::live::Applied;
-    use leptos::ev::{KeyboardEvent, SubmitEvent};
+    use crate::live::{Applied, Live, parse};
+    use crate::{query, words};
     use leptos::prelude::*;
-    use mltrainer_types::chat::ChatRole;
+    use mltrainer_types::chat::{ChatDelta, ChatRole, Said};
+    use mltrainer_types::llm::AnswerPiece;
+    use serde::Deserialize;
+    use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+    use std::rc::Rc;
     use wasm_bindgen::JsCast;
-    use web_sys::{Element, HtmlFormElement, HtmlTextAreaElement};
+    use web_sys::{
+        Element, Event, HtmlButtonElement, HtmlElement, HtmlFormElement, HtmlTextAreaElement,
+        KeyboardEvent, MouseEvent, NodeList,
+    };
 
-    pub(super) fn follow(
-        talk: RwSignal<Talk>,
-        connection: RwSignal<Connection>,
-        reader: RwSignal<Reader>,
-    ) {
-        let take = move |message: &Message| {
-            // Before the page grows.
-            let follows = at_newest();
-            let taken = if message.name == "delta" {
-                let Ok(delta) = serde_json::from_str::<Delta>(&message.json) else {
-                    return true;
-                };
-                talk.update(|t| t.add(delta));
-                Applied::Known
-            } else {
-                let Ok(entry) = serde_json::from_str::<Entry>(&message.json) else {
-                    return true;
-                };
-                let answer = entry.role == ChatRole::Assistant;
-                let own = entry.role == ChatRole::User;
-                let taken = talk
-                    .try_update(|t| t.apply(entry))
-                    .unwrap_or(Applied::Known);
-                if taken == Applied::Next && answer {
-                    renew();
-                }
-                if taken == Applied::Next && !follows && !own {
-                    reader.set(Reader {
-                        away: true,
-                        news: true,
-                    });
-                }
-                taken
-            };
-            if follows {
-                browser::later(0, to_newest);
-            }
-            taken != Applied::Hole
-        };
-        let id = talk.with_untracked(|t| t.id.clone());
+    /// Trials that are followed at once. A browser opens six lines to a server, and pages need some.
+    const LINES: u32 = 3;
+
+    /// Of a stored message, what decides where it belongs; the rest comes as HTML.
+    #[derive(Deserialize)]
+    struct Stored {
+        role: ChatRole,
+        answers: Option<i64>,
+    }
+
+    #[derive(Default)]
+    struct Room {
+        id: String,
+        last: Cell<i64>,
+        /// Turns to be taken anew.
+        wanted: RefCell<Vec<i64>>,
+        taking: Cell<bool>,
+        /// What is being written, by the message that it answers.
+        drafts: RefCell<BTreeMap<i64, Vec<AnswerPiece>>>,
+        /// Trials that are followed.
+        lines: Cell<u32>,
+        sending: Cell<bool>,
+    }
+
+    pub(super) fn install(id: String, last: i64, connection: RwSignal<Connection>) {
+        let room = Rc::new(Room {
+            id,
+            last: Cell::new(last),
+            ..Room::default()
+        });
+        input(&room);
+        if room.id.is_empty() {
+            return;
+        }
+        jobs(&room);
         browser::follow(
-            format!(
-                "/api/v1/conversations/{}/events",
-                crate::query::segment(&id)
-            ),
+            format!("/api/v1/conversations/{}/events", query::segment(&room.id)),
             &["message", "delta"],
             connection,
             Listener {
-                after: Box::new(move || {
-                    if talk.with_untracked(|t| !t.drafts.is_empty()) {
-                        talk.update(Talk::forget_drafts);
+                after: Box::new({
+                    let room = room.clone();
+                    move || {
+                        // A broken line lost a part of what was being written.
+                        room.drafts.borrow_mut().clear();
+                        room.last.get()
                     }
-                    talk.with_untracked(|t| t.last)
                 }),
-                take: Box::new(take),
+                take: Box::new(move |message| heard(&room, message)),
                 ended: Box::new(|| false),
             },
         );
-        browser::listen(&window(), "scroll", move |_: web_sys::Event| {
-            let now = reader.get_untracked();
-            let away = !at_newest();
-            let is = Reader {
-                away,
-                news: away && now.news,
-            };
-            if is != now {
-                reader.set(is);
-            }
-        });
+        browser::listen(&window(), "scroll", |_: Event| mark_reader(false));
         // A link to a message leads there; else the newest is what a reader came for.
         if window().location().hash().is_ok_and(|h| h.is_empty()) {
             to_newest();
         }
     }
 
-    fn newest() -> Option<Element> {
-        document().get_element_by_id("newest")
+    fn all(selector: &str) -> Vec<Element> {
+        document()
+            .query_selector_all(selector)
+            .map(|list| elements(&list))
+            .unwrap_or_default()
     }
+
+    fn elements(list: &NodeList) -> Vec<Element> {
+        (0..list.length())
+            .filter_map(|i| list.get(i)?.dyn_into().ok())
+            .collect()
+    }
+
+    fn by_id(id: &str) -> Option<Element> {
+        document().get_element_by_id(id)
+    }
+
+    fn hide(el: &Element, hidden: bool) {
+        let _ = if hidden {
+            el.set_attribute("hidden", "")
+        } else {
+            el.remove_attribute("hidden")
+        };
+    }
+
+    // What is heard
+
+    fn heard(room: &Rc<Room>, message: &Message) -> bool {
+        if message.name == "delta" {
+            if let Ok(delta) = serde_json::from_str::<ChatDelta>(&message.json) {
+                write_draft(room, delta);
+            }
+            return true;
+        }
+        if message.seq <= room.last.get() {
+            return true;
+        }
+        if message.seq > room.last.get() + 1 {
+            return false;
+        }
+        room.last.set(message.seq);
+        if let Ok(stored) = serde_json::from_str::<Stored>(&message.json) {
+            let key = match stored.role {
+                ChatRole::User => message.seq,
+                _ => stored.answers.unwrap_or(message.seq),
+            };
+            let mut wanted = room.wanted.borrow_mut();
+            if !wanted.contains(&key) {
+                wanted.push(key);
+            }
+        }
+        take(room);
+        true
+    }
+
+    /// What is being written grows; what comes after the answer was stored is old.
+    fn write_draft(room: &Rc<Room>, delta: ChatDelta) {
+        let place = format!("#turn-{} .draft", delta.answers);
+        let Ok(Some(el)) = document().query_selector(&place) else {
+            return;
+        };
+        let follows = at_newest();
+        let mut drafts = room.drafts.borrow_mut();
+        let draft = drafts.entry(delta.answers).or_default();
+        draft.extend(delta.pieces);
+        el.set_inner_html(&prose::html(draft, &[]));
+        hide(&el, false);
+        if follows {
+            to_newest();
+        }
+    }
+
+    /// Takes the wanted turns one after another.
+    fn take(room: &Rc<Room>) {
+        if room.taking.get() {
+            return;
+        }
+        let next = room.wanted.borrow().first().copied();
+        let Some(key) = next else {
+            return;
+        };
+        room.wanted.borrow_mut().remove(0);
+        room.taking.set(true);
+        let room = room.clone();
+        leptos::task::spawn_local(async move {
+            let url = query::Link::to(&format!("/chat/{}", query::segment(&room.id)))
+                .with("turn", &key.to_string())
+                .build();
+            let page = browser::page(&url).await;
+            room.taking.set(false);
+            let Some(page) = page else {
+                // Not there now: the line is being mended too.
+                room.wanted.borrow_mut().insert(0, key);
+                browser::later(1000, move || take(&room));
+                return;
+            };
+            let follows = at_newest();
+            if let Some(fresh) = page.get_element_by_id(&format!("turn-{key}")) {
+                put(&room, key, &fresh);
+            }
+            for id in ["chat-strip", "chat-side"] {
+                if let (Some(old), Some(new)) = (by_id(id), page.get_element_by_id(id))
+                    && !old.contains(document().active_element().as_deref())
+                {
+                    let _ = old.replace_with_with_node_1(&new);
+                }
+            }
+            let working = !all("#turns .working").is_empty();
+            for el in all("#stop") {
+                hide(&el, !working);
+            }
+            jobs(&room);
+            if follows {
+                to_newest();
+            } else {
+                mark_reader(true);
+            }
+            take(&room);
+        });
+    }
+
+    /// A turn from a newer rendering: what is on the page stays, what is new is added.
+    fn put(room: &Rc<Room>, key: i64, fresh: &Element) {
+        let Some(old) = by_id(&format!("turn-{key}")) else {
+            if let Some(turns) = by_id("turns") {
+                let _ = turns.append_with_node_1(fresh);
+            }
+            return;
+        };
+        let one = |of: &Element, selector: &str| of.query_selector(selector).ok().flatten();
+        if let (Some(old), Some(new)) = (one(&old, ".agents"), one(fresh, ".agents")) {
+            if let (Some(old), Some(new)) = (one(&old, "summary"), one(&new, "summary")) {
+                old.set_text_content(new.text_content().as_deref());
+            }
+            hide(&old, new.has_attribute("hidden"));
+        }
+        let Ok(news) = fresh.query_selector_all(".agents li[id], .answer") else {
+            return;
+        };
+        for new in elements(&news) {
+            if by_id(&new.id()).is_some() {
+                continue;
+            }
+            // What was being written is stored now.
+            room.drafts.borrow_mut().remove(&key);
+            if let Some(draft) = one(&old, ".draft") {
+                draft.set_inner_html("");
+                hide(&draft, true);
+            }
+            let place = if new.tag_name().eq_ignore_ascii_case("li") {
+                one(&old, ".agents ol")
+            } else {
+                Some(old.clone())
+            };
+            if let Some(place) = place {
+                let _ = place.append_with_node_1(&new);
+            }
+        }
+        if one(fresh, ".working").is_none()
+            && let Ok(gone) = old.query_selector_all(".working, .draft")
+        {
+            for el in elements(&gone) {
+                el.remove();
+            }
+        }
+    }
+
+    // Where the reader is
 
     /// Whether the end of the conversation is in view, or nearly.
     fn at_newest() -> bool {
@@ -344,147 +287,262 @@ mod alive {
             .ok()
             .and_then(|h| h.as_f64())
             .unwrap_or(0.0);
-        newest().is_none_or(|e| e.get_bounding_client_rect().top() < height + 40.0)
+        by_id("newest").is_none_or(|e| e.get_bounding_client_rect().top() < height + 40.0)
     }
 
-    pub(super) fn to_newest() {
-        if let Some(end) = newest() {
+    fn to_newest() {
+        if let Some(end) = by_id("newest") {
             end.scroll_into_view_with_bool(false);
         }
+        mark_reader(false);
     }
 
-    /// What stands beside the conversation, from a newer rendering.
-    fn renew() {
-        leptos::task::spawn_local(async {
-            if let Ok(url) = window().location().href() {
-                browser::take(&url, &["chat-strip".to_owned(), "chat-side".to_owned()]).await;
+    /// The button to the newest message is there for those who are not; it says when one came.
+    fn mark_reader(news: bool) {
+        let Some(button) = by_id("to-newest") else {
+            return;
+        };
+        let here = at_newest();
+        hide(&button, here);
+        if here || news {
+            let words = if news && !here {
+                "New message ↓"
+            } else {
+                "To the newest ↓"
+            };
+            button.set_text_content(Some(words));
+        }
+    }
+
+    // Trials in the cards
+
+    fn jobs(room: &Rc<Room>) {
+        for card in all(".job[data-trial]") {
+            if room.lines.get() >= LINES {
+                // As soon as one of the others has ended.
+                return;
             }
-        });
+            let id = card.get_attribute("data-trial").unwrap_or_default();
+            let _ = card.remove_attribute("data-trial");
+            let last = card.get_attribute("data-last").and_then(|n| n.parse().ok());
+            follow_trial(room, card, &id, last.unwrap_or(0));
+        }
     }
 
-    pub(super) fn stop(ev: &SubmitEvent, id: &str) {
-        ev.prevent_default();
-        let id = id.to_owned();
-        leptos::task::spawn_local(async move {
-            // The stored message says what came of it.
-            let _ =
-                browser::send::<usize>("/api/pages/stop_answers", &[("conversation", &id)]).await;
-        });
+    fn follow_trial(room: &Rc<Room>, card: Element, id: &str, last: i64) {
+        room.lines.set(room.lines.get() + 1);
+        let live = Rc::new(RefCell::new(Live {
+            last_event: last,
+            ..Live::begun(id)
+        }));
+        let (room, of, ended) = (room.clone(), live.clone(), live.clone());
+        let take = move |message: &Message| {
+            let Some((at, body)) = parse(&message.name, &message.json) else {
+                return true;
+            };
+            let taken = of.borrow_mut().apply(message.seq, &at, body);
+            if taken == Applied::Next {
+                let live = of.borrow();
+                show(&card, &live);
+                if live.state.is_final() {
+                    room.lines.set(room.lines.get().saturating_sub(1));
+                    jobs(&room);
+                }
+            }
+            taken != Applied::Hole
+        };
+        browser::follow(
+            format!("/api/v1/trials/{}/events", query::segment(id)),
+            &["state", "step", "leaderboard", "message"],
+            RwSignal::new(Connection::Still),
+            Listener {
+                after: Box::new(move || live.borrow().last_event),
+                take: Box::new(take),
+                ended: Box::new(move || ended.borrow().state.is_final()),
+            },
+        );
     }
 
-    /// What the input knows.
-    #[derive(Clone, Copy)]
-    pub(super) struct Input {
-        pub(super) conversation: StoredValue<String>,
-        pub(super) written: RwSignal<String>,
-        pub(super) problem: RwSignal<String>,
-        pub(super) sending: RwSignal<bool>,
+    fn show(card: &Element, live: &Live) {
+        let set = |selector: &str, text: &str| {
+            if let Ok(Some(el)) = card.query_selector(selector)
+                && el.text_content().as_deref() != Some(text)
+            {
+                el.set_text_content(Some(text));
+            }
+        };
+        let (sign, word, class) = words::state(live.state);
+        set(".job-sign", sign);
+        set(".job-state", word);
+        if let Ok(Some(badge)) = card.query_selector(".badge") {
+            badge.set_class_name(&format!("badge {class}"));
+        }
+        set(".job-steps", &live.steps_words());
+        set(".job-left", &live.left_words());
+        if let Some(best) = live.best_words() {
+            set(".job-best", &best);
+        }
+        if let Ok(Some(bar)) = card.query_selector("progress") {
+            let p = live.progress;
+            if live.state.is_final() {
+                bar.remove();
+            } else if p.total > 0 {
+                let _ = bar.set_attribute("max", &p.total.to_string());
+                let _ = bar.set_attribute("value", &p.done.to_string());
+            }
+        }
     }
+
+    // The input
 
     fn field() -> Option<HtmlTextAreaElement> {
-        document().get_element_by_id("say")?.dyn_into().ok()
+        by_id("say")?.dyn_into().ok()
     }
 
-    /// As high as what stands in it; the style sheet says where that ends.
-    fn grow(field: &HtmlTextAreaElement) {
-        let style = web_sys::HtmlElement::style(field);
+    fn form() -> Option<HtmlFormElement> {
+        by_id("composer")?.dyn_into().ok()
+    }
+
+    fn problem(text: &str) {
+        if let Some(el) = by_id("say-problem") {
+            el.set_text_content(Some(text));
+            hide(&el, text.is_empty());
+        }
+    }
+
+    /// After what is in the input changed: its height, the count, whether there is something to send.
+    fn typed(room: &Room) {
+        let Some(field) = field() else {
+            return;
+        };
+        let text = field.value();
+        let style = HtmlElement::style(&field);
         let _ = style.set_property("height", "auto");
-        // With its border.
+        // With its border; the style sheet says where it ends.
         let height = field.scroll_height() + 2;
         let _ = style.set_property("height", &format!("{height}px"));
+        if let Some(el) = by_id("say-count") {
+            el.set_text_content(counted(&text).as_deref());
+        }
+        if let Some(button) = by_id("say-send").and_then(|b| b.dyn_into::<HtmlButtonElement>().ok())
+        {
+            button.set_disabled(text.trim().is_empty() || room.sending.get());
+        }
     }
 
-    impl Input {
-        pub(super) fn install(self, closed: RwSignal<bool>) {
-            Effect::new(move |_| {
-                closed.set(true);
-                // What was typed before script came.
-                self.typed();
-            });
-            browser::listen(&document(), "click", move |ev: web_sys::MouseEvent| {
-                let Some(target) = ev.target().and_then(|t| t.dyn_into::<Element>().ok()) else {
-                    return;
-                };
-                if ev.ctrl_key() || ev.meta_key() || ev.shift_key() {
-                    return;
-                }
-                if let Ok(Some(link)) = target.closest("[data-say]") {
-                    ev.prevent_default();
-                    self.write(&link.get_attribute("data-say").unwrap_or_default());
-                } else if let Ok(Some(button)) = target.closest("[data-reply]")
-                    && !self.conversation.with_value(String::is_empty)
-                {
-                    ev.prevent_default();
-                    self.send(button.get_attribute("value").unwrap_or_default(), false);
-                }
-            });
+    fn write(room: &Room, text: &str) {
+        if let Some(field) = field() {
+            field.set_value(text);
+            typed(room);
+            let _ = field.focus();
         }
+    }
 
-        pub(super) fn typed(self) {
-            if let Some(field) = field() {
-                self.written.set(field.value());
-                grow(&field);
-            }
-        }
-
-        fn write(self, text: &str) {
-            if let Some(field) = field() {
-                field.set_value(text);
-                self.typed();
-                let _ = field.focus();
-            }
-        }
-
-        pub(super) fn key(self, ev: &KeyboardEvent) {
+    fn input(room: &Rc<Room>) {
+        let (Some(field), Some(form)) = (field(), form()) else {
+            return;
+        };
+        // What was typed before script came.
+        typed(room);
+        let mine = room.clone();
+        browser::listen(&field, "input", move |_: Event| typed(&mine));
+        browser::listen(&field, "keydown", |ev: KeyboardEvent| {
             if ev.key() != "Enter" || ev.shift_key() || ev.is_composing() {
                 return;
             }
             ev.prevent_default();
-            if self.written.with_untracked(|t| t.trim().is_empty()) {
-                return;
-            }
-            if let Some(form) = document()
-                .get_element_by_id("composer")
-                .and_then(|f| f.dyn_into::<HtmlFormElement>().ok())
+            if let (Some(field), Some(form)) = (self::field(), self::form())
+                && !field.value().trim().is_empty()
             {
                 let _ = form.request_submit();
             }
-        }
-
-        /// A conversation that is not there yet is made by the form itself, which leads to its page.
-        pub(super) fn submitted(self, ev: &SubmitEvent) {
-            if self.conversation.with_value(String::is_empty) {
+        });
+        let mine = room.clone();
+        browser::listen(&document(), "click", move |ev: MouseEvent| {
+            let target = ev.target().and_then(|t| t.dyn_into::<Element>().ok());
+            let Some(target) = target else {
+                return;
+            };
+            if ev.ctrl_key() || ev.meta_key() || ev.shift_key() {
                 return;
             }
+            let near = |selector: &str| target.closest(selector).ok().flatten();
+            if let Some(link) = near("[data-say]") {
+                ev.prevent_default();
+                write(&mine, &link.get_attribute("data-say").unwrap_or_default());
+            } else if mine.id.is_empty() {
+                // What follows belongs to a conversation that is there.
+            } else if let Some(button) = near("[data-reply]") {
+                ev.prevent_default();
+                send(
+                    &mine,
+                    button.get_attribute("value").unwrap_or_default(),
+                    false,
+                );
+            } else if near("#to-newest").is_some() {
+                ev.prevent_default();
+                to_newest();
+            }
+        });
+        if room.id.is_empty() {
+            // The form itself makes the conversation and leads to its page.
+            return;
+        }
+        let mine = room.clone();
+        browser::listen(&form, "submit", move |ev: Event| {
             ev.prevent_default();
-            self.send(self.written.get_untracked(), true);
-        }
-
-        fn send(self, text: String, written: bool) {
-            if text.trim().is_empty() || self.sending.get_untracked() {
-                return;
+            if let Some(field) = self::field() {
+                send(&mine, field.value(), true);
             }
-            self.sending.set(true);
-            self.problem.set(String::new());
-            let id = self.conversation.get_value();
-            leptos::task::spawn_local(async move {
-                let fields = [("conversation", id.as_str()), ("text", text.as_str())];
-                let said = browser::send::<mltrainer_types::chat::Said>(SAY, &fields).await;
-                self.sending.set(false);
-                match said {
-                    Ok(_) => {
-                        if written {
-                            self.write("");
-                        }
-                        to_newest();
+        });
+        if let Some(stop) = by_id("stop") {
+            let mine = room.clone();
+            browser::listen(&stop, "submit", move |ev: Event| {
+                ev.prevent_default();
+                let id = mine.id.clone();
+                leptos::task::spawn_local(async move {
+                    // What came of it is stored as a message.
+                    let done = browser::send::<usize>(STOP, &[("conversation", &id)]).await;
+                    if let Err(e) = done {
+                        problem(&format!(
+                            "✕ {} {}",
+                            crate::ui::sentence(&e.detail),
+                            e.advice()
+                        ));
                     }
-                    Err(e) => self.problem.set(format!(
-                        "{} {}",
-                        crate::ui::sentence(&e.detail),
-                        e.advice()
-                    )),
-                }
+                });
             });
         }
+    }
+
+    /// Says something; what was written stays until it is taken.
+    fn send(room: &Rc<Room>, text: String, written: bool) {
+        if text.trim().is_empty() || room.sending.replace(true) {
+            return;
+        }
+        problem("");
+        typed(room);
+        let room = room.clone();
+        leptos::task::spawn_local(async move {
+            let fields = [("conversation", room.id.as_str()), ("text", text.as_str())];
+            let said = browser::send::<Said>(SAY, &fields).await;
+            room.sending.set(false);
+            match said {
+                Ok(_) => {
+                    if written {
+                        write(&room, "");
+                    }
+                    to_newest();
+                }
+                Err(e) => {
+                    problem(&format!(
+                        "✕ {} {}",
+                        crate::ui::sentence(&e.detail),
+                        e.advice()
+                    ));
+                }
+            }
+            typed(&room);
+        });
     }
 }

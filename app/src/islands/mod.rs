@@ -13,11 +13,6 @@ pub mod enhance;
     missing_docs,
     reason = "the island macro writes a type of its own without a word"
 )]
-pub mod live_job;
-#[expect(
-    missing_docs,
-    reason = "the island macro writes a type of its own without a word"
-)]
 pub mod live_search;
 #[expect(
     missing_docs,

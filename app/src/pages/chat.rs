@@ -3,10 +3,10 @@
 //! both and stay in view.
 
 use crate::chat::prose::marked;
-use crate::chat::view::{self, Place, sentences};
-use crate::chat::{self, Entry, Talk, dollars, settled, turns};
+use crate::chat::view::{self, sentences};
+use crate::chat::{self, Turn, dollars, turns};
 use crate::error::PageError;
-use crate::islands::live_talk::{Composer, LiveTalk};
+use crate::islands::live_talk::LiveTalk;
 use crate::live::{self, Live};
 use crate::query::{self, Link, segment};
 use crate::server::{plain_form, reader, refuse, writer};
@@ -252,7 +252,7 @@ fn list_page(l: &Listed, pairs: &[(String, String)]) -> AnyView {
         )}
         {first.then(|| view! {
             <section class="begin" aria-label="Begin a conversation">
-                <Composer text=query::get(pairs, "say").to_owned() problem=query::get(pairs, "problem").to_owned()/>
+                {composer("", 0, pairs)}
                 <h2 class="small-head">"For example"</h2>
                 {sentences("Sentences to begin with", "examples", &EXAMPLES.map(str::to_owned))}
             </section>
@@ -388,40 +388,21 @@ fn one_page(s: Shown, before: Option<i64>, pairs: &[(String, String)]) -> AnyVie
     let last = s.messages.last().map_or(0, |m| m.seq);
     // Later messages are left out: there is nothing to follow and nothing to say here.
     let past = before.is_some() && last < s.conversation.last_message;
-    let all = turns(s.messages.into_iter().map(Entry::from));
-    let (still, moving) = if past {
-        (all, Vec::new())
-    } else {
-        settled(all)
-    };
-    let working = !moving.is_empty();
-    let spot = Place {
-        conversation: &id,
-        jobs: &s.jobs,
-        alive: false,
-    };
-    let still = still.iter().map(|t| view::turn(t, spot)).collect_view();
-    let talk = if past {
+    let list = turns(s.messages);
+    let working = list.iter().any(Turn::open);
+    // One turn alone is what the page takes into itself while it is open.
+    let only: Option<i64> = query::get(pairs, "turn").parse().ok();
+    let list = list
+        .iter()
+        .filter(|t| only.is_none_or(|key| t.key == key))
+        .map(|t| view::turn(t, &s.jobs))
+        .collect_view();
+    let foot = if past {
         let href = format!("/chat/{}#newest", segment(&id));
         view! { <p class="older"><a class="button primary" href=href>"To the newest messages"</a></p> }
             .into_any()
     } else {
-        let talk = Talk {
-            id: id.clone(),
-            last,
-            turns: moving,
-            drafts: Vec::new(),
-        };
-        let mine: Vec<Live> = if working { s.jobs } else { Vec::new() };
-        view! {
-            <LiveTalk
-                talk=talk
-                jobs=mine
-                text=query::get(pairs, "say").to_owned()
-                problem=query::get(pairs, "problem").to_owned()
-            />
-        }
-        .into_any()
+        dock(&id, last, working, pairs)
     };
     let refresh = working.then(|| {
         view! { <noscript><meta http-equiv="refresh" content="4"/></noscript> }
@@ -438,13 +419,68 @@ fn one_page(s: Shown, before: Option<i64>, pairs: &[(String, String)]) -> AnyVie
         <div class="chat-room">
             <section class="talk" aria-label="Conversation">
                 {older}
-                <div class="turns">{still}</div>
-                {talk}
+                <div class="turns" id="turns" role="log" aria-live="polite" aria-label="Messages">{list}</div>
+                {foot}
             </section>
             <aside class="chat-side" id="chat-side" aria-label="Other conversations, search and export">
                 {side(&s.others, &id, &s.around)}
             </aside>
         </div>
+    }
+    .into_any()
+}
+
+/// The end of the messages, and what stays at the thumb.
+fn dock(id: &str, last: i64, working: bool, pairs: &[(String, String)]) -> AnyView {
+    view! {
+        <div id="newest"></div>
+        <div class="dock">
+            <div class="dock-float">
+                <form id="stop" method="post" action=chat::STOP hidden=!working>
+                    <input type="hidden" name="conversation" value=id.to_owned()/>
+                    <button class="button">"Stop the answer"</button>
+                </form>
+                <a class="button" id="to-newest" href="#newest" hidden>"To the newest ↓"</a>
+            </div>
+            {composer(id, last, pairs)}
+        </div>
+    }
+    .into_any()
+}
+
+/// The input: Enter sends, Shift and Enter break the line, where there is script.
+fn composer(id: &str, last: i64, pairs: &[(String, String)]) -> AnyView {
+    let problem = query::get(pairs, "problem");
+    let shown = if problem.is_empty() {
+        String::new()
+    } else {
+        format!("✕ {}", ui::sentence(problem))
+    };
+    view! {
+        <form id="composer" class="composer" method="post" action=chat::SAY>
+            <input type="hidden" name="conversation" value=id.to_owned()/>
+            <label class="visually-hidden" for="say">"Message"</label>
+            <textarea
+                id="say"
+                name="text"
+                rows="1"
+                required
+                maxlength=chat::LONGEST
+                placeholder="Ask or tell in plain words"
+                autocomplete="off"
+                enterkeyhint="send"
+                aria-describedby="say-keys say-count"
+            >
+                {query::get(pairs, "say").to_owned()}
+            </textarea>
+            <button class="button primary" id="say-send">"Send"</button>
+            <p class="composer-problem" id="say-problem" role="alert" hidden=shown.is_empty()>{shown.clone()}</p>
+            <p class="composer-line">
+                <span class="composer-keys" id="say-keys">"Enter sends, Shift+Enter breaks the line"</span>
+                <span class="figures" id="say-count" aria-live="polite"></span>
+                <LiveTalk id=id.to_owned() last=last/>
+            </p>
+        </form>
     }
     .into_any()
 }
