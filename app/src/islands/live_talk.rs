@@ -40,11 +40,11 @@ mod alive {
     use crate::live::{Applied, Live, parse};
     use crate::{query, words};
     use leptos::prelude::*;
-    use mltrainer_types::chat::{ChatDelta, ChatRole, Said};
+    use mltrainer_types::chat::ChatRole;
     use mltrainer_types::llm::AnswerPiece;
     use serde::Deserialize;
+    use serde::de::IgnoredAny;
     use std::cell::{Cell, RefCell};
-    use std::collections::BTreeMap;
     use std::rc::Rc;
     use wasm_bindgen::JsCast;
     use web_sys::{
@@ -62,6 +62,34 @@ mod alive {
         answers: Option<i64>,
     }
 
+    /// A piece of what is being written. Less code than reading the typed one, for the same.
+    #[derive(Deserialize)]
+    struct Piece {
+        kind: String,
+        text: String,
+        #[serde(default)]
+        citation: u32,
+    }
+
+    #[derive(Deserialize)]
+    struct Delta {
+        answers: i64,
+        pieces: Vec<Piece>,
+    }
+
+    fn piece(piece: Piece) -> AnswerPiece {
+        let Piece {
+            kind,
+            text,
+            citation,
+        } = piece;
+        match kind.as_str() {
+            "figure" => AnswerPiece::Figure { text, citation },
+            "text" => AnswerPiece::Text { text },
+            _ => AnswerPiece::Unverified { text },
+        }
+    }
+
     #[derive(Default)]
     struct Room {
         id: String,
@@ -70,7 +98,7 @@ mod alive {
         wanted: RefCell<Vec<i64>>,
         taking: Cell<bool>,
         /// What is being written, by the message that it answers.
-        drafts: RefCell<BTreeMap<i64, Vec<AnswerPiece>>>,
+        drafts: RefCell<Vec<(i64, Vec<AnswerPiece>)>>,
         /// Trials that are followed.
         lines: Cell<u32>,
         sending: Cell<bool>,
@@ -140,7 +168,7 @@ mod alive {
 
     fn heard(room: &Rc<Room>, message: &Message) -> bool {
         if message.name == "delta" {
-            if let Ok(delta) = serde_json::from_str::<ChatDelta>(&message.json) {
+            if let Ok(delta) = serde_json::from_str::<Delta>(&message.json) {
                 write_draft(room, delta);
             }
             return true;
@@ -167,16 +195,20 @@ mod alive {
     }
 
     /// What is being written grows; what comes after the answer was stored is old.
-    fn write_draft(room: &Rc<Room>, delta: ChatDelta) {
+    fn write_draft(room: &Room, delta: Delta) {
         let place = format!("#turn-{} .draft", delta.answers);
         let Ok(Some(el)) = document().query_selector(&place) else {
             return;
         };
         let follows = at_newest();
         let mut drafts = room.drafts.borrow_mut();
-        let draft = drafts.entry(delta.answers).or_default();
-        draft.extend(delta.pieces);
-        el.set_inner_html(&prose::html(draft, &[]));
+        if !drafts.iter().any(|(n, _)| *n == delta.answers) {
+            drafts.push((delta.answers, Vec::new()));
+        }
+        if let Some((_, draft)) = drafts.iter_mut().find(|(n, _)| *n == delta.answers) {
+            draft.extend(delta.pieces.into_iter().map(piece));
+            el.set_inner_html(&prose::html(draft, &[]));
+        }
         hide(&el, false);
         if follows {
             to_newest();
@@ -255,7 +287,7 @@ mod alive {
                 continue;
             }
             // What was being written is stored now.
-            room.drafts.borrow_mut().remove(&key);
+            room.drafts.borrow_mut().retain(|(n, _)| *n != key);
             if let Some(draft) = one(&old, ".draft") {
                 draft.set_inner_html("");
                 hide(&draft, true);
@@ -502,7 +534,7 @@ mod alive {
                 let id = mine.id.clone();
                 leptos::task::spawn_local(async move {
                     // What came of it is stored as a message.
-                    let done = browser::send::<usize>(STOP, &[("conversation", &id)]).await;
+                    let done = browser::send::<IgnoredAny>(STOP, &[("conversation", &id)]).await;
                     if let Err(e) = done {
                         problem(&format!(
                             "✕ {} {}",
@@ -525,7 +557,7 @@ mod alive {
         let room = room.clone();
         leptos::task::spawn_local(async move {
             let fields = [("conversation", room.id.as_str()), ("text", text.as_str())];
-            let said = browser::send::<Said>(SAY, &fields).await;
+            let said = browser::send::<IgnoredAny>(SAY, &fields).await;
             room.sending.set(false);
             match said {
                 Ok(_) => {
