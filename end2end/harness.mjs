@@ -20,11 +20,17 @@ export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, is
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
 /** The program: MLTRAINER_BIN, else the debug build of this checkout. */
-function binary() {
+export function binary() {
   const target = process.env.CARGO_TARGET_DIR ?? join(here, "..", "target");
   const path = process.env.MLTRAINER_BIN ?? join(target, "debug", "mltrainer");
   assert.ok(existsSync(path), `there is no program at ${path}: run \`cargo xtask test --only site,server,browser\``);
   return path;
+}
+
+/** The environment, without a language model that this machine happens to be configured with. */
+export function environment(more = {}) {
+  const { ANTHROPIC_API_KEY, MLTRAINER_LLM_PROVIDER, MLTRAINER_LLM_URL, MLTRAINER_LLM_MODEL, ...rest } = process.env;
+  return { ...rest, ...more };
 }
 
 export class Program {
@@ -36,7 +42,7 @@ export class Program {
     program.log = "";
     program.child = spawn(binary(), ["--data-dir", program.dataDir, "serve", "--addr", addr], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      env: environment(env),
     });
     program.ended = new Promise((resolve) => program.child.once("exit", resolve));
     program.base = await new Promise((resolve, reject) => {

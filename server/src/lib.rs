@@ -1,13 +1,16 @@
 //! The composition root: configuration, wiring, routes, command line, workers.
 //!
 //! [`cli`] reads the command line and the environment, [`wiring`] puts store, engine and use cases
-//! together, [`web`] answers over HTTP ([`routes`] one file a resource), [`clock`] reads the time.
+//! together, [`web`] answers over HTTP ([`routes`] one file a resource), `mcp` speaks to other programs' models,
+//! [`clock`] reads the time.
 //! Nothing below this crate reads the environment or the clock.
 
 mod action;
 pub mod cli;
 pub mod clock;
 mod mask;
+mod mcp;
+mod outcome;
 pub mod routes;
 pub mod web;
 pub mod wiring;

@@ -8,6 +8,7 @@
 )]
 
 mod analytics;
+mod assistant;
 mod audit;
 mod backtests;
 mod bad_input;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// What a call printed and how it ended.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub fn cli(data_dir: &Path, args: &[&str]) -> Answer {
 /// When the program cannot be started.
 #[must_use]
 pub fn cli_in(dir: &Path, data_dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Answer {
-    let output = Command::new(crate::binary())
+    let output = crate::program(crate::binary())
         .current_dir(dir)
         .arg("--data-dir")
         .arg(data_dir)

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// One event of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// The `id:` field.
+    /// The `id:` field; 0 for a piece of a message that is being written, which has none.
     pub id: i64,
     /// The `event:` field.
     pub name: String,
@@ -115,16 +115,14 @@ fn parse(block: &str) -> Option<Event> {
         return None;
     }
     let id = field("id");
+    let name = field("event").first().copied().unwrap_or("message");
     Some(Event {
         id: id
             .first()
             .and_then(|id| id.parse().ok())
+            .or((name == "delta" && id.is_empty()).then_some(0))
             .unwrap_or_else(|| panic!("an event without a number: {block}")),
-        name: field("event")
-            .first()
-            .copied()
-            .unwrap_or("message")
-            .to_owned(),
+        name: name.to_owned(),
         data: serde_json::from_str(&data)
             .unwrap_or_else(|e| panic!("data is not JSON ({e}): {block}")),
     })

@@ -31,6 +31,20 @@ pub fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }
 
+/// The program as a command, without a language model that this machine happens to be configured with.
+pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(name);
+    for variable in [
+        "ANTHROPIC_API_KEY",
+        "MLTRAINER_LLM_PROVIDER",
+        "MLTRAINER_LLM_URL",
+        "MLTRAINER_LLM_MODEL",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+}
+
 /// The program under test: `MLTRAINER_BIN`, else the `mltrainer` beside the running test.
 ///
 /// # Panics

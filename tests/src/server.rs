@@ -107,9 +107,9 @@ impl Launch {
     /// When the program is not there or listens without being healthy.
     pub async fn try_start(self) -> Result<Server, (i32, String)> {
         let mut command = match &self.shell {
-            None => Command::new(crate::binary()),
+            None => crate::program(crate::binary()),
             Some(line) => {
-                let mut shell = Command::new("sh");
+                let mut shell = crate::program("sh");
                 shell.args(["-c", line, "sh"]).arg(crate::binary());
                 shell
             }

@@ -1,7 +1,7 @@
 //! One function a use case, called by pages, routes and command line alike.
 //!
 //! [`Services`] holds them all and is cheap to clone. Each lives in a file of its own kind:
-//! `actions`, `analytics`, `backtests`, `catalogue`, `chat`, `goals`, `alerts`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
+//! `actions`, `analytics`, `backtests`, `catalogue`, `chat`, `goals`, `alerts`, `tokens`, `data`, `fetch`, `import`, `run`, `trials`, `portfolio`, `compliance`, `health`. What they need from outside is
 //! stated in [`port`]; errors are [`ServiceError`], each one sentence.
 
 mod actions;
@@ -27,9 +27,10 @@ pub mod port;
 mod portfolio;
 mod room;
 pub mod run;
+mod tokens;
 mod trials;
 
-pub use actions::{Authority, Stage};
+pub use actions::{AgentNote, Authority, Stage};
 pub use analytics::Overlaid;
 pub use backtests::OptimisationListener;
 pub use chat::{AssistantParts, ChatSent, ChatStream, MemorySearch};
@@ -52,7 +53,7 @@ use mltrainer_types::catalogue::CatalogueEntry;
 use mltrainer_types::event::TrialEvent;
 use port::{
     AlertStore, AuditStore, BacktestStore, ChatStore, Clock, DatasetStore, GoalStore,
-    OptimisationStore, PortfolioStore, TrialStore,
+    OptimisationStore, PortfolioStore, TokenStore, TrialStore,
 };
 use room::Room;
 use std::path::PathBuf;
@@ -94,6 +95,8 @@ pub struct Parts {
     pub goals: Arc<dyn GoalStore>,
     /// Alerts.
     pub alerts: Arc<dyn AlertStore>,
+    /// Tokens of programs that speak MCP.
+    pub tokens: Arc<dyn TokenStore>,
     /// The language model, its ceilings and its trust.
     pub assistant: AssistantParts,
     /// Folder of imported and fetched data.
@@ -126,6 +129,7 @@ struct Inner {
     portfolio: Arc<dyn PortfolioStore>,
     goals: Arc<dyn GoalStore>,
     alerts: Arc<dyn AlertStore>,
+    tokens: Arc<dyn TokenStore>,
     talk: chat::Talk,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
@@ -178,6 +182,7 @@ impl Services {
                 portfolio: parts.portfolio,
                 goals: parts.goals,
                 alerts: parts.alerts,
+                tokens: parts.tokens,
                 talk: chat::Talk::new(parts.chat, parts.assistant),
                 ledger,
                 shelf: analytics::Shelf::default(),

@@ -17,6 +17,7 @@ use mltrainer_types::optimisation::{
     OptimisationSummary, OptimisationView, OptimisationWindow, WindowCurve,
 };
 use mltrainer_types::portfolio::{Transaction, TransactionRequest};
+use mltrainer_types::token::TokenView;
 use mltrainer_types::trial::{Lineage, Progress, TrialSpec, TrialSummary};
 use mltrainer_types::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, TrialId};
 
@@ -607,4 +608,30 @@ pub trait AlertStore: Send + Sync {
         at: DateTime<Utc>,
         events: Vec<AlertEvent>,
     ) -> Result<Vec<AlertEvent>, PortError>;
+}
+
+/// Tokens of programs that speak MCP; the token itself is never stored.
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    /// Keeps a token by its hash; false when its name or the token was used before.
+    async fn add_token(
+        &self,
+        token: &TokenView,
+        sha256: &str,
+        audit: AuditEntry,
+    ) -> Result<bool, PortError>;
+
+    /// All that were ever made, by name.
+    async fn tokens(&self) -> Result<Vec<TokenView>, PortError>;
+
+    /// The one with this hash, whether it holds or not.
+    async fn token(&self, sha256: &str) -> Result<Option<TokenView>, PortError>;
+
+    /// Revokes one, if it was not revoked before; gives it as it is then.
+    async fn revoke_token(
+        &self,
+        name: &str,
+        at: DateTime<Utc>,
+        audit: AuditEntry,
+    ) -> Result<Option<TokenView>, PortError>;
 }

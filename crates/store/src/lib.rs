@@ -13,6 +13,7 @@ mod fault;
 mod goals;
 mod idempotency_keys;
 mod key;
+mod mcp_tokens;
 mod memory;
 mod migrations;
 mod model_calls;

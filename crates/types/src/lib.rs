@@ -25,6 +25,7 @@ pub mod problem;
 pub mod run;
 pub mod source;
 pub mod strategy;
+pub mod token;
 pub mod trial;
 
 pub use id::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, TrialId};

@@ -3,11 +3,12 @@
 use super::out::{Table, json, say};
 use super::{Failure, Global};
 use crate::action::action;
+use crate::outcome;
 use clap::Args;
 use futures::StreamExt as _;
 use mltrainer_services::{Authority, ChatSent, ServiceError, Services, Stage};
 use mltrainer_types::ConversationId;
-use mltrainer_types::chat::{ActionOutcome, CardState, ChatMessage, ChatRole, SayRequest};
+use mltrainer_types::chat::{CardState, ChatMessage, ChatRole, SayRequest};
 use serde_json::Value;
 use std::process::ExitCode;
 use tokio::sync::mpsc;
@@ -134,7 +135,7 @@ async fn perform(
     if as_json {
         json(&outcome)?;
     } else {
-        say(shown(&outcome).trim_end())?;
+        say(outcome::text(&outcome).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -198,7 +199,7 @@ fn ended(answer: &ChatMessage, as_json: bool) -> Result<ExitCode, Failure> {
     let code = code(answer);
     if code != 0 && code != ASKED_BACK {
         if !as_json && answer.cards.iter().any(|c| c.outcome.is_some()) {
-            say(text(answer).trim_end())?;
+            say(outcome::message(answer).trim_end())?;
         }
         let problem = answer.cards.iter().find_map(|c| c.problem.clone());
         return Err(Failure::new(
@@ -207,7 +208,7 @@ fn ended(answer: &ChatMessage, as_json: bool) -> Result<ExitCode, Failure> {
         ));
     }
     if !as_json {
-        say(text(answer).trim_end())?;
+        say(outcome::message(answer).trim_end())?;
         if code == ASKED_BACK {
             super::complain(&format!(
                 "answer with: mltrainer ask --conversation {} \"...\"",
@@ -234,50 +235,10 @@ fn code(answer: &ChatMessage) -> u8 {
     }
 }
 
-/// The answer with the tables, notes and links of its actions.
-fn text(answer: &ChatMessage) -> String {
-    let mut text = answer.text.clone();
-    for outcome in answer.cards.iter().filter_map(|c| c.outcome.as_ref()) {
-        text.push_str(&details(outcome));
-    }
-    text
-}
-
-fn shown(outcome: &ActionOutcome) -> String {
-    outcome.text() + &details(outcome)
-}
-
-fn details(outcome: &ActionOutcome) -> String {
-    let mut text = String::new();
-    for table in &outcome.tables {
-        let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-        let mut printed = Table::new(&columns);
-        for row in &table.rows {
-            printed.row(row.iter().cloned());
-        }
-        text.push_str(&format!("\n\n{}\n{}", table.title, printed.text()));
-    }
-    let mut block = |head: &str, lines: Vec<&str>| {
-        if !lines.is_empty() {
-            text.push_str(&format!("\n\n{head}\n  {}", lines.join("\n  ")));
-        }
-    };
-    block(
-        "To know:",
-        outcome.notes.iter().map(String::as_str).collect(),
-    );
-    block(
-        "Next you can say:",
-        outcome.next_steps.iter().map(String::as_str).collect(),
-    );
-    block("Page:", outcome.link.as_deref().into_iter().collect());
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mltrainer_types::chat::{ActionCard, OutcomeTable};
+    use mltrainer_types::chat::ActionCard;
     use serde_json::json;
 
     fn answer(states: &[CardState]) -> ChatMessage {
@@ -305,23 +266,5 @@ mod tests {
         assert_eq!(code(&answer(&[Done, Failed, Skipped])), 4);
         assert_eq!(code(&answer(&[Refused, Skipped])), 3);
         assert_eq!(code(&answer(&[])), 2);
-    }
-
-    #[test]
-    fn tables_notes_and_links_stand_below_the_answer() {
-        let outcome = ActionOutcome {
-            tables: vec![OutcomeTable {
-                title: "Weights".to_owned(),
-                columns: vec!["symbol".to_owned(), "weight".to_owned()],
-                rows: vec![vec!["AAPL".to_owned(), "5.0".to_owned()]],
-            }],
-            notes: vec!["earnings are missing".to_owned()],
-            link: Some("/portfolio".to_owned()),
-            ..ActionOutcome::default()
-        };
-        assert_eq!(
-            shown(&outcome),
-            "\n\nWeights\nsymbol  weight\nAAPL       5.0\n\nTo know:\n  earnings are missing\n\nPage:\n  /portfolio"
-        );
     }
 }

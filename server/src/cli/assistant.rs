@@ -187,7 +187,7 @@ fn ceilings(read: Read<'_>) -> Result<Ceilings, Failure> {
         allow_unpriced: yes(read, "MLTRAINER_LLM_ALLOW_UNPRICED")?,
         ..Ceilings::default()
     };
-    let mut set = |of: &str, ceiling: &mut Ceiling| {
+    let set = |of: &str, ceiling: &mut Ceiling| {
         let dollars = format!("MLTRAINER_LLM_MAX_DOLLARS_{of}");
         let tokens = format!("MLTRAINER_LLM_MAX_TOKENS_{of}");
         if let Some(text) = read(&dollars) {

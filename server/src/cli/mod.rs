@@ -13,6 +13,7 @@ mod data;
 mod doctor;
 mod features;
 mod fetch;
+mod mcp;
 mod optimise;
 mod out;
 mod portfolio;
@@ -20,12 +21,14 @@ mod quality;
 mod run;
 mod serve;
 mod sources;
+mod token;
 mod trial;
 
 use crate::wiring::{Assistant, Open};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mltrainer_services::ServiceError;
 use mltrainer_services::port::PortError;
+pub(crate) use out::Table;
 use out::say;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,6 +118,11 @@ enum Command {
     Portfolio(portfolio::Portfolio),
     /// Says something to the assistant in plain language, or does one typed action
     Ask(ask::Ask),
+    /// Speaks MCP over standard input and output, for a client that starts this program
+    Mcp(mcp::Mcp),
+    /// Tokens of programs that speak MCP over HTTP: create, list, revoke
+    #[command(subcommand)]
+    Token(token::Token),
     /// The audit chain: verify, list, export
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -328,7 +336,15 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Trial(trial) => quiet(global)?.block_on(trial.execute(global)),
         Command::Backtest(backtest) => quiet(global)?.block_on(backtest.execute(global)),
         Command::Portfolio(portfolio) => quiet(global)?.block_on(portfolio.execute(global)),
-        Command::Ask(ask) => ask.execute(global),
+        Command::Ask(ask) => quiet(global)?.block_on(ask.execute(global)),
+        Command::Token(token) => quiet(global)?.block_on(token.execute(global)),
+        Command::Mcp(mcp) => {
+            let runtime = quiet(global)?;
+            let outcome = runtime.block_on(mcp.execute(global));
+            // A thread may still wait for standard input; the client closed it or is about to.
+            runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+            outcome
+        }
         Command::Audit(audit) => quiet(global)?.block_on(audit.execute(global)),
         Command::Doctor => quiet(global)?.block_on(doctor::execute(global)),
     }

@@ -22,24 +22,24 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
 }
 
 /// A table for people: columns as wide as their widest cell, numbers on the right.
-pub(super) struct Table {
+pub(crate) struct Table {
     heading: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(heading: &[&str]) -> Self {
+    pub(crate) fn new(heading: &[&str]) -> Self {
         Self {
             heading: heading.iter().map(|h| (*h).to_owned()).collect(),
             rows: Vec::new(),
         }
     }
 
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let all = || std::iter::once(&self.heading).chain(&self.rows);
         let width = |c: usize| {
             all()

@@ -90,6 +90,8 @@ pub fn router(services: Services, site: Site, access: Access, stop: Cancellation
         StatusCode::GATEWAY_TIMEOUT,
         TIMEOUT,
     ))
+    // Streams of events too, from their first moment on: they are not timed.
+    .merge(crate::mcp::http::router(&state))
     .layer(CatchPanicLayer::custom(panicked))
     .layer(axum::middleware::from_fn_with_state(
         state.clone(),
