@@ -122,6 +122,7 @@ pub async fn services(folder: &Path, threads: usize) -> Services {
         chat: store.clone(),
         goals: store.clone(),
         alerts: store.clone(),
+        coaches: store.clone(),
         tokens: store,
         assistant: AssistantParts::default(),
         library: folder.to_owned(),

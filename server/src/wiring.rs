@@ -56,6 +56,7 @@ impl Open {
             chat: store.clone(),
             goals: store.clone(),
             alerts: store.clone(),
+            coaches: store.clone(),
             tokens: store.clone(),
             assistant: parts,
             library: folder.join("data"),

@@ -11,6 +11,7 @@ mod backtests;
 mod catalogue;
 mod chain;
 mod chat;
+mod coaching;
 mod compliance;
 mod data;
 mod error;
@@ -52,7 +53,7 @@ use mltrainer_trials::engine::{Engine, EngineParts};
 use mltrainer_types::catalogue::CatalogueEntry;
 use mltrainer_types::event::TrialEvent;
 use port::{
-    AlertStore, AuditStore, BacktestStore, ChatStore, Clock, DatasetStore, GoalStore,
+    AlertStore, AuditStore, BacktestStore, ChatStore, Clock, CoachStore, DatasetStore, GoalStore,
     OptimisationStore, PortfolioStore, TokenStore, TrialStore,
 };
 use room::Room;
@@ -97,6 +98,8 @@ pub struct Parts {
     pub alerts: Arc<dyn AlertStore>,
     /// Tokens of programs that speak MCP.
     pub tokens: Arc<dyn TokenStore>,
+    /// Coaches.
+    pub coaches: Arc<dyn CoachStore>,
     /// The language model, its ceilings and its trust.
     pub assistant: AssistantParts,
     /// Folder of imported and fetched data.
@@ -130,6 +133,7 @@ struct Inner {
     goals: Arc<dyn GoalStore>,
     alerts: Arc<dyn AlertStore>,
     tokens: Arc<dyn TokenStore>,
+    coaches: Arc<dyn CoachStore>,
     talk: chat::Talk,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
@@ -183,6 +187,7 @@ impl Services {
                 goals: parts.goals,
                 alerts: parts.alerts,
                 tokens: parts.tokens,
+                coaches: parts.coaches,
                 talk: chat::Talk::new(parts.chat, parts.assistant),
                 ledger,
                 shelf: analytics::Shelf::default(),
@@ -213,6 +218,9 @@ impl Services {
                 inner.talk.catch_up().await;
                 if look.is_multiple_of(LOOKS) {
                     services.take_up().await;
+                    if services.inner.caretaker.load(Ordering::Relaxed) {
+                        services.look_after_coaching().await;
+                    }
                 }
                 if look.is_multiple_of(ALERT_LOOKS)
                     && services.inner.caretaker.load(Ordering::Relaxed)

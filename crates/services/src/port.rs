@@ -9,6 +9,9 @@ use mltrainer_types::backtest::{BacktestSummary, BacktestView};
 use mltrainer_types::chat::{
     AlertEvent, AlertView, ChatMessage, Conversation, GoalView, MemoryHit,
 };
+use mltrainer_types::coach::{
+    CoachView, Effect, GuidanceRequest, Intervention, InterventionState, Recipe, TrustStep,
+};
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
 use mltrainer_types::llm::{LlmCall, MeterRecord};
@@ -634,4 +637,60 @@ pub trait TokenStore: Send + Sync {
         at: DateTime<Utc>,
         audit: AuditEntry,
     ) -> Result<Option<TokenView>, PortError>;
+}
+
+/// Coaches, what they did and what came of it.
+#[async_trait]
+pub trait CoachStore: Send + Sync {
+    /// All coaches by name.
+    async fn coaches(&self) -> Result<Vec<CoachView>, PortError>;
+
+    /// A step of a coach's trust; the first one makes the coach.
+    async fn trust(
+        &self,
+        coach: &str,
+        step: &TrustStep,
+        audit: AuditEntry,
+    ) -> Result<(), PortError>;
+
+    /// Keeps an intervention, and the recipe it teaches; a recipe of the same name takes the place of the one before.
+    async fn intervene(
+        &self,
+        made: &Intervention,
+        recipe: Option<&Recipe>,
+        audit: AuditEntry,
+    ) -> Result<(), PortError>;
+
+    /// The newest interventions first.
+    async fn interventions(&self, limit: u32) -> Result<Vec<Intervention>, PortError>;
+
+    /// How an intervention stands, and what it changed.
+    async fn conclude(
+        &self,
+        id: &str,
+        state: InterventionState,
+        effect: Option<&Effect>,
+        audit: AuditEntry,
+    ) -> Result<(), PortError>;
+
+    /// Recipes, newest first.
+    async fn recipes(&self) -> Result<Vec<Recipe>, PortError>;
+
+    /// Asks, once for each trial and kind; `id` is set by this. `None` when it was asked before.
+    async fn ask_guidance(
+        &self,
+        request: GuidanceRequest,
+        audit: AuditEntry,
+    ) -> Result<Option<GuidanceRequest>, PortError>;
+
+    /// The newest questions first.
+    async fn guidance(&self, limit: u32) -> Result<Vec<GuidanceRequest>, PortError>;
+
+    /// Marks the open questions of a trial as answered by an intervention.
+    async fn answer_guidance(
+        &self,
+        trial: &TrialId,
+        at: DateTime<Utc>,
+        intervention: &str,
+    ) -> Result<u32, PortError>;
 }

@@ -7,6 +7,7 @@
 mod alerts;
 mod audit;
 mod backtests;
+mod coaches;
 mod conversations;
 mod datasets;
 mod fault;

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 18] = [
+pub(crate) const ALL: [(&str, &str); 19] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -75,6 +75,10 @@ pub(crate) const ALL: [(&str, &str); 18] = [
     (
         "0017_model_calls",
         include_str!("../../../migrations/0017_model_calls.sql"),
+    ),
+    (
+        "0018_coaches",
+        include_str!("../../../migrations/0018_coaches.sql"),
     ),
     (
         "0020_mcp_tokens",

@@ -12,6 +12,7 @@ pub mod backtest;
 pub mod catalogue;
 pub mod chart;
 pub mod chat;
+pub mod coach;
 pub mod data;
 pub mod event;
 pub mod feature;

@@ -11,6 +11,7 @@
 
 mod analyse;
 mod backtests;
+mod coach;
 mod data;
 mod develop;
 mod options;
@@ -21,6 +22,7 @@ mod trials;
 mod watch;
 
 pub(crate) use reply::Reply;
+pub(crate) use trials::best_of;
 
 use crate::{ServiceError, Services};
 use mltrainer_compliance::{ActionLevel, permit};
@@ -30,6 +32,15 @@ use mltrainer_types::chat::{ActionOutcome, Job};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
+
+/// Commands of a coach.
+const COACH: [&str; 5] = [
+    "advise",
+    "adjust_trial",
+    "override_models",
+    "teach_methodology",
+    "undo",
+];
 
 /// Who asks, and how much trust that one has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +139,16 @@ impl Services {
             id: action.id().to_owned(),
             suggestions: Vec::new(),
         })?;
+        // A coach acts with the trust that it earned.
+        let trust = if COACH.contains(&action.id()) {
+            self.coach_trust(who).await?
+        } else {
+            who.trust
+        };
+        let who = &Authority {
+            actor: who.actor.clone(),
+            trust,
+        };
         if let Err(refusal) = permit(ActionLevel::from(spec.permission), who.trust) {
             let entry = self.action_entry(who, action, Some(&refusal.rule));
             self.inner.audit.append(vec![entry]).await?;
@@ -215,15 +236,13 @@ impl Services {
             A::ShowGoal(_) => self.act_show_goal(stage).await,
             A::SearchMemory(p) => self.act_search_memory(p, stage).await,
             A::Help(p) => self.act_help(p, stage),
-            A::Advise(_)
-            | A::AdjustTrial(_)
-            | A::OverrideModels(_)
-            | A::TeachMethodology(_)
-            | A::Undo(_)
-            | A::UploadPaper(_) => Err(ServiceError::Unavailable(format!(
-                "\"{}\" cannot be done yet: coaching and papers are still being built",
-                action.id()
-            ))),
+            A::Advise(_) | A::AdjustTrial(_) | A::OverrideModels(_) | A::TeachMethodology(_) => {
+                self.act_coach(who, action, stage).await
+            }
+            A::Undo(p) => self.act_undo(who, p, stage).await,
+            A::UploadPaper(_) => Err(ServiceError::Unavailable(
+                "papers cannot be read yet: that is still being built".to_owned(),
+            )),
         }
     }
 }

@@ -83,6 +83,11 @@ pub(super) fn best(view: &TrialView, horizon: Option<u32>) -> Option<&Leaderboar
         })
 }
 
+/// The best row of a horizon that is no baseline.
+pub(crate) fn best_of(view: &TrialView, horizon: u32) -> Option<&LeaderboardRow> {
+    best(view, Some(horizon))
+}
+
 /// The name of the loss for people.
 fn loss_name(target: Target) -> (&'static str, &'static str) {
     match target {
@@ -246,6 +251,7 @@ impl Services {
         stage: &Stage,
     ) -> Result<ActionOutcome, ServiceError> {
         let mut request = p.request.clone();
+        self.expand_recipes(&mut request).await?;
         if p.model_count.is_some() {
             Self::with_models(&mut request, p.model_count, 0);
         }
@@ -266,6 +272,34 @@ impl Services {
             reply.next("Pause the trial");
         }
         reply.done(&stage.said, view)
+    }
+
+    /// Puts the models and features of a taught recipe in place of its name.
+    async fn expand_recipes(&self, request: &mut TrialRequest) -> Result<(), ServiceError> {
+        let known = self.catalogue();
+        if request
+            .models
+            .iter()
+            .all(|m| known.iter().any(|e| e.id == m.id()))
+        {
+            return Ok(());
+        }
+        let recipes = self.coaching().await?.recipes;
+        let mut models = Vec::new();
+        for model in std::mem::take(&mut request.models) {
+            match recipes.iter().find(|r| r.name == model.id()) {
+                Some(recipe) => {
+                    models.extend(crate::coaching::recipe_models(
+                        &recipe.models,
+                        recipe.ensemble.as_deref(),
+                    )?);
+                    request.features.extend(recipe.features.iter().cloned());
+                }
+                None => models.push(model),
+            }
+        }
+        request.models = models;
+        Ok(())
     }
 
     /// Writes the goal that holds into a trial that has none.
@@ -537,25 +571,7 @@ impl Services {
     ) -> Result<ActionOutcome, ServiceError> {
         let before = self.trial(&p.trial).await?;
         let spec = &before.spec;
-        let mut request = TrialRequest::for_symbols(spec.symbols.clone());
-        request.start = spec.start;
-        request.end = spec.end;
-        request.target = Some(spec.target);
-        request.horizons.clone_from(&spec.horizons);
-        request.features.clone_from(&spec.features);
-        request.validation = spec.validation.clone();
-        request.costs = spec.costs;
-        request.seed = Some(spec.seed);
-        request.goal.clone_from(&spec.goal);
-        request.models = spec
-            .models
-            .iter()
-            .filter(|m| !m.baseline)
-            .map(|m| ModelRequest::WithParams {
-                model: m.model.clone(),
-                params: m.params.clone(),
-            })
-            .collect();
+        let mut request = crate::coaching::request_of(&before);
         if !p.symbols.is_empty() {
             request.symbols.clone_from(&p.symbols);
         }
