@@ -10,6 +10,7 @@
 mod board;
 #[cfg(feature = "ssr")]
 pub mod charts;
+pub mod chat;
 pub mod drawing;
 pub mod error;
 pub mod format;

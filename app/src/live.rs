@@ -1,7 +1,7 @@
 //! A trial while it runs: the page as the server rendered it, moved on by numbered events.
 
 use mltrainer_types::event::{EventBody, Level};
-use mltrainer_types::trial::{LeaderboardRow, Progress, Target, TrialState};
+use mltrainer_types::trial::{LeaderboardRow, Metrics, Progress, Target, TrialState};
 use serde::{Deserialize, Serialize};
 
 /// Lines of the log that a page keeps.
@@ -111,6 +111,26 @@ pub fn parse(name: &str, json: &str) -> Option<(String, EventBody)> {
 }
 
 impl Live {
+    /// A trial of which nothing is known yet: its stream tells from the beginning.
+    #[must_use]
+    pub fn begun(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            state: TrialState::Queued,
+            reason: None,
+            progress: Progress::default(),
+            target: Target::Return,
+            bps: 0.0,
+            created_at: String::new(),
+            updated_at: String::new(),
+            last_event: 0,
+            leaderboard: Vec::new(),
+            provisional: true,
+            log: Vec::new(),
+            last_step: None,
+        }
+    }
+
     /// Moves the page on by one event. Numbers decide: a repeated event changes nothing, and one
     /// that comes too early is not taken.
     pub fn apply(&mut self, seq: i64, at: &str, body: EventBody) -> Applied {
@@ -165,6 +185,32 @@ impl Live {
                 crate::format::count(p.total.into())
             ),
         }
+    }
+
+    /// The best row so far beside its baseline, in a sentence.
+    #[must_use]
+    pub fn best_words(&self) -> Option<String> {
+        let row = self
+            .leaderboard
+            .iter()
+            .find(|r| !r.is_baseline && r.rows > 0)?;
+        let name = ["rmse", "brier"]
+            .into_iter()
+            .find(|n| row.metrics.get(*n).is_some_and(Option::is_some))?;
+        let value = |m: &Metrics| crate::format::figure(m.get(name).copied().flatten());
+        let (begin, end) = match (self.provisional, row.beats_baseline) {
+            (true, _) => ("Best so far", ""),
+            (false, true) => ("Best", ": it beats the baseline"),
+            (false, false) => ("Best", ": it does not beat the baseline"),
+        };
+        Some(format!(
+            "{begin}: {}, {} {} (baseline {}), {}{end}.",
+            row.title,
+            crate::words::metric(name).0,
+            value(&row.metrics),
+            value(&row.baseline),
+            crate::words::horizon(row.horizon),
+        ))
     }
 
     /// Time left while it runs, time taken afterwards, and the step that ended last.
@@ -323,6 +369,42 @@ pub(crate) mod tests {
 
     fn live(state: TrialState) -> Live {
         of_view(&view(state), &[])
+    }
+
+    #[test]
+    fn the_best_row_is_said_beside_its_baseline() {
+        let mut ridge = row("Ridge", 0.9);
+        ridge.baseline.insert("rmse".into(), Some(1.0));
+        let mut naive = row("Naive mean", 0.5);
+        naive.is_baseline = true;
+        let mut empty = row("Empty", 0.1);
+        empty.rows = 0;
+        let mut live = live(TrialState::Training);
+        assert_eq!(live.best_words(), None);
+        live.leaderboard = vec![naive, empty];
+        assert_eq!(live.best_words(), None);
+        live.leaderboard.push(ridge);
+        for (provisional, beats, expected) in [
+            (
+                true,
+                false,
+                "Best so far: Ridge, RMSE 0.9000 (baseline 1.000), 1 day ahead.",
+            ),
+            (
+                false,
+                false,
+                "Best: Ridge, RMSE 0.9000 (baseline 1.000), 1 day ahead: it does not beat the baseline.",
+            ),
+            (
+                false,
+                true,
+                "Best: Ridge, RMSE 0.9000 (baseline 1.000), 1 day ahead: it beats the baseline.",
+            ),
+        ] {
+            live.provisional = provisional;
+            live.leaderboard[2].beats_baseline = beats;
+            assert_eq!(live.best_words().as_deref(), Some(expected));
+        }
     }
 
     const AT: &str = "2023-11-14T22:13:20.500Z";

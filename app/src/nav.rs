@@ -7,12 +7,13 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 /// The rooms: address, name, and the drawing of their icon.
-const ROOMS: [(&str, &str, &str); 8] = [
+const ROOMS: [(&str, &str, &str); 9] = [
     (
         "/",
         "Dashboard",
         "M3 3h7v8H3zM14 3h7v5h-7zM14 12h7v9h-7zM3 15h7v6H3z",
     ),
+    ("/chat", "Chat", "M4 5h16v11H10l-4 4v-4H4zM8 9h8M8 12.5h5"),
     (
         "/trials",
         "Trials",

@@ -4,6 +4,7 @@ use crate::nav;
 use crate::pages::analytics::Analytics;
 use crate::pages::backtest::Backtest;
 use crate::pages::backtests::Backtests;
+use crate::pages::chat::{Chat, OneChat};
 use crate::pages::coaching::Coaching;
 use crate::pages::compliance::Compliance;
 use crate::pages::dashboard::Dashboard;
@@ -78,6 +79,8 @@ pub fn App() -> impl IntoView {
                 <FlatRoutes fallback=NotFound>
                     <Route path=path!("/") view=Dashboard ssr=SsrMode::Async/>
                     <Route path=path!("/analytics") view=Analytics ssr=SsrMode::Async/>
+                    <Route path=path!("/chat") view=Chat ssr=SsrMode::Async/>
+                    <Route path=path!("/chat/:id") view=OneChat ssr=SsrMode::Async/>
                     <Route path=path!("/models") view=Models ssr=SsrMode::Async/>
                     <Route path=path!("/models/:id") view=Model ssr=SsrMode::Async/>
                     <Route path=path!("/trials") view=Trials ssr=SsrMode::Async/>

@@ -65,7 +65,7 @@ test("a form with a mistake comes back with the field named and everything else 
 
 test("every page can be read and searched", async () => {
   await withPage(chrome, program, { ...DESKTOP, javaScriptEnabled: false, expected: SILENT }, async (page) => {
-    for (const path of ["/", "/models", "/models/ridge", "/analytics", "/trials", "/trials/new", "/backtests", "/backtests/new", "/portfolio", "/portfolio?run=1", "/data", "/compliance"]) {
+    for (const path of ["/", "/chat", "/models", "/models/ridge", "/analytics", "/trials", "/trials/new", "/backtests", "/backtests/new", "/portfolio", "/portfolio?run=1", "/data", "/compliance"]) {
       const answer = await page.goto(path);
       assert.equal(answer.status(), 200, path);
       await fits(page, path);

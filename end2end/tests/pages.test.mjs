@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { DESKTOP, PHONE, Program, accessible, browser, fits, hydrated, open, withPage } from "../harness.mjs";
 
-let program, chrome, trial, running;
+let program, chrome, trial, running, talk;
 
 before(async () => {
   [program, chrome] = await Promise.all([Program.start(), browser()]);
@@ -18,6 +18,10 @@ before(async () => {
   });
   await fetch(`${program.base}/api/v1/trials/${id}/pause`, { method: "POST" });
   running = id;
+  // An answer that is stored before the pages are looked at.
+  const said = await program.json("/api/v1/conversations", { text: "What data do you have?" });
+  talk = said.conversation;
+  while ((await program.json(`/api/v1/conversations/${talk}`)).working) await new Promise((go) => setTimeout(go, 100));
 });
 
 after(async () => {
@@ -26,7 +30,7 @@ after(async () => {
 });
 
 const pages = () => [
-  "/", "/models", "/models?family=indicator&q=average", "/models?q=nothing-of-that-name",
+  "/", "/chat", `/chat/${talk}`, "/chat?q=data", "/models", "/models?family=indicator&q=average", "/models?q=nothing-of-that-name",
   "/models/random_forest", "/models/sma", "/models/random_forest_50", "/trials", "/trials/new",
   "/backtests", "/backtests/new", "/backtests/new?by=form", "/backtests/new?by=json",
   `/trials/${trial}`, `/trials/${running}`, "/data", "/data/bundled:AAPL", "/compliance",
@@ -105,7 +109,7 @@ test("the rooms are reached by the menu, which says where one is", async () => {
     await withPage(chrome, program, device, async (page) => {
       await open(page, "/");
       const menu = page.getByRole("navigation", { name: "Rooms" });
-      for (const [name, path] of [["Analytics", "/analytics"], ["Models", "/models"], ["Trials", "/trials"], ["Data", "/data"], ["Compliance", "/compliance"]]) {
+      for (const [name, path] of [["Chat", "/chat"], ["Analytics", "/analytics"], ["Models", "/models"], ["Trials", "/trials"], ["Data", "/data"], ["Compliance", "/compliance"]]) {
         await menu.getByRole("link", { name, exact: true }).click();
         await page.waitForURL((url) => url.pathname === path);
         await hydrated(page);

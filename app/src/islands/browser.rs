@@ -11,39 +11,69 @@ use std::time::Duration;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{DomParser, EventSource, MessageEvent, Response, SupportedType};
+use web_sys::{
+    DomParser, EventSource, Headers, MessageEvent, RequestInit, Response, SupportedType,
+};
 
 /// The text of an answer and whether its status says that all is well.
-async fn fetch(url: &str) -> Option<(bool, String)> {
-    let answer: Response = JsFuture::from(window().fetch_with_str(url))
-        .await
-        .ok()?
-        .unchecked_into();
+async fn text_of(answer: js_sys::Promise) -> Option<(bool, String)> {
+    let answer: Response = JsFuture::from(answer).await.ok()?.unchecked_into();
     let text = JsFuture::from(answer.text().ok()?).await.ok()?;
     Some((answer.ok(), text.as_string()?))
 }
 
 /// Data from the server.
 pub(crate) async fn data<T: DeserializeOwned>(url: &str) -> Result<T, PageError> {
-    let (ok, text) = fetch(url).await.ok_or_else(PageError::unreachable)?;
+    let answer = window().fetch_with_str(url);
+    let (ok, text) = text_of(answer).await.ok_or_else(PageError::unreachable)?;
+    read(ok, &text)
+}
+
+fn read<T: DeserializeOwned>(ok: bool, text: &str) -> Result<T, PageError> {
     if ok {
-        serde_json::from_str(&text).map_err(|_| PageError::unreadable())
+        serde_json::from_str(text).map_err(|_| PageError::unreadable())
     } else {
-        Err(serde_json::from_str(&text).unwrap_or_else(|_| PageError::unreadable()))
+        Err(serde_json::from_str(text).unwrap_or_else(|_| PageError::unreadable()))
     }
+}
+
+/// Sends a form's fields and gives what the server answers.
+pub(crate) async fn send<T: DeserializeOwned>(
+    url: &str,
+    fields: &[(&str, &str)],
+) -> Result<T, PageError> {
+    let body = fields
+        .iter()
+        .fold(crate::query::Link::to(""), |l, (n, v)| l.with(n, v))
+        .build();
+    let request = RequestInit::new();
+    request.set_method("POST");
+    request.set_body(&body.trim_start_matches('?').into());
+    if let Ok(headers) = Headers::new() {
+        let _ = headers.set("content-type", "application/x-www-form-urlencoded");
+        request.set_headers(&headers);
+    }
+    let answer = window().fetch_with_str_and_init(url, &request);
+    let (ok, text) = text_of(answer).await.ok_or_else(PageError::unreachable)?;
+    read(ok, &text)
+}
+
+/// A newer rendering of a page, to take elements from.
+pub(crate) async fn page(url: &str) -> Option<web_sys::Document> {
+    let (true, text) = text_of(window().fetch_with_str(url)).await? else {
+        return None;
+    };
+    DomParser::new()
+        .ok()?
+        .parse_from_string(&text, SupportedType::TextHtml)
+        .ok()
 }
 
 /// Takes the elements of these ids from a newer rendering of a page into this one. Islands inside
 /// them would stay dead: only what the server alone renders may be taken. Gives whether the page
 /// could be read.
 pub(crate) async fn take(url: &str, ids: &[String]) -> bool {
-    let Some((true, text)) = fetch(url).await else {
-        return false;
-    };
-    let Some(page) = DomParser::new()
-        .ok()
-        .and_then(|p| p.parse_from_string(&text, SupportedType::TextHtml).ok())
-    else {
+    let Some(page) = page(url).await else {
         return false;
     };
     for id in ids {
@@ -175,13 +205,12 @@ fn open(stream: &Rc<Stream>, attempt: u32) {
     let events = Closure::<dyn FnMut(MessageEvent)>::new({
         let stream = stream.clone();
         move |message: MessageEvent| {
-            let (Ok(seq), Some(json)) =
-                (message.last_event_id().parse(), message.data().as_string())
-            else {
+            let Some(json) = message.data().as_string() else {
                 return;
             };
             let message = Message {
-                seq,
+                // What is not numbered is not stored.
+                seq: message.last_event_id().parse().unwrap_or(0),
                 name: message.type_(),
                 json,
             };

@@ -68,7 +68,10 @@ mod alive {
                 let href = link.get_attribute("href").unwrap_or_default();
                 let plain =
                     !(ev.ctrl_key() || ev.meta_key() || ev.shift_key() || ev.default_prevented());
-                if plain && !href.starts_with('#') && !link.has_attribute("download") {
+                let stays = href.starts_with('#')
+                    || link.has_attribute("download")
+                    || link.has_attribute("data-say");
+                if plain && !stays {
                     busy(None);
                 }
             }

@@ -18,6 +18,11 @@ pub mod live_search;
     missing_docs,
     reason = "the island macro writes a type of its own without a word"
 )]
+pub mod live_talk;
+#[expect(
+    missing_docs,
+    reason = "the island macro writes a type of its own without a word"
+)]
 pub mod live_trial;
 #[expect(
     missing_docs,

@@ -8,6 +8,7 @@ use crate::{format, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use mltrainer_types::audit::AuditRecord;
+use mltrainer_types::chat::GoalView;
 use mltrainer_types::data::DatasetSummary;
 use mltrainer_types::health::Health;
 use mltrainer_types::trial::{TrialSummary, Verdict};
@@ -36,6 +37,8 @@ pub struct Board {
     pub families: Vec<(String, u32)>,
     /// The last audit record.
     pub last_audit: Option<AuditRecord>,
+    /// The goal.
+    pub goal: Option<GoalView>,
 }
 
 /// The data sets of one source together.
@@ -97,6 +100,7 @@ async fn overview() -> Result<Board, PageError> {
                 .map(|e| e.family.as_str()),
         ),
         last_audit: audit.items.into_iter().next(),
+        goal: services.goal().await.map_err(|e| refuse(&e))?,
     })
 }
 
@@ -134,6 +138,7 @@ fn first_step() -> AnyView {
 
 fn board(d: &Board) -> AnyView {
     view! {
+        {super::chat::one_line(d.goal.as_ref())}
         <div class="desk">
             <div class="desk-main">{running(&d.running)} {found(&d.found)}</div>
             <div class="desk-side">
