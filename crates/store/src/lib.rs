@@ -24,6 +24,7 @@ mod portfolio_transactions;
 mod trial_events;
 mod trial_steps;
 mod trials;
+mod words;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fault::Fault;
