@@ -95,7 +95,7 @@ pub fn Coaching() -> impl IntoView {
 
 fn command(typed: &str) -> AnyView {
     view! {
-        <form class="composer" action="/api/pages/coach_says" method="post">
+        <form class="command" action="/api/pages/coach_says" method="post">
             <label for="coach-text">"A command in words"</label>
             <input
                 id="coach-text"
