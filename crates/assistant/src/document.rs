@@ -32,11 +32,11 @@ the built-in parser otherwise. `upload_paper` is declared and answers that paper
 
 | sentence | what is done | what is said to be missing |
 |---|---|---|
-| "Analyze momentum for AAPL over next 7-10 days" | data, state on the last day, a walk-forward trial of six models, forecasts from the last day; confidence = how often forecasts of that sign were right out of sample (Laplace's rule), range = forecast and the quantiles of past errors | LSTM (a perceptron stands in), events, option prices, the VIX outside its days |
-| "Optimize my portfolio for maximum Sharpe using momentum stocks" | screen, weights from the year before, the same each month over three years after costs, plan of trades | holdings, when none are recorded |
-| "Train ensemble models for AAPL" | horizons 1, 5, 20; seven models and their stacking; leaderboard, drivers, readiness | a symbol without data |
-| "Monitor my portfolio for regime changes and alert me" | an alert that looks every 15 minutes in market hours while the program serves | holdings, when none are recorded |
-| "Develop a strategy based on unusual options activity and earnings momentum" | hypothesis tests on the first three fifths of the days, a rule, a back test after costs with Monte Carlo and regimes, a verdict | option histories and earnings (stand-ins are named) |
+| \"Analyze momentum for AAPL over next 7-10 days\" | data, state on the last day, a walk-forward trial of six models, forecasts from the last day; confidence = how often forecasts of that sign were right out of sample (Laplace's rule), range = forecast and the quantiles of past errors | LSTM (a perceptron stands in), events, option prices, the VIX outside its days |
+| \"Optimize my portfolio for maximum Sharpe using momentum stocks\" | screen, weights from the year before, the same each month over three years after costs, plan of trades | holdings, when none are recorded |
+| \"Train ensemble models for AAPL\" | horizons 1, 5, 20; seven models and their stacking; leaderboard, drivers, readiness | a symbol without data |
+| \"Monitor my portfolio for regime changes and alert me\" | an alert that looks every 15 minutes in market hours while the program serves | holdings, when none are recorded |
+| \"Develop a strategy based on unusual options activity and earnings momentum\" | hypothesis tests on the first three fifths of the days, a rule, a back test after costs with Monte Carlo and regimes, a verdict | option histories and earnings (stand-ins are named) |
 
 ## Coaching
 
