@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 12] = [
+pub(crate) const ALL: [(&str, &str); 13] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -55,6 +55,10 @@ pub(crate) const ALL: [(&str, &str); 12] = [
     (
         "0012_optimisation_events",
         include_str!("../../../migrations/0012_optimisation_events.sql"),
+    ),
+    (
+        "0013_trial_step_starts",
+        include_str!("../../../migrations/0013_trial_step_starts.sql"),
     ),
 ];
 
