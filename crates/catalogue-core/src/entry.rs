@@ -579,8 +579,9 @@ pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Output
 /// Starts an indicator before its first bar, with parameters.
 pub type StreamFn = fn(&ParamMap) -> Result<Box<dyn Stream>, FitError>;
 
-/// Fits on one series and stands after its last value.
-pub type TrackFn = fn(&ParamMap, &Verified<Sequence>) -> Result<Box<dyn Tracker>, FitError>;
+/// Fits on one series, from where an earlier fit ended if that is given, and stands after its last value.
+pub type TrackFn =
+    fn(&ParamMap, &Verified<Sequence>, Option<&[f64]>) -> Result<Box<dyn Tracker>, FitError>;
 
 impl Entry {
     /// The entry of a supervised model.
@@ -743,8 +744,9 @@ impl Entry {
     /// The same entry, that also goes on with a series value by value.
     #[must_use]
     pub const fn with_tracking<M: Track>(mut self) -> Self {
-        self.track =
-            Some(|params, series| M::track(&M::Params::from_map(params)?, series.get().values()));
+        self.track = Some(|params, series, start| {
+            M::track(&M::Params::from_map(params)?, series.get().values(), start)
+        });
         self
     }
 

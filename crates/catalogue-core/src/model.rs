@@ -425,6 +425,13 @@ pub trait Tracker: Send {
 
     /// The forecast so many steps (at least 1) after the last value taken in.
     fn forecast(&self, steps: usize) -> f64;
+
+    /// Where a search for the parameters of a later stretch of the series can start: numbers that mean
+    /// something to [`Track::track`] of the same entry with the same parameters alone. Empty when nothing
+    /// was searched, or a start would save nothing.
+    fn start(&self) -> Vec<f64> {
+        Vec::new()
+    }
 }
 
 /// An analysis that can go on with a series after it was fitted: so it forecasts day by day in a trial, each
@@ -432,7 +439,16 @@ pub trait Tracker: Send {
 pub trait Track: Analysis {
     /// Fits on values, oldest first; `y` is finite and not empty. The tracker stands after the last one.
     ///
+    /// `start` is what [`Tracker::start`] of a fit on an earlier stretch of the series said: the search
+    /// begins there instead of at several places. It is a hint: one that is of another length, not finite,
+    /// or leads to a worse place than the search without it would have begun from is not followed. The fit
+    /// is the same to the tolerance of the search, not to the bit.
+    ///
     /// # Errors
     /// [`FitError`] when the method has no answer on this series; never a panic.
-    fn track(params: &Self::Params, y: &[f64]) -> Result<Box<dyn Tracker>, FitError>;
+    fn track(
+        params: &Self::Params,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError>;
 }

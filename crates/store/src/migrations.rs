@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 19] = [
+pub(crate) const ALL: [(&str, &str); 20] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -79,6 +79,10 @@ pub(crate) const ALL: [(&str, &str); 19] = [
     (
         "0018_coaches",
         include_str!("../../../migrations/0018_coaches.sql"),
+    ),
+    (
+        "0019_trial_step_starts",
+        include_str!("../../../migrations/0019_trial_step_starts.sql"),
     ),
     (
         "0020_mcp_tokens",

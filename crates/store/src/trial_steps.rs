@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::{count, from_json, to_json};
 use mltrainer_services::port::PortError;
-use mltrainer_trials::port::{Predictions, StepRecord};
+use mltrainer_trials::port::{Predictions, Starts, StepRecord};
 use mltrainer_types::TrialId;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
@@ -15,8 +15,8 @@ pub(crate) async fn insert(
     step: &StepRecord,
 ) -> Result<(), Fault> {
     let inserted = sqlx::query(
-        "INSERT INTO trial_steps (trial, step, model, model_index, horizon, fold, folds, error, notes, took_ms, predictions)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trial, step) DO NOTHING",
+        "INSERT INTO trial_steps (trial, step, model, model_index, horizon, fold, folds, error, notes, took_ms, predictions, starts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trial, step) DO NOTHING",
     )
     .bind(trial.as_str())
     .bind(step.index)
@@ -29,6 +29,7 @@ pub(crate) async fn insert(
     .bind(to_json(&step.notes)?)
     .bind(step.took_ms)
     .bind(step.predictions.encode())
+    .bind(step.starts.encode())
     .execute(conn)
     .await?;
     if inserted.rows_affected() == 0 {
@@ -67,5 +68,6 @@ fn step(row: &SqliteRow) -> Result<StepRecord, Fault> {
         notes: from_json("notes", row.try_get("notes")?)?,
         took_ms: row.try_get("took_ms")?,
         predictions: Predictions::decode(row.try_get("predictions")?)?,
+        starts: Starts::decode(row.try_get("starts")?)?,
     })
 }

@@ -428,7 +428,7 @@ mod tests {
     use super::*;
     use crate::testing::{Ticks, new_trial, spec, store};
     use mltrainer_services::port::{AuditStore, Clock, Idempotency};
-    use mltrainer_trials::port::{Predictions, StateChange};
+    use mltrainer_trials::port::{Predictions, Starts, StateChange};
     use mltrainer_types::event::{EventBody, Level, MessageEvent};
     use std::sync::Arc;
 
@@ -452,6 +452,7 @@ mod tests {
             notes: vec!["n".into()],
             took_ms: 1.5,
             predictions: Predictions::default(),
+            starts: Starts([(0, vec![0.1, -2.5e-7])].into()),
         }
     }
 

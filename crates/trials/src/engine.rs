@@ -10,8 +10,8 @@ use crate::evaluate::{self, Outcome, Scored, StepSummary};
 use crate::panel::{self, Horizon, Panel};
 use crate::pool::Pool;
 use crate::port::{
-    Clock, DataPort, EventSink, PortError, Predictions, StateChange, StepRecord, TrialError,
-    TrialPort, TrialRecord, TrialResult, TrialWrite,
+    Clock, DataPort, EventSink, PortError, Predictions, Starts, StateChange, StepRecord,
+    TrialError, TrialPort, TrialRecord, TrialResult, TrialWrite,
 };
 use crate::spec::{combinations, validation_text};
 use crate::step::{self, Step};
@@ -800,7 +800,10 @@ impl Task<'_> {
         done: Vec<StepRecord>,
     ) -> Result<(Vec<StepSummary>, Vec<Scored>), End> {
         let (sender, mut reports) = mpsc::unbounded_channel();
-        let mut board = Board::new(plan, done);
+        let warm = (0..self.spec.models.len())
+            .map(|m| step::starts_warm(&self.spec, &self.parts().registry, m))
+            .collect();
+        let mut board = Board::new(plan, warm, done);
         let started = self.parts().clock.monotonic();
         let before = self.progress.done;
         // One more than there are threads, so that none waits for a commit.
@@ -812,8 +815,8 @@ impl Task<'_> {
                 while running < at_once {
                     if let Some((model, horizon, steps)) = board.next_to_score() {
                         self.start_score(model, horizon, steps, sender.clone());
-                    } else if let Some(step) = board.pending.pop_front() {
-                        self.start_step(panel, step, sender.clone());
+                    } else if let Some((step, starts)) = board.next_step() {
+                        self.start_step(panel, step, starts, sender.clone());
                     } else {
                         break;
                     }
@@ -877,6 +880,7 @@ impl Task<'_> {
         &self,
         panel: &Arc<Verified<Panel>>,
         step: Step,
+        starts: Starts,
         sender: mpsc::UnboundedSender<Report>,
     ) {
         let inner = Arc::clone(self.inner);
@@ -890,13 +894,19 @@ impl Task<'_> {
             }
             let start = inner.parts.clock.monotonic();
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                step::run(&spec, &inner.parts.registry, &panel, &step)
+                step::run(&spec, &inner.parts.registry, &panel, &step, &starts)
             }))
             .unwrap_or_else(|p| Err(format!("the model panicked: {}", panic_text(&*p))));
             let took = inner.parts.clock.monotonic().saturating_sub(start);
-            let (predictions, notes, error) = match outcome {
-                Ok(o) => (o.predictions, o.notes, None),
-                Err(e) => (Predictions::default(), Vec::new(), Some(e)),
+            let (predictions, notes, starts, error) = match outcome {
+                Ok(o) => (o.predictions, o.notes, o.starts, None),
+                // The next fold starts anew.
+                Err(e) => (
+                    Predictions::default(),
+                    Vec::new(),
+                    Starts::default(),
+                    Some(e),
+                ),
             };
             let h = &panel.get().horizons[step.horizon];
             let _ = sender.send(Report::Step(Box::new(StepRecord {
@@ -910,6 +920,7 @@ impl Task<'_> {
                 notes,
                 took_ms: took.as_secs_f64() * 1000.0,
                 predictions,
+                starts,
             })));
         });
     }
@@ -1074,6 +1085,10 @@ impl Content for Hashed {
 
 /// What is done and what is left of a plan.
 struct Board {
+    /// Of each model, whether a fit starts where that of the fold before ended.
+    warm: Vec<bool>,
+    /// Where fits ended whose next fold has not begun, by the index of their step.
+    starts: BTreeMap<u32, Starts>,
     /// Steps of each horizon and model in the plan.
     wanted: BTreeMap<(usize, usize), Vec<u32>>,
     pending: VecDeque<Step>,
@@ -1086,8 +1101,10 @@ struct Board {
 }
 
 impl Board {
-    fn new(plan: &[Step], done: Vec<StepRecord>) -> Self {
+    fn new(plan: &[Step], warm: Vec<bool>, done: Vec<StepRecord>) -> Self {
         let mut board = Self {
+            warm,
+            starts: BTreeMap::new(),
             wanted: BTreeMap::new(),
             pending: plan.iter().copied().collect(),
             done: BTreeMap::new(),
@@ -1109,6 +1126,9 @@ impl Board {
 
     fn add(&mut self, step: StepRecord) {
         let index = step.index;
+        if !step.starts.0.is_empty() {
+            self.starts.insert(index, step.starts.clone());
+        }
         self.done.insert(index, StepSummary::of(&step));
         self.kept.insert(index, step);
         let group = self.wanted.iter().find(|(_, steps)| steps.contains(&index));
@@ -1117,6 +1137,23 @@ impl Board {
         {
             self.to_score.push_back(*key);
         }
+    }
+
+    /// The next step that can be done, and from where its fit starts: for a model that starts warm, one whose
+    /// fold before is done. Folds stand next to each other in the plan.
+    fn next_step(&mut self) -> Option<(Step, Starts)> {
+        let waits = |s: &Step| self.warm.get(s.model) == Some(&true) && s.fold > 0;
+        let place = self
+            .pending
+            .iter()
+            .position(|s| !waits(s) || self.done.contains_key(&(s.index - 1)))?;
+        let step = self.pending.remove(place)?;
+        let starts = if waits(&step) {
+            self.starts.remove(&(step.index - 1)).unwrap_or_default()
+        } else {
+            Starts::default()
+        };
+        Some((step, starts))
     }
 
     /// Model, horizon and steps of the next score to compute.

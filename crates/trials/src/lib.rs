@@ -17,7 +17,7 @@ mod words;
 pub use engine::{Engine, EngineParts};
 pub use pool::lower_priority;
 pub use port::{
-    Clock, DataPort, EventSink, PortError, Predictions, StateChange, StepRecord, TrialError,
-    TrialPort, TrialRecord, TrialResult, TrialWrite, first_event,
+    Clock, DataPort, EventSink, PortError, Predictions, Starts, StateChange, StepRecord,
+    TrialError, TrialPort, TrialRecord, TrialResult, TrialWrite, first_event,
 };
 pub use spec::{SpecError, SymbolData, combinations, spec_key, validate};

@@ -13,6 +13,7 @@ use mltrainer_types::policy::Refusal;
 use mltrainer_types::trial::{
     DatasetRef, LeaderboardRow, Lineage, Progress, TrialSpec, TrialState, TrialView, Verdict,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -67,7 +68,14 @@ pub struct StepRecord {
     pub took_ms: f64,
     /// Test rows. Store [`Predictions::encode`], read with [`Predictions::decode`].
     pub predictions: Predictions,
+    /// Where the fit of the next fold starts. Store [`Starts::encode`], read with [`Starts::decode`].
+    pub starts: Starts,
 }
+
+/// Where the searches of a step ended, by the place of the symbol in the specification: the step of the same
+/// model and horizon on the next fold starts from there. Empty for a model that starts every fit anew.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Starts(pub BTreeMap<u32, Vec<f64>>);
 
 /// A change of state with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,6 +259,43 @@ pub trait EventSink: Send + Sync {
 
 const MAGIC: &[u8; 8] = b"mltpred1";
 
+impl Starts {
+    /// The numbers bit by bit; no bytes for none.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (symbol, numbers) in &self.0 {
+            out.extend_from_slice(&symbol.to_le_bytes());
+            out.extend_from_slice(&(numbers.len() as u32).to_le_bytes());
+            for x in numbers {
+                out.extend_from_slice(&x.to_bits().to_le_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads what [`Starts::encode`] wrote.
+    ///
+    /// # Errors
+    /// One sentence when the bytes are not of that form or length.
+    pub fn decode(bytes: &[u8]) -> Result<Self, PortError> {
+        let mut reader = Reader { bytes };
+        let mut starts = BTreeMap::new();
+        while !reader.bytes.is_empty() {
+            let symbol = u32::from_le_bytes(reader.array()?);
+            let n = u32::from_le_bytes(reader.array()?);
+            let mut numbers = Vec::new();
+            for _ in 0..n {
+                numbers.push(f64::from_bits(u64::from_le_bytes(reader.array()?)));
+            }
+            if starts.insert(symbol, numbers).is_some() {
+                return Err(damaged());
+            }
+        }
+        Ok(Self(starts))
+    }
+}
+
 impl Predictions {
     /// Number of rows.
     #[must_use]
@@ -350,7 +395,7 @@ impl Predictions {
 }
 
 fn damaged() -> PortError {
-    PortError::Failed("stored predictions are damaged: restore the database from a backup".into())
+    PortError::Failed("stored steps are damaged: restore the database from a backup".into())
 }
 
 struct Reader<'a> {
@@ -394,6 +439,25 @@ mod tests {
         assert_eq!(back.encode(), bytes);
         assert_eq!(back.day, sample().day);
         assert!(back.predicted[0].is_nan() && back.probability.is_empty());
+    }
+
+    #[test]
+    fn starts_survive_encoding_bit_by_bit() {
+        let none = Starts::default();
+        assert!(none.encode().is_empty());
+        assert_eq!(Starts::decode(&[]).unwrap(), none);
+        let numbers = vec![0.1, -0.0, f64::NAN, 5e-324];
+        let starts = Starts(BTreeMap::from([(0, numbers), (3, Vec::new())]));
+        let bytes = starts.encode();
+        let back = Starts::decode(&bytes).unwrap();
+        assert_eq!(back.encode(), bytes);
+        assert_eq!(back.0.keys().copied().collect::<Vec<_>>(), [0, 3]);
+        for n in 1..bytes.len() {
+            // Cut behind the first symbol's numbers, what is left is whole.
+            assert_eq!(Starts::decode(&bytes[..n]).is_ok(), n == 40, "cut at {n}");
+        }
+        let twice = [bytes.clone(), bytes].concat();
+        assert!(Starts::decode(&twice).is_err());
     }
 
     #[test]

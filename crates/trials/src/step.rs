@@ -1,8 +1,9 @@
 //! A step: one model learns on one fold's training rows, pooled over symbols, and forecasts its test
-//! rows. A pure function of specification, panel and place in the plan.
+//! rows. A pure function of specification, panel and place in the plan, and, for a model that follows a
+//! series, of where the fit on the fold before ended, which is such a function itself.
 
 use crate::panel::{Horizon, Panel, learned};
-use crate::port::Predictions;
+use crate::port::{Predictions, Starts};
 use crate::spec::task_of;
 use mltrainer_catalogue_core::entry::TrackFn;
 use mltrainer_catalogue_core::{
@@ -12,7 +13,7 @@ use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
 use mltrainer_types::trial::{ModelSpec, Target, TrialSpec};
 use ndarray::Array2;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,16 @@ pub struct Outcome {
     pub predictions: Predictions,
     /// Things to know about the fit.
     pub notes: Vec<String>,
+    /// Where the fit of the next fold starts.
+    pub starts: Starts,
+}
+
+/// Whether a model of the specification starts each fit where that of the fold before ended, so that its
+/// steps are done in the order of their folds.
+#[must_use]
+pub fn starts_warm(spec: &TrialSpec, registry: &Registry, model: usize) -> bool {
+    let found = spec.models.get(model).and_then(|m| registry.find(&m.model));
+    found.is_some_and(|f| f.entry.track.is_some())
 }
 
 /// The seed of a step: the same for every model, so that adding a model changes no other.
@@ -171,7 +182,8 @@ impl Preparation {
     }
 }
 
-/// Fits and forecasts.
+/// Fits and forecasts. `starts` is what the step of the same model and horizon on the fold before gave;
+/// it is looked at for a model that [`starts_warm`].
 ///
 /// # Errors
 /// One sentence: why the model has no answer on this fold.
@@ -180,13 +192,14 @@ pub fn run(
     registry: &Registry,
     panel: &Verified<Panel>,
     step: &Step,
+    starts: &Starts,
 ) -> Result<Outcome, String> {
     let model: &ModelSpec = &spec.models[step.model];
     let found = registry
         .find(&model.model)
         .ok_or_else(|| format!("the catalogue has no model {} any more", model.model))?;
     if let Some(track) = found.entry.track {
-        return follow(spec, panel, step, &model.params, track);
+        return follow(spec, panel, step, &model.params, track, starts);
     }
     let Engine::Supervised { fit, .. } = found.entry.engine else {
         return Err(format!("{} does not learn a target", model.model));
@@ -235,18 +248,24 @@ pub fn run(
         .predict(preparation.x(rows, h, &test).view())
         .map_err(|e| e.to_string())?;
     let predictions = collect(spec, rows, h, &test, &preparation, &prediction)?;
-    Ok(Outcome { predictions, notes })
+    Ok(Outcome {
+        predictions,
+        notes,
+        starts: Starts::default(),
+    })
 }
 
 /// Follows the quantity as last known, symbol by symbol: the model's parameters are estimated on the days of
 /// the training window and those up to the first test day, whose values are all known before it; then each
-/// day's value is taken in and the one a horizon later forecast.
+/// day's value is taken in and the one a horizon later forecast. The search for the parameters starts where
+/// that of the fold before ended.
 fn follow(
     spec: &TrialSpec,
     panel: &Verified<Panel>,
     step: &Step,
     params: &ParamMap,
     track: TrackFn,
+    starts: &Starts,
 ) -> Result<Outcome, String> {
     let rows = panel.get();
     let h = &rows.horizons[step.horizon];
@@ -255,6 +274,7 @@ fn follow(
     let symbol = |row: usize| rows.rows[h.rows[row]].symbol;
     let symbols: BTreeSet<u32> = test.iter().map(|r| symbol(*r)).collect();
     let mut values = vec![f64::NAN; test.len()];
+    let mut ends = BTreeMap::new();
     for own in symbols {
         let name = &rows.symbols[own as usize];
         let days = fold.train.start..fold.test.end;
@@ -275,7 +295,12 @@ fn follow(
                 },
             )
             .map_err(said)?;
-        let mut tracker = track(params, &series).map_err(said)?;
+        let start = starts.0.get(&own).map(Vec::as_slice);
+        let mut tracker = track(params, &series, start).map_err(said)?;
+        let end = tracker.start();
+        if !end.is_empty() {
+            ends.insert(own, end);
+        }
         for row in after {
             tracker.update(h.known[row]);
             if let Ok(at) = test.binary_search(&row) {
@@ -289,6 +314,7 @@ fn follow(
     Ok(Outcome {
         predictions,
         notes: Vec::new(),
+        starts: Starts(ends),
     })
 }
 

@@ -99,12 +99,17 @@ impl Analysis for Arima {
 }
 
 impl Track for Arima {
-    fn track(params: &ArimaParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+    fn track(
+        params: &ArimaParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
         arima_run::track(
             CARD.id,
             arima_run::orders(params.order, SeasonalOrder([0; 4])),
             params.trend,
             y,
+            start,
         )
     }
 }

@@ -237,7 +237,7 @@ pub(crate) fn analyse(
     outputs(request, data, &prepared, &fit, ask.horizon)
 }
 
-/// Fits a series without further columns, to go on with it.
+/// Fits a series without further columns, from where an earlier fit ended if that is given, to go on with it.
 ///
 /// # Errors
 /// Those of [`prepare`] and of the fit.
@@ -246,11 +246,13 @@ pub(crate) fn track(
     orders: Orders,
     trend: Option<Trend>,
     y: &[f64],
+    start: Option<&[f64]>,
 ) -> Result<Box<dyn Tracker>, FitError> {
     let x = Array2::from_shape_fn((y.len(), 1), |(r, _)| y[r]);
     let table = SeriesTable::new(Design::new(x, vec!["series".to_owned()])?, None)?;
     let prepared = prepare(id, &table, &orders, trend, 0, 1)?;
-    let fit = arma::fit(id, orders, y, &prepared.known(), Search::Thorough)?;
+    let search = start.map_or(Search::Thorough, Search::From);
+    let fit = arma::fit(id, orders, y, &prepared.known(), search)?;
     let has = |name: &str| prepared.columns.iter().any(|(c, _)| c == name);
     Ok(Box::new(Following::new(fit, y, has("mean"), has("trend"))))
 }

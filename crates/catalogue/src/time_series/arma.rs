@@ -420,6 +420,8 @@ pub(crate) struct Fit {
     covariance: Vec<f64>,
     phi: Vec<f64>,
     theta: Vec<f64>,
+    /// Where the search ended, in unbounded numbers.
+    free: Vec<f64>,
 }
 
 /// What a candidate gives.
@@ -450,12 +452,15 @@ fn likelihood(c: &Coefficients, s: usize, w: &[f64], x: &[Vec<f64>]) -> Option<L
 }
 
 /// Where the search starts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Search<'a> {
     /// From the best of several starts, four searches.
     Thorough,
     /// From the best of several starts, one search: for candidates that are compared.
     Quick,
+    /// From where an earlier search ended, on a stretch of the series that shares most of its rows. When this
+    /// does not end on a maximum, or the start of a thorough search lies higher, it is thorough.
+    From(&'a [f64]),
 }
 
 /// Fits by exact maximum likelihood. `columns` are those of X for the rows of `y`, before differencing.
@@ -468,7 +473,7 @@ pub(crate) fn fit(
     orders: Orders,
     y: &[f64],
     columns: &[(String, Vec<f64>)],
-    search: Search,
+    search: Search<'_>,
 ) -> Result<Fit, FitError> {
     let free = orders.coefficients();
     let need = orders.lost() + free + columns.len() + 2;
@@ -522,13 +527,23 @@ pub(crate) fn fit(
         let mut ranked: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|s| (value(&s), s)).collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
         ranked.dedup_by(|a, b| a.1 == b.1);
+        let warm = match search {
+            Search::From(at) if at.len() == free && at.iter().all(|v| v.is_finite()) => {
+                let found = optimize::bfgs(&mut value, at, &limits);
+                let least = ranked.first().map_or(f64::INFINITY, |(v, _)| *v);
+                (found.converged && found.value.is_finite() && found.value <= least)
+                    .then_some(found)
+            }
+            _ => None,
+        };
         // A long seasonal state costs: two starts there.
         ranked.truncate(match search {
-            Search::Thorough if orders.s > 1 => 2,
-            Search::Thorough => 4,
+            _ if warm.is_some() => 0,
             Search::Quick => 1,
+            _ if orders.s > 1 => 2,
+            _ => 4,
         });
-        let mut best: Option<Found> = None;
+        let mut best: Option<Found> = warm;
         for (_, point) in &ranked {
             let found = optimize::bfgs(&mut value, point, &limits);
             best = Some(match best {
@@ -542,7 +557,7 @@ pub(crate) fn fit(
             steps: 0,
             converged: false,
         });
-        if !best.converged && best.value.is_finite() && search == Search::Thorough {
+        if !best.converged && best.value.is_finite() && search != Search::Quick {
             // At a border of the region the slope fades out; the simplex needs none.
             let again = optimize::nelder_mead(&mut value, &best.at, &vec![0.1; free], &limits);
             let gain = best.value - again.value;
@@ -584,6 +599,7 @@ pub(crate) fn fit(
         errors,
         state,
         covariance: best.filtered.covariance,
+        free: found.at,
     })
 }
 
@@ -946,6 +962,10 @@ impl Tracker for Following {
         }
         value + self.line.0 + self.line.1 * (self.rows + steps) as f64
     }
+
+    fn start(&self) -> Vec<f64> {
+        self.fit.free.clone()
+    }
 }
 
 #[cfg(test)]
@@ -1024,6 +1044,7 @@ mod tests {
             covariance: vec![1.0, -0.5, 0.0, 0.25],
             phi: Vec::new(),
             theta: vec![-0.5],
+            free: Vec::new(),
         };
         let (level, std) = fit.forecast(&[3.0, 10.0], 3);
         assert_near(&level, &[9.3; 3], 1e-14);

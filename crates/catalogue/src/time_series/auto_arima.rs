@@ -16,21 +16,25 @@ use super::theta::factors;
 use crate::numeric::dot;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, choices, params,
+    Analysis, Ask, Card, Design, Entry, FitError, Inputs, Outputs, SeriesTable, Track, Tracker,
+    choices, params,
 };
 use mltrainer_types::catalogue::Task;
+use ndarray::Array2;
 use serde_json::{Value, json};
 
 /// The handle.
 pub struct AutoArima;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<AutoArima>().tested_with(&[
-    ("max_p", "2"),
-    ("max_q", "2"),
-    ("max_P", "1"),
-    ("max_Q", "1"),
-]);
+pub const ENTRY: Entry = Entry::analysis::<AutoArima>()
+    .tested_with(&[
+        ("max_p", "2"),
+        ("max_q", "2"),
+        ("max_P", "1"),
+        ("max_Q", "1"),
+    ])
+    .with_tracking::<AutoArima>();
 
 choices! {
     /// What decides.
@@ -341,6 +345,138 @@ impl Hunt<'_> {
     }
 }
 
+/// The orders that were chosen, and whether with a constant.
+struct Choice {
+    orders: Orders,
+    trend: Trend,
+    constant: bool,
+    trace: Vec<Value>,
+}
+
+fn choose(
+    params: &AutoArimaParams,
+    data: &SeriesTable,
+    horizon: usize,
+) -> Result<Choice, FitError> {
+    let all = checked(CARD.id, data, 0, 10)?;
+    let n = all.len().saturating_sub(params.holdout);
+    if n < 10 {
+        return Err(refused(
+            "holdout",
+            format!(
+                "{} of {} rows are held out, {n} remain; 10 are needed",
+                params.holdout,
+                all.len()
+            ),
+        ));
+    }
+    let y = &all[..n];
+    if constant(y) {
+        return Err(FitError::Data(
+            "the rows that are learned from are constant".into(),
+        ));
+    }
+    let m = params.m;
+    if m > 1 && n < 2 * m + 5 {
+        return Err(refused(
+            "m",
+            format!("{n} rows are too few for a season of {m}: take a longer span or m = 1"),
+        ));
+    }
+    let sd = match params.seasonal_d {
+        _ if m == 1 => 0,
+        Some(d) => d,
+        None => usize::from(strength(y, m) > params.seasonal_strength),
+    };
+    let mut x = differences(y, m, sd);
+    let d = match params.d {
+        Some(d) => d,
+        None => {
+            let mut d = 0;
+            while d < params.max_d && x.len() > 5 && !constant(&x) && kpss(&x) < params.alpha {
+                x = differences(&x, 1, 1);
+                d += 1;
+            }
+            d
+        }
+    };
+    let mut hunt = Hunt {
+        params,
+        base: Orders {
+            p: 0,
+            d,
+            q: 0,
+            sp: 0,
+            sd,
+            sq: 0,
+            s: m,
+        },
+        data,
+        horizon: horizon,
+        seen: Vec::new(),
+        trace: Vec::new(),
+        best: None,
+    };
+    let may = d + sd <= 1;
+    let seasonal = |v: usize| if m > 1 { v } else { 0 };
+    let (sp, sq) = (
+        seasonal(params.max_seasonal_p),
+        seasonal(params.max_seasonal_q),
+    );
+    if params.stepwise {
+        let start = (
+            params.start_p.min(params.max_p),
+            params.start_q.min(params.max_q),
+            params.start_seasonal_p.min(sp),
+            params.start_seasonal_q.min(sq),
+            may,
+        );
+        hunt.better(start);
+        hunt.better((0, 0, 0, 0, may));
+        hunt.better((1.min(params.max_p), 0, 1.min(sp), 0, may));
+        hunt.better((0, 1.min(params.max_q), 0, 1.min(sq), may));
+        if may {
+            hunt.better((0, 0, 0, 0, false));
+        }
+        hunt.steps(may);
+    } else {
+        for p in 0..=params.max_p {
+            for q in 0..=params.max_q {
+                for a in 0..=sp {
+                    for b in 0..=sq {
+                        if p + q + a + b <= 5 {
+                            for constant in if may {
+                                &[true, false][..]
+                            } else {
+                                &[false][..]
+                            } {
+                                hunt.better((p, q, a, b, *constant));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let Some((_, best)) = hunt.best else {
+        // The first refusal says what is wrong with the series.
+        return Err(hunt
+            .fit((0, 0, 0, 0, may), Search::Quick)
+            .err()
+            .unwrap_or_else(|| {
+                FitError::Failed(
+                    "no candidate has all roots away from the unit circle: set d or D".into(),
+                )
+            }));
+    };
+    Ok(Choice {
+        orders: hunt.orders(best),
+        trend: hunt.trend(best.4),
+        constant: best.4,
+        trace: hunt.trace,
+    })
+}
+
 impl Analysis for AutoArima {
     type Params = AutoArimaParams;
     const CARD: &'static Card = &CARD;
@@ -351,122 +487,17 @@ impl Analysis for AutoArima {
         data: &SeriesTable,
         ask: Ask,
     ) -> Result<Outputs, FitError> {
-        let all = checked(CARD.id, data, 0, 10)?;
-        let n = all.len().saturating_sub(params.holdout);
-        if n < 10 {
-            return Err(refused(
-                "holdout",
-                format!(
-                    "{} of {} rows are held out, {n} remain; 10 are needed",
-                    params.holdout,
-                    all.len()
-                ),
-            ));
-        }
-        let y = &all[..n];
-        if constant(y) {
-            return Err(FitError::Data(
-                "the rows that are learned from are constant".into(),
-            ));
-        }
+        let Choice {
+            orders,
+            trend,
+            constant,
+            trace,
+        } = choose(params, data, ask.horizon)?;
         let m = params.m;
-        if m > 1 && n < 2 * m + 5 {
-            return Err(refused(
-                "m",
-                format!("{n} rows are too few for a season of {m}: take a longer span or m = 1"),
-            ));
-        }
-        let sd = match params.seasonal_d {
-            _ if m == 1 => 0,
-            Some(d) => d,
-            None => usize::from(strength(y, m) > params.seasonal_strength),
-        };
-        let mut x = differences(y, m, sd);
-        let d = match params.d {
-            Some(d) => d,
-            None => {
-                let mut d = 0;
-                while d < params.max_d && x.len() > 5 && !constant(&x) && kpss(&x) < params.alpha {
-                    x = differences(&x, 1, 1);
-                    d += 1;
-                }
-                d
-            }
-        };
-        let mut hunt = Hunt {
-            params,
-            base: Orders {
-                p: 0,
-                d,
-                q: 0,
-                sp: 0,
-                sd,
-                sq: 0,
-                s: m,
-            },
-            data,
-            horizon: ask.horizon,
-            seen: Vec::new(),
-            trace: Vec::new(),
-            best: None,
-        };
-        let may = d + sd <= 1;
-        let seasonal = |v: usize| if m > 1 { v } else { 0 };
-        let (sp, sq) = (
-            seasonal(params.max_seasonal_p),
-            seasonal(params.max_seasonal_q),
-        );
-        if params.stepwise {
-            let start = (
-                params.start_p.min(params.max_p),
-                params.start_q.min(params.max_q),
-                params.start_seasonal_p.min(sp),
-                params.start_seasonal_q.min(sq),
-                may,
-            );
-            hunt.better(start);
-            hunt.better((0, 0, 0, 0, may));
-            hunt.better((1.min(params.max_p), 0, 1.min(sp), 0, may));
-            hunt.better((0, 1.min(params.max_q), 0, 1.min(sq), may));
-            if may {
-                hunt.better((0, 0, 0, 0, false));
-            }
-            hunt.steps(may);
-        } else {
-            for p in 0..=params.max_p {
-                for q in 0..=params.max_q {
-                    for a in 0..=sp {
-                        for b in 0..=sq {
-                            if p + q + a + b <= 5 {
-                                for constant in if may {
-                                    &[true, false][..]
-                                } else {
-                                    &[false][..]
-                                } {
-                                    hunt.better((p, q, a, b, *constant));
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        let Some((_, best)) = hunt.best else {
-            // The first refusal says what is wrong with the series.
-            return Err(hunt
-                .fit((0, 0, 0, 0, may), Search::Quick)
-                .err()
-                .unwrap_or_else(|| {
-                    FitError::Failed(
-                        "no candidate has all roots away from the unit circle: set d or D".into(),
-                    )
-                }));
-        };
-        let orders = hunt.orders(best);
         let request = Request {
             id: CARD.id,
             orders,
-            trend: Some(hunt.trend(best.4)),
+            trend: Some(trend),
             alpha: params.interval_alpha,
             holdout: params.holdout,
             covariance: Covariance::Opg,
@@ -478,8 +509,26 @@ impl Analysis for AutoArima {
             "seasonal_order".into(),
             json!([orders.sp, orders.sd, orders.sq, season]),
         );
-        out.insert("constant".into(), best.4.into());
-        out.insert("trace".into(), Value::from(hunt.trace));
+        out.insert("constant".into(), constant.into());
+        out.insert("trace".into(), Value::from(trace));
         Ok(out)
+    }
+}
+
+impl Track for AutoArima {
+    /// The orders are searched anew and the model found is fitted as [`arima`](super::arima) does.
+    fn track(
+        params: &AutoArimaParams,
+        y: &[f64],
+        _start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
+        let params = AutoArimaParams {
+            holdout: 0,
+            ..params.clone()
+        };
+        let x = Array2::from_shape_fn((y.len(), 1), |(r, _)| y[r]);
+        let table = SeriesTable::new(Design::new(x, vec!["series".to_owned()])?, None)?;
+        let choice = choose(&params, &table, 1)?;
+        arima_run::track(CARD.id, choice.orders, Some(choice.trend), y, None)
     }
 }

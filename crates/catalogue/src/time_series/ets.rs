@@ -20,7 +20,8 @@ use crate::optimize::{self, Found, Limits};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, choices, params, run,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Track, Tracker, choices,
+    params, run,
 };
 use mltrainer_types::catalogue::Task;
 use rand::SeedableRng as _;
@@ -31,7 +32,7 @@ use serde_json::{Value, json};
 pub struct Ets;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Ets>();
+pub const ENTRY: Entry = Entry::analysis::<Ets>().with_tracking::<Ets>();
 
 choices! {
     /// The error.
@@ -412,9 +413,13 @@ struct Fit {
     fitted: Vec<f64>,
     log_likelihood: f64,
     converged: bool,
+    /// Where the search ended.
+    at: Vec<f64>,
 }
 
-fn fit(form: Form, y: &[f64]) -> Option<Fit> {
+/// `from` is where an earlier search of the same form ended: one search from there is taken when it ends on a
+/// maximum above every start of the search without it.
+fn fit(form: Form, y: &[f64], from: Option<&[f64]>) -> Option<Fit> {
     let base = form.start(y);
     let steps: Vec<f64> = y.windows(2).map(|w| w[1] - w[0]).collect();
     let unit = mean_square(&steps).sqrt();
@@ -452,8 +457,16 @@ fn fit(form: Form, y: &[f64]) -> Option<Fit> {
         gradient: 1e-6,
         gain: 1e-11,
     };
-    let mut best: Option<Found> = None;
-    for (_, at) in starts.into_iter().take(2) {
+    let warm = from
+        .filter(|at| at.len() == form.searched() && at.iter().all(|v| v.is_finite()))
+        .map(|at| optimize::bfgs(&mut value, at, &limits))
+        .filter(|found| {
+            let least = starts.first().map_or(f64::INFINITY, |(v, _)| *v);
+            found.converged && found.value.is_finite() && found.value <= least
+        });
+    let cold = if warm.is_some() { 0 } else { 2 };
+    let mut best: Option<Found> = warm;
+    for (_, at) in starts.into_iter().take(cold) {
         let found = optimize::bfgs(&mut value, &at, &limits);
         best = Some(match best {
             None => found,
@@ -472,6 +485,7 @@ fn fit(form: Form, y: &[f64]) -> Option<Fit> {
         fitted,
         log_likelihood,
         converged: best.converged,
+        at: best.at,
     })
 }
 
@@ -539,6 +553,140 @@ fn forms(p: &EtsParams, positive: bool, period: Option<usize>, rows: usize) -> V
     all
 }
 
+/// The best form, what each got by the criterion, and where the searches ended: those of all forms one after
+/// the other, NaN for one that was not fitted.
+struct Choice {
+    fit: Fit,
+    tried: Vec<Value>,
+    ends: Vec<f64>,
+}
+
+fn choose(
+    params: &EtsParams,
+    y: &[f64],
+    period: Option<usize>,
+    start: Option<&[f64]>,
+) -> Result<Choice, FitError> {
+    let n = y.len();
+    let positive = y.iter().all(|v| *v > 0.0);
+    let multiplies = params.error == Error::Mul
+        || params.trend == Component::Mul
+        || params.seasonal == Component::Mul;
+    if multiplies && let Some(row) = y.iter().position(|v| *v <= 0.0) {
+        return Err(FitError::Data(format!(
+            "row {}: {} is not above 0, which parts that multiply need: take add, or a series of positive values",
+            row + 1,
+            y[row]
+        )));
+    }
+    let candidates = forms(params, positive, period, n);
+    let all: usize = candidates.iter().map(Form::searched).sum();
+    let mut starts = start.filter(|s| s.len() == all).unwrap_or_default();
+    let (mut tried, mut ends) = (Vec::new(), Vec::with_capacity(all));
+    let mut best: Option<(f64, Fit)> = None;
+    for form in candidates {
+        let (from, rest) = starts.split_at_checked(form.searched()).unzip();
+        starts = rest.unwrap_or_default();
+        let (k, rows) = (form.counted() as f64, n as f64);
+        let found = if rows <= k + 1.0 {
+            None
+        } else {
+            fit(form, y, from)
+        };
+        ends.extend(match &found {
+            Some(f) => f.at.clone(),
+            None => vec![f64::NAN; form.searched()],
+        });
+        let criterion = found.as_ref().map(|f| {
+            let twice = -2.0 * f.log_likelihood;
+            match params.information_criterion {
+                Criterion::Aicc => twice + 2.0 * k * rows / (rows - k - 1.0),
+                Criterion::Aic => twice + 2.0 * k,
+                Criterion::Bic => twice + k * rows.ln(),
+            }
+        });
+        tried.push(json!({"model": form.label(), "criterion": criterion.map(number)}));
+        if let (Some(c), Some(f)) = (criterion, found)
+            && best.as_ref().is_none_or(|(b, _)| c < *b)
+        {
+            best = Some((c, f));
+        }
+    }
+    let Some((_, fit)) = best else {
+        return Err(FitError::Failed(format!(
+            "{n} rows are too few for these parts, or no weights with a finite likelihood were found: take fewer parts or a longer span"
+        )));
+    };
+    Ok(Choice { fit, tried, ends })
+}
+
+/// Weights and state that go on with a series.
+struct Following {
+    form: Form,
+    weights: Weights,
+    state: State,
+    ends: Vec<f64>,
+}
+
+impl Tracker for Following {
+    fn update(&mut self, value: f64) {
+        let error = value - self.form.next(&self.state, &self.weights);
+        self.form.update(&mut self.state, &self.weights, error);
+    }
+
+    fn forecast(&self, steps: usize) -> f64 {
+        let mut state = self.state.clone();
+        let mut value = f64::NAN;
+        for _ in 0..steps {
+            value = self.form.next(&state, &self.weights);
+            self.form.update(&mut state, &self.weights, 0.0);
+        }
+        value
+    }
+
+    fn start(&self) -> Vec<f64> {
+        self.ends.clone()
+    }
+}
+
+impl Track for Ets {
+    fn track(
+        params: &EtsParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
+        // Values alone, without dates: a season is one that is asked for.
+        let period = match params.seasonal {
+            Component::None => None,
+            Component::Auto => params.period,
+            _ => Some(params.period.ok_or_else(|| {
+                refused(
+                    "period",
+                    "the rows of a trial do not tell the season: set it",
+                )
+            })?),
+        };
+        let must = match params.seasonal {
+            Component::Add | Component::Mul => 2 * period.unwrap_or(1),
+            _ => 0,
+        };
+        if y.len() < must.max(6) {
+            return Err(FitError::Data(format!(
+                "the series has {} rows and ets needs at least {}: take a longer span",
+                y.len(),
+                must.max(6)
+            )));
+        }
+        let choice = choose(params, y, period, start)?;
+        Ok(Box::new(Following {
+            form: choice.fit.form,
+            weights: choice.fit.weights,
+            state: choice.fit.end,
+            ends: choice.ends,
+        }))
+    }
+}
+
 impl Analysis for Ets {
     type Params = EtsParams;
     const CARD: &'static Card = &CARD;
@@ -558,48 +706,7 @@ impl Analysis for Ets {
             _ => 0,
         };
         let y = checked(CARD.id, data, 0, must.max(6))?;
-        let n = y.len();
-        let positive = y.iter().all(|v| *v > 0.0);
-        let multiplies = params.error == Error::Mul
-            || params.trend == Component::Mul
-            || params.seasonal == Component::Mul;
-        if multiplies && let Some(row) = y.iter().position(|v| *v <= 0.0) {
-            return Err(FitError::Data(format!(
-                "row {}: {} is not above 0, which parts that multiply need: take add, or a series of positive values",
-                row + 1,
-                y[row]
-            )));
-        }
-        let candidates = forms(params, positive, period, n);
-        let mut tried = Vec::new();
-        let mut best: Option<(f64, Fit)> = None;
-        for form in candidates {
-            let (k, rows) = (form.counted() as f64, n as f64);
-            if rows <= k + 1.0 {
-                tried.push(json!({"model": form.label(), "criterion": null}));
-                continue;
-            }
-            let found = fit(form, &y);
-            let criterion = found.as_ref().map(|f| {
-                let twice = -2.0 * f.log_likelihood;
-                match params.information_criterion {
-                    Criterion::Aicc => twice + 2.0 * k * rows / (rows - k - 1.0),
-                    Criterion::Aic => twice + 2.0 * k,
-                    Criterion::Bic => twice + k * rows.ln(),
-                }
-            });
-            tried.push(json!({"model": form.label(), "criterion": criterion.map(number)}));
-            if let (Some(c), Some(f)) = (criterion, found)
-                && best.as_ref().is_none_or(|(b, _)| c < *b)
-            {
-                best = Some((c, f));
-            }
-        }
-        let Some((_, fit)) = best else {
-            return Err(FitError::Failed(format!(
-                "{n} rows are too few for these parts, or no weights with a finite likelihood were found: take fewer parts or a longer span"
-            )));
-        };
+        let Choice { fit, tried, .. } = choose(params, &y, period, None)?;
         outputs(params, data, &y, &fit, tried, ask)
     }
 }

@@ -98,9 +98,13 @@ fn setting(params: &ExponentialSmoothingParams) -> (Form, Given) {
 }
 
 impl Track for ExponentialSmoothing {
-    fn track(params: &ExponentialSmoothingParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+    fn track(
+        params: &ExponentialSmoothingParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
         let (form, given) = setting(params);
-        smoothing::track(CARD.id, form, y, &given)
+        smoothing::track(CARD.id, form, y, &given, start)
     }
 }
 

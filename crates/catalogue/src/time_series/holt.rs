@@ -101,9 +101,13 @@ fn setting(params: &HoltParams) -> (Form, Given) {
 }
 
 impl Track for Holt {
-    fn track(params: &HoltParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+    fn track(
+        params: &HoltParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
         let (form, given) = setting(params);
-        smoothing::track(CARD.id, form, y, &given)
+        smoothing::track(CARD.id, form, y, &given, start)
     }
 }
 

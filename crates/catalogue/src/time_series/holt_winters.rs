@@ -124,7 +124,11 @@ fn setting(params: &HoltWintersParams, period: usize) -> (Form, Given) {
 }
 
 impl Track for HoltWinters {
-    fn track(params: &HoltWintersParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+    fn track(
+        params: &HoltWintersParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
         let period = params.period.ok_or_else(|| {
             refused(
                 "period",
@@ -132,7 +136,7 @@ impl Track for HoltWinters {
             )
         })?;
         let (form, given) = setting(params, period);
-        smoothing::track(CARD.id, form, y, &given)
+        smoothing::track(CARD.id, form, y, &given, start)
     }
 }
 

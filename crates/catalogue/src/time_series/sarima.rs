@@ -83,12 +83,17 @@ impl Analysis for Sarima {
 }
 
 impl Track for Sarima {
-    fn track(params: &SarimaParams, y: &[f64]) -> Result<Box<dyn Tracker>, FitError> {
+    fn track(
+        params: &SarimaParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
         arima_run::track(
             CARD.id,
             arima_run::orders(params.order, params.seasonal_order),
             params.trend,
             y,
+            start,
         )
     }
 }

@@ -260,9 +260,21 @@ impl Given {
     }
 }
 
+/// What a search for weights found.
+pub(crate) struct Estimate {
+    pub(crate) weights: Weights,
+    /// How many were searched.
+    pub(crate) searched: usize,
+    /// Whether the search ended on a minimum.
+    pub(crate) converged: bool,
+    /// Where it ended, each searched weight by its share of its bounds.
+    at: Vec<f64>,
+}
+
 /// Weights by least squares in [0, 1] (the damping in its bounds): the best places of a coarse grid, then
-/// descent from each.
-pub(crate) fn estimate(form: &Form, y: &[f64], given: &Given) -> (Weights, usize, bool) {
+/// descent from each; or descent from `start`, where an earlier search ended, which is taken when it ends on a
+/// minimum below every place of the grid. One weight alone is searched in its valley and has no use for a start.
+pub(crate) fn estimate(form: &Form, y: &[f64], given: &Given, start: Option<&[f64]>) -> Estimate {
     let all = given.all(form);
     let free: Vec<usize> = (0..4).filter(|i| all[*i].is_none()).collect();
     let weights = |u: &[f64]| {
@@ -281,8 +293,14 @@ pub(crate) fn estimate(form: &Form, y: &[f64], given: &Given) -> (Weights, usize
             phi: w[3],
         }
     };
+    let found = |at: Vec<f64>, converged: bool| Estimate {
+        weights: weights(&at),
+        searched: free.len(),
+        converged,
+        at,
+    };
     if free.is_empty() {
-        return (weights(&[]), 0, true);
+        return found(Vec::new(), true);
     }
     const PLACES: [&[f64]; 4] = [
         &[0.05, 0.2, 0.5, 0.8, 0.98],
@@ -320,32 +338,44 @@ pub(crate) fn estimate(form: &Form, y: &[f64], given: &Given) -> (Weights, usize
         let high = places
             .filter(|v| **v > best)
             .fold(1.0, |m: f64, v| m.min(*v));
-        let found = optimize::within(|u| raw(&[u]), low, high);
-        return (weights(&found.at), 1, found.converged);
+        let lowest = optimize::within(|u| raw(&[u]), low, high);
+        return found(lowest.at, lowest.converged);
     }
     let unit = ranked[0].0.max(f64::MIN_POSITIVE);
-    let mut best = (ranked[0].0, ranked[0].1.clone(), false);
-    for (_, start) in ranked.into_iter().take(3) {
+    let descent = |from: Vec<f64>| {
         let mut scaled = |u: &[f64]| raw(u) / unit;
-        let found = minimise(
+        minimise(
             |u| {
                 let value = scaled(u);
                 let slope = optimize::gradient(&mut scaled, u, value);
                 (value, slope)
             },
-            start,
+            from,
             (0.0, 1.0),
             &Stop {
                 max_iter: 500,
                 gradient: 1e-9,
                 gain: 1e-15,
             },
-        );
-        if found.value * unit < best.0 || (found.value * unit == best.0 && found.converged) {
-            best = (found.value * unit, found.at, found.converged);
+        )
+    };
+    if let Some(start) = start
+        && start.len() == free.len()
+        && start.iter().all(|v| (0.0..=1.0).contains(v))
+    {
+        let lowest = descent(start.to_vec());
+        if lowest.converged && lowest.value * unit <= ranked[0].0 {
+            return found(lowest.at, true);
         }
     }
-    (weights(&best.1), free.len(), best.2)
+    let mut best = (ranked[0].0, ranked[0].1.clone(), false);
+    for (_, place) in ranked.iter().take(3) {
+        let lowest = descent(place.clone());
+        if lowest.value * unit < best.0 || (lowest.value * unit == best.0 && lowest.converged) {
+            best = (lowest.value * unit, lowest.at, lowest.converged);
+        }
+    }
+    found(best.1, best.2)
 }
 
 /// Fits and gives the outputs that the three entries share.
@@ -369,7 +399,12 @@ pub(crate) fn analyse(
             y[row]
         )));
     }
-    let (w, estimated, converged) = estimate(form, y, given);
+    let Estimate {
+        weights: w,
+        searched: estimated,
+        converged,
+        ..
+    } = estimate(form, y, given, None);
     let (fitted, state) = form.run(y, &w);
     let forecast = form.forecast(&state, &w, horizon);
     let residuals: Vec<f64> = y.iter().zip(&fitted).map(|(a, b)| a - b).collect();
@@ -413,6 +448,7 @@ struct Following {
     form: Form,
     weights: Weights,
     state: State,
+    start: Vec<f64>,
 }
 
 impl Tracker for Following {
@@ -424,9 +460,13 @@ impl Tracker for Following {
         let path = self.form.forecast(&self.state, &self.weights, steps);
         path.last().copied().unwrap_or(f64::NAN)
     }
+
+    fn start(&self) -> Vec<f64> {
+        self.start.clone()
+    }
 }
 
-/// Fits, to go on with the series.
+/// Fits, from where an earlier fit ended if that is given, to go on with the series.
 ///
 /// # Errors
 /// [`FitError::Data`] when rows are too few or, where parts multiply, not above 0.
@@ -435,6 +475,7 @@ pub(crate) fn track(
     form: Form,
     y: &[f64],
     given: &Given,
+    start: Option<&[f64]>,
 ) -> Result<Box<dyn Tracker>, FitError> {
     let need = match (form.seasonal, form.trend) {
         (Some(_), _) => 2 * form.period,
@@ -453,12 +494,17 @@ pub(crate) fn track(
             "{id}: parts that multiply need values above 0, and the series has others: take add"
         )));
     }
-    let (weights, _, _) = estimate(&form, y, given);
-    let (_, state) = form.run(y, &weights);
+    let found = estimate(&form, y, given, start);
+    let (_, state) = form.run(y, &found.weights);
     Ok(Box::new(Following {
         form,
-        weights,
+        weights: found.weights,
         state,
+        start: if found.searched > 1 {
+            found.at
+        } else {
+            Vec::new()
+        },
     }))
 }
 

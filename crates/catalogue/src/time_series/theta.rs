@@ -13,11 +13,12 @@ use super::engine::{
     checked, differences, finite, least_squares, mean, mean_square, number, put_forecast,
     reachable, refused,
 };
-use super::smoothing::{self, Form, Given};
+use super::smoothing::{self, Estimate, Form, Given, State};
 use crate::numeric::dot;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, choices, params, run,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Track, Tracker, choices,
+    params, run,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -25,7 +26,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Theta;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Theta>();
+pub const ENTRY: Entry = Entry::analysis::<Theta>().with_tracking::<Theta>();
 
 choices! {
     /// How the season enters.
@@ -159,17 +160,34 @@ pub(crate) fn factors(y: &[f64], period: usize, multiply: bool) -> Vec<f64> {
     all
 }
 
-impl Analysis for Theta {
-    type Params = ThetaParams;
-    const CARD: &'static Card = &CARD;
+/// The season of a series, taken out, and the line and the weight of what is left.
+struct Fit {
+    period: usize,
+    /// Whether the season multiplies.
+    multiply: bool,
+    /// Factors, that of row 0 first; empty without a season.
+    season: Vec<f64>,
+    /// The series without its season.
+    plain: Vec<f64>,
+    /// Slope of the line.
+    b0: f64,
+    smoothing: Estimate,
+}
 
-    fn analyse(params: &ThetaParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        reachable(ask.horizon)?;
-        let y = checked(CARD.id, data, 0, 3)?;
+/// Simple exponential smoothing.
+const FORM: Form = Form {
+    trend: None,
+    seasonal: None,
+    period: 1,
+};
+
+impl Fit {
+    /// `wanted` is the period that the parameters or the dates tell.
+    fn new(params: &ThetaParams, y: &[f64], wanted: Option<usize>) -> Result<Self, FitError> {
         let n = y.len();
         let mut period = 1;
         if params.deseasonalize {
-            period = dates::period(params.period, data).unwrap_or(1);
+            period = wanted.unwrap_or(1);
             if period > 1 && n < 2 * period {
                 if params.period.is_some() {
                     return Err(refused(
@@ -183,7 +201,7 @@ impl Analysis for Theta {
             }
             if period > 1
                 && params.use_test
-                && !seasonal(&differences(&y, 1, usize::from(params.difference)), period)
+                && !seasonal(&differences(y, 1, usize::from(params.difference)), period)
             {
                 period = 1;
             }
@@ -194,7 +212,7 @@ impl Analysis for Theta {
             Method::Additive => false,
         };
         let season = if period > 1 {
-            factors(&y, period, multiply)
+            factors(y, period, multiply)
         } else {
             Vec::new()
         };
@@ -206,11 +224,6 @@ impl Analysis for Theta {
                 "a season that multiplies needs values above 0: set method=additive".into(),
             ));
         }
-        let back = |t: usize, v: f64| match season.get(t % period) {
-            None => v,
-            Some(f) if multiply => v * f,
-            Some(f) => v + f,
-        };
         let plain: Vec<f64> = y
             .iter()
             .enumerate()
@@ -222,29 +235,118 @@ impl Analysis for Theta {
             .collect();
         let line = [vec![1.0; n], (0..n).map(|t| t as f64).collect()];
         let b0 = least_squares(&line, &plain).map_or(f64::NAN, |fit| fit.beta[1]);
-        let form = Form {
-            trend: None,
-            seasonal: None,
-            period: 1,
-        };
         let given = Given {
             alpha: None,
             beta: None,
             gamma: None,
             phi: Some(1.0),
         };
-        let (w, _, converged) = smoothing::estimate(&form, &plain, &given);
-        let (fitted, state) = form.run(&plain, &w);
-        let alpha = w.alpha;
+        let smoothing = smoothing::estimate(&FORM, &plain, &given, None);
+        Ok(Self {
+            period,
+            multiply,
+            season,
+            plain,
+            b0,
+            smoothing,
+        })
+    }
+
+    /// A value without the season of its row, with it.
+    fn back(&self, t: usize, v: f64) -> f64 {
+        match self.season.get(t % self.period) {
+            None => v,
+            Some(f) if self.multiply => v * f,
+            Some(f) => v + f,
+        }
+    }
+
+    /// The way there.
+    fn without(&self, t: usize, v: f64) -> f64 {
+        match self.season.get(t % self.period) {
+            None => v,
+            Some(f) if self.multiply => v / f,
+            Some(f) => v - f,
+        }
+    }
+
+    /// The forecast so many steps (from 1) after row n - 1, where the level stands.
+    fn ahead(&self, params: &ThetaParams, level: f64, n: usize, steps: usize) -> f64 {
+        let alpha = self.smoothing.weights.alpha;
         // (1 - (1-α)ⁿ)/α, which tends to n.
         let reach = if alpha < 1e-9 {
             n as f64
         } else {
-            (1.0 - (1.0 - alpha).powi(n as i32)) / alpha
+            (1.0 - (1.0 - alpha).powf(n as f64)) / alpha
         };
         let share = (params.theta - 1.0) / params.theta;
-        let forecast: Vec<f64> = (0..ask.horizon)
-            .map(|h| back(n + h, state.level + share * b0 * (h as f64 + reach)))
+        let h = steps as f64 - 1.0;
+        self.back(n + steps - 1, level + share * self.b0 * (h + reach))
+    }
+}
+
+/// A fit that goes on with its series: season, line and weight stay, the level moves on.
+struct Following {
+    params: ThetaParams,
+    fit: Fit,
+    state: State,
+    rows: usize,
+}
+
+impl Tracker for Following {
+    fn update(&mut self, value: f64) {
+        let plain = self.fit.without(self.rows, value);
+        FORM.update(&mut self.state, &self.fit.smoothing.weights, plain);
+        self.rows += 1;
+    }
+
+    fn forecast(&self, steps: usize) -> f64 {
+        self.fit
+            .ahead(&self.params, self.state.level, self.rows, steps)
+    }
+}
+
+impl Track for Theta {
+    fn track(
+        params: &ThetaParams,
+        y: &[f64],
+        _start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
+        if y.len() < 3 {
+            return Err(FitError::Data(format!(
+                "the series has {} rows and theta needs at least 3: take a longer span",
+                y.len()
+            )));
+        }
+        // Values alone, without dates: a season is one that is asked for.
+        let fit = Fit::new(params, y, params.period)?;
+        let (_, state) = FORM.run(&fit.plain, &fit.smoothing.weights);
+        Ok(Box::new(Following {
+            params: params.clone(),
+            fit,
+            state,
+            rows: y.len(),
+        }))
+    }
+}
+
+impl Analysis for Theta {
+    type Params = ThetaParams;
+    const CARD: &'static Card = &CARD;
+
+    fn analyse(params: &ThetaParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
+        reachable(ask.horizon)?;
+        let y = checked(CARD.id, data, 0, 3)?;
+        let n = y.len();
+        let fit = Fit::new(params, &y, dates::period(params.period, data))?;
+        let (fitted, state) = FORM.run(&fit.plain, &fit.smoothing.weights);
+        let (period, multiply, season) = (fit.period, fit.multiply, &fit.season);
+        let (alpha, b0) = (fit.smoothing.weights.alpha, fit.b0);
+        let converged = fit.smoothing.converged;
+        let back = |t: usize, v: f64| fit.back(t, v);
+        let plain = &fit.plain;
+        let forecast: Vec<f64> = (1..=ask.horizon)
+            .map(|h| fit.ahead(params, state.level, n, h))
             .collect();
         finite(CARD.id, &forecast)?;
         let errors: Vec<f64> = plain.iter().zip(&fitted).map(|(a, b)| a - b).collect();

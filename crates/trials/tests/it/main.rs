@@ -14,3 +14,5 @@ mod requests;
 mod results;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod warm;

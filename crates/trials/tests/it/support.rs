@@ -132,6 +132,7 @@ impl TrialPort for Memory {
         // As a database gives them: through their bytes.
         for s in &mut steps {
             s.predictions = mltrainer_trials::Predictions::decode(&s.predictions.encode())?;
+            s.starts = mltrainer_trials::Starts::decode(&s.starts.encode())?;
         }
         Ok(steps)
     }
