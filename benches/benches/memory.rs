@@ -56,7 +56,9 @@ fn texts() -> (Vec<String>, Vec<String>) {
     let mut sentences = Vec::new();
     for file in files {
         let text = read(&file).replace(['|', '\n'], " ");
-        let long = text.split(". ").map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "));
+        let long = text
+            .split(". ")
+            .map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "));
         sentences.extend(long.filter(|s| (20..2_000).contains(&s.len())));
     }
     (said, sentences)
@@ -70,7 +72,8 @@ fn messages() -> Vec<ChatMessage> {
         .map(|n| {
             let (turn, place) = (n / 4, n % 4);
             // Prime steps: neighbours differ, and no two turns are alike soon.
-            let sentence = |i: usize| sentences[(turn * 7_919 + i * 101) % sentences.len()].as_str();
+            let sentence =
+                |i: usize| sentences[(turn * 7_919 + i * 101) % sentences.len()].as_str();
             let question = said[(turn * 31) % said.len()].clone();
             let long = 2 + turn % 5;
             let (role, author, text, importance) = match place {
@@ -85,8 +88,12 @@ fn messages() -> Vec<ChatMessage> {
             let back = MINUTES * (MESSAGES - 1 - n) as i64;
             ChatMessage {
                 seq: 0,
-                conversation: format!("c-018f{:04x}-7000-7abc-8def-{:012x}", n / EACH, (n / EACH + 1) * 7_919_317)
-                    .into(),
+                conversation: format!(
+                    "c-018f{:04x}-7000-7abc-8def-{:012x}",
+                    n / EACH,
+                    (n / EACH + 1) * 7_919_317
+                )
+                .into(),
                 at: today() - Duration::minutes(back),
                 role,
                 author: author.to_owned(),
@@ -101,7 +108,10 @@ fn messages() -> Vec<ChatMessage> {
                 cost: None,
                 importance,
                 topics: if place == 3 {
-                    vec!["analyze_symbol".to_owned(), models[turn % models.len()].to_owned()]
+                    vec![
+                        "analyze_symbol".to_owned(),
+                        models[turn % models.len()].to_owned(),
+                    ]
                 } else {
                     Vec::new()
                 },
@@ -117,8 +127,14 @@ async fn memory(all: &[ChatMessage]) -> SqliteStore {
     let last = &all[all.len() - 1];
     if folder.exists() {
         let store = open().await.expect("a database in the folder");
-        let newest = store.last_messages(&last.conversation, None, 1).await.expect("messages");
-        if newest.iter().any(|m| m.text == last.text && m.at == last.at) {
+        let newest = store
+            .last_messages(&last.conversation, None, 1)
+            .await
+            .expect("messages");
+        if newest
+            .iter()
+            .any(|m| m.text == last.text && m.at == last.at)
+        {
             return store;
         }
         store.close().await;
@@ -128,7 +144,10 @@ async fn memory(all: &[ChatMessage]) -> SqliteStore {
     let store = open().await.expect("a database in the folder");
     let begin = now();
     for message in all {
-        store.say(message.clone(), None, Vec::new()).await.expect("a stored message");
+        store
+            .say(message.clone(), None, Vec::new())
+            .await
+            .expect("a stored message");
     }
     let seconds = begin.elapsed().as_secs_f64();
     println!("{MESSAGES} messages stored one by one in {seconds:.0} s");
@@ -157,7 +176,13 @@ fn searches(all: &[ChatMessage]) -> Vec<(String, Vec<MemoryQuery>)> {
         words.into_iter().step_by(step).map(|w| search(w)).collect()
     };
     let mut kinds = Vec::new();
-    for (least, most) in [(30_000, MESSAGES), (10_000, 30_000), (1_000, 10_000), (100, 1_000), (1, 100)] {
+    for (least, most) in [
+        (30_000, MESSAGES),
+        (10_000, 30_000),
+        (1_000, 10_000),
+        (100, 1_000),
+        (1, 100),
+    ] {
         let words = counts.iter().filter(|(_, n)| (least..most).contains(*n));
         let name = format!("a word in {least} to {most} messages");
         kinds.push((name, spread(words.map(|(w, _)| w).collect())));

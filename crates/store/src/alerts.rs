@@ -71,7 +71,7 @@ impl SqliteStore {
                 .await?;
         let mut events: BTreeMap<String, Vec<AlertEvent>> = BTreeMap::new();
         for row in sqlx::query(
-            "SELECT e.* FROM alerts a JOIN alert_events e ON e.alert = a.id
+            "SELECT e.* FROM alerts a CROSS JOIN alert_events e
              WHERE a.removed_at IS NULL AND e.seq IN
                  (SELECT seq FROM alert_events WHERE alert = a.id ORDER BY seq DESC LIMIT ?)
              ORDER BY e.seq DESC",
