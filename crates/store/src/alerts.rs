@@ -71,7 +71,7 @@ impl SqliteStore {
                 .await?;
         let mut events: BTreeMap<String, Vec<AlertEvent>> = BTreeMap::new();
         for row in sqlx::query(
-            "SELECT e.* FROM alerts a JOIN alert_events e ON e.alert = a.id
+            "SELECT e.* FROM alerts a CROSS JOIN alert_events e
              WHERE a.removed_at IS NULL AND e.seq IN
                  (SELECT seq FROM alert_events WHERE alert = a.id ORDER BY seq DESC LIMIT ?)
              ORDER BY e.seq DESC",
@@ -201,5 +201,122 @@ impl AlertStore for SqliteStore {
         let new = new.map_err(|f| self.port(f))?;
         self.commit_tx(tx).await?;
         Ok(new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{entry, store};
+    use chrono::{Days, NaiveDate};
+    use mltrainer_services::port::AuditStore;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
+    }
+
+    fn day(n: u64) -> NaiveDate {
+        "2024-03-01".parse::<NaiveDate>().unwrap() + Days::new(n)
+    }
+
+    fn seen(n: u64, trigger: &str) -> AlertEvent {
+        AlertEvent {
+            seq: 0,
+            at: at(5),
+            day: day(n),
+            trigger: trigger.into(),
+            sentence: format!("{trigger} on {}", day(n)),
+            datasets: vec!["bundled:AAPL".into()],
+        }
+    }
+
+    async fn set(store: &SqliteStore, id: &str, second: i64) -> AlertView {
+        let watch = CreateAlert {
+            symbols: vec!["AAPL".into()],
+            triggers: vec!["volatility".into()],
+            price_above: Some(0.1),
+            ..CreateAlert::default()
+        };
+        let set = store
+            .watch(id.into(), at(second), &watch, entry(id))
+            .await
+            .unwrap();
+        assert_eq!(set.watch, watch);
+        set
+    }
+
+    #[tokio::test]
+    async fn alerts_are_listed_newest_first_until_they_are_removed() {
+        let (_folder, store) = store().await;
+        let first = set(&store, "w-1", 0).await;
+        let second = set(&store, "w-2", 1).await;
+        assert_eq!(store.alerts().await.unwrap(), [second.clone(), first]);
+        // A start and two alerts so far.
+        assert_eq!(store.last().await.unwrap(), 3);
+        let ids = [AlertId::from("w-1"), "w-9".into()];
+        let ended = store.unwatch(&ids, at(2), entry("w-1")).await.unwrap();
+        assert_eq!(ended, [AlertId::from("w-1")]);
+        assert_eq!(store.alerts().await.unwrap(), [second]);
+        assert_eq!(store.last().await.unwrap(), 4);
+        // A second time there is nothing to end and nothing to record.
+        let again = store.unwatch(&ids, at(3), entry("w-1")).await.unwrap();
+        assert_eq!(again, []);
+        assert_eq!(store.last().await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_trigger_is_noticed_once_a_day() {
+        let (_folder, store) = store().await;
+        set(&store, "w-1", 0).await;
+        set(&store, "w-2", 1).await;
+        let one = AlertId::from("w-1");
+        let both = vec![seen(0, "volatility"), seen(0, "regime")];
+        let new = store.noticed(&one, at(10), both.clone()).await.unwrap();
+        assert_eq!(new.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2]);
+        let again = vec![seen(0, "regime"), seen(1, "regime")];
+        let new = store.noticed(&one, at(20), again).await.unwrap();
+        assert_eq!((new.len(), new[0].seq, new[0].day), (1, 3, day(1)));
+        // The same on the same day is new for another alert.
+        let other = store.noticed(&"w-2".into(), at(20), both).await.unwrap();
+        assert_eq!(other.iter().map(|e| e.seq).collect::<Vec<_>>(), [4, 5]);
+        let listed = store.alerts().await.unwrap();
+        let first = &listed[1];
+        assert_eq!(first.looked_at, Some(at(20)));
+        let told: Vec<_> = first.events.iter().map(|e| (e.seq, &*e.trigger)).collect();
+        assert_eq!(told, [(3, "regime"), (2, "regime"), (1, "volatility")]);
+        assert_eq!(first.events[0], new[0]);
+        // A look that notices nothing is a look.
+        store.noticed(&one, at(30), Vec::new()).await.unwrap();
+        assert_eq!(store.alerts().await.unwrap()[1].looked_at, Some(at(30)));
+    }
+
+    #[tokio::test]
+    async fn the_last_twenty_are_shown_and_a_removed_alert_notices_nothing() {
+        let (_folder, store) = store().await;
+        set(&store, "w-1", 0).await;
+        let id = AlertId::from("w-1");
+        let many = (0..25).map(|n| seen(n, "move")).collect();
+        assert_eq!(store.noticed(&id, at(1), many).await.unwrap().len(), 25);
+        let shown = store.alerts().await.unwrap().remove(0).events;
+        let numbers: Vec<i64> = shown.iter().map(|e| e.seq).collect();
+        assert_eq!(numbers, (6..=25).rev().collect::<Vec<_>>());
+        store
+            .unwatch(std::slice::from_ref(&id), at(2), entry("w-1"))
+            .await
+            .unwrap();
+        let late = store.noticed(&id, at(3), vec![seen(90, "move")]).await;
+        assert_eq!(late.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_failing_record_leaves_no_alert_behind() {
+        let (_folder, store) = store().await;
+        let mut bad = entry("w-1");
+        bad.decision = "perhaps".into();
+        store
+            .watch("w-1".into(), at(0), &CreateAlert::default(), bad)
+            .await
+            .unwrap_err();
+        assert_eq!(store.alerts().await.unwrap(), []);
     }
 }

@@ -67,3 +67,56 @@ impl GoalStore for SqliteStore {
             .transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{entry, store};
+    use mltrainer_services::port::AuditStore;
+    use mltrainer_types::assistant::GoalMetric;
+
+    fn wish(text: &str) -> SetGoal {
+        SetGoal {
+            text: text.into(),
+            metrics: vec![GoalMetric {
+                metric: "sharpe_ratio".into(),
+                aim: None,
+                at_least: Some(1.5),
+                at_most: None,
+            }],
+            max_positions: Some(20),
+            ..SetGoal::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_goal_holds_and_those_before_stay() {
+        let (_folder, store) = store().await;
+        assert_eq!(store.goal().await.unwrap(), None);
+        let at = "2024-01-01T00:00:00.000001Z".parse().unwrap();
+        for (n, text) in [(1, "a Sharpe ratio above 1.5"), (2, "less risk")] {
+            let set = store.set_goal(at, &wish(text), entry("goal")).await;
+            let set = set.unwrap();
+            assert_eq!((set.id, set.at, set.actor.as_str()), (n, at, "user"));
+            assert_eq!(set.goal, wish(text));
+            assert_eq!(store.goal().await.unwrap(), Some(set));
+        }
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM goals")
+            .fetch_one(&store.readers)
+            .await
+            .unwrap();
+        assert_eq!(kept, 2);
+        // The beginning of the chain and one record for each.
+        assert_eq!(store.last().await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_failing_record_leaves_no_goal_behind() {
+        let (_folder, store) = store().await;
+        let mut bad = entry("goal");
+        bad.decision = "perhaps".into();
+        let at = DateTime::from_timestamp(0, 0).unwrap();
+        store.set_goal(at, &wish("more"), bad).await.unwrap_err();
+        assert_eq!(store.goal().await.unwrap(), None);
+    }
+}

@@ -137,7 +137,8 @@ impl Place {
                  CASE WHEN ?1 IS NULL THEN 1 ELSE
                      (SELECT id FROM messages WHERE at >= ?1 ORDER BY at LIMIT 1) - ?3 END,
                  CASE WHEN ?2 IS NULL THEN (SELECT max(id) FROM messages) ELSE
-                     (SELECT id FROM messages WHERE at < ?2 ORDER BY at DESC LIMIT 1) + ?3 END",
+                     min((SELECT id FROM messages WHERE at < ?2 ORDER BY at DESC LIMIT 1) + ?3,
+                         (SELECT max(id) FROM messages)) END",
         )
         .bind(query.since.map(time_text))
         .bind(query.until.map(time_text))
@@ -447,4 +448,371 @@ pub(crate) async fn search(
     best.iter()
         .filter_map(|(id, score)| Some(hit(by_id.get(id)?, *score, &phrases)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SqliteStore;
+    use crate::testing::{message, store};
+    use chrono::Duration;
+    use mltrainer_services::port::ChatStore;
+    use mltrainer_types::chat::ChatMessage;
+
+    /// The moment at which the tests look back; [`message`] is of this moment.
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+    }
+
+    fn query(words: &str) -> MemoryQuery {
+        MemoryQuery {
+            words: words.into(),
+            now: now(),
+            limit: 20,
+            ..MemoryQuery::default()
+        }
+    }
+
+    async fn say(store: &SqliteStore, message: ChatMessage) {
+        store.say(message, None, Vec::new()).await.unwrap();
+    }
+
+    async fn say_all(store: &SqliteStore, texts: &[&str]) {
+        for text in texts {
+            say(store, message("c-1", text)).await;
+        }
+    }
+
+    /// Numbers of what is found, best first.
+    async fn found(store: &SqliteStore, query: &MemoryQuery) -> Vec<i64> {
+        let hits = store.remember(query).await.unwrap();
+        hits.iter().map(|h| h.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn hostile_words_are_words() {
+        let (_folder, store) = store().await;
+        say_all(
+            &store,
+            &[
+                "momentum of NVDA",
+                "one OR the other",
+                "1=1 holds",
+                "near and not far",
+            ],
+        )
+        .await;
+        let expected: [(&str, &[i64]); 24] = [
+            ("\" OR 1=1 --", &[3, 2]),
+            ("NEAR(momentum NVDA, 5)", &[1, 4]),
+            ("NEAR(", &[4]),
+            ("*", &[]),
+            ("mom*", &[]),
+            ("\"", &[]),
+            ("\"\"", &[]),
+            ("'", &[]),
+            ("\"momentum", &[1]),
+            ("momentum\" OR \"far", &[1, 4, 2]),
+            ("\u{1f680}", &[]),
+            ("\u{1f680} momentum \u{1f680}", &[1]),
+            ("\u{0}", &[]),
+            ("momentum\u{0}nvda", &[1]),
+            ("^momentum", &[1]),
+            ("-momentum", &[1]),
+            ("+", &[]),
+            ("text : momentum", &[1]),
+            ("{text topics} : (momentum)", &[1]),
+            ("conversation : c", &[]),
+            ("AND NOT", &[4]),
+            (") momentum (", &[1]),
+            ("%' OR '1'='1", &[2, 3]),
+            ("", &[]),
+        ];
+        for (words, numbers) in expected {
+            let mut got = found(&store, &query(words)).await;
+            got.sort_unstable();
+            let mut numbers = numbers.to_vec();
+            numbers.sort_unstable();
+            assert_eq!(got, numbers, "{words:?}");
+        }
+        let long = "momentum nvda ".repeat(5_000);
+        assert_eq!(found(&store, &query(&long)).await, [1]);
+        let many: String = (0..2_000).map(|n| format!("w{n} ")).collect();
+        assert_eq!(found(&store, &query(&many)).await, []);
+    }
+
+    #[tokio::test]
+    async fn weight_and_age_multiply_the_score() {
+        let (_folder, store) = store().await;
+        // The same text: relevance 1 each. (0.5 + importance) x recency by hand.
+        let cases = [
+            (0.5, 0, 1.0),
+            (1.0, 0, 1.5),
+            (0.0, 0, 0.5),
+            (0.5, 30, 0.5),
+            (0.5, 60, 0.25),
+            (0.5, 3_650, 0.25),
+            (1.0, 30, 0.75),
+            // A clock that went back: not newer than new.
+            (0.5, -9, 1.0),
+        ];
+        for (importance, days, _) in cases {
+            let said = ChatMessage {
+                importance,
+                at: now() - Duration::days(days),
+                ..message("c-1", "momentum pays")
+            };
+            say(&store, said).await;
+        }
+        let hits = store.remember(&query("momentum")).await.unwrap();
+        assert_eq!(hits.len(), cases.len());
+        for hit in &hits {
+            let (importance, days, score) = cases[hit.seq as usize - 1];
+            assert!((hit.score - score).abs() < 1e-12, "{hit:?}");
+            assert_eq!(hit.importance, importance);
+            assert_eq!(hit.at, now() - Duration::days(days));
+        }
+        // Best first, and of equals the one stored last.
+        let order: Vec<i64> = hits.iter().map(|h| h.seq).collect();
+        assert_eq!(order, [2, 8, 1, 7, 4, 3, 6, 5]);
+        let mut two = query("momentum");
+        two.limit = 2;
+        assert_eq!(found(&store, &two).await, [2, 8]);
+    }
+
+    #[tokio::test]
+    async fn rare_words_and_short_messages_say_more() {
+        let (_folder, store) = store().await;
+        say_all(
+            &store,
+            &[
+                "alpha one",
+                "gamma two",
+                "gamma six",
+                "gamma six gamma six gamma six",
+            ],
+        )
+        .await;
+        let hits = store.remember(&query("alpha gamma")).await.unwrap();
+        assert_eq!(hits.iter().map(|h| h.seq).collect::<Vec<_>>(), [1, 3, 2, 4]);
+        // BM25 by hand: 4 messages, one with alpha and three with gamma; lengths 9, 9, 9 and 29, their mean 14.
+        let rarity = |n: f64| (1.0 + (4.0 - n + 0.5) / (n + 0.5)).ln();
+        let short = 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * 9.0 / 14.0));
+        let long = 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * 29.0 / 14.0));
+        let best = rarity(1.0) * short;
+        for (hit, expected) in hits.iter().zip([
+            best,
+            rarity(3.0) * short,
+            rarity(3.0) * short,
+            rarity(3.0) * long,
+        ]) {
+            assert!((hit.score - expected / best).abs() < 1e-12, "{hit:?}");
+        }
+        // More words are better than one.
+        say_all(&store, &["alpha gamma"]).await;
+        assert_eq!(found(&store, &query("gamma alpha")).await[0], 5);
+    }
+
+    #[tokio::test]
+    async fn other_forms_accents_and_topics_are_found() {
+        let (_folder, store) = store().await;
+        say_all(
+            &store,
+            &[
+                "We were predicting rates",
+                "Zu\u{308}rich",
+                "random forest",
+                "a forest, random",
+            ],
+        )
+        .await;
+        let about = ChatMessage {
+            topics: vec!["bundled:nvda".into(), "train_model".into()],
+            ..message("c-1", "Begun.")
+        };
+        say(&store, about).await;
+        for (words, numbers) in [
+            ("prediction", &[1][..]),
+            ("RATE", &[1]),
+            ("zürich", &[2]),
+            ("zurich", &[2]),
+            ("random_forest", &[3]),
+            ("NVDA", &[5]),
+            ("train_model", &[5]),
+            ("training", &[5]),
+            // The id of a conversation is no word of it.
+            ("c-1", &[]),
+        ] {
+            assert_eq!(found(&store, &query(words)).await, numbers, "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_filter_is_exact() {
+        let (_folder, store) = store().await;
+        let said = |conversation: &str, minute: i64, topics: &[&str]| ChatMessage {
+            at: now() + Duration::minutes(minute),
+            topics: topics.iter().map(|t| (*t).to_owned()).collect(),
+            ..message(conversation, "momentum")
+        };
+        let one = "c-0190c0de-7000-7abc-8def-0123456789ab";
+        // Another id with the same last part.
+        let two = "c-0190c0de-7000-7abc-9def-0123456789ab";
+        say(&store, said(one, 0, &["aapl", "train_model"])).await;
+        say(&store, said(one, 1, &["train_model_x"])).await;
+        // Stored out of order.
+        say(&store, said(one, 3, &["train", "model"])).await;
+        say(&store, said(one, 2, &["aapl"])).await;
+        say(&store, said(two, 1, &["msft"])).await;
+        let hits = |query: MemoryQuery| {
+            let store = &store;
+            async move {
+                let mut all: Vec<(bool, i64)> = store
+                    .remember(&query)
+                    .await
+                    .unwrap()
+                    .iter()
+                    .map(|h| (h.conversation.as_str() == one, h.seq))
+                    .collect();
+                all.sort_unstable();
+                all
+            }
+        };
+        let base = || query("momentum");
+        let minute = |n| Some(now() + Duration::minutes(n));
+        assert_eq!(hits(base()).await.len(), 5);
+        let mut q = base();
+        q.conversation = Some(one.into());
+        assert_eq!(
+            hits(q.clone()).await,
+            [(true, 1), (true, 2), (true, 3), (true, 4)]
+        );
+        q.since = minute(1);
+        q.until = minute(3);
+        assert_eq!(hits(q).await, [(true, 2), (true, 4)]);
+        let mut q = base();
+        q.since = minute(2);
+        assert_eq!(hits(q).await, [(true, 3), (true, 4)]);
+        let mut q = base();
+        q.until = minute(1);
+        assert_eq!(hits(q).await, [(true, 1)]);
+        for (since, until) in [
+            (minute(9), None),
+            (None, minute(-9)),
+            (minute(2), minute(2)),
+        ] {
+            let mut q = base();
+            (q.since, q.until) = (since, until);
+            assert_eq!(hits(q).await, []);
+        }
+        for (topics, numbers) in [
+            (&["train_model"][..], vec![(true, 1)]),
+            (&["aapl"], vec![(true, 1), (true, 4)]),
+            (&["aapl", "train_model"], vec![(true, 1)]),
+            (&["msft"], vec![(false, 1)]),
+            (&["model"], vec![(true, 3)]),
+            (&["\" OR momentum"], vec![]),
+            (&["*"], vec![]),
+            (&[""], vec![]),
+        ] {
+            let mut q = base();
+            q.topics = topics.iter().map(|t| (*t).to_owned()).collect();
+            assert_eq!(hits(q).await, numbers, "{topics:?}");
+        }
+        let mut q = base();
+        q.conversation = Some("\"*".into());
+        assert_eq!(hits(q).await, []);
+    }
+
+    /// Messages 1 to `count` of a conversation, made at once. `text` is SQL over the number `n`.
+    async fn many(store: &SqliteStore, count: i64, text: &str) {
+        sqlx::query("INSERT INTO conversations VALUES ('c-1', 'Many', '', '', 0)")
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        let insert = format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
+             INSERT INTO messages (conversation, seq, at, role, author, importance, topics, text, body)
+             SELECT 'c-1', n, '{}', 'user', 'user', 0.5, '[]', {text}, '{{}}' FROM numbers",
+            time_text(now())
+        );
+        sqlx::query(sqlx::AssertSqlSafe(insert))
+            .execute(&store.writer)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn words_of_many_messages_hide_nothing() {
+        let (_folder, store) = store().await;
+        // 12,000 messages as long as each other: "every" in all, "ninth" and "tenth" in 1,333 and 1,069 of them that
+        // never meet but in message 90, "fifth" nowhere but in 7 and 11,000, "tenth" in 7 too.
+        let text = "CASE WHEN n = 90 THEN 'every ninth tenth'
+             WHEN n = 7 THEN 'every fifth tenth' WHEN n = 11000 THEN 'every fifth other'
+             WHEN n % 9 = 0 THEN 'every ninth other' WHEN n % 10 = 1 THEN 'every tenth other'
+             ELSE 'every other other' END";
+        many(&store, 12_000, text).await;
+        // In all: the newest.
+        let newest: Vec<i64> = (11_981..=12_000).rev().collect();
+        assert_eq!(found(&store, &query("every")).await, newest);
+        // Two words of more than 1,000 messages: the old one that holds both is the best.
+        let both = found(&store, &query("ninth tenth")).await;
+        assert_eq!((both[0], both.len()), (90, 20));
+        // A rare word beside a common one: the old message with both before the new one with one.
+        let rare = found(&store, &query("fifth tenth every")).await;
+        assert_eq!(rare[..2], [7, 11_000]);
+        assert_eq!(found(&store, &query("fifth every")).await, [11_000, 7]);
+        // In a span that ends before the newest 1,000 of it.
+        let mut early = query("tenth");
+        early.until = Some(now());
+        assert_eq!(found(&store, &early).await, []);
+        early.until = Some(now() + Duration::seconds(1));
+        assert_eq!(found(&store, &early).await[0], 11_991);
+    }
+
+    #[test]
+    fn a_snippet_marks_what_was_found() {
+        let phrases = [words::stems("momentum"), words::stems("BRK.B")];
+        for (text, its) in [
+            (
+                "The momentum\nof BRK.B.",
+                "The \u{2068}momentum\u{2069} of \u{2068}BRK.B\u{2069}.",
+            ),
+            ("Momentums", "\u{2068}Momentums\u{2069}"),
+            ("BRK only", "BRK only"),
+            ("a\u{2068}b\u{2069} momentum", "ab \u{2068}momentum\u{2069}"),
+            ("", ""),
+        ] {
+            assert_eq!(snippet(text, &phrases), its);
+        }
+    }
+
+    #[test]
+    fn a_snippet_is_short_and_shows_where_the_words_meet() {
+        let phrases = [words::stems("momentum"), words::stems("BRK.B")];
+        let far = "momentum ".repeat(3)
+            + &"word ".repeat(1_000)
+            + "here momentum of BRK.B "
+            + &"end ".repeat(900);
+        let shown = snippet(&far, &phrases);
+        assert!(shown.starts_with('…') && shown.ends_with('…'), "{shown}");
+        assert!(
+            shown.contains("here \u{2068}momentum\u{2069} of \u{2068}BRK.B\u{2069} end"),
+            "{shown}"
+        );
+        for text in [
+            far,
+            "momentum ".repeat(1_200),
+            "momentum,".repeat(1_200),
+            "é".repeat(5_000) + " momentum " + &"東".repeat(5_000),
+            "x".repeat(10_000),
+            "momentum".repeat(1_000),
+        ] {
+            let shown = snippet(&text, &phrases);
+            let length = shown.chars().count();
+            assert!((200..=SNIPPET).contains(&length), "{length}: {shown}");
+            let count = |mark: char| shown.chars().filter(|c| *c == mark).count();
+            assert_eq!(count(MARKS.0), count(MARKS.1), "{shown}");
+        }
+    }
 }

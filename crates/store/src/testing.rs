@@ -4,6 +4,7 @@ use crate::SqliteStore;
 use chrono::{DateTime, Utc};
 use mltrainer_services::port::{Clock, NewTrial};
 use mltrainer_types::audit::AuditEntry;
+use mltrainer_types::chat::{ChatMessage, ChatRole};
 use mltrainer_types::trial::{Costs, Lineage, Target, TrialSpec, Validation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -67,5 +68,27 @@ pub(crate) fn new_trial(id: &str) -> NewTrial {
         at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
         idempotency: None,
         audit: entry(id),
+    }
+}
+
+/// A person's message that is not numbered yet.
+pub(crate) fn message(conversation: &str, text: &str) -> ChatMessage {
+    ChatMessage {
+        seq: 0,
+        conversation: conversation.into(),
+        at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+        role: ChatRole::User,
+        author: "user".into(),
+        answers: None,
+        text: text.into(),
+        pieces: Vec::new(),
+        citations: Vec::new(),
+        cards: Vec::new(),
+        question: None,
+        model: None,
+        usage: None,
+        cost: None,
+        importance: 0.5,
+        topics: Vec::new(),
     }
 }

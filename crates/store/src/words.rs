@@ -255,3 +255,88 @@ pub(crate) fn places(text: &str, phrases: &[Vec<String>]) -> Vec<(Range<usize>, 
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{message, store};
+    use mltrainer_services::port::ChatStore;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn stems_are_those_of_the_paper() {
+        // Examples of the paper's rules, each by all steps.
+        for (word, its) in [
+            ("caresses", "caress"),
+            ("ponies", "poni"),
+            ("cats", "cat"),
+            ("feed", "feed"),
+            ("agreed", "agre"),
+            ("plastered", "plaster"),
+            ("sing", "sing"),
+            ("conflated", "conflat"),
+            ("hopping", "hop"),
+            ("falling", "fall"),
+            ("filing", "file"),
+            ("happy", "happi"),
+            ("sky", "sky"),
+            ("relational", "relat"),
+            ("conditional", "condit"),
+            ("rational", "ration"),
+            ("triplicate", "triplic"),
+            ("goodness", "good"),
+            ("adoption", "adopt"),
+            ("rate", "rate"),
+            ("cease", "ceas"),
+            ("controll", "control"),
+            ("roll", "roll"),
+        ] {
+            assert_eq!(stem(word), its, "{word}");
+        }
+    }
+
+    #[tokio::test]
+    async fn stems_are_those_of_the_index() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let mut text = String::from(
+            "Zürich naïve Ångström CAFÉ cafe\u{301} Straße 7-10 été Ærø øre ﬁt 東京 x\u{0}y ",
+        );
+        for file in [
+            "README.md",
+            "docs/assistant.md",
+            "docs/data.md",
+            "docs/catalogue.md",
+        ] {
+            text.push_str(&std::fs::read_to_string(format!("{root}/{file}")).unwrap());
+        }
+        let ours: BTreeSet<String> = stems(&text).into_iter().collect();
+        assert!(ours.len() > 1_000, "{} stems of real words", ours.len());
+        let (_folder, store) = store().await;
+        store
+            .say(message("c", &text), None, Vec::new())
+            .await
+            .unwrap();
+        sqlx::query("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, memory, col)")
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        let theirs: Vec<String> =
+            sqlx::query_scalar("SELECT term FROM temp.terms WHERE col = 'text'")
+                .fetch_all(&store.writer)
+                .await
+                .unwrap();
+        let theirs: BTreeSet<String> = theirs.into_iter().collect();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn phrases_are_found_as_a_whole() {
+        let phrases = [stems("random_forest"), stems("predicting")];
+        let text = "A prediction: forest random, Random forests.";
+        let found: Vec<_> = places(text, &phrases)
+            .into_iter()
+            .map(|(place, n)| (&text[place], n))
+            .collect();
+        assert_eq!(found, [("prediction", 1), ("Random forests", 0)]);
+    }
+}
