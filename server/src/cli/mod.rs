@@ -327,7 +327,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve(serve) => {
-            global.log("info")?;
+            global.log("info,rmcp=error")?;
             // Pages are short; steps have threads of their own.
             let threads = std::thread::available_parallelism().map_or(2, usize::from);
             runtime(threads.clamp(2, 4))?.block_on(serve.execute(global))
@@ -351,8 +351,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 fn quiet(global: &Global) -> Result<tokio::runtime::Runtime, Failure> {
-    // What the database library has to say of slow statements is no news for a person who waits.
-    global.log("warn,sqlx=error")?;
+    // What libraries have to say of slow statements and of clients' mistakes is no news for a person who waits.
+    global.log("warn,sqlx=error,rmcp=error")?;
     runtime(2)
 }
 
