@@ -3,6 +3,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { DESKTOP, Line, PHONE, Program, accessible, browser, fits, hydrated, open, withPage } from "../harness.mjs";
 
 let program, chrome;
@@ -344,4 +345,61 @@ test("without script: a form, stored messages, a suggestion, and an example that
     await page.getByRole("button", { name: question.suggestions[0], exact: true }).waitFor();
     await fits(page, "a conversation without script");
   });
+});
+
+/** A language model of one's own, as OpenAI defined them, that says its words one by one. */
+async function languageModel(words, pause) {
+  const server = createServer(async (request, answer) => {
+    for await (const _ of request);
+    answer.writeHead(200, { "content-type": "text/event-stream" });
+    const send = (choices, usage) => answer.write(`data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", model: "small", choices, usage })}\n\n`);
+    for (const content of words) {
+      send([{ index: 0, delta: { content }, finish_reason: null }]);
+      await new Promise((go) => setTimeout(go, pause));
+    }
+    send([{ index: 0, delta: {}, finish_reason: "stop" }]);
+    send([], { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200 });
+    answer.end("data: [DONE]\n\n");
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+test("a language model's answer is written as it comes, named, counted, and its own numbers are marked", async () => {
+  const words = ["**The** ", "answer ", "is ", "42.5 ", "days.\n\n", "- one ", "thing\n", "- <b>another</b>\n\n", "That ", "is ", "all."];
+  const model = await languageModel(words, 250);
+  const served = await Program.start({
+    env: {
+      MLTRAINER_LLM_PROVIDER: "openai_compatible",
+      MLTRAINER_LLM_URL: `http://127.0.0.1:${model.address().port}`,
+      MLTRAINER_LLM_MODEL: "small",
+      MLTRAINER_LLM_CUTOFF: "2024-12-31",
+    },
+  });
+  try {
+    await withPage(chrome, served, DESKTOP, async (page) => {
+      await open(page, "/chat");
+      await page.locator(".strip-model", { hasText: "small @ 127.0.0.1" }).filter({ hasText: "2024-12-31" }).waitFor();
+      await input(page).fill("How long does it take?");
+      await input(page).press("Enter");
+      await page.waitForURL(/\/chat\/c-/);
+      await hydrated(page);
+      // A part of it, before the whole is there.
+      const draft = page.locator(".draft");
+      await draft.filter({ hasText: "answer" }).waitFor();
+      assert.equal(await answers(page).count(), 0);
+      const answer = answers(page).first();
+      await answer.waitFor();
+      assert.equal(await draft.count(), 0, "what was being written is stored now");
+      assert.equal((await answer.locator(".unverified").first().textContent()).replace(/\s+/g, " "), "42.5 (unverified: no result holds this number)");
+      assert.equal(await answer.locator("strong").first().textContent(), "The");
+      assert.deepEqual(await answer.locator(".dashes li").allTextContents(), ["one thing", "<b>another</b>"]);
+      await answer.locator(".answered-by", { hasText: "small @ 127.0.0.1" }).filter({ hasText: "1,200 tokens" }).filter({ hasText: "$0" }).waitFor();
+      await page.locator(".strip-model", { hasText: "1,200 of" }).waitFor();
+      await accessible(page, "a model's answer");
+    });
+  } finally {
+    await served.stop();
+    model.close();
+  }
 });
