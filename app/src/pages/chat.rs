@@ -307,9 +307,10 @@ fn conversation_list(list: &[Conversation], current: Option<&str>) -> AnyView {
     view! { <ul class="conversations">{items}</ul> }.into_any()
 }
 
-fn search_form(search: &str) -> AnyView {
+/// Where the results stand on the page, they follow what is typed.
+fn search_form(search: &str, results: Option<&'static str>) -> AnyView {
     view! {
-        <form method="get" action="/chat" role="search" class="memory-search">
+        <form method="get" action="/chat" role="search" class="memory-search" data-live=results>
             <label class="visually-hidden" for="q">"Search all conversations"</label>
             <input type="search" id="q" name="q" value=search.to_owned() maxlength="500" placeholder="Search all conversations"/>
             <button class="button">"Search"</button>
@@ -330,7 +331,7 @@ fn memory(hits: Option<&Result<Vec<Hit>, PageError>>, search: &str) -> AnyView {
             view! { <ol class="hits">{items}</ol> }.into_any()
         }
     };
-    view! { {search_form(search)} <div id="hits">{body}</div> }.into_any()
+    view! { {search_form(search, Some("hits"))} <div id="hits">{body}</div> }.into_any()
 }
 
 fn hit(h: &Hit) -> AnyView {
@@ -489,7 +490,7 @@ fn side(others: &[Conversation], id: &str, around: &Around) -> AnyView {
     let export = |ending: &str| format!("/api/v1/conversations/{}/export.{ending}", segment(id));
     view! {
         <p><a class="button" href="/chat">"New conversation"</a></p>
-        {search_form("")}
+        {search_form("", None)}
         {ui::panel(
             "recent",
             "Conversations",
