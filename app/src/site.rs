@@ -5,6 +5,7 @@ use crate::pages::analytics::Analytics;
 use crate::pages::backtest::Backtest;
 use crate::pages::backtests::Backtests;
 use crate::pages::chat::{Chat, OneChat};
+use crate::pages::coaching::Coaching;
 use crate::pages::compliance::Compliance;
 use crate::pages::dashboard::Dashboard;
 use crate::pages::data::Data;
@@ -93,6 +94,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/portfolio") view=Portfolio ssr=SsrMode::Async/>
                     <Route path=path!("/data") view=Data ssr=SsrMode::Async/>
                     <Route path=path!("/data/:id") view=Dataset ssr=SsrMode::Async/>
+                    <Route path=path!("/coaching") view=Coaching ssr=SsrMode::Async/>
                     <Route path=path!("/compliance") view=Compliance ssr=SsrMode::Async/>
                 </FlatRoutes>
             </main>

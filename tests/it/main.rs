@@ -12,6 +12,7 @@ mod assistant;
 mod audit;
 mod backtests;
 mod bad_input;
+mod chat;
 mod contract;
 mod crash;
 mod data;

@@ -4,6 +4,7 @@ pub mod analytics;
 pub mod backtest;
 pub mod backtests;
 pub mod chat;
+pub mod coaching;
 pub mod compliance;
 pub mod dashboard;
 pub mod data;

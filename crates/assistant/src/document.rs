@@ -15,8 +15,37 @@ Printed by `cargo run -p mltrainer-assistant --example actions` from the code of
 A message comes to typed actions, to a question back, or to \"not understood\" with what can be asked. The list is made for
 chat, HTTP, command line and MCP alike, and for the services to do with the permissions of the user.
 
-**So far** the list, its checks, the built-in parser and the clients of language models are in the library
-`mltrainer-assistant`. The program does not ask them yet: there is no chat page, route or command.
+Four ways lead to the same list: the chat page (`/chat`, `POST /api/v1/conversations`), `POST /api/v1/actions/{id}`, `mltrainer ask`,
+and MCP ([mcp.md](mcp.md)). A language model answers in the chat when one is configured ([language-models.md](language-models.md)),
+the built-in parser otherwise. `upload_paper` is declared and answers that papers cannot be read yet.
+
+## What an answer is
+
+- Every number of an answer is a figure of a result and links to it; one that no result holds is marked as unverified.
+- A message is stored before it is sent and never changed. A message without an answer (the program was killed) is answered at
+  the next start; what its turn had begun is found again and not begun twice.
+- A long action (a trial, an analysis) answers when it has ended; its agents' messages come meanwhile, and its trial shows live.
+- What a language model proposes is done with the lesser of the person's trust and `MLTRAINER_LLM_TRUST` (5 when not set).
+  Once it has read what others wrote, it begins nothing in that answer. Results that it steered carry its knowledge cut-off.
+
+## The workflows
+
+| sentence | what is done | what is said to be missing |
+|---|---|---|
+| \"Analyze momentum for AAPL over next 7-10 days\" | data, state on the last day, a walk-forward trial of six models, forecasts from the last day; confidence = how often forecasts of that sign were right out of sample (Laplace's rule), range = forecast and the quantiles of past errors | LSTM (a perceptron stands in), events, option prices, the VIX outside its days |
+| \"Optimize my portfolio for maximum Sharpe using momentum stocks\" | screen, weights from the year before, the same each month over three years after costs, plan of trades | holdings, when none are recorded |
+| \"Train ensemble models for AAPL\" | horizons 1, 5, 20; seven models and their stacking; leaderboard, drivers, readiness | a symbol without data |
+| \"Monitor my portfolio for regime changes and alert me\" | an alert that looks every 15 minutes in market hours while the program serves | holdings, when none are recorded |
+| \"Develop a strategy based on unusual options activity and earnings momentum\" | hypothesis tests on the first three fifths of the days, a rule, a back test after costs with Monte Carlo and regimes, a verdict | option histories and earnings (stand-ins are named) |
+
+## Coaching
+
+A coach (a person, or a program over MCP) commands with `advise` (trust 3), `adjust_trial` (5), `override_models` (7) and
+`teach_methodology` (8); `undo` takes back. A trial is never changed: the coached one is a second trial, the first goes on as the
+control. When both have ended their best models are compared on the forecasts that both made, with a 95 % interval by Newey and
+West. Trust rises by one when the whole interval is above zero, falls by one when it is below, between 1 and 8; 9 and 10 are given
+by a person. After a trial without an edge, with a near tie (half a percent) or a drift (the loss of the last fifth of the days
+above 1.5 times that before) the engine asks; after 24 hours without an answer nothing is changed. The page is `/coaching`.
 
 ## What the built-in parser does
 

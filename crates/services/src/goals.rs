@@ -63,7 +63,9 @@ impl Services {
         let mut best: Vec<Option<(f64, String)>> = vec![None; goal.metrics.len()];
         let mut offer = |name: &str, value: Option<f64>, link: &str| {
             for (metric, best) in goal.metrics.iter().zip(&mut best) {
-                let Some(value) = value.filter(|v| v.is_finite() && metric.metric == name) else {
+                let Some(value) =
+                    value.filter(|v| v.is_finite() && stored_as(&metric.metric, name))
+                else {
                     continue;
                 };
                 // A drawdown is stored as a fall below 0 and wanted as a share above it.
@@ -116,6 +118,23 @@ impl Services {
     }
 }
 
+/// Whether a figure of the goal is the one that a result stores under a name: leaderboards say `sharpe`, back tests
+/// `sharpe_ratio`.
+pub(crate) fn stored_as(wanted: &str, name: &str) -> bool {
+    wanted == name || wanted.strip_suffix("_ratio") == Some(name)
+}
+
+/// What is wanted of a figure, in words, and whether a value reaches it. A drawdown is stored as a fall below 0
+/// and wanted as a share above it.
+pub(crate) fn judged(metric: &GoalMetric, value: f64) -> (String, Option<bool>) {
+    let value = if metric.metric == "max_drawdown" {
+        value.abs()
+    } else {
+        value
+    };
+    (wanted(metric), reached(metric, value))
+}
+
 /// Whether a smaller value serves the figure better.
 fn low_is_good(metric: &GoalMetric) -> bool {
     match metric.aim.as_deref() {
@@ -156,6 +175,13 @@ mod tests {
             at_least: low,
             at_most: high,
         }
+    }
+
+    #[test]
+    fn figures_are_found_under_both_names() {
+        assert!(stored_as("sharpe_ratio", "sharpe"));
+        assert!(stored_as("sharpe_ratio", "sharpe_ratio"));
+        assert!(!stored_as("sharpe_ratio", "sortino"));
     }
 
     #[test]

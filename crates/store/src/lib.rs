@@ -26,6 +26,7 @@ mod portfolio_transactions;
 mod trial_events;
 mod trial_steps;
 mod trials;
+mod words;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fault::Fault;

@@ -1,56 +1,415 @@
-//! Table `memory`: the words of the messages.
+//! Table `memory`: the words of the messages, and what a search in them finds.
+//!
+//! What: a message is found by any of the words. Its score is *relevance x (0.5 + importance) x recency*:
+//!
+//! - relevance is BM25 (Robertson and Zaragoza 2009; k1 1.2, b 0.75) over the largest of the search. How often a
+//!   word stands in a message is not counted: messages are short, and it would cost reading ten times as much;
+//! - importance, 0 to 1, thus triples the score of what matters most over what matters least;
+//! - recency halves every 30 days and ends at a quarter: an old message is never as good as lost.
+//!
+//! Cost: the index gives for each word the newest 1,000 messages only, so that a word that stands everywhere costs
+//! no more than another. For words in more messages than that, the other ones are looked for together with the
+//! rarer words of the search, or, when there is none, all words together; a word in every eighth message or more
+//! counts only when there is no other. The 300 that hold the most telling words (the newest first among
+//! equals) are weighed.
+//! Not claimed: a message that holds only words of more than 1,000 messages, not all of them, and is older than
+//! the newest 1,000 of each, is not found.
 
 use crate::fault::Fault;
-use crate::{conversations, from_json, parse_time, time_text};
+use crate::{conversations, from_json, parse_time, time_text, to_json, words};
 use chrono::{DateTime, Utc};
 use mltrainer_services::port::MemoryQuery;
 use mltrainer_types::ConversationId;
 use mltrainer_types::chat::MemoryHit;
-use sqlx::Row as _;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{Row as _, SqliteConnection};
+use std::collections::BTreeMap;
 
-/// Best by words that are weighed anew.
-const CANDIDATES: u32 = 300;
+/// Words of a search that are looked for: the longest when there are more.
+const WORDS: usize = 16;
 
-/// Every word as a text that the index looks up and never reads as its own language.
-fn expression(words: &str) -> String {
-    let mut out = String::new();
-    for word in words
-        .split(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | ',' | ';'))
-        .filter(|w| w.chars().any(char::is_alphanumeric))
-        .take(32)
-    {
-        if !out.is_empty() {
-            out.push_str(" OR ");
-        }
-        out.push('"');
-        out.push_str(word);
-        out.push('"');
+/// Messages that the index gives for a word, the newest.
+const NEWEST: usize = 1_000;
+
+/// A word in such a share of the messages does not say which one is meant.
+const FREQUENT: f64 = 0.125;
+
+/// Words that are looked for beyond their newest messages.
+const BEYOND: usize = 4;
+
+/// Messages that are weighed.
+const CANDIDATES: usize = 300;
+
+/// Messages that two processes store at once may stand in the other order than their times: so many more are
+/// looked at on both sides of a span of time.
+const DISORDER: i64 = 1_000;
+
+/// Longest snippet, in characters with its marks.
+const SNIPPET: usize = 300;
+
+/// Characters before the first place of a snippet.
+const LEAD: usize = 60;
+
+/// Marks around what was found.
+const MARKS: (char, char) = ('\u{2068}', '\u{2069}');
+
+/// A word as it is looked for.
+struct Word {
+    /// In the index's language.
+    phrase: String,
+    stems: Vec<String>,
+    /// Messages that hold it, newest first.
+    messages: Vec<i64>,
+    /// How many there are: an estimate when the list is full.
+    count: f64,
+    /// How much it says: its inverse document frequency.
+    weight: f64,
+}
+
+impl Word {
+    /// Whether there may be more messages than the list holds.
+    fn is_common(&self) -> bool {
+        self.messages.len() >= NEWEST
     }
-    out
 }
 
-/// What a message is worth beside its words: 0.5 to 1.5 by importance, times 1 to 0.25 by age with a half-life of 30 days.
-fn weight(importance: f64, at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
+/// Where is looked.
+struct Place {
+    /// What every expression ends with.
+    terms: String,
+    /// Numbers of messages.
+    low: i64,
+    high: i64,
+}
+
+/// A text in the index's language: between quotes nothing is an operator. `None` when there is no word in it.
+fn quoted(text: &str) -> Option<String> {
+    if !text.contains(char::is_alphanumeric) {
+        return None;
+    }
+    let plain = text.replace(|c: char| c == '"' || c.is_control(), " ");
+    Some(format!("\"{plain}\""))
+}
+
+/// The words of a search, each once. What is joined by other signs than these is a phrase: `BRK.B`, `random_forest`.
+fn split(text: &str) -> Vec<Word> {
+    let between =
+        |c: char| c.is_whitespace() || c.is_control() || "\",;()[]{}!?|/\\<>*".contains(c);
+    let mut all: Vec<Word> = Vec::new();
+    for part in text.split(between) {
+        let stems = words::stems(part);
+        let Some(phrase) = quoted(part) else { continue };
+        if stems.is_empty() || all.iter().any(|w| w.stems == stems) {
+            continue;
+        }
+        all.push(Word {
+            phrase,
+            stems,
+            messages: Vec::new(),
+            count: 0.0,
+            weight: 0.0,
+        });
+    }
+    if all.len() > WORDS {
+        all.sort_by_key(|w| std::cmp::Reverse(w.phrase.chars().count()));
+        all.truncate(WORDS);
+    }
+    all
+}
+
+impl Place {
+    async fn of(conn: &mut SqliteConnection, query: &MemoryQuery) -> Result<Self, Fault> {
+        let mut terms = String::new();
+        // The last part of an id is the one that tells: it is chance where the others are time.
+        let id = query.conversation.as_ref().map(ConversationId::as_str);
+        let id = id.and_then(|id| {
+            id.rsplit(|c: char| !c.is_alphanumeric())
+                .find(|p| !p.is_empty())
+        });
+        if let Some(part) = id.and_then(quoted) {
+            terms.push_str(&format!(" AND conversation : {part}"));
+        }
+        for topic in query.topics.iter().filter_map(|t| quoted(t)) {
+            terms.push_str(&format!(" AND topics : {topic}"));
+        }
+        let (low, high): (Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT
+                 CASE WHEN ?1 IS NULL THEN 1 ELSE
+                     (SELECT id FROM messages WHERE at >= ?1 ORDER BY at LIMIT 1) - ?3 END,
+                 CASE WHEN ?2 IS NULL THEN (SELECT max(id) FROM messages) ELSE
+                     (SELECT id FROM messages WHERE at < ?2 ORDER BY at DESC LIMIT 1) + ?3 END",
+        )
+        .bind(query.since.map(time_text))
+        .bind(query.until.map(time_text))
+        .bind(DISORDER)
+        .fetch_one(conn)
+        .await?;
+        // No such moment: an empty span.
+        let (low, high) = low.zip(high).unwrap_or((1, 0));
+        Ok(Self {
+            terms,
+            low: low.max(1),
+            high,
+        })
+    }
+
+    /// The newest messages here that an expression finds.
+    async fn newest(
+        &self,
+        conn: &mut SqliteConnection,
+        expression: &str,
+    ) -> Result<Vec<i64>, Fault> {
+        let whole = format!("{{text topics}} : ({expression}){}", self.terms);
+        self.matches(conn, &whole).await
+    }
+
+    async fn matches(&self, conn: &mut SqliteConnection, whole: &str) -> Result<Vec<i64>, Fault> {
+        // One row for all of them: rows are what costs.
+        let found: String = sqlx::query_scalar(
+            "SELECT json_group_array(rowid) FROM (
+                 SELECT rowid FROM memory WHERE memory MATCH ?1 AND rowid BETWEEN ?2 AND ?3
+                 ORDER BY rowid DESC LIMIT ?4)",
+        )
+        .bind(whole)
+        .bind(self.low)
+        .bind(self.high)
+        .bind(NEWEST as i64)
+        .fetch_one(conn)
+        .await?;
+        from_json("memory", &found)
+    }
+
+    /// How many messages there are like those: as dense as the newest lie when the list is full.
+    fn count(&self, newest: &[i64]) -> f64 {
+        let all = (self.high - self.low + 1) as f64;
+        match newest.iter().min() {
+            Some(last) if newest.len() >= NEWEST => {
+                newest.len() as f64 * all / (self.high - last + 1) as f64
+            }
+            _ => newest.len() as f64,
+        }
+    }
+
+    /// How many messages are looked at in all.
+    async fn population(&self, conn: &mut SqliteConnection) -> Result<f64, Fault> {
+        let Some(terms) = self.terms.strip_prefix(" AND ") else {
+            return Ok((self.high - self.low + 1) as f64);
+        };
+        let like = self.matches(conn, terms).await?;
+        Ok(self.count(&like))
+    }
+}
+
+/// Reads the index for each word; gives those that count.
+async fn look_up(
+    conn: &mut SqliteConnection,
+    place: &Place,
+    mut all: Vec<Word>,
+) -> Result<Vec<Word>, Fault> {
+    let population = place.population(conn).await?;
+    for word in &mut all {
+        word.messages = place.newest(conn, &word.phrase).await?;
+        word.count = place.count(&word.messages);
+        let without = f64::max(0.0, population - word.count);
+        word.weight = ((without + 0.5) / (word.count + 0.5)).ln_1p();
+    }
+    let tells = |w: &Word| !w.is_common() || w.count < FREQUENT * population;
+    if all.iter().any(tells) {
+        all.retain(tells);
+    }
+    Ok(all)
+}
+
+/// Finds messages that are older than the newest of common words.
+async fn look_beyond(
+    conn: &mut SqliteConnection,
+    place: &Place,
+    all: &mut [Word],
+) -> Result<(), Fault> {
+    let (mut common, rare): (Vec<&mut Word>, Vec<&mut Word>) =
+        all.iter_mut().partition(|w| w.is_common());
+    common.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    common.truncate(BEYOND);
+    if rare.is_empty() {
+        if common.len() > 1 {
+            let phrases: Vec<&str> = common.iter().map(|w| w.phrase.as_str()).collect();
+            let more = place.newest(conn, &phrases.join(" AND ")).await?;
+            for word in common {
+                word.messages.extend_from_slice(&more);
+            }
+        }
+        return Ok(());
+    }
+    let phrases: Vec<&str> = rare.iter().map(|w| w.phrase.as_str()).collect();
+    let any = phrases.join(" OR ");
+    for word in common {
+        let both = format!("({any}) AND {}", word.phrase);
+        word.messages.extend(place.newest(conn, &both).await?);
+    }
+    Ok(())
+}
+
+/// A message that is weighed.
+struct Candidate {
+    id: i64,
+    at: DateTime<Utc>,
+    importance: f64,
+    /// Length in bytes.
+    length: f64,
+    /// What its words say.
+    weight: f64,
+}
+
+/// The messages that hold the most telling words and are where is looked.
+async fn candidates(
+    conn: &mut SqliteConnection,
+    query: &MemoryQuery,
+    all: &[Word],
+) -> Result<Vec<Candidate>, Fault> {
+    let mut weights: BTreeMap<i64, f64> = BTreeMap::new();
+    for word in all {
+        let mut messages = word.messages.clone();
+        messages.sort_unstable();
+        messages.dedup();
+        for id in messages {
+            *weights.entry(id).or_default() += word.weight;
+        }
+    }
+    let mut best: Vec<(i64, f64)> = weights.into_iter().collect();
+    best.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+    best.truncate(CANDIDATES);
+    let ids: Vec<i64> = best.iter().map(|(id, _)| *id).collect();
+    let found: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(id, at, importance, octet_length(text))) FROM messages
+         WHERE id IN (SELECT value FROM json_each(?1))
+             AND (?2 IS NULL OR at >= ?2) AND (?3 IS NULL OR at < ?3) AND (?4 IS NULL OR conversation = ?4)
+             AND NOT EXISTS (
+                 SELECT 1 FROM json_each(?5) WHERE value NOT IN (SELECT value FROM json_each(messages.topics)))",
+    )
+    .bind(to_json(&ids)?)
+    .bind(query.since.map(time_text))
+    .bind(query.until.map(time_text))
+    .bind(query.conversation.as_ref().map(ConversationId::as_str))
+    .bind(to_json(&query.topics)?)
+    .fetch_one(conn)
+    .await?;
+    let weights: BTreeMap<i64, f64> = best.into_iter().collect();
+    from_json::<Vec<(i64, String, f64, f64)>>("memory", &found)?
+        .into_iter()
+        .map(|(id, at, importance, length)| {
+            Ok(Candidate {
+                id,
+                at: parse_time(&at)?,
+                importance,
+                length,
+                weight: weights.get(&id).copied().unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// 1 now, half after 30 days, a quarter after 60 and ever after.
+fn recency(at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
     let days = (now - at).num_seconds().max(0) as f64 / 86_400.0;
-    (0.5 + importance) * f64::max(0.25, (-days / 30.0).exp2())
+    f64::max(0.25, (-days / 30.0).exp2())
 }
 
-fn hit(row: &SqliteRow, now: DateTime<Utc>, best: f64) -> Result<MemoryHit, Fault> {
-    let at = parse_time(row.try_get("at")?)?;
-    let importance = row.try_get("importance")?;
-    let rank: f64 = row.try_get("rank")?;
-    let snippet: &str = row.try_get("snippet")?;
+/// Number and score of the best, best first; the newest first among equals.
+fn weighed(all: &[Candidate], now: DateTime<Utc>, limit: usize) -> Vec<(i64, f64)> {
+    let mean = all.iter().map(|c| c.length).sum::<f64>() / all.len() as f64;
+    let relevance = |c: &Candidate| {
+        let long = 1.0 - 0.75 + 0.75 * c.length / mean.max(1.0);
+        c.weight * 2.2 / (1.0 + 1.2 * long)
+    };
+    let largest = all.iter().map(relevance).fold(f64::MIN_POSITIVE, f64::max);
+    let mut scores: Vec<(i64, f64)> = all
+        .iter()
+        .map(|c| {
+            let score = relevance(c) / largest * (0.5 + c.importance) * recency(c.at, now);
+            (c.id, score)
+        })
+        .collect();
+    scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+    scores.truncate(limit);
+    scores
+}
+
+/// The part of a text that holds the most words, with marks around them.
+fn snippet(text: &str, phrases: &[Vec<String>]) -> String {
+    let places = words::places(text, phrases);
+    let reach = SNIPPET - 2 * LEAD;
+    let words_from = |first: usize| {
+        let from = places[first].0.start;
+        let near = places[first..]
+            .iter()
+            .take_while(|(p, _)| p.end < from + reach);
+        let mut there: Vec<usize> = near.map(|(_, n)| *n).collect();
+        there.sort_unstable();
+        there.dedup();
+        there.len()
+    };
+    let best = (0..places.len()).rev().max_by_key(|i| words_from(*i));
+    // From a word's beginning, a little before the first place.
+    let first = best.map_or(0, |i| places[i].0.start);
+    let lead = text[..first].char_indices().rev().nth(LEAD - 1);
+    let from = lead.filter(|(at, _)| *at > 0).map_or(0, |(at, _)| {
+        text[at..first]
+            .find(char::is_whitespace)
+            .map_or(at, |n| at + n)
+    });
+    let mut out = String::new();
+    let mut length = 0;
+    if from > 0 {
+        out.push('…');
+        length = 1;
+    }
+    let mut next = places
+        .iter()
+        .map(|(p, _)| p)
+        .skip_while(|p| p.start < from)
+        .peekable();
+    let mut inside: Option<usize> = None;
+    for (at, c) in text[from..].char_indices() {
+        let at = from + at;
+        if inside.is_some_and(|end| at >= end) {
+            out.push(MARKS.1);
+            inside = None;
+        }
+        // Room for both marks and the sign that there is more.
+        if length + 4 > SNIPPET {
+            out.push('…');
+            break;
+        }
+        if let Some(place) = next.next_if(|p| at >= p.start) {
+            out.push(MARKS.0);
+            // Its end has room already.
+            length += 2;
+            inside = Some(place.end);
+        }
+        // Marks of the text itself would be taken for ours.
+        if c == MARKS.0 || c == MARKS.1 {
+            continue;
+        }
+        out.push(if c.is_whitespace() { ' ' } else { c });
+        length += 1;
+    }
+    if inside.is_some() {
+        out.push(MARKS.1);
+    }
+    out.trim().to_owned()
+}
+
+fn hit(row: &SqliteRow, score: f64, phrases: &[Vec<String>]) -> Result<MemoryHit, Fault> {
     Ok(MemoryHit {
         conversation: ConversationId(row.try_get("conversation")?),
         seq: row.try_get("seq")?,
-        at,
+        at: parse_time(row.try_get("at")?)?,
         role: conversations::role(row)?,
         author: row.try_get("author")?,
-        snippet: snippet.chars().take(300).collect(),
-        importance,
+        snippet: snippet(row.try_get("text")?, phrases),
+        importance: row.try_get("importance")?,
         topics: from_json("topics", row.try_get("topics")?)?,
-        score: -rank / best * weight(importance, at, now),
+        score,
     })
 }
 
@@ -59,35 +418,33 @@ pub(crate) async fn search(
     readers: &SqlitePool,
     query: &MemoryQuery,
 ) -> Result<Vec<MemoryHit>, Fault> {
-    let words = expression(&query.words);
-    if words.is_empty() {
+    let all = split(&query.words);
+    if all.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(
-        "SELECT m.*, memory.rank, snippet(memory, 0, char(8296), char(8297), '…', 32) AS snippet
-         FROM memory JOIN messages m ON m.id = memory.rowid
-         WHERE memory MATCH ?1 AND (?2 IS NULL OR m.at >= ?2) AND (?3 IS NULL OR m.at < ?3)
-             AND (?4 IS NULL OR m.conversation = ?4)
-             AND NOT EXISTS (SELECT 1 FROM json_each(?5) WHERE value NOT IN (SELECT value FROM json_each(m.topics)))
-         ORDER BY memory.rank LIMIT ?6",
-    )
-    .bind(format!("{{text topics}} : ({words})"))
-    .bind(query.since.map(time_text))
-    .bind(query.until.map(time_text))
-    .bind(query.conversation.as_ref().map(ConversationId::as_str))
-    .bind(crate::to_json(&query.topics)?)
-    .bind(CANDIDATES)
-    .fetch_all(readers)
-    .await?;
-    let Some(first) = rows.first() else {
+    let phrases: Vec<Vec<String>> = all.iter().map(|w| w.stems.clone()).collect();
+    let mut conn = readers.acquire().await?;
+    let place = Place::of(&mut conn, query).await?;
+    let mut all = look_up(&mut conn, &place, all).await?;
+    look_beyond(&mut conn, &place, &mut all).await?;
+    if all.iter().all(|w| w.messages.is_empty()) {
         return Ok(Vec::new());
-    };
-    let best = (-first.try_get::<f64, _>("rank")?).max(f64::MIN_POSITIVE);
-    let mut hits = rows
-        .iter()
-        .map(|row| hit(row, query.now, best))
-        .collect::<Result<Vec<_>, _>>()?;
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.at.cmp(&a.at)));
-    hits.truncate(query.limit as usize);
-    Ok(hits)
+    }
+    let all = candidates(&mut conn, query, &all).await?;
+    let best = weighed(&all, query.now, query.limit as usize);
+    let ids: Vec<i64> = best.iter().map(|(id, _)| *id).collect();
+    let rows = sqlx::query(
+        "SELECT id, conversation, seq, at, role, author, importance, topics, text FROM messages
+         WHERE id IN (SELECT value FROM json_each(?))",
+    )
+    .bind(to_json(&ids)?)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut by_id: BTreeMap<i64, &SqliteRow> = BTreeMap::new();
+    for row in &rows {
+        by_id.insert(row.try_get("id")?, row);
+    }
+    best.iter()
+        .filter_map(|(id, score)| Some(hit(by_id.get(id)?, *score, &phrases)))
+        .collect()
 }

@@ -4,6 +4,7 @@ mod actions;
 mod analytics;
 mod backtests;
 mod charts;
+mod coaching;
 mod compliance;
 mod conversations;
 mod datasets;
@@ -54,6 +55,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(datasets::router())
         .merge(sources::router())
         .merge(charts::router())
+        .merge(coaching::router())
         .merge(analytics::router())
         .merge(portfolio::router())
         .merge(actions::router())
@@ -132,6 +134,8 @@ mod tests {
             "/api/v1/conversations/{id}/export.json",
             "/api/v1/memory",
             "/api/v1/goal",
+            "/api/v1/coaching",
+            "/api/v1/coaching/{coach}/trust",
             "/api/v1/alerts",
             "/api/v1/alerts/{id}",
         ] {

@@ -156,6 +156,23 @@ impl Services {
         let mut request = p.request.clone();
         let mut reply = Reply::new(Some("/portfolio".to_owned()));
         let mut notes = Vec::new();
+        // The constraints of the goal, where nothing else is said.
+        if let Some(goal) = self.goal().await? {
+            let g = &goal.goal;
+            for (name, value) in [
+                ("max_positions", g.max_positions.map(|n| json!(n))),
+                ("min_weight", g.min_weight.map(|w| json!(w))),
+                ("max_weight", g.max_weight.map(|w| json!(w))),
+                ("long_only", g.long_only.map(|b| json!(b))),
+            ] {
+                if let Some(value) = value
+                    && !request.params.contains_key(name)
+                {
+                    notes.push(format!("From the goal: {name} is {value}."));
+                    request.params.insert(name.to_owned(), value);
+                }
+            }
+        }
         let held = self.holdings(&HoldingsRequest::default()).await?;
         let names: Vec<String> = held.holdings.iter().map(|h| h.symbol.clone()).collect();
         let mut screen = None;

@@ -8,6 +8,7 @@ use mltrainer_types::assistant::{
     CompareTrials, ExplainTrial, ListRuns, TrialParams, TrialRef, WhatIfTrial,
 };
 use mltrainer_types::chat::{ActionOutcome, Job};
+use mltrainer_types::event::EventBody;
 use mltrainer_types::run::RunRequest;
 use mltrainer_types::trial::{
     LeaderboardRow, ModelRequest, Target, TrialRequest, TrialState, TrialView,
@@ -193,11 +194,16 @@ pub(super) fn report(reply: &mut Reply, view: &TrialView) {
 }
 
 impl Services {
-    /// Waits for the end of a trial.
+    /// Waits for the end of a trial, or until somebody pauses it.
     pub(super) async fn trial_end(&self, id: &str) -> Result<TrialView, ServiceError> {
-        let mut events = self.follow(id, 0).await?;
+        let after = self.trial(id).await?.last_event;
+        let mut events = self.follow(id, after).await?;
         while let Some(event) = events.next().await {
-            event?;
+            if let EventBody::State(s) = &event?.event.body
+                && s.state == TrialState::Paused
+            {
+                break;
+            }
         }
         self.trial(id).await
     }
@@ -257,13 +263,18 @@ impl Services {
         }
         self.steer(&mut request).await?;
         let view = self.trial_of(who, request, stage, "trial").await?;
-        Self::trial_outcome(&view, stage)
+        self.trial_outcome(&view, stage).await
     }
 
-    fn trial_outcome(view: &TrialView, stage: &Stage) -> Result<ActionOutcome, ServiceError> {
+    async fn trial_outcome(
+        &self,
+        view: &TrialView,
+        stage: &Stage,
+    ) -> Result<ActionOutcome, ServiceError> {
         let mut reply = Reply::new(None);
         reply.job(job("trial", view.id.as_str()));
         report(&mut reply, view);
+        self.judged_by_goal(&mut reply, view).await?;
         if view.state.is_final() {
             reply.next("Explain the result");
             reply.next("What if I used a horizon of 20 days?");
@@ -299,6 +310,43 @@ impl Services {
             }
         }
         request.models = models;
+        Ok(())
+    }
+
+    /// What the best model of a finished trial means for the figures of the goal.
+    async fn judged_by_goal(
+        &self,
+        reply: &mut Reply,
+        view: &TrialView,
+    ) -> Result<(), ServiceError> {
+        let (Some(goal), Some(row)) = (self.goal().await?, best(view, None)) else {
+            return Ok(());
+        };
+        if !view.state.is_final() {
+            return Ok(());
+        }
+        let mut said = Vec::new();
+        for metric in &goal.goal.metrics {
+            let found = row.metrics.get(&metric.metric);
+            let found = found
+                .or_else(|| row.trading.get(&metric.metric))
+                .copied()
+                .flatten();
+            let Some(value) = found else { continue };
+            let (wanted, reached) = crate::goals::judged(metric, value);
+            let value = reply.number(&metric.metric, value, 3);
+            let wanted = reply.name("wanted", wanted);
+            let name = metric.metric.replace('_', " ");
+            let word = match reached {
+                Some(true) => "reached",
+                Some(false) => "not reached",
+                None => "no bound is set",
+            };
+            said.push(format!("{name} {value}, wanted {wanted}: {word}"));
+        }
+        if !said.is_empty() {
+            reply.paragraph(&format!("By the goal: {}.", said.join("; ")));
+        }
         Ok(())
     }
 
@@ -463,7 +511,7 @@ impl Services {
         stage: &Stage,
     ) -> Result<ActionOutcome, ServiceError> {
         let view = self.trial(&p.trial).await?;
-        Self::trial_outcome(&view, stage)
+        self.trial_outcome(&view, stage).await
     }
 
     pub(super) async fn act_control_trial(

@@ -33,6 +33,9 @@ const ANSWER: u32 = 2_000;
 /// Tokens that the conversation before a message may take.
 const HISTORY: u64 = 8_000;
 
+/// Tokens that what is remembered of other conversations may take.
+const REMEMBERED: u64 = 1_000;
+
 /// Messages that are looked at for it.
 const BACK: u32 = 60;
 
@@ -149,7 +152,7 @@ impl Services {
     }
 
     /// What a model should know before it answers.
-    async fn system(&self, fence: &Fence) -> Result<String, ServiceError> {
+    async fn system(&self, fence: &Fence, message: &ChatMessage) -> Result<String, ServiceError> {
         let mut system = format!(
             "{SYSTEM}\n{}\nToday is {}.",
             fence.instruction(),
@@ -158,6 +161,31 @@ impl Services {
         if let Some(goal) = self.goal().await? {
             let text = quote(fence, Material::Memory, "the goal", &goal.goal.text, 2_000).text;
             let _ = write!(system, "\nThe goal that the person set:\n{text}");
+        }
+        // What fits of other conversations, by relevance, importance and age.
+        let words: String = message.text.chars().take(500).collect();
+        let remembered = self
+            .search_memory(&crate::MemorySearch {
+                query: words,
+                limit: 12,
+                ..crate::MemorySearch::default()
+            })
+            .await?;
+        let mut room = REMEMBERED;
+        for hit in &remembered {
+            let own = hit.conversation == message.conversation;
+            let snippet = hit.snippet.replace(['\u{2068}', '\u{2069}'], "");
+            let cost = estimate::tokens(&snippet);
+            if own || cost > room {
+                continue;
+            }
+            room -= cost;
+            let name = format!("{}, {}", hit.author, hit.at.date_naive());
+            let _ = write!(
+                system,
+                "\n{}",
+                quote(fence, Material::Memory, &name, &snippet, 400).text
+            );
         }
         let sets = self.datasets().await?;
         let symbols: Vec<&str> = sets
@@ -220,7 +248,7 @@ impl Services {
             actor: format!("{} for {}", identity.model, who.actor),
             trust: who.trust.min(talk.parts.trust),
         };
-        let mut request = Request::new(self.system(&fence).await?, "-", ANSWER);
+        let mut request = Request::new(self.system(&fence, message).await?, "-", ANSWER);
         request.messages = self.history(message).await?;
         request.tools = self
             .actions()
