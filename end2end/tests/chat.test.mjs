@@ -215,7 +215,7 @@ test("the reader is left where they read", async () => {
     await page.waitForFunction(() => document.getElementById("newest").getBoundingClientRect().top < innerHeight);
     // Further up: it stays, and says that something came.
     await page.evaluate(() => scrollTo(0, 0));
-    await page.getByRole("link", { name: /To the newest/ }).waitFor();
+    await page.getByRole("link", { name: /^Newest/ }).waitFor();
     await program.json("/api/v1/conversations", { text: "What can you do?", conversation: id });
     await answers(page).nth(4).waitFor();
     const news = page.getByRole("link", { name: /New message/ });
