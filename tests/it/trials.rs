@@ -372,3 +372,31 @@ async fn lists_of_trials_are_paged_by_cursor() {
     made.reverse();
     assert_eq!(server.all_trials().await, made, "newest first, each once");
 }
+
+/// With this penalty the lasso keeps no feature and forecasts the mean of the training rows, as the baseline
+/// does: rounding alone tells the two apart, and rounding is no edge.
+#[tokio::test]
+async fn the_baselines_own_forecast_is_no_edge_over_it() {
+    let server = Server::fresh().await;
+    let id = server
+        .create_trial(&json!({
+            "symbols": ["AAPL"],
+            "target": "return",
+            "horizons": [7, 10],
+            "models": [{"model": "lasso", "params": {"alpha": 1.0}}],
+        }))
+        .await;
+    server.events(&id, 0).await.rest().await;
+    let trial = server.json(&format!("/api/v1/trials/{id}")).await;
+    let rows = trial["leaderboard"].as_array().unwrap();
+    let lasso: Vec<&Value> = rows.iter().filter(|r| r["model"] == "lasso").collect();
+    assert_eq!(lasso.len(), 2);
+    for row in lasso {
+        let (ours, theirs) = (&row["metrics"]["rmse"], &row["baseline"]["rmse"]);
+        let (ours, theirs) = (ours.as_f64().unwrap(), theirs.as_f64().unwrap());
+        assert!((ours / theirs - 1.0).abs() < 1e-12, "{row}");
+        assert_eq!(row["p_value"], Value::Null, "{row}");
+        assert_eq!(row["beats_baseline"], false, "{row}");
+    }
+    assert_eq!(trial["verdict"]["found_edge"], false, "{}", trial["verdict"]);
+}

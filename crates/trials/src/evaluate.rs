@@ -222,6 +222,9 @@ fn signal(target: Target, all: &Predictions, row: usize) -> f64 {
     if change == 0.0 { 0.0 } else { change.signum() }
 }
 
+/// Share of the baseline's mean loss up to which differences of losses are rounding.
+const ROUNDING: f64 = 1e-9;
+
 /// The leaderboard: every row beside the best baseline of its horizon, best first.
 ///
 /// The loss is the squared error (for direction of the probability: the Brier score). The best
@@ -249,7 +252,12 @@ pub fn leaderboard(spec: &TrialSpec, scored: &[Scored]) -> Vec<LeaderboardRow> {
             if !s.row.is_baseline {
                 let difference = differences(&s.losses, &b.losses);
                 let bars = spec.horizons[s.horizon] as usize;
-                row.p_value = diebold_mariano(&difference, bars).map(|dm| dm.p_value);
+                // A model that gives the baseline's own forecasts differs from it by rounding alone, which
+                // must not be tested: it may have one sign on every day.
+                let largest = difference.iter().fold(0.0_f64, |m, d| m.max(d.abs()));
+                if largest > ROUNDING * loss {
+                    row.p_value = diebold_mariano(&difference, bars).map(|dm| dm.p_value);
+                }
                 if let Some(p) = row.p_value {
                     tested.push((rows.len(), p));
                 }

@@ -189,11 +189,11 @@ impl Clusterer for KMeans {
     }
 }
 
-fn mean(column: ArrayView1<'_, f64>) -> f64 {
+pub(super) fn mean(column: ArrayView1<'_, f64>) -> f64 {
     column.iter().sum::<f64>() / column.len() as f64
 }
 
-fn variance(column: ArrayView1<'_, f64>) -> f64 {
+pub(super) fn variance(column: ArrayView1<'_, f64>) -> f64 {
     let centre = mean(column);
     column.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / column.len() as f64
 }

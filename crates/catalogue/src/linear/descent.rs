@@ -219,9 +219,10 @@ impl Descent {
         let x = rows.x.as_standard_layout();
         let flat = x.as_slice().unwrap_or_default();
         let row = |i: usize| &flat[i * p..][..p];
-        let mut out = vec![false; n];
+        let mut out = vec![false; if rows.held_out.is_empty() { 0 } else { n }];
         rows.held_out.iter().for_each(|i| out[*i] = true);
-        let mut order: Vec<usize> = (0..n).collect();
+        // Four bytes a row: a table of more rows does not fit a memory.
+        let mut order: Vec<u32> = (0..n as u32).collect();
         let learned = (n - rows.held_out.len()) as f64;
         let (l1_ratio, penalised) = match self.penalty {
             None => (0.0, false),
@@ -247,12 +248,15 @@ impl Descent {
             if self.shuffle {
                 order.shuffle(random);
             }
-            let seen: Vec<usize> = order.iter().copied().filter(|i| !out[*i]).collect();
-            for some in seen.chunks(AHEAD) {
+            for some in order.chunks(AHEAD) {
                 // Rows in random order are far apart: fetched a few at a time, they wait less.
                 near.clear();
-                some.iter().for_each(|i| near.extend_from_slice(row(*i)));
-                for (k, &i) in some.iter().enumerate() {
+                let fetched = some.iter().map(|i| *i as usize);
+                fetched.for_each(|i| near.extend_from_slice(row(i)));
+                for (k, i) in some.iter().map(|i| *i as usize).enumerate() {
+                    if out.get(i).is_some_and(|out| *out) {
+                        continue;
+                    }
                     let (x, y) = (&near[k * p..][..p], rows.y[i]);
                     let score = dot(x, &line.weights) + line.intercept;
                     match self.rate {

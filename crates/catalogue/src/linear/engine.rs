@@ -115,6 +115,8 @@ pub(crate) struct Units<'a> {
 /// Rows of one piece of a sum over all rows, and rows multiplied at a time.
 const PIECE: usize = 2_048;
 const BLOCK: usize = 128;
+/// Pieces whose sums are there at a time.
+const PIECES: usize = 4;
 
 impl<'a> Units<'a> {
     /// The units of a training table.
@@ -189,15 +191,18 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// What `sum` makes of each block of rows in these units, in pieces on all threads; the pieces'
-    /// sums in their order. It is given the first row, the block, and room of the size of the block.
+    /// What `sum` makes of each block of rows in these units, in pieces on all threads; `take` gets the
+    /// pieces' sums in their order. It is given the first row, the block, and room of the size of the
+    /// block.
     fn pieces<T: Send>(
         &self,
         empty: impl Fn() -> T + Sync,
         sum: impl Fn(&mut T, usize, ArrayView2<'_, f64>, ArrayViewMut2<'_, f64>) + Sync,
-    ) -> Vec<T> {
+        mut take: impl FnMut(T),
+    ) {
         let n = self.x.nrows();
-        threads::map(n.div_ceil(PIECE), |piece| {
+        let all = n.div_ceil(PIECE);
+        let piece = |piece: usize| {
             let end = ((piece + 1) * PIECE).min(n);
             let mut done = empty();
             let mut block = Array2::zeros((BLOCK, self.width()));
@@ -212,26 +217,29 @@ impl<'a> Units<'a> {
                 sum(&mut done, from, block, room);
             }
             done
-        })
+        };
+        for first in (0..all).step_by(PIECES) {
+            let some = PIECES.min(all - first);
+            let done = threads::map(some, |i| piece(first + i));
+            done.into_iter().for_each(&mut take);
+        }
     }
 
     /// The rows times a column of weights.
-    pub(crate) fn times(&self, theta: &[f64]) -> Vec<f64> {
+    pub(crate) fn times(&self, theta: &[f64], products: &mut [f64]) {
         let by: Vec<f64> = theta
             .iter()
             .zip(&self.factors)
             .map(|(t, f)| t * f)
             .collect();
         let own = theta.get(self.factors.len()).copied().unwrap_or_default();
-        let mut products = vec![0.0; self.x.nrows()];
-        threads::chunks(&mut products, PIECE, |piece, to| {
+        threads::chunks(products, PIECE, |piece, to| {
             for (i, to) in to.iter_mut().enumerate() {
                 let row = self.x.row(piece * PIECE + i);
                 let row = row.to_slice().unwrap_or_default();
                 *to = own + numeric::centred_dot(row, &self.means, &by);
             }
         });
-        products
     }
 
     /// The sum of the rows, each by a factor.
@@ -261,7 +269,10 @@ impl<'a> Units<'a> {
         let width = self.width();
         let wide = if second { width } else { 0 };
         let empty = || (vec![0.0; width], Array2::zeros((wide, wide)));
-        let pieces = self.pieces(empty, |(sum, gram), from, rows, mut room| {
+        let add = |(sum, gram): &mut (Vec<f64>, Array2<f64>),
+                   from: usize,
+                   rows: ArrayView2<'_, f64>,
+                   mut room: ArrayViewMut2<'_, f64>| {
             for (i, (row, mut to)) in rows.rows().into_iter().zip(room.rows_mut()).enumerate() {
                 let row = row.to_slice().unwrap_or_default();
                 let (one, two) = by(from + i);
@@ -273,11 +284,13 @@ impl<'a> Units<'a> {
             if second {
                 general_mat_mul(1.0, &room.t(), &rows, 1.0, gram);
             }
-        });
-        pieces.into_iter().fold(empty(), |(mut sum, gram), piece| {
+        };
+        let (mut sum, mut gram) = empty();
+        self.pieces(empty, add, |piece| {
             add_scaled(&mut sum, 1.0, &piece.0);
-            (sum, gram + piece.1)
-        })
+            gram += &piece.1;
+        });
+        (sum, gram)
     }
 
     /// Weights and intercept for the columns as they came, of those for rows in these units.

@@ -99,13 +99,12 @@ impl Predictor for Fitted {
 pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError> {
     let units = Units::new(data, request.fit_intercept)?;
     let (n, width) = (data.x().nrows(), units.width());
-    let mut rows = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
-    let total: f64 = rows.iter().sum();
-    rows.iter_mut().for_each(|w| *w /= total);
+    let total: f64 = data.weights().map_or(n as f64, |w| w.iter().sum());
     let problem = Problem {
         units: &units,
         y: data.y(),
-        rows,
+        weights: data.weights(),
+        total,
         family: request.family,
         // The penalty falls on the weights of the columns as they came.
         penalties: units
@@ -114,7 +113,8 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
             .map(|s| request.alpha / (s * s))
             .collect(),
     };
-    let mean = dot(data.y(), &problem.rows);
+    let each = data.y().iter().enumerate();
+    let mean = each.map(|(i, y)| y * problem.weight(i)).sum::<f64>();
     let mut theta = vec![0.0; width];
     if request.fit_intercept {
         theta[width - 1] = if request.family.log { mean.ln() } else { mean };
@@ -125,7 +125,8 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
             )));
         }
     }
-    let (mut value, mut etas) = problem.value(&theta);
+    let mut etas = vec![0.0; n];
+    let mut value = problem.value(&theta, &mut etas);
     if !value.is_finite() {
         return Err(FitError::Failed(format!(
             "{}: the fit has no start with a finite deviance: rescale the columns, or fit an intercept",
@@ -159,22 +160,22 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
         let taken = loop {
             let mut next = theta.clone();
             add_scaled(&mut next, length, &step);
-            let (at, etas) = problem.value(&next);
+            let at = problem.value(&next, &mut etas);
             if at <= value + 1e-4 * length * promise + 4.0 * f64::EPSILON * value.abs() {
-                break Some((next, at, etas));
+                break Some((next, at));
             }
             length *= 0.5;
             if length < 1e-12 {
                 break None;
             }
         };
-        let Some((next, at, passed)) = taken else {
+        let Some((next, at)) = taken else {
             return Err(FitError::Failed(format!(
                 "{} stopped at a step of {longest:.3e} (tol {:e}), as near as double precision goes here: raise tol or alpha, or rescale the columns",
                 request.name, request.tol
             )));
         };
-        (theta, value, etas) = (next, at, passed);
+        (theta, value) = (next, at);
     }
     let (weights, intercept) = units.undo(&theta);
     let extra = Outputs::from_iter([
@@ -190,20 +191,27 @@ pub(crate) fn fit(request: &Request, data: &Training) -> Result<Fitted, FitError
 struct Problem<'a> {
     units: &'a Units<'a>,
     y: &'a [f64],
-    /// Weights of the rows, sum 1.
-    rows: Vec<f64>,
+    weights: Option<&'a [f64]>,
+    /// Sum of the weights.
+    total: f64,
     family: Family,
     penalties: Vec<f64>,
 }
 
 impl Problem<'_> {
-    /// The aim, and η of each row.
-    fn value(&self, theta: &[f64]) -> (f64, Vec<f64>) {
-        let etas = self.units.times(theta);
-        let terms = etas.iter().zip(self.y).zip(&self.rows);
+    /// Weight of a row, of a sum of 1.
+    fn weight(&self, i: usize) -> f64 {
+        self.weights.map_or(1.0, |w| w[i]) / self.total
+    }
+
+    /// The aim; `etas` become η of each row.
+    fn value(&self, theta: &[f64], etas: &mut [f64]) -> f64 {
+        self.units.times(theta, etas);
+        let terms = etas.iter().zip(self.y).enumerate();
         let loss: f64 = terms
-            .filter(|(_, w)| **w > 0.0)
-            .map(|((eta, y), w)| w * self.family.half_deviance(*y, self.family.mean(*eta)))
+            .map(|(i, pair)| (self.weight(i), pair))
+            .filter(|(w, _)| *w > 0.0)
+            .map(|(w, (eta, y))| w * self.family.half_deviance(*y, self.family.mean(*eta)))
             .sum();
         let penalty: f64 = self
             .penalties
@@ -212,8 +220,7 @@ impl Problem<'_> {
             .map(|(a, t)| a * t * t)
             .sum();
         let value = loss + 0.5 * penalty;
-        let value = if value.is_nan() { f64::INFINITY } else { value };
-        (value, etas)
+        if value.is_nan() { f64::INFINITY } else { value }
     }
 
     /// Gradient, and second derivatives where they are positive for all rows, else their expectation.
@@ -222,7 +229,7 @@ impl Problem<'_> {
         let slopes = |i: usize| self.family.slopes(self.y[i], etas[i]);
         let convex = (0..etas.len()).all(|i| slopes(i).1 > 0.0);
         let (mut gradient, mut hessian) = self.units.sum_and_gram(|i| {
-            let ((first, second, expected), w) = (slopes(i), self.rows[i]);
+            let ((first, second, expected), w) = (slopes(i), self.weight(i));
             (w * first, w * if convex { second } else { expected })
         });
         for (j, a) in self.penalties.iter().enumerate() {

@@ -237,13 +237,17 @@ impl Problem<'_> {
     /// Objective and, rows x scores, the probabilities there.
     fn value(&self, theta: &[f64]) -> (f64, Array2<f64>) {
         let mut p = Array2::zeros((self.codes.len(), self.scores));
-        for (mut column, block) in p
-            .columns_mut()
-            .into_iter()
-            .zip(theta.chunks(self.units.width()))
-        {
-            let scores = self.units.times(block);
-            column.iter_mut().zip(scores).for_each(|(to, v)| *to = v);
+        if self.scores == 1 {
+            self.units
+                .times(theta, p.as_slice_mut().unwrap_or_default());
+        } else {
+            let mut scores = vec![0.0; self.codes.len()];
+            let blocks = theta.chunks(self.units.width());
+            for (mut column, block) in p.columns_mut().into_iter().zip(blocks) {
+                self.units.times(block, &mut scores);
+                let pairs = column.iter_mut().zip(&scores);
+                pairs.for_each(|(to, v)| *to = *v);
+            }
         }
         let mut value = 0.0;
         for (i, mut out) in p.rows_mut().into_iter().enumerate() {

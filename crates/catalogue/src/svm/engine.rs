@@ -5,10 +5,12 @@
 use crate::kernels::{Form, Kernel};
 use crate::numeric::dot;
 use ndarray::Array2;
-use std::collections::VecDeque;
 
 /// Kernel values that are kept: 256 MB.
 const KEPT: usize = 1 << 26;
+
+/// A row of the kernel is let go when it was not asked for among as many questions as this times the rows.
+const FORGOTTEN: usize = 1;
 
 /// Rows of the kernel matrix that were asked for, those used last when they do not all fit. In single
 /// precision, as LIBSVM keeps them: sums over them are in double.
@@ -17,7 +19,10 @@ pub(crate) struct Rows<'a> {
     x: &'a Array2<f64>,
     squares: Vec<f64>,
     rows: Vec<Box<[f32]>>,
-    used: VecDeque<usize>,
+    /// The rows that are there, and when each was asked for last, counted in questions.
+    there: Vec<usize>,
+    asked: Vec<usize>,
+    now: usize,
     most: usize,
     diagonal: Vec<f64>,
 }
@@ -31,7 +36,9 @@ impl<'a> Rows<'a> {
             x,
             squares,
             rows: vec![Box::default(); n],
-            used: VecDeque::new(),
+            there: Vec::new(),
+            asked: vec![0; n],
+            now: 0,
             most: (KEPT / n.max(1)).max(4),
             diagonal: Vec::new(),
         };
@@ -75,18 +82,31 @@ impl<'a> Rows<'a> {
         some.iter().chain(some).for_each(|i| self.need(*i));
     }
 
-    /// Computes a row unless it is there; the `most` that came last stay.
+    /// Computes a row unless it is there. It takes the place of the one that was asked for longest ago,
+    /// if that is long ago or there are `most` of them.
     fn need(&mut self, i: usize) {
-        if self.rows[i].is_empty() {
-            let row = (0..self.x.nrows()).map(|j| self.value(i, j) as f32);
-            self.rows[i] = row.collect();
-            self.used.push_back(i);
-            if self.used.len() > self.most
-                && let Some(old) = self.used.pop_front()
-            {
-                self.rows[old] = Box::default();
-            }
+        self.now += 1;
+        self.asked[i] = self.now;
+        if !self.rows[i].is_empty() {
+            return;
         }
+        let mut row = Box::default();
+        let oldest = (0..self.there.len()).min_by_key(|k| self.asked[self.there[*k]]);
+        if let Some(k) = oldest
+            && (self.there.len() >= self.most
+                || self.now - self.asked[self.there[k]] > FORGOTTEN * self.x.nrows())
+        {
+            let old = self.there.swap_remove(k);
+            row = std::mem::take(&mut self.rows[old]);
+        }
+        if row.is_empty() {
+            row = vec![0.0; self.x.nrows()].into_boxed_slice();
+        }
+        for (j, to) in row.iter_mut().enumerate() {
+            *to = self.value(i, j) as f32;
+        }
+        self.rows[i] = row;
+        self.there.push(i);
     }
 }
 

@@ -12,13 +12,14 @@ use super::engine::{Dual, Rows, solve};
 use super::machine::{GammaWord, Machine, SvmKernel, form};
 use crate::class_weight::{ClassWeight, row_weights};
 use crate::labels::labels;
+use crate::numeric::some_rows;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -146,7 +147,7 @@ impl Supervised for Svc {
                 let rows: Vec<usize> = (0..labels.codes.len())
                     .filter(|i| [low, high].contains(&labels.codes[*i]) && weights[*i] > 0.0)
                     .collect();
-                let x = data.x().select(Axis(0), &rows);
+                let x = some_rows(data.x(), &rows);
                 let dual = Dual {
                     y: rows
                         .iter()

@@ -134,7 +134,7 @@ impl Supervised for AdaBoost {
     const WEIGHTS: bool = true;
 
     fn fit(params: &AdaBoostParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
-        let sorted = Sorted::new(data.x(), Splitter::Best, usize::MAX)?;
+        let mut sorted = Sorted::new(data.x(), Splitter::Best, usize::MAX)?;
         let p = sorted.columns();
         let classes = data.labels().map(|l| l.classes.clone()).unwrap_or_default();
         let learned = engine::Learned::new(data, Criterion::SquaredError)?;
@@ -173,7 +173,9 @@ impl Supervised for AdaBoost {
             let target = learned.target();
             let found = match target {
                 Target::Codes(codes, k) => {
-                    let tree = engine::grow(&sorted, target, &weights, &rules, &mut random).tree;
+                    let tree =
+                        engine::grow_in_place(&mut sorted, target, &weights, &rules, &mut random)
+                            .tree;
                     samme(
                         tree,
                         data.x(),
@@ -186,7 +188,9 @@ impl Supervised for AdaBoost {
                 }
                 Target::Numbers(y) => {
                     let drawn = draw(&weights, &mut random);
-                    let tree = engine::grow(&sorted, target, &drawn, &rules, &mut random).tree;
+                    let tree =
+                        engine::grow_in_place(&mut sorted, target, &drawn, &rules, &mut random)
+                            .tree;
                     let alone = fitted.trees.is_empty();
                     r2(tree, data.x(), y, params, &mut weights, alone, last)
                 }

@@ -173,11 +173,12 @@ impl Supervised for DecisionTree {
     fn fit(params: &TreeParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let rules = params.rules(data)?;
         let learned = Learned::new(data, rules.criterion)?;
-        let sorted = Sorted::new(data.x(), rules.splitter, rules.max_features)?;
+        let mut sorted = Sorted::new(data.x(), rules.splitter, rules.max_features)?;
         let weights = row_weights(data, params.class_weight.as_ref())?;
         let seed = run::effective_seed(params.seed, seed);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let grown = engine::grow(&sorted, learned.target(), &weights, &rules, &mut random);
+        let grown =
+            engine::grow_in_place(&mut sorted, learned.target(), &weights, &rules, &mut random);
         Ok(Fitted {
             tree: grown.tree,
             classes: data.labels().map(|l| l.classes.clone()).unwrap_or_default(),

@@ -263,6 +263,8 @@ pub(crate) struct Sorted<'a> {
     /// that look at few of the columns.
     by_node: bool,
     columns: Columns,
+    /// Whether a tree has left the places of each column in another order.
+    parted: bool,
     /// Whether values of a column are missing.
     gaps: Vec<bool>,
 }
@@ -310,6 +312,7 @@ impl<'a> Sorted<'a> {
             x,
             by_node,
             columns,
+            parted: false,
             gaps,
         })
     }
@@ -616,22 +619,98 @@ pub(crate) fn grow(
 ) -> Grown {
     match &data.columns {
         Columns::Values(values) => {
-            grow_on::<u32>(data, &[], values, target, weights, rules, random)
+            grow_on::<u32>(
+                data,
+                &[],
+                values,
+                Vec::new(),
+                target,
+                weights,
+                rules,
+                random,
+            )
+            .0
         }
-        Columns::Short(places) => grow_on(data, places, &[], target, weights, rules, random),
-        Columns::Long(places) => grow_on(data, places, &[], target, weights, rules, random),
+        Columns::Short(places) => {
+            let own = copied(data, places, weights);
+            grow_on(data, places, &[], own, target, weights, rules, random).0
+        }
+        Columns::Long(places) => {
+            let own = copied(data, places, weights);
+            grow_on(data, places, &[], own, target, weights, rules, random).0
+        }
     }
 }
 
-fn grow_on<P: Place + Default>(
-    data: &Sorted<'_>,
-    places: &[P],
-    values: &[f64],
+/// The same, for trees that are grown one after the other: it parts the sorted columns themselves and
+/// not a copy of them.
+pub(crate) fn grow_in_place(
+    data: &mut Sorted<'_>,
     target: Target<'_>,
     weights: &[f64],
     rules: &Rules,
     random: &mut Xoshiro256PlusPlus,
 ) -> Grown {
+    if data.by_node {
+        return grow(data, target, weights, rules, random);
+    }
+    let again = std::mem::replace(&mut data.parted, true);
+    match std::mem::replace(&mut data.columns, Columns::Short(Vec::new())) {
+        Columns::Short(mut places) => {
+            only(&mut places, data.n, weights, again);
+            let (grown, places) = grow_on(data, &[], &[], places, target, weights, rules, random);
+            data.columns = Columns::Short(places);
+            grown
+        }
+        Columns::Long(mut places) => {
+            only(&mut places, data.n, weights, again);
+            let (grown, places) = grow_on(data, &[], &[], places, target, weights, rules, random);
+            data.columns = Columns::Long(places);
+            grown
+        }
+        values @ Columns::Values(_) => {
+            data.columns = values;
+            grow(data, target, weights, rules, random)
+        }
+    }
+}
+
+/// The places of the rows with a weight above 0, column after column.
+fn copied<P: Place>(data: &Sorted<'_>, places: &[P], weights: &[f64]) -> Vec<P> {
+    let mut own = Vec::new();
+    if !data.by_node {
+        own.reserve_exact(places.len());
+        own.extend(places.iter().copied().filter(|q| weights[q.row()] > 0.0));
+    }
+    own
+}
+
+/// Puts the places of the rows with a weight above 0 first in each column, in order; `again` sorts the
+/// column before, which a tree has cut into sorted stretches.
+fn only<P: Place>(places: &mut [P], n: usize, weights: &[f64], again: bool) {
+    let all = weights.iter().all(|w| *w > 0.0);
+    threads::chunks(places, n, |_, column| {
+        if again {
+            column.sort();
+        }
+        if !all {
+            part_by(column, &mut Vec::new(), |q| weights[q.row()] > 0.0);
+        }
+    });
+}
+
+/// `own` are the places that the tree parts, column after column, each of as many; they come back.
+#[expect(clippy::too_many_arguments, reason = "the two ways in share this one")]
+fn grow_on<P: Place + Default>(
+    data: &Sorted<'_>,
+    places: &[P],
+    values: &[f64],
+    own: Vec<P>,
+    target: Target<'_>,
+    weights: &[f64],
+    rules: &Rules,
+    random: &mut Xoshiro256PlusPlus,
+) -> (Grown, Vec<P>) {
     let width = match target {
         Target::Numbers(_) => 1,
         Target::Codes(_, classes) => classes,
@@ -643,16 +722,11 @@ fn grow_on<P: Place + Default>(
         _ => Way::Presorted,
     };
     let counts = |r: usize| weights[r] > 0.0;
-    let (mut rows, mut stretches) = (Vec::new(), Vec::new());
-    if way == Way::Presorted {
-        stretches.reserve_exact(places.len());
-        stretches.extend(places.iter().copied().filter(|q| counts(q.row())));
+    let mut rows = Vec::new();
+    let m = if way == Way::Presorted {
+        (0..data.n).filter(|r| counts(*r)).count()
     } else {
         rows.extend((0..data.n as u32).filter(|r| counts(*r as usize)));
-    }
-    let m = if way == Way::Presorted {
-        stretches.len().checked_div(p).unwrap_or_default()
-    } else {
         rows.len()
     };
     let total: f64 = weights.iter().sum();
@@ -669,9 +743,10 @@ fn grow_on<P: Place + Default>(
         rules,
         random,
         m,
+        stride: own.len().checked_div(p).unwrap_or_default(),
         total,
         least_weight: rules.min_weight_fraction_leaf * total,
-        stretches,
+        stretches: own,
         rows,
         goes_left: vec![false; data.n],
         place_scratch: Vec::new(),
@@ -699,20 +774,20 @@ fn grow_on<P: Place + Default>(
     };
     grower.run();
     let Grower {
-        tree,
+        mut tree,
         mut leaf,
         risk,
         means,
+        stretches,
         ..
     } = grower;
-    let mut tree = tree;
     if rules.ccp_alpha > 0.0 {
         let names = prune(&mut tree, &risk, &means, rules.ccp_alpha);
         for l in leaf.iter_mut().filter(|l| **l != LEAF) {
             *l = names[*l as usize];
         }
     }
-    Grown { tree, leaf }
+    (Grown { tree, leaf }, stretches)
 }
 
 /// Cuts off, weakest first, every subtree whose decrease of impurity a leaf is at most `alpha`;
@@ -834,6 +909,8 @@ struct Grower<'a, P> {
     random: &'a mut Xoshiro256PlusPlus,
     /// Rows in the tree.
     m: usize,
+    /// Places of a column, of which those of the tree's rows come first.
+    stride: usize,
     /// Sum of their weights.
     total: f64,
     least_weight: f64,
@@ -1043,7 +1120,7 @@ impl<P: Place + Default> Grower<'_, P> {
                     self.scan(parent, feature, &own.sorted, Some(&own), start)
                 }
                 Way::Presorted => {
-                    let at = feature * self.m;
+                    let at = feature * self.stride;
                     let places = &self.stretches[at + start..at + end];
                     self.scan(parent, feature, places, None, start)
                 }
@@ -1410,7 +1487,7 @@ impl<P: Place + Default> Grower<'_, P> {
         };
         match self.way {
             Way::Presorted => {
-                let at = split.feature * self.m;
+                let at = split.feature * self.stride;
                 let places = &self.stretches[at + node.start..at + node.end];
                 for (i, q) in places.iter().enumerate() {
                     self.goes_left[q.row()] = if gap {
@@ -1422,7 +1499,7 @@ impl<P: Place + Default> Grower<'_, P> {
                 // Children that cannot be split again need only the rows, in any one order.
                 let last = node.depth + 1 >= self.rules.max_depth;
                 for feature in 0..if last { 1 } else { self.columns.len() } {
-                    let at = feature * self.m;
+                    let at = feature * self.stride;
                     let places = &mut self.stretches[at + node.start..at + node.end];
                     let goes_left = &self.goes_left;
                     part_by(places, &mut self.place_scratch, |q| goes_left[q.row()]);
@@ -1849,5 +1926,33 @@ mod tests {
         let repeated = tree(&twice, &rules);
         assert_eq!(weighted.nodes, repeated.nodes);
         assert_near(&weighted.values, &repeated.values, 1e-14);
+    }
+
+    #[test]
+    fn in_place_is_the_same_as_a_copy() {
+        // Values repeat, some are missing, and every tree leaves the columns in another order.
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(3);
+        let values: Vec<[f64; 3]> = (0..60)
+            .map(|_| std::array::from_fn(|_| f64::from(random.gen_range(0..20_u32))))
+            .map(|r: [f64; 3]| [r[0], if r[1] > 17.0 { f64::NAN } else { r[1] }, r[2]])
+            .collect();
+        let x = Array2::from_shape_fn((60, 3), |(i, j)| values[i][j]);
+        let y: Vec<f64> = (0..60).map(|_| random.r#gen()).collect();
+        let copied = Sorted::new(&x, Splitter::Best, usize::MAX).unwrap();
+        let mut own = Sorted::new(&x, Splitter::Best, usize::MAX).unwrap();
+        let rules = rules(Criterion::SquaredError);
+        for round in 0..4 {
+            let weights: Vec<f64> = (0..60)
+                .map(|i| f64::from(u32::from((i + round) % 4 > 0)))
+                .collect();
+            let target = Target::Numbers(&y);
+            let mut same = [random.clone(), random.clone()];
+            let a = grow(&copied, target, &weights, &rules, &mut same[0]);
+            let b = grow_in_place(&mut own, target, &weights, &rules, &mut same[1]);
+            assert_eq!(a.leaf, b.leaf);
+            assert_eq!(a.tree.nodes, b.tree.nodes);
+            assert_eq!(a.tree.values, b.tree.values);
+            assert!(a.tree.n_leaves() > 30);
+        }
     }
 }

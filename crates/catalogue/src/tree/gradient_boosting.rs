@@ -423,7 +423,7 @@ impl Supervised for GradientBoosting {
         drop(all_y);
         let (n, p) = x.dim();
         let look = params.max_features.map_or(p, |m| m.of(p));
-        let sorted = Sorted::new(&x, Splitter::Best, look)?;
+        let mut sorted = Sorted::new(&x, Splitter::Best, look)?;
         let rules = Rules {
             criterion: Criterion::SquaredError,
             splitter: Splitter::Best,
@@ -466,7 +466,8 @@ impl Supervised for GradientBoosting {
             let gradients = objective.gradients(&y, &f);
             for (k, r) in gradients.iter().enumerate() {
                 let target = Target::Numbers(r);
-                let grown = engine::grow(&sorted, target, &weights, &rules, &mut random);
+                let grown =
+                    engine::grow_in_place(&mut sorted, target, &weights, &rules, &mut random);
                 let mut tree = grown.tree;
                 let leaves = members(&grown.leaf, tree.n_leaves());
                 let found: Vec<f64> = leaves

@@ -475,10 +475,10 @@ impl Services {
         let (from, to, bps) = (
             reply.day("first day", *first),
             reply.day("last day", *last),
-            reply.decimal("costs in basis points", cost * 1e4, 1),
+            reply.number_percent("costs a trade", cost),
         );
         reply.say(&format!(
-            "From {from} to {to} with costs of {bps} basis points."
+            "From {from} to {to} with costs of {bps} of what is traded."
         ));
         tested(&mut reply, "The portfolio", &path);
         if w.windows(2).any(|p| (p[0] - p[1]).abs() > 1e-9) {
@@ -764,7 +764,7 @@ fn said_walk(reply: &mut Reply, w: &Walk) {
             w.everything_annual_return,
         ),
         reply.decimal("its Sharpe ratio", w.everything_sharpe_ratio, 2),
-        reply.decimal("costs in basis points", w.cost_bps, 1),
+        reply.number_percent("costs a trade", w.cost_bps / 1e4),
     );
-    reply.paragraph(&format!("Back test, month by month from {from} to {to} ({months} months, {cash} of them in cash), each with the screen and the estimates of its day, after {bps} basis points: {own} a year, Sharpe ratio {sharpe}, largest fall {fall}. Everything in equal parts: {plain}, Sharpe ratio {plain_sharpe}."));
+    reply.paragraph(&format!("Back test, month by month from {from} to {to} ({months} months, {cash} of them in cash), each with the screen and the estimates of its day, after costs of {bps}: {own} a year, Sharpe ratio {sharpe}, largest fall {fall}. Everything in equal parts: {plain}, Sharpe ratio {plain_sharpe}."));
 }

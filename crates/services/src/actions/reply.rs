@@ -53,6 +53,11 @@ impl Reply {
         self.figure(label, value, Format::Percent(1))
     }
 
+    /// A small share as percent, with two digits after the point.
+    pub(crate) fn number_percent(&mut self, label: &str, share: f64) -> String {
+        self.figure(label, Value::Number(share), Format::Percent(2))
+    }
+
     /// A number with so many significant digits.
     pub(crate) fn number(
         &mut self,

@@ -6,7 +6,7 @@ use crate::{ServiceError, Services};
 use chrono::NaiveDate;
 use mltrainer_types::assistant::{ScreenRule, ScreenUniverse};
 use mltrainer_types::chat::ActionOutcome;
-use mltrainer_types::data::{Bar, DatasetKind};
+use mltrainer_types::data::{Bar, DatasetKind, DatasetSummary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -221,23 +221,27 @@ impl Services {
         let all = self.datasets().await?;
         let mut sets = Vec::new();
         if p.symbols.is_empty() {
-            // Where a symbol has bars, its adjusted closes are not looked at too.
-            for s in &all {
+            // One set of each share: the one that reaches furthest, bars before closes alone.
+            let plain = |s: &DatasetSummary| {
                 let symbol = s.symbols.first().cloned().unwrap_or_default();
-                let plain = symbol.strip_suffix("_ADJ").unwrap_or(&symbol);
-                let has_bars = all
-                    .iter()
-                    .any(|o| o.kind == DatasetKind::Bars && o.symbols.iter().any(|x| x == plain));
-                let index = ["SPX", "IXIC"].contains(&symbol.as_str());
-                let fits = match s.kind {
-                    DatasetKind::Bars => !index,
-                    DatasetKind::Closes => !has_bars,
-                    _ => false,
-                };
-                if fits {
-                    sets.push(s.clone());
+                symbol.strip_suffix("_ADJ").unwrap_or(&symbol).to_owned()
+            };
+            let mut by_share: BTreeMap<String, DatasetSummary> = BTreeMap::new();
+            for s in all {
+                let share = plain(&s);
+                let index = ["SPX", "IXIC"].contains(&share.as_str());
+                if index || !matches!(s.kind, DatasetKind::Bars | DatasetKind::Closes) {
+                    continue;
+                }
+                let place = |s: &DatasetSummary| (s.last, s.kind == DatasetKind::Bars);
+                match by_share.get(&share) {
+                    Some(other) if place(other) >= place(&s) => {}
+                    _ => {
+                        by_share.insert(share, s);
+                    }
                 }
             }
+            sets.extend(by_share.into_values());
         } else {
             for name in &p.symbols {
                 sets.push(self.dataset_named(name).await?);

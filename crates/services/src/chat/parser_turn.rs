@@ -229,6 +229,19 @@ impl Services {
                         e.problem().detail
                     }
                     ServiceError::Invalid { detail, .. } => detail.clone(),
+                    ServiceError::NotFound {
+                        what: "symbol",
+                        id,
+                        suggestions,
+                    } => {
+                        let near = match suggestions.as_slice() {
+                            [] => String::new(),
+                            near => format!(" Did you mean {}?", near.join(" or ")),
+                        };
+                        format!(
+                            "there are no data of {id}: fetch them (\"fetch {id} from polygon\"), import a file, or choose a symbol that is there (\"what data do you have?\").{near}"
+                        )
+                    }
                     other => other.to_string(),
                 });
             }
