@@ -3,6 +3,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { DESKTOP, Line, PHONE, Program, accessible, browser, fits, hydrated, open, withPage } from "../harness.mjs";
 
 let program, chrome;
@@ -99,7 +100,7 @@ test("a trial lives inside the answer, and ends there", async () => {
     const trial = stored.cards[0].outcome.job;
     assert.equal(trial.kind, "trial");
     const card = answers(page).nth(1).locator(".card");
-    await card.getByText("Done", { exact: true }).waitFor();
+    await card.locator("header .badge", { hasText: "Done" }).waitFor();
     await card.locator(".job .badge", { hasText: "Finished" }).waitFor();
     assert.equal(await card.getByRole("link", { name: /Open the trial/ }).getAttribute("href"), trial.link);
     assert.equal((await program.json(`/api/v1/trials/${trial.id}`)).state, "finished");
@@ -127,16 +128,15 @@ test("a question back is answered by one of its suggestions", async () => {
     await answers(page).first().waitFor(PATIENT);
     const id = idOf(page);
     const { question } = await answered(id, 1);
-    assert.ok(question.suggestions.length > 0);
+    const choice = question.suggestions.find((s) => s === "AAPL") ?? question.suggestions.at(-1);
     await answers(page).first().getByText(question.question).waitFor();
-    await page.getByRole("button", { name: question.suggestions[0], exact: true }).click();
-    await page.locator(".said", { hasText: question.suggestions[0] }).waitFor();
+    await page.getByRole("button", { name: choice, exact: true }).click();
+    await page.locator(".said", { hasText: choice }).waitFor();
     const said = (await messages(id)).filter((m) => m.role === "user");
-    assert.equal(said[1].text, question.suggestions[0]);
+    assert.equal(said[1].text, choice);
     // The old question offers nothing any more.
     assert.equal(await page.locator(".replies:visible").count(), 0);
-    await page.getByRole("button", { name: "Stop the answer" }).click();
-    await answers(page).nth(1).waitFor();
+    await answers(page).nth(1).waitFor(PATIENT);
     await fits(page, "a question back");
   });
 });
@@ -214,7 +214,7 @@ test("the reader is left where they read", async () => {
     await page.waitForFunction(() => document.getElementById("newest").getBoundingClientRect().top < innerHeight);
     // Further up: it stays, and says that something came.
     await page.evaluate(() => scrollTo(0, 0));
-    await page.getByRole("link", { name: /To the newest/ }).waitFor();
+    await page.getByRole("link", { name: /^Newest/ }).waitFor();
     await program.json("/api/v1/conversations", { text: "What can you do?", conversation: id });
     await answers(page).nth(4).waitFor();
     const news = page.getByRole("link", { name: /New message/ });
@@ -327,7 +327,7 @@ test("every conversation fits 360 and 320 px, and nothing shifts as it grows", a
 test("without script: a form, stored messages, a suggestion, and an example that waits in the input", async () => {
   await withPage(chrome, program, { ...PHONE, javaScriptEnabled: false, expected: SILENT }, async (page) => {
     await page.goto("/chat");
-    await page.getByRole("link", { name: "What data do you have?" }).click();
+    await page.locator(".examples a", { hasText: "What data do you have?" }).click();
     assert.equal(await input(page).inputValue(), "What data do you have?");
     await page.getByRole("button", { name: "Send" }).click();
     await page.waitForURL(/\/chat\/c-/);
@@ -344,4 +344,61 @@ test("without script: a form, stored messages, a suggestion, and an example that
     await page.getByRole("button", { name: question.suggestions[0], exact: true }).waitFor();
     await fits(page, "a conversation without script");
   });
+});
+
+/** A language model of one's own, as OpenAI defined them, that says its words one by one. */
+async function languageModel(words, pause) {
+  const server = createServer(async (request, answer) => {
+    for await (const _ of request);
+    answer.writeHead(200, { "content-type": "text/event-stream" });
+    const send = (choices, usage) => answer.write(`data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", model: "small", choices, usage })}\n\n`);
+    for (const content of words) {
+      send([{ index: 0, delta: { content }, finish_reason: null }]);
+      await new Promise((go) => setTimeout(go, pause));
+    }
+    send([{ index: 0, delta: {}, finish_reason: "stop" }]);
+    send([], { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200 });
+    answer.end("data: [DONE]\n\n");
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+test("a language model's answer is written as it comes, named, counted, and its own numbers are marked", async () => {
+  const words = ["**The** ", "answer ", "is ", "42.5 ", "days.\n\n", "- one ", "thing\n", "- <b>another</b>\n\n", "That ", "is ", "all."];
+  const model = await languageModel(words, 250);
+  const served = await Program.start({
+    env: {
+      MLTRAINER_LLM_PROVIDER: "openai_compatible",
+      MLTRAINER_LLM_URL: `http://127.0.0.1:${model.address().port}`,
+      MLTRAINER_LLM_MODEL: "small",
+      MLTRAINER_LLM_CUTOFF: "2024-12-31",
+    },
+  });
+  try {
+    await withPage(chrome, served, DESKTOP, async (page) => {
+      await open(page, "/chat");
+      await page.locator(".strip-model", { hasText: "small @ 127.0.0.1" }).filter({ hasText: "2024-12-31" }).waitFor();
+      await input(page).fill("How long does it take?");
+      await input(page).press("Enter");
+      await page.waitForURL(/\/chat\/c-/);
+      await hydrated(page);
+      // A part of it, before the whole is there.
+      const draft = page.locator(".draft");
+      await draft.filter({ hasText: "answer" }).waitFor();
+      assert.equal(await answers(page).count(), 0);
+      const answer = answers(page).first();
+      await answer.waitFor();
+      assert.equal(await draft.count(), 0, "what was being written is stored now");
+      assert.equal((await answer.locator(".unverified").first().textContent()).replace(/\s+/g, " "), "42.5 (unverified: no result holds this number)");
+      assert.equal(await answer.locator("strong").first().textContent(), "The");
+      assert.deepEqual(await answer.locator(".dashes li").allTextContents(), ["one thing", "<b>another</b>"]);
+      await answer.locator(".answered-by", { hasText: "small @ 127.0.0.1" }).filter({ hasText: "1,200 tokens" }).filter({ hasText: "$0" }).waitFor();
+      await page.locator(".strip-model", { hasText: "1,200 of" }).waitFor();
+      await accessible(page, "a model's answer");
+    });
+  } finally {
+    await served.stop();
+    model.close();
+  }
 });

@@ -344,11 +344,19 @@ fn line(out: &mut String, begin: &str, runs: &[Run], citations: &[FigureCitation
     out.push_str(end);
 }
 
+/// Letters of a value that stays on one line.
+const SHORT: usize = 20;
+
 /// A value with what it is as its title, and a link to its result where a page of ours shows it.
 fn figure(out: &mut String, text: &str, cited: Option<&FigureCitation>) {
     let link = cited.and_then(|c| c.link.as_deref()).filter(|l| own(l));
     out.push_str(if link.is_some() { "<a" } else { "<span" });
-    out.push_str(" class=\"figure\"");
+    let long = text.chars().count() > SHORT;
+    out.push_str(if long {
+        " class=\"figure long\""
+    } else {
+        " class=\"figure\""
+    });
     for (name, value) in [
         ("href", link),
         (
@@ -574,7 +582,7 @@ mod tests {
                 vec![figure(attack, 0)],
                 vec![cite(attack, Some("/a?b=\"c"))],
                 format!(
-                    "<p><a class=\"figure\" href=\"/a?b=&quot;c\" title=\"{safe}\">{safe}</a></p>"
+                    "<p><a class=\"figure long\" href=\"/a?b=&quot;c\" title=\"{safe}\">{safe}</a></p>"
                 ),
             ),
             // A link that leads elsewhere is none, and a figure without a citation is a figure still.

@@ -16,7 +16,7 @@ pub(crate) fn turn(t: &Turn, jobs: Jobs<'_>) -> AnyView {
     let open = t.open();
     let notes = t.agents.iter().map(|m| agent(m, jobs)).collect_view();
     view! {
-        <article class="turn" id=format!("turn-{}", t.key)>
+        <article class="talk-turn" id=format!("turn-{}", t.key)>
             {t.said.as_ref().map(said)}
             <details class="agents" open=open hidden=t.agents.is_empty()>
                 <summary>{super::worked(&t.agents)}</summary>

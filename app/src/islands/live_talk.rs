@@ -340,7 +340,7 @@ mod alive {
             let words = if news && !here {
                 "New message ↓"
             } else {
-                "To the newest ↓"
+                "Newest ↓"
             };
             button.set_text_content(Some(words));
         }

@@ -307,11 +307,12 @@ fn conversation_list(list: &[Conversation], current: Option<&str>) -> AnyView {
     view! { <ul class="conversations">{items}</ul> }.into_any()
 }
 
-fn search_form(search: &str) -> AnyView {
+/// Where the results stand on the page, they follow what is typed.
+fn search_form(search: &str, results: Option<&'static str>) -> AnyView {
     view! {
-        <form method="get" action="/chat" role="search" class="memory-search">
+        <form method="get" action="/chat" role="search" class="memory-search" data-live=results>
             <label class="visually-hidden" for="q">"Search all conversations"</label>
-            <input type="search" id="q" name="q" value=search.to_owned() maxlength="500" placeholder="Search all conversations"/>
+            <input type="search" id="q" name="q" value=search.to_owned() maxlength="500" placeholder="Search"/>
             <button class="button">"Search"</button>
         </form>
     }
@@ -330,7 +331,7 @@ fn memory(hits: Option<&Result<Vec<Hit>, PageError>>, search: &str) -> AnyView {
             view! { <ol class="hits">{items}</ol> }.into_any()
         }
     };
-    view! { {search_form(search)} <div id="hits">{body}</div> }.into_any()
+    view! { {search_form(search, Some("hits"))} <div id="hits">{body}</div> }.into_any()
 }
 
 fn hit(h: &Hit) -> AnyView {
@@ -419,7 +420,7 @@ fn one_page(s: Shown, before: Option<i64>, pairs: &[(String, String)]) -> AnyVie
         <div class="chat-room">
             <section class="talk" aria-label="Conversation">
                 {older}
-                <div class="turns" id="turns" role="log" aria-live="polite" aria-label="Messages">{list}</div>
+                <div class="talk-turns" id="turns" role="log" aria-live="polite" aria-label="Messages">{list}</div>
                 {foot}
             </section>
             <aside class="chat-side" id="chat-side" aria-label="Other conversations, search and export">
@@ -440,7 +441,7 @@ fn dock(id: &str, last: i64, working: bool, pairs: &[(String, String)]) -> AnyVi
                     <input type="hidden" name="conversation" value=id.to_owned()/>
                     <button class="button">"Stop the answer"</button>
                 </form>
-                <a class="button" id="to-newest" href="#newest" hidden>"To the newest ↓"</a>
+                <a class="button" id="to-newest" href="#newest" hidden>"Newest ↓"</a>
             </div>
             {composer(id, last, pairs)}
         </div>
@@ -466,7 +467,7 @@ fn composer(id: &str, last: i64, pairs: &[(String, String)]) -> AnyView {
                 rows="1"
                 required
                 maxlength=chat::LONGEST
-                placeholder="Ask or tell in plain words"
+                placeholder="Ask in plain words"
                 autocomplete="off"
                 enterkeyhint="send"
                 aria-describedby="say-keys say-count"
@@ -489,7 +490,7 @@ fn side(others: &[Conversation], id: &str, around: &Around) -> AnyView {
     let export = |ending: &str| format!("/api/v1/conversations/{}/export.{ending}", segment(id));
     view! {
         <p><a class="button" href="/chat">"New conversation"</a></p>
-        {search_form("")}
+        {search_form("", None)}
         {ui::panel(
             "recent",
             "Conversations",
