@@ -398,5 +398,9 @@ async fn the_baselines_own_forecast_is_no_edge_over_it() {
         assert_eq!(row["p_value"], Value::Null, "{row}");
         assert_eq!(row["beats_baseline"], false, "{row}");
     }
-    assert_eq!(trial["verdict"]["found_edge"], false, "{}", trial["verdict"]);
+    assert_eq!(
+        trial["verdict"]["found_edge"], false,
+        "{}",
+        trial["verdict"]
+    );
 }
