@@ -9,6 +9,7 @@ mod backtests;
 mod catalogue;
 mod chain;
 mod compliance;
+mod corporate;
 mod data;
 mod error;
 pub mod features;
