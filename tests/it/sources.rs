@@ -1296,8 +1296,8 @@ async fn back_tests_trade_at_the_prices_of_the_day_and_are_paid_dividends() {
         adjusted.to_str().unwrap(),
         "--symbol",
         "APPLE",
-        "--format",
-        "json",
+        "--origin",
+        "user_provided",
     ];
     let imported = call(&replay, &data, &import).await;
     assert_eq!(imported.code, 0, "{}", imported.stderr);
@@ -1345,6 +1345,6 @@ async fn back_tests_trade_at_the_prices_of_the_day_and_are_paid_dividends() {
             says,
             "{symbol}"
         );
-        assert_eq!(found.stdout.contains("\"dividends\""), true, "{symbol}");
+        assert!(found.stdout.contains("\"dividends\""), "{symbol}");
     }
 }

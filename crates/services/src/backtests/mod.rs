@@ -563,6 +563,8 @@ fn run(
     before: &Before,
 ) -> Result<Verified<Tested>, ServiceError> {
     let mut sources: Vec<Verified<Bars>> = parts.iter().map(|p| p.bars.clone()).collect();
+    let traded = parts.iter().filter_map(|p| p.traded.as_ref());
+    sources.extend(traded.flat_map(|t| [t.bars.clone(), t.total.clone()]));
     sources.extend(other.as_ref().map(|o| o.bars.clone()));
     let detail = format!("{} on {} symbols", spec.strategy.name, parts.len());
     Verified::combine(&sources, "backtest", detail, |_| {
