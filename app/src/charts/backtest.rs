@@ -222,7 +222,7 @@ pub fn trades(v: &BacktestView, symbol: &str, rows: &[Bar]) -> Plot {
 fn splits_after(v: &BacktestView, symbol: &str, exit: Option<NaiveDate>) -> f64 {
     let own = v.spec.symbols.iter().find(|s| s.symbol == symbol);
     let actions = own.and_then(|s| s.actions.as_ref());
-    let splits = actions.map_or(&[][..], |a| &a.splits);
+    let splits = actions.map_or(&[][..], |a| a.splits.as_slice());
     let later = splits.iter().filter(|s| exit.is_some_and(|e| s.date > e));
     later.map(|s| s.ratio).product()
 }
