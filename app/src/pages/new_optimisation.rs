@@ -490,7 +490,6 @@ fn ranges(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
         wrong.at("search"),
         area,
     )
-    .into_any()
 }
 
 /// The fields of the form; names in braces inside its expressions are searched.
