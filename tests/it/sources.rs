@@ -1165,3 +1165,187 @@ async fn sources_over_http() {
     let (_, log) = server.stop();
     assert!(!log.contains(KEY), "the log holds the key");
 }
+
+/// Prices of their day, splits and dividends: Apple, its split of 2 for 1 on 2005-02-28 and its dividends of 2.65
+/// dollars on 2012-08-09, 2012-11-07 and 2013-02-07.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn back_tests_trade_at_the_prices_of_the_day_and_are_paid_dividends() {
+    let replay = Replay::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let hold = file(
+        "hold.json",
+        r#"{"name": "hold", "weight": "1", "costs": {"rate": 0.0}}"#,
+    );
+    let fetch = "data fetch --source polygon --symbol AAPL --start 2004-01-01 --end 2013-03-01 --format json";
+    let fetch: Vec<&str> = fetch.split(' ').collect();
+    let fetched = call(&replay, &data, &fetch).await.json();
+    assert_eq!(fetched["dataset"]["id"], "polygon:AAPL");
+    let test = async |symbol: &str, start: &str, end: &str, strategy: &str| {
+        let args = format!(
+            "backtest --symbols {symbol} --start {start} --end {end} --format json --strategy"
+        );
+        let mut args: Vec<&str> = args.split(' ').collect();
+        args.push(strategy);
+        call(&replay, &data, &args).await
+    };
+    let rules = |v: &serde_json::Value| -> Vec<String> {
+        let all = v["findings"].as_array().unwrap().iter();
+        all.map(|f| f["rule"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let last = |v: &serde_json::Value, name: &str| {
+        v[name]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()
+            .as_f64()
+            .unwrap()
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6 * b.abs(), "{a} is not {b}");
+    let bundled = bundled::bars("AAPL").unwrap().content;
+    let at = |date: &str| bundled.dates.binary_search(&day(date)).unwrap();
+
+    // No split after these days: the bundled prices are those that were traded.
+    let paid = test("polygon:AAPL", "2012-07-02", "2013-03-01", &hold)
+        .await
+        .json();
+    assert_eq!(paid["spec"]["symbols"][0]["actions"]["dividends"], 3);
+    assert_eq!(paid["fills"].as_array().unwrap().len(), 1);
+    let (units, price) = (
+        paid["fills"][0]["units"].as_f64().unwrap(),
+        paid["fills"][0]["price"].as_f64().unwrap(),
+    );
+    near(price, bundled.open.as_ref().unwrap()[at("2012-07-03")]);
+    let end = bundled.close[at("2013-03-01")];
+    near(
+        last(&paid, "equity"),
+        10_000.0 - units * price + units * (end + 3.0 * 2.65),
+    );
+    // Held with dividends reinvested at the close before.
+    let mut held = end / bundled.close[at("2012-07-02")];
+    for ex in ["2012-08-09", "2012-11-07", "2013-02-07"] {
+        held /= 1.0 - 2.65 / bundled.close[at(ex) - 1];
+    }
+    near(last(&paid, "benchmark_equity"), 10_000.0 * held);
+    assert!(!rules(&paid).contains(&"dividends_unknown".to_owned()));
+
+    // The same days as they ship: no dividend, and that is said.
+    let unpaid = test("AAPL", "2012-07-02", "2013-03-01", &hold).await.json();
+    near(
+        last(&unpaid, "equity"),
+        10_000.0 - units * price + units * end,
+    );
+    assert!(rules(&unpaid).contains(&"dividends_unknown".to_owned()));
+
+    // Through a split, fetched and as it ships: bought at the price of its day, twice the shares after it.
+    for symbol in ["polygon:AAPL", "AAPL"] {
+        let split = test(symbol, "2005-02-01", "2005-04-29", &hold).await.json();
+        let actions = &split["spec"]["symbols"][0]["actions"];
+        assert_eq!(actions["splits"][0]["date"], "2005-02-28", "{symbol}");
+        assert_eq!(actions["splits"][0]["ratio"], 2.0);
+        let fill = &split["fills"][0];
+        let (units, price) = (
+            fill["units"].as_f64().unwrap(),
+            fill["price"].as_f64().unwrap(),
+        );
+        near(
+            price,
+            2.0 * bundled.open.as_ref().unwrap()[at("2005-02-02")],
+        );
+        let end = bundled.close[at("2005-04-29")];
+        near(
+            last(&split, "equity"),
+            10_000.0 - units * price + 2.0 * units * end,
+        );
+    }
+
+    // Stops in the units that the expressions see, through the split: the same trades as with everything in them.
+    let stops = file(
+        "stops.json",
+        r#"{"name": "stops", "long": {"enter": "close > lag(close, 1)"}, "stop_loss": {"kind": "amount", "expression": "atr(5)"},
+            "profit_target": {"kind": "amount", "expression": "1.5 * atr(5)"},
+            "sizing": {"kind": "fraction", "fraction": 1.0}, "whole_shares": false, "costs": {"rate": 0.001}}"#,
+    );
+    let raw = test("AAPL", "2005-01-03", "2005-06-30", &stops)
+        .await
+        .json();
+    let adjusted = folder.path().join("adjusted.csv");
+    let mut lines = "date,open,high,low,close,volume\n".to_owned();
+    for i in at("2005-01-03")..=at("2005-06-30") {
+        let c = |column: &Option<Vec<f64>>| column.as_ref().unwrap()[i];
+        lines.push_str(&format!(
+            "{},{},{},{},{},{}\n",
+            bundled.dates[i],
+            c(&bundled.open),
+            c(&bundled.high),
+            c(&bundled.low),
+            bundled.close[i],
+            c(&bundled.volume)
+        ));
+    }
+    std::fs::write(&adjusted, lines).unwrap();
+    let import = [
+        "data",
+        "import",
+        adjusted.to_str().unwrap(),
+        "--symbol",
+        "APPLE",
+        "--origin",
+        "user_provided",
+    ];
+    let imported = call(&replay, &data, &import).await;
+    assert_eq!(imported.code, 0, "{}", imported.stderr);
+    let plain = test("APPLE", "2005-01-03", "2005-06-30", &stops)
+        .await
+        .json();
+    let trades = |v: &serde_json::Value| v["trades"].as_array().unwrap().clone();
+    assert!(trades(&raw).len() > 5);
+    assert_eq!(trades(&raw).len(), trades(&plain).len());
+    for (a, b) in trades(&raw).iter().zip(&trades(&plain)) {
+        assert_eq!((&a["entry"], &a["exit"]), (&b["entry"], &b["exit"]));
+        near(a["pnl"].as_f64().unwrap(), b["pnl"].as_f64().unwrap());
+    }
+    near(last(&raw, "equity"), last(&plain, "equity"));
+
+    // Closes alone: at the next close, or a sentence that says so.
+    let closes = file(
+        "closes.json",
+        r#"{"name": "closes", "weight": "if(close > sma(close, 50), 1, 0)", "fill": "next_close", "whole_shares": false}"#,
+    );
+    let good = test("KO_ADJ", "2000-01-03", "2005-12-30", &closes)
+        .await
+        .json();
+    assert!(good["fills"].as_array().unwrap().len() > 10);
+    assert!(!rules(&good).contains(&"dividends_unknown".to_owned()));
+    let refused = test("KO_ADJ", "2000-01-03", "2005-12-30", &hold).await;
+    assert_eq!(refused.code, 3);
+    assert!(
+        refused.stderr.contains("KO_ADJ has closes only, and the strategy fills at the next open: let it say \"fill\": \"next_close\""),
+        "{}",
+        refused.stderr
+    );
+
+    // An optimisation is told and traded the same way.
+    let search = "backtest optimise --symbols SYMBOL --start 2010-01-04 --strategy trend_filter --search window=50..60 --method random --evaluations 3 --folds 2 --format json";
+    for (symbol, says) in [("polygon:AAPL", false), ("AAPL", true)] {
+        let args = search.replace("SYMBOL", symbol);
+        let args: Vec<&str> = args.split(' ').collect();
+        let found = call(&replay, &data, &args).await;
+        assert_eq!(found.code, 0, "{}", found.stderr);
+        assert_eq!(
+            found
+                .stdout
+                .contains("Dividends of AAPL are not in the data"),
+            says,
+            "{symbol}"
+        );
+        assert!(found.stdout.contains("\"dividends\""), "{symbol}");
+    }
+}

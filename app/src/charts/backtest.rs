@@ -209,14 +209,25 @@ pub fn trades(v: &BacktestView, symbol: &str, rows: &[Bar]) -> Plot {
     if let Some(price) = plot.panels.first_mut() {
         let own = v.trades.iter().chain(&v.open_trades);
         for t in own.filter(|t| t.symbol == symbol) {
-            mark(price, t, at(t.entry), t.exit.and_then(at));
+            let later = splits_after(v, symbol, t.exit);
+            mark(price, t, later, at(t.entry), t.exit.and_then(at));
         }
         price.marks.sort_by_key(|m| m.date);
     }
     plot
 }
 
-fn mark(price: &mut Part, t: &BacktestTrade, entry: Option<&Bar>, exit: Option<&Bar>) {
+/// The prices of a trade are in shares of its last day, those of the chart adjusted for every split: so many
+/// shares of the chart are one of the trade.
+fn splits_after(v: &BacktestView, symbol: &str, exit: Option<NaiveDate>) -> f64 {
+    let own = v.spec.symbols.iter().find(|s| s.symbol == symbol);
+    let actions = own.and_then(|s| s.actions.as_ref());
+    let splits = actions.map_or(&[][..], |a| a.splits.as_slice());
+    let later = splits.iter().filter(|s| exit.is_some_and(|e| s.date > e));
+    later.map(|s| s.ratio).product()
+}
+
+fn mark(price: &mut Part, t: &BacktestTrade, later: f64, entry: Option<&Bar>, exit: Option<&Bar>) {
     let (colour, key) = if t.pnl.is_some_and(|p| p > 0.0) {
         (3, GAINS)
     } else {
@@ -245,8 +256,8 @@ fn mark(price: &mut Part, t: &BacktestTrade, entry: Option<&Bar>, exit: Option<&
     }
     if let (Some(from), Some(to), Some(exit)) = (t.entry_price, t.exit_price, t.exit) {
         price.segments.push(SegmentPlot {
-            from: (t.entry, from),
-            to: (exit, to),
+            from: (t.entry, from / later),
+            to: (exit, to / later),
             colour,
             key,
         });

@@ -52,7 +52,7 @@ pub enum By {
 }
 
 impl By {
-    const ALL: [(Self, &'static str, &'static str); 3] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 3] = [
         (Self::Ready, "ready", "Ready-made"),
         (Self::Form, "form", "Form"),
         (Self::Json, "json", "JSON"),
@@ -478,7 +478,7 @@ async fn desk(pairs: Vec<(String, String)>) -> Result<Desk, PageError> {
     let sets = services.datasets().await.map_err(|e| refuse(&e))?;
     let symbols = sets
         .iter()
-        // Orders fill within open, high and low: closes alone cannot be traded.
+        // Ready-made strategies fill at the next open: closes alone are for who says otherwise.
         .filter(|s| matches!(s.kind, DatasetKind::Bars | DatasetKind::Intraday))
         .flat_map(|s| {
             let span = format::span(s.first, s.last);
@@ -703,7 +703,7 @@ fn form(desk: &Desk, error: Option<&PageError>) -> AnyView {
     });
     let strategy = match by {
         By::Ready => ready(desk),
-        By::Form => fields(t, &wrong),
+        By::Form => fields(t, &|name| wrong.at(name)),
         By::Json => json(t, &wrong),
     };
     let turns = By::ALL
@@ -793,7 +793,7 @@ fn area(t: &Typed, name: &'static str, rows: u8, placeholder: &'static str) -> A
 }
 
 /// The usual choices.
-fn fields(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
+pub(crate) fn fields(t: &Typed, at: &dyn Fn(&str) -> Option<String>) -> AnyView {
     let sizing = [
         ("fraction", "Share of the equity, %"),
         ("amount", "Amount of money"),
@@ -810,7 +810,6 @@ fn fields(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
             .map(|(v, w)| ((*v).to_owned(), (*w).to_owned()))
             .collect::<Vec<_>>()
     };
-    let at = |name: &str| wrong.at(name);
     let short = ["short_enter", "short_exit"];
     let short_open = short
         .iter()
@@ -905,21 +904,9 @@ fn tested(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
         "" => "AAPL".to_owned(),
         text => text.to_owned(),
     };
-    let names = [
-        "per_share",
-        "per_trade",
-        "spread",
-        "slippage",
-        "borrow",
-        "interest",
-        "benchmark",
-        "seed",
-        "fractional",
-        "finalize",
-    ];
-    let open = names
-        .iter()
-        .any(|n| !t.get(n).is_empty() || at(n).is_some());
+    let names = ["benchmark", "seed", "fractional", "finalize"];
+    let mut names = FEES.iter().chain(&names);
+    let open = names.any(|n| !t.get(n).is_empty() || at(n).is_some());
     let known = desk
         .symbols
         .iter()
@@ -954,12 +941,7 @@ fn tested(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
         <details open=open>
             <summary>"Details: fees, benchmark, seed"</summary>
             <div class="fields">
-                {ui::field("per_share", "Commission a share", "", at("per_share"), input(t, "per_share", "0", true))}
-                {ui::field("per_trade", "Commission a fill", "", at("per_trade"), input(t, "per_trade", "0", true))}
-                {ui::field("spread", "Spread, basis points", "A fill pays half of it.", at("spread"), input(t, "spread", "0", true))}
-                {ui::field("slippage", "Slippage, basis points", "", at("slippage"), input(t, "slippage", "0", true))}
-                {ui::field("borrow", "Borrow fee, % a year", "On short positions.", at("borrow"), input(t, "borrow", "0", true))}
-                {ui::field("interest", "Interest on cash, % a year", "", at("interest"), input(t, "interest", "0", true))}
+                {fees(t, &at)}
                 {ui::field("benchmark", "Benchmark", "Empty: the symbols held in equal parts.", at("benchmark"), view! {
                     <input type="text" id="benchmark" name="benchmark" value=t.get("benchmark").to_owned() list="known-symbols" autocapitalize="characters" autocomplete="off" spellcheck="false"/>
                 }.into_any())}
@@ -970,6 +952,29 @@ fn tested(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
                 {box_of("finalize", "Close what is open at the end", "at the last close")}
             </div>
         </details>
+    }
+    .into_any()
+}
+
+/// Names of the fields of [`fees`].
+pub(crate) const FEES: [&str; 6] = [
+    "per_share",
+    "per_trade",
+    "spread",
+    "slippage",
+    "borrow",
+    "interest",
+];
+
+/// What a fill and a day cost beside the commission by value.
+pub(crate) fn fees(t: &Typed, at: &dyn Fn(&str) -> Option<String>) -> AnyView {
+    view! {
+        {ui::field("per_share", "Commission a share", "", at("per_share"), input(t, "per_share", "0", true))}
+        {ui::field("per_trade", "Commission a fill", "", at("per_trade"), input(t, "per_trade", "0", true))}
+        {ui::field("spread", "Spread, basis points", "A fill pays half of it.", at("spread"), input(t, "spread", "0", true))}
+        {ui::field("slippage", "Slippage, basis points", "", at("slippage"), input(t, "slippage", "0", true))}
+        {ui::field("borrow", "Borrow fee, % a year", "On short positions.", at("borrow"), input(t, "borrow", "0", true))}
+        {ui::field("interest", "Interest on cash, % a year", "", at("interest"), input(t, "interest", "0", true))}
     }
     .into_any()
 }

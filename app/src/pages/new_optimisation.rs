@@ -1,10 +1,10 @@
-//! The form of a walk-forward optimisation: a ready-made strategy or JSON, a range for each parameter that is
+//! The form of a walk-forward optimisation: a ready-made strategy, a form or JSON, a range for each parameter that is
 //! searched, the search, the windows. All fields are the query of the address; what is typed is checked
 //! by asking for this same page, without script by a button.
 
 use crate::error::PageError;
 use crate::format;
-use crate::pages::new_backtest::{self, By, LONGEST, Typed, input, language};
+use crate::pages::new_backtest::{self, By, FEES, LONGEST, Typed, fees, fields, input, language};
 use crate::pages::optimisation::ready_title;
 use crate::query::{self, Link};
 use crate::server::{plain_form, reader, refuse, set_status, writer};
@@ -42,6 +42,16 @@ const EXAMPLE: &str = r#"{
 
 /// The ranges of the example.
 const EXAMPLE_SEARCH: &str = "trend=50..250\nperiod=2..10";
+
+/// What the form begins with.
+const EXAMPLE_FORM: [(&str, &str); 3] = [
+    (
+        "enter",
+        "close > sma(close, {trend}) and rsi(close, {period}) < 25",
+    ),
+    ("exit", "rsi(close, {period}) > 60"),
+    ("search", EXAMPLE_SEARCH),
+];
 
 /// Whether a text says what is searched, not a value.
 fn is_range(text: &str) -> bool {
@@ -95,7 +105,7 @@ pub fn request(t: &Typed) -> Result<OptimisationRequest, PageError> {
     let mut rest = t.clone();
     let mut search = Vec::new();
     match t.by() {
-        By::Json => {
+        By::Json | By::Form => {
             let lines = t.get("search").lines().map(str::trim);
             for line in lines.filter(|l| !l.is_empty()) {
                 let Some((name, range)) = line.split_once('=') else {
@@ -112,7 +122,7 @@ pub fn request(t: &Typed) -> Result<OptimisationRequest, PageError> {
                 });
             }
         }
-        _ => {
+        By::Ready => {
             rest.set("by", "ready");
             let head = format!("p.{}.", t.ready());
             for (field, text) in &t.0 {
@@ -221,7 +231,7 @@ async fn desk(pairs: Vec<(String, String)>) -> Result<Desk, PageError> {
     let sets = services.datasets().await.map_err(|e| refuse(&e))?;
     let symbols = sets
         .iter()
-        // Orders fill within open, high and low: closes alone cannot be traded.
+        // Ready-made strategies fill at the next open: closes alone are for who says otherwise.
         .filter(|s| matches!(s.kind, DatasetKind::Bars | DatasetKind::Intraday))
         .flat_map(|s| {
             let span = format::span(s.first, s.last);
@@ -248,6 +258,12 @@ async fn desk(pairs: Vec<(String, String)>) -> Result<Desk, PageError> {
     if typed.by() == By::Json && typed.get("text").is_empty() {
         typed.set("text", EXAMPLE);
         typed.set("search", EXAMPLE_SEARCH);
+    }
+    let empty = |name: &&str| typed.get(name).is_empty();
+    if typed.by() == By::Form && ["enter", "short_enter", "search"].iter().all(empty) {
+        for (name, text) in EXAMPLE_FORM {
+            typed.set(name, text);
+        }
     }
     let found = request(&typed).and_then(|asked| {
         services
@@ -351,7 +367,7 @@ fn form(desk: &Desk, error: Option<&PageError>) -> AnyView {
         );
     }
     let t = &desk.typed;
-    let json = t.by() == By::Json;
+    let by = t.by();
     let wrong = Wrong {
         error,
         ready: t.ready(),
@@ -359,9 +375,21 @@ fn form(desk: &Desk, error: Option<&PageError>) -> AnyView {
     // What is said at a field that this page shows is said there alone.
     let shown = |name: &str| {
         FIELDS.contains(&name)
-            || ["symbols", "start", "end", "cash", "bps", "rolling"].contains(&name)
+            || [
+                "symbols",
+                "start",
+                "end",
+                "cash",
+                "bps",
+                "rolling",
+                "benchmark",
+                "seed",
+            ]
+            .contains(&name)
+            || FEES.contains(&name)
             || name.starts_with("p.")
-            || (json && name == "text")
+            || (by == By::Json && name == "text")
+            || (by == By::Form && name != "text")
     };
     let general = error
         .filter(|e| {
@@ -370,19 +398,18 @@ fn form(desk: &Desk, error: Option<&PageError>) -> AnyView {
                 .is_some_and(|f| shown(&place(f, t.ready())))
         })
         .map(ui::error_panel);
-    let ways = [(By::Ready, "Ready-made"), (By::Json, "JSON")]
+    let ways = By::ALL
         .into_iter()
-        .map(|(way, label)| {
-            let current = ((way == By::Json) == json).then_some("page");
-            view! { <button class="turn" name="to" value=way.word() aria-current=current>{label}</button> }
+        .map(|(way, word, label)| {
+            let current = (way == by).then_some("page");
+            view! { <button class="turn" name="to" value=word aria-current=current>{label}</button> }
         })
         .collect_view();
-    let strategy = if json {
-        template(t, &wrong)
-    } else {
-        ready(desk, &wrong)
+    let strategy = match by {
+        By::Ready => ready(desk, &wrong),
+        By::Form => composed(t, &wrong),
+        By::Json => template(t, &wrong),
     };
-    let by = if json { By::Json } else { By::Ready };
     view! {
         <form method="get" action="/backtests/optimise" id="editor" class="form editor" data-live="check">
             // What Enter presses: a look, never a search.
@@ -449,20 +476,41 @@ fn ready(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
     .into_any()
 }
 
+/// The lines that say what is searched.
+fn ranges(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
+    let search = t.get("search").to_owned();
+    let area = view! {
+        <textarea id="search" name="search" rows="4" class="code" maxlength="2000" spellcheck="false" autocapitalize="off" autocomplete="off">{search}</textarea>
+    }
+    .into_any();
+    ui::field(
+        "search",
+        "What is searched",
+        "A line each: n=10..300, or with :log behind, or average=sma|ema.",
+        wrong.at("search"),
+        area,
+    )
+}
+
+/// The fields of the form; names in braces inside its expressions are searched.
+fn composed(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
+    view! {
+        <p class="help">"What stands in braces inside a condition or a distance is searched: sma(close, {n}), 2 * atr({n})."</p>
+        {ranges(t, wrong)}
+        {fields(t, &|name| wrong.at(name))}
+    }
+    .into_any()
+}
+
 fn template(t: &Typed, wrong: &Wrong<'_>) -> AnyView {
     let text = t.get("text").to_owned();
-    let search = t.get("search").to_owned();
     let area = view! {
         <textarea id="text" name="text" rows="16" class="code" maxlength=LONGEST.to_string() spellcheck="false" autocapitalize="off" autocomplete="off" wrap="off">{text}</textarea>
     }
     .into_any();
-    let ranges = view! {
-        <textarea id="search" name="search" rows="4" class="code" maxlength="2000" spellcheck="false" autocapitalize="off" autocomplete="off">{search}</textarea>
-    }
-    .into_any();
     view! {
         {ui::field("text", "Strategy as JSON", "What stands in braces inside a text is searched: sma(close, {n}).", wrong.at("text"), area)}
-        {ui::field("search", "What is searched", "A line each: n=10..300, or with :log behind, or average=sma|ema.", wrong.at("search"), ranges)}
+        {ranges(t, wrong)}
         {language()}
     }
     .into_any()
@@ -497,7 +545,8 @@ fn searched(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
         "seed",
         "fractional",
     ];
-    let open = more.iter().any(|n| !t.get(n).is_empty() || at(n).is_some());
+    let mut more = more.iter().chain(&FEES);
+    let open = more.any(|n| !t.get(n).is_empty() || at(n).is_some());
     let symbols = t.get("symbols").to_owned();
     view! {
         <h2 class="editor-head">"Searched on"</h2>
@@ -521,8 +570,9 @@ fn searched(desk: &Desk, wrong: &Wrong<'_>) -> AnyView {
             <button class="button">"Check"</button>
         </p>
         <details open=open>
-            <summary>"Details: embargo, rolling window, seed"</summary>
+            <summary>"Details: fees, embargo, rolling window, seed"</summary>
             <div class="fields">
+                {fees(t, &at)}
                 {ui::field("embargo", "Embargo, bars", "Left out between training and test.", at("embargo"), input(t, "embargo", "0", true))}
                 {ui::field("rolling", "Rolling training window, bars", "Empty: all bars before.", at("rolling"), input(t, "rolling", "all", true))}
                 {ui::field("min_trades", "Fewest trades in training", "What has fewer counts as worst.", at("min_trades"), input(t, "min_trades", "1", true))}
@@ -568,8 +618,8 @@ fn checked(desk: &Desk) -> AnyView {
         Err(_) => ().into_any(),
     };
     let name = match desk.typed.by() {
-        By::Json => plan.strategy.name.clone(),
-        _ => ready_title(desk.typed.ready(), &desk.ready),
+        By::Json | By::Form => plan.strategy.name.clone(),
+        By::Ready => ready_title(desk.typed.ready(), &desk.ready),
     };
     view! {
         <p>{ui::badge("✓", "Can be searched", "good")}</p>
@@ -668,6 +718,34 @@ mod tests {
             t.set(field, text);
             assert_eq!(request(&t).unwrap_err().field.as_deref(), Some(field));
         }
+    }
+
+    #[test]
+    fn a_form_is_searched_by_its_lines_with_fees() {
+        let mut t = typed(&[
+            ("by", "form"),
+            ("symbols", "AAPL"),
+            ("stop", "{width} * atr(14)"),
+            ("per_share", "0.01"),
+            ("spread", "4"),
+        ]);
+        for (name, text) in EXAMPLE_FORM {
+            t.set(name, text);
+        }
+        t.set("search", "trend=50..250\nperiod=2..10\nwidth=1.0..4.0");
+        let r = request(&t).unwrap();
+        let names: Vec<&str> = r.search.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["trend", "period", "width"]);
+        assert_eq!(
+            r.test.strategy["long"]["enter"],
+            "close > sma(close, {trend}) and rsi(close, {period}) < 25"
+        );
+        assert_eq!(
+            r.test.strategy["stop_loss"]["expression"],
+            "{width} * atr(14)"
+        );
+        let costs = r.test.costs.unwrap();
+        assert_eq!((costs.per_share, costs.spread), (0.01, 0.0004));
     }
 
     #[test]

@@ -443,6 +443,7 @@ impl Simulation for BackTest {
                     close: &bars.close,
                     volume,
                 },
+                traded: None,
                 events: &[],
                 columns,
             };

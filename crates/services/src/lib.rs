@@ -13,6 +13,7 @@ mod chain;
 mod chat;
 mod coaching;
 mod compliance;
+mod corporate;
 mod data;
 mod error;
 pub mod features;

@@ -110,6 +110,33 @@ pub struct BacktestSymbol {
     pub last: NaiveDate,
     /// Bars in the span.
     pub bars: u32,
+    /// Splits and dividends by which it was traded; none where its prices were never others and no
+    /// dividend is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<BacktestActions>,
+}
+
+/// The corporate actions by which a symbol was traded, at the prices of their day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BacktestActions {
+    /// Splits after its first bar that the prices of the data set are adjusted for, also those after
+    /// the span.
+    pub splits: Vec<BacktestSplit>,
+    /// Dividends in the span.
+    pub dividends: u32,
+    /// SHA-256 over the splits and dividends of the span.
+    pub sha256: String,
+}
+
+/// A split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BacktestSplit {
+    /// First day at the new price.
+    pub date: NaiveDate,
+    /// New shares for an old one.
+    pub ratio: f64,
 }
 
 /// Everything that decides a back test's result.

@@ -502,6 +502,16 @@ impl Broker<'_> {
                     *limit /= ratio;
                 }
             }
+            let guards = &mut p.order.protection;
+            for away in [&mut guards.stop, &mut guards.target, &mut guards.trail]
+                .into_iter()
+                .flatten()
+            {
+                match away {
+                    Away::Share(_) => {}
+                    Away::Amount(x) | Away::Price(x) => *x /= ratio,
+                }
+            }
         }
         let units = self.state.units[asset];
         let rest = units - units.trunc();

@@ -45,13 +45,56 @@ const BARS: [&str; 5] = ["open", "high", "low", "close", "volume"];
 pub struct Symbol<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its bars.
+    /// The bars that expressions see.
     pub bars: Bars<'a>,
-    /// Corporate actions.
+    /// The bars as they were traded, where those above are adjusted for splits: orders fill on these, and
+    /// the prices and amounts that expressions give are brought to them.
+    pub traded: Option<Bars<'a>>,
+    /// Corporate actions, in the shares of their day.
     pub events: &'a [Event],
     /// Further columns by name: features, forecasts of models, and those of
     /// [`catalogue_columns`].
     pub columns: Vec<(String, Vec<f64>)>,
+}
+
+impl<'a> Symbol<'a> {
+    /// The bars that orders fill on.
+    #[must_use]
+    pub fn market(&self) -> Bars<'a> {
+        self.traded.unwrap_or(self.bars)
+    }
+
+    /// Brings prices and amounts of the bars that expressions see to those that are traded.
+    fn in_traded(&self, plan: Plan) -> Plan {
+        let Some(traded) = self.traded else {
+            return plan;
+        };
+        let factor: Vec<f64> = traded
+            .close
+            .iter()
+            .zip(self.bars.close)
+            .map(|(as_traded, seen)| as_traded / seen)
+            .collect();
+        let times = |mut column: Vec<f64>| {
+            for (x, f) in column.iter_mut().zip(&factor) {
+                *x *= f;
+            }
+            column
+        };
+        let guard = |g: Guard| match g {
+            Guard::Amount(c) => Guard::Amount(times(c)),
+            Guard::Price(c) => Guard::Price(times(c)),
+            other => other,
+        };
+        Plan {
+            stop: guard(plan.stop),
+            target: guard(plan.target),
+            trail: guard(plan.trail),
+            entry_limit: plan.entry_limit.map(times),
+            entry_stop: plan.entry_stop.map(times),
+            ..plan
+        }
+    }
 }
 
 /// What a strategy is on one symbol.
@@ -313,7 +356,7 @@ pub fn ready(
         | EntryOrder::Stop { bars, .. }
         | EntryOrder::StopLimit { bars, .. } => bars as usize,
     };
-    Ok(Ready::Entries(Box::new(Plan {
+    Ok(Ready::Entries(Box::new(symbol.in_traded(Plan {
         enter_long: truths("long.enter"),
         exit_long: truths("long.exit"),
         enter_short: truths("short.enter"),
@@ -332,7 +375,7 @@ pub fn ready(
         entry_limit: numbers("entry_order.limit"),
         entry_stop: numbers("entry_order.stop"),
         good_for,
-    })))
+    }))))
 }
 
 /// Weights of long and, where they differ, of short positions.
@@ -442,14 +485,17 @@ pub fn back_test(
     let refuse = |e: crate::engine::EngineError| refused("bars", e.to_string());
     let assets = symbols
         .iter()
-        .map(|s| Asset {
-            symbol: s.name,
-            open: s.bars.open,
-            high: s.bars.high,
-            low: s.bars.low,
-            close: s.bars.close,
-            volume: s.bars.volume,
-            events: s.events,
+        .map(|s| {
+            let bars = s.market();
+            Asset {
+                symbol: s.name,
+                open: bars.open,
+                high: bars.high,
+                low: bars.low,
+                close: bars.close,
+                volume: bars.volume,
+                events: s.events,
+            }
         })
         .collect();
     let market = Market::new(assets, days).map_err(refuse)?;

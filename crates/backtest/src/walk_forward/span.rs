@@ -123,9 +123,10 @@ pub fn test_span(
 ) -> Result<Span, StrategyError> {
     let bars = symbols.first().map_or(0, |s| s.bars.close.len());
     let even = |s: &Symbol<'_>| {
-        let b = &s.bars;
-        let columns = [b.open, b.high, b.low, b.close, b.volume.unwrap_or(b.close)];
-        columns.iter().all(|c| c.len() == bars)
+        [s.bars, s.market()].iter().all(|b| {
+            let columns = [b.open, b.high, b.low, b.close, b.volume.unwrap_or(b.close)];
+            columns.iter().all(|c| c.len() == bars)
+        })
     };
     let whole = symbols.iter().all(even) && days.is_none_or(|d| d.len() == bars);
     if span.is_empty() || span.end > bars || !whole {
@@ -168,7 +169,7 @@ pub fn test_span(
         })
         .collect();
     let assets = symbols.iter().zip(&events).map(|(s, events)| {
-        let b = &s.bars;
+        let b = s.market();
         Asset {
             symbol: s.name,
             open: &b.open[from..span.end],
@@ -210,17 +211,18 @@ pub fn test_span(
 
 /// A symbol as it was known at the end of a span.
 fn until<'a>(symbol: &Symbol<'a>, end: usize) -> Symbol<'a> {
-    let b = &symbol.bars;
+    let cut = |b: Bars<'a>| Bars {
+        open: &b.open[..end],
+        high: &b.high[..end],
+        low: &b.low[..end],
+        close: &b.close[..end],
+        volume: b.volume.map(|v| &v[..end]),
+    };
     let columns = symbol.columns.iter();
     Symbol {
         name: symbol.name,
-        bars: Bars {
-            open: &b.open[..end],
-            high: &b.high[..end],
-            low: &b.low[..end],
-            close: &b.close[..end],
-            volume: b.volume.map(|v| &v[..end]),
-        },
+        bars: cut(symbol.bars),
+        traded: symbol.traded.map(cut),
         events: &[],
         columns: columns
             .map(|(name, values)| (name.clone(), values.iter().take(end).copied().collect()))

@@ -150,6 +150,7 @@ fn symbols(sheets: &[Sheet]) -> Vec<Symbol<'_>> {
                 close: &s.close,
                 volume: Some(&s.volume),
             },
+            traded: None,
             events: &s.events,
             columns: Vec::new(),
         })

@@ -26,6 +26,7 @@ fn symbol(sheet: &Sheet) -> Symbol<'_> {
             close: &sheet.close,
             volume: Some(&sheet.volume),
         },
+        traded: None,
         events: &[],
         columns: Vec::new(),
     }

@@ -40,7 +40,8 @@ pub struct CciState {
 impl State for CciState {
     type Row = [Option<f64>; 1];
 
-    #[inline]
+    // Part of the loop over the bars: a call a bar costs more than the rest.
+    #[inline(always)]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         let price = typical(bar);
         if let Some(old) = self.window.push(price) {

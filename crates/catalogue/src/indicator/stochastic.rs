@@ -44,7 +44,8 @@ pub struct StochasticState {
 impl State for StochasticState {
     type Row = [Option<f64>; 2];
 
-    #[inline]
+    // Part of the loop over the bars: a call a bar costs more than the rest.
+    #[inline(always)]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 2] {
         let row = self.range.push(bar).and_then(|(high, low)| {
             let range = high - low;

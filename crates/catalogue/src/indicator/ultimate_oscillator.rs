@@ -62,7 +62,8 @@ struct Sums {
 impl State for UltimateOscillatorState {
     type Row = [Option<f64>; 1];
 
-    #[inline]
+    // Part of the loop over the bars: a call a bar costs more than the rest.
+    #[inline(always)]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         let range = self.range.push(bar);
         let (Some(range), Some(last)) = (range, self.last.push(bar.close)) else {

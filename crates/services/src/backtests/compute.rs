@@ -2,11 +2,12 @@
 //! outcome.
 
 use super::read::fault;
+use super::traded::{Traded, seen, unknown_dividends};
 use crate::ServiceError;
 use chrono::NaiveDate;
 use mltrainer_backtest::engine::{
-    Asset, Costs, EngineError, Fill, Guard, Market, Outcome, Plan, Rebalance, Settings, Signals,
-    Trade, Weights, simulate,
+    Asset, Costs, EngineError, Event, Fill, Guard, Market, Outcome, Plan, Rebalance, Settings,
+    Signals, Trade, Weights, simulate,
 };
 use mltrainer_backtest::honesty::{
     self, Context, CostPoint, Sharpe, break_even, by_regime, cost_sensitivity,
@@ -40,6 +41,8 @@ const RUIN: f64 = 0.5;
 pub(super) struct Part {
     pub(super) symbol: String,
     pub(super) bars: Verified<Bars>,
+    pub(super) traded: Option<Traded>,
+    pub(super) dividends_unknown: bool,
     pub(super) columns: Vec<(String, Vec<f64>)>,
 }
 
@@ -95,7 +98,8 @@ struct Spread {
     low: Vec<f64>,
     close: Vec<f64>,
     volume: Option<Vec<f64>>,
-    /// Closes, the last one where it did not trade, the first one before it traded.
+    events: Vec<Event>,
+    /// Closes with the dividends that are known, the last one where it did not trade, the first one before it traded.
     held: Vec<f64>,
 }
 
@@ -125,19 +129,6 @@ pub(super) fn carried(days: &[NaiveDate], own: &[NaiveDate], values: &[f64]) -> 
             values.get(at).copied().unwrap_or(f64::NAN)
         })
         .collect()
-}
-
-fn column<'a>(
-    bars: &'a Bars,
-    name: &str,
-    values: Option<&'a Vec<f64>>,
-) -> Result<&'a [f64], ServiceError> {
-    values.map(Vec::as_slice).ok_or_else(|| {
-        ServiceError::BadData(format!(
-            "{} has no {name}: a back test fills orders within open, high and low; choose a data set that has them",
-            bars.symbol
-        ))
-    })
 }
 
 fn of_engine(e: &EngineError) -> ServiceError {
@@ -224,17 +215,17 @@ pub(super) fn test(
     let (mut plans, mut targets) = (Vec::new(), Vec::new());
     for part in parts {
         let bars = part.bars.get();
-        let own = strategy::Bars {
-            open: column(bars, "open", bars.open.as_ref())?,
-            high: column(bars, "high", bars.high.as_ref())?,
-            low: column(bars, "low", bars.low.as_ref())?,
-            close: &bars.close,
-            volume: bars.volume.as_deref(),
+        let own = seen(bars, &spec.strategy)?;
+        let traded = part.traded.as_ref();
+        let market = match traded {
+            Some(t) => seen(t.bars.get(), &spec.strategy)?,
+            None => own,
         };
         let at = places(&dates, &bars.dates);
         let symbol = Symbol {
             name: &part.symbol,
             bars: own,
+            traded: traded.map(|_| market),
             events: &[],
             columns: part.columns.clone(),
         };
@@ -245,12 +236,25 @@ pub(super) fn test(
         }
         let on = |c: &[f64]| spread(c, &at, n, &f64::NAN);
         columns.push(Spread {
-            open: on(own.open),
-            high: on(own.high),
-            low: on(own.low),
-            close: on(own.close),
-            volume: own.volume.map(|v| spread(v, &at, n, &0.0)),
-            held: carried(&dates, &bars.dates, &bars.close),
+            open: on(market.open),
+            high: on(market.high),
+            low: on(market.low),
+            close: on(market.close),
+            volume: market.volume.map(|v| spread(v, &at, n, &0.0)),
+            events: traded.map_or_else(Vec::new, |t| {
+                let own = t.events(&bars.dates).into_iter();
+                own.filter_map(|e| {
+                    Some(Event {
+                        bar: *at.get(e.bar)?,
+                        ..e
+                    })
+                })
+                .collect()
+            }),
+            held: {
+                let held = traded.map_or(bars, |t| t.total.get());
+                carried(&dates, &held.dates, &held.close)
+            },
         });
     }
     let epoch: Vec<i32> = dates.iter().map(|d| d.to_epoch_days()).collect();
@@ -261,7 +265,7 @@ pub(super) fn test(
         low: &c.low,
         close: &c.close,
         volume: c.volume.as_deref(),
-        events: &[],
+        events: &c.events,
     });
     let market = Market::new(assets.collect(), Some(&epoch)).map_err(|e| of_engine(&e))?;
     let base = Settings {
@@ -296,9 +300,14 @@ pub(super) fn test(
         decisions.run(&market, &Settings { costs, ..settings })
     })
     .map_err(|e| of_engine(&e))?;
-    Ok(judge(
+    let mut tested = judge(
         spec, dates, &market, &settings, outcome, benchmark, &points, before,
-    ))
+    );
+    let unknown: Vec<bool> = parts.iter().map(|p| p.dividends_unknown).collect();
+    tested
+        .findings
+        .extend(unknown_dividends(&spec.symbols, &unknown));
+    Ok(tested)
 }
 
 /// A price as an equity that begins with the cash.
@@ -609,6 +618,7 @@ mod tests {
             low: Vec::new(),
             close: Vec::new(),
             volume: None,
+            events: Vec::new(),
             held: held.to_vec(),
         };
         let both = [column(&[10.0, 12.0]), column(&[20.0, 18.0])];

@@ -10,7 +10,9 @@ mod optimise;
 mod read;
 mod ready;
 mod table;
+mod traded;
 
+use crate::corporate::Dividends;
 use crate::port::{Idempotency, Kept, NewBacktest, Registered};
 use crate::room::blocking;
 use crate::run::span_words;
@@ -35,6 +37,7 @@ use read::{Read, Unread};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use traded::Traded;
 use uuid::Uuid;
 
 pub use optimise::OptimisationListener;
@@ -55,6 +58,18 @@ const RATE: f64 = 0.0005;
 struct Loaded {
     symbol: BacktestSymbol,
     bars: Verified<Bars>,
+    /// The prices of their day, where they are known to be others, and splits and dividends.
+    traded: Option<Traded>,
+    /// Whether it may have paid dividends that are not known.
+    dividends_unknown: bool,
+}
+
+impl Loaded {
+    /// Days and closes of holding it, with the dividends that are known.
+    fn held(&self) -> (&[NaiveDate], &[f64]) {
+        let bars = self.traded.as_ref().map_or(&self.bars, |t| &t.total).get();
+        (&bars.dates, &bars.close)
+    }
 }
 
 impl Services {
@@ -371,6 +386,9 @@ impl Services {
                 summary.last
             )))
         })?;
+        let corporate = self.corporate(&set, &bars).await?;
+        let dividends_unknown = corporate.dividends == Dividends::Unknown;
+        let traded = Traded::new(corporate, &span)?;
         let dates = &span.get().dates;
         let symbol = BacktestSymbol {
             symbol: summary
@@ -386,8 +404,14 @@ impl Services {
                 source: summary.source,
                 sha256: summary.sha256,
             },
+            actions: traded.as_ref().and_then(Traded::told),
         };
-        Ok(Loaded { symbol, bars: span })
+        Ok(Loaded {
+            symbol,
+            bars: span,
+            traded,
+            dividends_unknown,
+        })
     }
 
     /// A symbol with the columns that the strategy names: of the catalogue, and features.
@@ -397,7 +421,12 @@ impl Services {
         loaded: Loaded,
         features: &[String],
     ) -> Result<Part, ServiceError> {
-        let Loaded { symbol, bars } = loaded;
+        let Loaded {
+            symbol,
+            bars,
+            traded,
+            dividends_unknown,
+        } = loaded;
         let mut columns = Vec::new();
         if !strategy.columns.is_empty() {
             let plain = bars.derive("bars", "columns of the bars", |b| {
@@ -445,6 +474,8 @@ impl Services {
         Ok(Part {
             symbol: symbol.symbol,
             bars,
+            traded,
+            dividends_unknown,
             columns,
         })
     }
@@ -532,12 +563,12 @@ fn run(
     before: &Before,
 ) -> Result<Verified<Tested>, ServiceError> {
     let mut sources: Vec<Verified<Bars>> = parts.iter().map(|p| p.bars.clone()).collect();
+    let traded = parts.iter().filter_map(|p| p.traded.as_ref());
+    sources.extend(traded.flat_map(|t| [t.bars.clone(), t.total.clone()]));
     sources.extend(other.as_ref().map(|o| o.bars.clone()));
     let detail = format!("{} on {} symbols", spec.strategy.name, parts.len());
     Verified::combine(&sources, "backtest", detail, |_| {
-        let other = other.as_ref().map(|o| o.bars.get());
-        let other = other.map(|b| (b.dates.as_slice(), b.close.as_slice()));
-        compute::test(spec, &parts, other, before)
+        compute::test(spec, &parts, other.as_ref().map(Loaded::held), before)
     })
 }
 

@@ -70,7 +70,8 @@ impl Services {
         Ok(closes.flat_map(|s| s.symbols.first().cloned()).collect())
     }
 
-    /// Closes of these symbols from `start` to `end`, on the days that all have, of at least `least` rows.
+    /// Closes of these symbols from `start` to `end`, on the days that all have, of at least `least` rows. Dividends
+    /// that are known are taken into the closes before them, so that changes are total returns.
     pub(crate) async fn joined(
         &self,
         names: &[String],
@@ -102,7 +103,9 @@ impl Services {
                 ));
             }
             let registered = self.inner.room.one(set.id.as_str()).await?;
-            bars.push(self.inner.room.bars(&registered).await?.as_ref().clone());
+            let own = self.inner.room.bars(&registered).await?;
+            let corporate = self.corporate(&registered, &own).await?;
+            bars.push(corporate.total(&own)?);
             sets.push(set);
         }
         crate::room::blocking(move || {

@@ -3,11 +3,12 @@
 
 use super::super::compute::{carried, words};
 use super::super::read::{self, Unread};
+use super::super::traded::{closes_suffice, unknown_dividends};
 use super::super::{CASH, Loaded, Part, complete, ready};
 use crate::port::{DoneWindow, Window};
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
-use mltrainer_backtest::engine::{Costs, Settings};
+use mltrainer_backtest::engine::{Costs, Event, Settings};
 use mltrainer_backtest::honesty::Overfitting;
 use mltrainer_backtest::performance::of_equity;
 use mltrainer_backtest::splits::Fold;
@@ -19,6 +20,7 @@ use mltrainer_backtest::walk_forward::{
 use mltrainer_catalogue::search::{Dimension, Method};
 use mltrainer_catalogue_core::{Bars as Columns, FitError, Registry};
 use mltrainer_compliance::{Digest, Verified};
+use mltrainer_data::bars::Bars;
 use mltrainer_types::backtest::BacktestRequest;
 use mltrainer_types::finite;
 use mltrainer_types::optimisation::{
@@ -42,6 +44,11 @@ const MOST_FOLDS: u32 = 100;
 struct Common {
     name: String,
     bars: Verified<Columns>,
+    /// The bars as they were traded, where they are known to be others.
+    traded: Option<Verified<Columns>>,
+    events: Vec<Event>,
+    /// Closes with the dividends that are known.
+    held: Vec<f64>,
     /// Columns of features by name.
     features: Vec<(String, Vec<f64>)>,
 }
@@ -63,6 +70,8 @@ pub(super) struct Bench {
     benchmark: Vec<f64>,
     cash: f64,
     year: f64,
+    /// What the data leave out, in a sentence.
+    left_out: Option<String>,
 }
 
 impl Services {
@@ -107,6 +116,11 @@ impl Services {
             .cash
             .get_or_insert(spec.strategy.cash.unwrap_or(CASH));
         let symbols: Vec<_> = loaded.iter().map(|l| l.symbol.clone()).collect();
+        for one in loaded.iter().filter(|l| l.bars.get().open.is_none()) {
+            closes_suffice(&one.symbol.symbol, &spec.strategy)?;
+        }
+        let unknown: Vec<bool> = loaded.iter().map(|l| l.dividends_unknown).collect();
+        let left_out = unknown_dividends(&symbols, &unknown).map(|f| f.sentence);
         let dates = common(&loaded);
         let without_columns = StrategySpec {
             columns: Vec::new(),
@@ -127,8 +141,8 @@ impl Services {
         .map_err(|e| ServiceError::invalid("folds", e.to_string()))?;
         let benchmark = match &other {
             Some(o) => {
-                let bars = o.bars.get();
-                carried(&dates, &bars.dates, &bars.close)
+                let (days, closes) = o.held();
+                carried(&dates, days, closes)
             }
             None => {
                 let start = folds.first().map_or(0, |f| f.test.start.saturating_sub(1));
@@ -149,6 +163,7 @@ impl Services {
             benchmark,
             cash,
             year,
+            left_out,
             each,
             request: request.clone(),
         };
@@ -320,21 +335,8 @@ fn on_days(part: Part, dates: &[NaiveDate]) -> Result<Common, ServiceError> {
         let each = places.iter().filter_map(|p| column.get(*p));
         each.copied().collect()
     };
-    let name = part.symbol.clone();
-    let bars = part
-        .bars
-        .derive("days", "days that all symbols have", |b| {
-            for (column, is_there) in [
-                ("open", b.open.is_some()),
-                ("high", b.high.is_some()),
-                ("low", b.low.is_some()),
-            ] {
-                if !is_there {
-                    return Err(ServiceError::BadData(format!(
-                        "{name} has no {column}: a back test fills orders within open, high and low; choose a data set that has them"
-                    )));
-                }
-            }
+    let columns = |bars: &Verified<Bars>| {
+        bars.derive("days", "days that all symbols have", |b| {
             let some = |c: &Option<Vec<f64>>| c.as_deref().map(&pick);
             let columns = Columns {
                 open: some(&b.open),
@@ -344,8 +346,18 @@ fn on_days(part: Part, dates: &[NaiveDate]) -> Result<Common, ServiceError> {
                 volume: some(&b.volume),
             };
             columns.check()?;
-            Ok(columns)
-        })?;
+            Ok::<_, ServiceError>(columns)
+        })
+    };
+    let bars = columns(&part.bars)?;
+    let (traded, events, held) = match &part.traded {
+        None => (None, Vec::new(), pick(&part.bars.get().close)),
+        Some(t) => (
+            Some(columns(&t.bars)?),
+            t.events(dates),
+            pick(&t.total.get().close),
+        ),
+    };
     let features = part.columns.iter();
     Ok(Common {
         features: features
@@ -353,22 +365,33 @@ fn on_days(part: Part, dates: &[NaiveDate]) -> Result<Common, ServiceError> {
             .collect(),
         name: part.symbol,
         bars,
+        traded,
+        events,
+        held,
     })
 }
 
 /// Equal parts in every symbol from a bar on; before it the same by its price.
 fn held(symbols: &[Common], start: usize) -> Vec<f64> {
-    let bars = symbols.first().map_or(0, |s| s.bars.get().close.len());
+    let bars = symbols.first().map_or(0, |s| s.held.len());
     let each = 1.0 / symbols.len().max(1) as f64;
     (0..bars)
         .map(|t| {
-            let parts = symbols.iter().map(|s| {
-                let close = &s.bars.get().close;
-                each * close[t] / close[start]
-            });
+            let parts = symbols.iter().map(|s| each * s.held[t] / s.held[start]);
             parts.sum()
         })
         .collect()
+}
+
+/// The bars for a strategy; closes alone stand for all four prices.
+fn seen(b: &Columns) -> strategy::Bars<'_> {
+    strategy::Bars {
+        open: b.open.as_deref().unwrap_or(&b.close),
+        high: b.high.as_deref().unwrap_or(&b.close),
+        low: b.low.as_deref().unwrap_or(&b.close),
+        close: &b.close,
+        volume: b.volume.as_deref(),
+    }
 }
 
 fn head(bars: &Columns, end: usize) -> Columns {
@@ -413,17 +436,14 @@ impl Bench {
                     .map_err(|e| ServiceError::from(Unread::Fault(read::fault(e))))?;
                 columns.extend(found);
             }
-            let b = s.bars.get();
+            if s.bars.get().open.is_none() {
+                closes_suffice(&s.name, &spec)?;
+            }
             symbols.push(Symbol {
                 name: &s.name,
-                bars: strategy::Bars {
-                    open: b.open.as_deref().unwrap_or_default(),
-                    high: b.high.as_deref().unwrap_or_default(),
-                    low: b.low.as_deref().unwrap_or_default(),
-                    close: &b.close,
-                    volume: b.volume.as_deref(),
-                },
-                events: &[],
+                bars: seen(s.bars.get()),
+                traded: s.traded.as_ref().map(|t| seen(t.get())),
+                events: &s.events,
                 columns,
             });
         }
@@ -511,7 +531,13 @@ impl Bench {
         let chosen = all.iter().rev().find_map(|w| w.chosen.as_deref());
         Ok(OptimisationResult {
             found_edge: judged.verdict.is_some_and(|v| v.edge),
-            text: words(judged.verdict, false, tried, self.year.sqrt()),
+            text: {
+                let verdict = words(judged.verdict, false, tried, self.year.sqrt());
+                match &self.left_out {
+                    Some(left_out) => format!("{verdict} {left_out}"),
+                    None => verdict,
+                }
+            },
             dates: self.dates.get(start..last).unwrap_or_default().to_vec(),
             benchmark_metrics: of_equity(&benchmark_equity, self.year),
             equity,
