@@ -412,7 +412,7 @@ fn choose(
             s: m,
         },
         data,
-        horizon: horizon,
+        horizon,
         seen: Vec::new(),
         trace: Vec::new(),
         best: None,
