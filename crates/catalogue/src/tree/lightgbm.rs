@@ -99,7 +99,7 @@ params! {
         boosting_type: BoostingType = BoostingType::Gbdt;
         /// dart: chance of a round to be left out.
         drop_rate: f64 = 0.1, within(0.0, 1.0);
-        /// dart: rounds left out at most; 0 is no limit.
+        /// dart: rounds left out at most; with 0 the first ends the draw, as in the program.
         max_drop: usize = 50, within(0.0, 100_000.0);
         /// dart: chance of a round to leave nothing out.
         skip_drop: f64 = 0.5, within(0.0, 1.0);
