@@ -11,13 +11,14 @@
 use crate::linear::{Plane, Problem};
 use crate::numeric::{Svd, dot, normal, row_products};
 use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
-    Card, Domain, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training,
-    choices, params, run,
+    Card, Domain, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,30 @@ choices! {
         Nndsvd = "nndsvd",
         /// From singular vectors, zeros replaced by the mean of the table.
         Nndsvda = "nndsvda",
+        /// From singular vectors, zeros replaced by small random numbers.
+        Nndsvdar = "nndsvdar",
+    }
+}
+
+choices! {
+    /// How the parts are found.
+    pub enum Solver {
+        /// Coordinate descent; for the squared error.
+        Cd = "cd",
+        /// Multiplicative updates; for every beta_loss.
+        Mu = "mu",
+    }
+}
+
+choices! {
+    /// What is minimised, by name.
+    pub enum BetaWord {
+        /// Half the squared error, beta 2.
+        Frobenius = "frobenius",
+        /// Generalised Kullback-Leibler divergence, beta 1.
+        KullbackLeibler = "kullback-leibler",
+        /// Itakura-Saito divergence, beta 0.
+        ItakuraSaito = "itakura-saito",
     }
 }
 
@@ -47,7 +72,11 @@ params! {
         n_components: Option<usize> = None, within(1.0, 10_000.0);
         /// Where the parts start.
         init: Init = Init::Random;
-        /// It ends when a pass moves the parts by less than this share of the first pass.
+        /// How the parts are found: cd, or mu, which stops at a zero.
+        solver: Solver = Solver::Cd;
+        /// What is minimised: frobenius, kullback-leibler, itakura-saito, or the number beta of the divergence; other than frobenius for mu.
+        beta_loss: WordOr<BetaWord> = WordOr::Word(BetaWord::Frobenius), within(-10.0, 10.0);
+        /// It ends when a pass moves the parts by less than this share of the first pass; with mu when ten passes lower the error by less than this share of the first one.
         tol: f64 = 1e-6, above(0.0);
         /// Passes at most; `converged` says whether they were enough.
         max_iter: usize = 3_000, within(1.0, 1_000_000.0);
@@ -78,6 +107,9 @@ pub struct Fitted {
     tol: f64,
     max_iter: usize,
     plane: Plane,
+    /// Beta of multiplicative updates; none is coordinate descent.
+    #[serde(default)]
+    beta: Option<f64>,
 }
 
 const CARD: Card = Card {
@@ -87,20 +119,20 @@ const CARD: Card = Card {
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
     summary: "Takes each row as a sum of a few parts in non-negative amounts, finds parts and amounts together, and regresses on the amounts.",
-    formula: "min over W, H ≥ 0 of |X - W H|²/2 + penalties alpha_W p (l1_ratio |W|₁ + (1 - l1_ratio)/2 |W|²) and alpha_H n (...) on H, by coordinate descent; ŷ = b + W c by least squares; new rows: W for H as it is",
+    formula: "min over W, H ≥ 0 of |X - W H|²/2 + penalties alpha_W p (l1_ratio |W|₁ + (1 - l1_ratio)/2 |W|²) and alpha_H n (...) on H, by coordinate descent; with mu the beta divergence of X and W H instead, by W ← W · (((X · (W H)^(β-2)) Hᵀ)/((W H)^(β-1) Hᵀ + penalties))^γ and the same for H; ŷ = b + W c by least squares; new rows: W for H as it is",
     data: "Columns of at least 0, of like scale.",
     cost: "fit O(passes · n p k), predict O(rows · passes · p k)",
     fails_when: "Columns do not add up from parts, or the start leads to a poor optimum: try other seeds.",
     not_claimed: "The best of all factorisations: another seed gives other parts.",
-    source: "D. D. Lee, H. S. Seung, Learning the parts of objects by non-negative matrix factorization, Nature 401 (1999); A. Cichocki, A.-H. Phan, Fast local algorithms for large scale nonnegative matrix and tensor factorizations (2009); C. Boutsidis, E. Gallopoulos, SVD based initialization (2008)",
-    reference: "scikit-learn 1.9.1, NMF (solver cd, here with init random, tighter tol and more passes by default) and LinearRegression",
+    source: "D. D. Lee, H. S. Seung, Learning the parts of objects by non-negative matrix factorization, Nature 401 (1999); A. Cichocki, A.-H. Phan, Fast local algorithms for large scale nonnegative matrix and tensor factorizations (2009); C. Boutsidis, E. Gallopoulos, SVD based initialization (2008); C. Févotte, J. Idier, Algorithms for nonnegative matrix factorization with the β-divergence, Neural Computation 23 (2011)",
+    reference: "scikit-learn 1.9.1, NMF (solvers cd and mu, here with init random, tighter tol and more passes by default) and LinearRegression",
     outputs: &[
         ("coefficients", "weights of the amounts, one a part"),
         ("intercept", "b, target units"),
         ("components", "H: one row a part, columns as in the table"),
         (
             "reconstruction_error",
-            "|X - W H| of the training rows (Frobenius)",
+            "|X - W H| of the training rows, or the root of twice the divergence",
         ),
         ("n_iter", "passes made"),
         ("converged", "whether it ended before max_iter"),
@@ -132,6 +164,7 @@ impl Supervised for NmfRegression {
                     .into(),
             ));
         }
+        let beta = beta(params, x)?;
         let seed = effective_seed(params.seed, seed);
         let (mut w, mut h) = start(x, k, params.init, seed)?;
         let alpha_h = params.alpha_h.unwrap_or(params.alpha_w);
@@ -140,22 +173,42 @@ impl Supervised for NmfRegression {
             l2: alpha * (1.0 - params.l1_ratio) * by as f64,
         };
         let (on_w, on_h) = (shrink(params.alpha_w, p), shrink(alpha_h, n));
-        let (mut n_iter, mut converged, mut first) = (0, false, 0.0);
-        let transposed = x.t().as_standard_layout().into_owned();
-        while n_iter < params.max_iter && !converged {
-            n_iter += 1;
-            let mut moved = pass(x.view(), &mut w, &h, on_w);
-            // H is to the columns what W is to the rows.
-            let mut ht = h.t().as_standard_layout().into_owned();
-            let wt = w.t().as_standard_layout().into_owned();
-            moved += pass(transposed.view(), &mut ht, &wt, on_h);
-            h = ht.t().as_standard_layout().into_owned();
-            if n_iter == 1 {
-                first = moved;
+        let (mut n_iter, mut converged) = (0, false);
+        let mu = match params.solver {
+            Solver::Cd => None,
+            Solver::Mu => Some(Multiplicative::new(beta)),
+        };
+        if let Some(mu) = mu {
+            let begun = mu.divergence(x, &w, &h);
+            let mut before = begun;
+            while n_iter < params.max_iter && !converged {
+                n_iter += 1;
+                mu.update_w(x, &mut w, &h, on_w);
+                mu.update_h(x, &w, &mut h, on_h);
+                if n_iter % 10 == 0 {
+                    let error = mu.divergence(x, &w, &h);
+                    converged = begun == 0.0 || (before - error) / begun < params.tol;
+                    before = error;
+                }
             }
-            converged = first == 0.0 || moved / first <= params.tol;
+        } else {
+            let mut first = 0.0;
+            let transposed = x.t().as_standard_layout().into_owned();
+            while n_iter < params.max_iter && !converged {
+                n_iter += 1;
+                let mut moved = pass(x.view(), &mut w, &h, on_w);
+                // H is to the columns what W is to the rows.
+                let mut ht = h.t().as_standard_layout().into_owned();
+                let wt = w.t().as_standard_layout().into_owned();
+                moved += pass(transposed.view(), &mut ht, &wt, on_h);
+                h = ht.t().as_standard_layout().into_owned();
+                if n_iter == 1 {
+                    first = moved;
+                }
+                converged = first == 0.0 || moved / first <= params.tol;
+            }
         }
-        let error = (x - &w.dot(&h)).iter().map(|v| v * v).sum::<f64>().sqrt();
+        let error = mu.unwrap_or(Multiplicative::new(2.0)).divergence(x, &w, &h);
         let problem = Problem::of(w.view(), data.y(), None, true)?;
         let extra = Outputs::from_iter([
             ("reconstruction_error".to_owned(), error.into()),
@@ -168,7 +221,176 @@ impl Supervised for NmfRegression {
             shrink: on_w,
             tol: params.tol,
             max_iter: params.max_iter,
+            beta: mu.map(|m| m.beta),
         })
+    }
+}
+
+/// Beta of the divergence that is minimised.
+fn beta(params: &NmfRegressionParams, x: &Array2<f64>) -> Result<f64, FitError> {
+    let beta = match params.beta_loss {
+        WordOr::Number(beta) => beta,
+        WordOr::Word(BetaWord::Frobenius) => 2.0,
+        WordOr::Word(BetaWord::KullbackLeibler) => 1.0,
+        WordOr::Word(BetaWord::ItakuraSaito) => 0.0,
+    };
+    let refused = |reason: &str| {
+        Err(FitError::Param(ParamError {
+            field: "beta_loss".into(),
+            reason: reason.into(),
+            suggestions: Vec::new(),
+        }))
+    };
+    if !beta.is_finite() {
+        return refused("is not a finite number");
+    }
+    if params.solver == Solver::Cd && beta != 2.0 {
+        return refused("the solver cd takes frobenius only: take the solver mu");
+    }
+    if beta <= 0.0 && x.iter().any(|v| *v == 0.0) {
+        return refused(
+            "a beta of 0 or less takes no zeros in the columns: add a little, or take a beta above 0",
+        );
+    }
+    Ok(beta)
+}
+
+/// Stands for a zero that would be divided by, as in scikit-learn.
+const LITTLE: f64 = f32::EPSILON as f64;
+
+/// Rows whose product is held at a time.
+const BLOCK: usize = 1_024;
+
+/// Multiplicative updates (Févotte & Idier 2011).
+#[derive(Clone, Copy)]
+struct Multiplicative {
+    beta: f64,
+    /// The power of a step with which the divergence never rises.
+    gamma: f64,
+}
+
+impl Multiplicative {
+    fn new(beta: f64) -> Self {
+        let gamma = if beta < 1.0 {
+            1.0 / (2.0 - beta)
+        } else if beta > 2.0 {
+            1.0 / (beta - 1.0)
+        } else {
+            1.0
+        };
+        Self { beta, gamma }
+    }
+
+    /// Of rows X and their W H: X (W H)^(β-2) and (W H)^(β-1).
+    fn halves(self, x: ArrayView2<'_, f64>, product: Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+        let mut upper = product.clone();
+        let mut lower = product;
+        if self.beta < 2.0 {
+            upper.mapv_inplace(|v| if v < LITTLE { LITTLE } else { v });
+        }
+        if self.beta < 1.0 {
+            lower.mapv_inplace(|v| if v < LITTLE { LITTLE } else { v });
+        }
+        let beta = self.beta;
+        upper.zip_mut_with(&x, |v, x| {
+            *v = if beta == 1.0 {
+                x / *v
+            } else if beta == 2.0 {
+                *x
+            } else {
+                x * v.powf(beta - 2.0)
+            };
+        });
+        if beta == 1.0 {
+            lower.fill(1.0);
+        } else if beta != 2.0 {
+            lower.mapv_inplace(|v| v.powf(beta - 1.0));
+        }
+        (upper, lower)
+    }
+
+    /// What a weight is multiplied with.
+    fn factor(self, own: f64, upper: f64, lower: f64, shrink: Shrink) -> f64 {
+        let lower = lower + shrink.l1 + shrink.l2 * own;
+        let factor = upper / if lower == 0.0 { LITTLE } else { lower };
+        if self.gamma == 1.0 {
+            factor
+        } else {
+            factor.powf(self.gamma)
+        }
+    }
+
+    /// Betas near or below 1 leave traces that are not cleared by themselves.
+    fn settle(self, v: f64, border: bool) -> f64 {
+        let clears = self.beta < 1.0 || (border && self.beta == 1.0);
+        if clears && v < f64::EPSILON { 0.0 } else { v }
+    }
+
+    fn update_w(self, x: &Array2<f64>, w: &mut Array2<f64>, h: &Array2<f64>, shrink: Shrink) {
+        let blocks = x.axis_chunks_iter(Axis(0), BLOCK);
+        threads::each(
+            blocks.zip(w.axis_chunks_iter_mut(Axis(0), BLOCK)),
+            |(x, mut w)| {
+                let (upper, lower) = self.halves(x, w.dot(h));
+                let (upper, lower) = (upper.dot(&h.t()), lower.dot(&h.t()));
+                ndarray::Zip::from(&mut w)
+                    .and(&upper)
+                    .and(&lower)
+                    .for_each(|w, u, l| {
+                        *w = self.settle(*w * self.factor(*w, *u, *l, shrink), false);
+                    });
+            },
+        );
+    }
+
+    fn update_h(self, x: &Array2<f64>, w: &Array2<f64>, h: &mut Array2<f64>, shrink: Shrink) {
+        let (mut above, mut below) = (Array2::zeros(h.dim()), Array2::zeros(h.dim()));
+        let blocks = x.axis_chunks_iter(Axis(0), BLOCK);
+        for (x, w) in blocks.zip(w.axis_chunks_iter(Axis(0), BLOCK)) {
+            let (upper, lower) = self.halves(x, w.dot(h));
+            above += &w.t().dot(&upper);
+            below += &w.t().dot(&lower);
+        }
+        ndarray::Zip::from(h)
+            .and(&above)
+            .and(&below)
+            .for_each(|h, u, l| {
+                *h = self.settle(*h * self.factor(*h, *u, *l, shrink), true);
+            });
+    }
+
+    /// The root of twice the divergence of X and W H.
+    fn divergence(self, x: &Array2<f64>, w: &Array2<f64>, h: &Array2<f64>) -> f64 {
+        let beta = self.beta;
+        let mut sum = 0.0;
+        let blocks = x.axis_chunks_iter(Axis(0), BLOCK);
+        for (x, w) in blocks.zip(w.axis_chunks_iter(Axis(0), BLOCK)) {
+            let product = w.dot(h);
+            for (x, v) in x.iter().zip(&product) {
+                // Zeros of X add what does not need their power.
+                let known = *x > LITTLE;
+                let safe = v.max(LITTLE);
+                sum += if beta == 2.0 {
+                    (x - v).powi(2) / 2.0
+                } else if beta == 1.0 {
+                    v + if known { x * (x / safe).ln() - x } else { 0.0 }
+                } else if beta == 0.0 {
+                    if known {
+                        x / safe - (x / safe).ln() - 1.0
+                    } else {
+                        -1.0
+                    }
+                } else {
+                    let own = if known {
+                        x.powf(beta) - beta * x * safe.powf(beta - 1.0)
+                    } else {
+                        0.0
+                    };
+                    (own + v.powf(beta) * (beta - 1.0)) / (beta * (beta - 1.0))
+                };
+            }
+        }
+        (2.0 * sum.max(0.0)).sqrt()
     }
 }
 
@@ -259,13 +481,58 @@ fn start(
             *to = scale.sqrt() * v;
         }
     }
-    let fill = if init == Init::Nndsvda { mean } else { 0.0 };
-    let settle = |v: f64| if v < 1e-6 { fill } else { v };
-    Ok((w.mapv(settle), h.mapv(settle)))
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut settle = |v: f64| match init {
+        _ if v >= 1e-6 => v,
+        Init::Nndsvda => mean,
+        Init::Nndsvdar => (mean * normal(&mut random) / 100.0).abs(),
+        Init::Nndsvd | Init::Random => 0.0,
+    };
+    w.mapv_inplace(&mut settle);
+    h.mapv_inplace(settle);
+    Ok((w, h))
+}
+
+impl Fitted {
+    /// Answers with amounts found by multiplicative updates, each row until it is at rest.
+    fn by_updates(&self, mu: Multiplicative, x: ArrayView2<'_, f64>) -> Vec<f64> {
+        let (p, k) = (x.ncols(), self.parts.nrows());
+        let each = x.axis_chunks_iter(Axis(0), 1).map(|row| {
+            let row = row.to_owned();
+            let start = (row.sum() / (p * k) as f64).max(0.0).sqrt();
+            let mut amounts = Array2::from_elem((1, k), start);
+            // The divergence alone may rise while the penalties fall.
+            let aim = |amounts: &Array2<f64>| {
+                let error = mu.divergence(&row, amounts, &self.parts);
+                let each = amounts.iter();
+                let penalty = each.map(|w| self.shrink.l1 * w + 0.5 * self.shrink.l2 * w * w);
+                0.5 * error * error + penalty.sum::<f64>()
+            };
+            let begun = aim(&amounts);
+            let mut before = begun;
+            for n in 1..=self.max_iter {
+                mu.update_w(&row, &mut amounts, &self.parts, self.shrink);
+                if n % 10 == 0 {
+                    let now = aim(&amounts);
+                    if begun == 0.0 || (before - now) / begun < self.tol {
+                        break;
+                    }
+                    before = now;
+                }
+            }
+            self.plane.values(amounts.view())
+        });
+        each.flatten().collect()
+    }
 }
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        if let Some(beta) = self.beta {
+            return Ok(Prediction::values(
+                self.by_updates(Multiplicative::new(beta), x),
+            ));
+        }
         let gram = self.parts.dot(&self.parts.t());
         let pulls = row_products(x, self.parts.view());
         let mut amounts = Array2::zeros(pulls.dim());
@@ -299,5 +566,90 @@ impl Predictor for Fitted {
         let parts = parts.map(|r| run::numbers(&r.to_vec())).collect();
         outputs.insert("components".into(), parts);
         outputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+    use mltrainer_catalogue_core::Params as _;
+    use serde_json::json;
+
+    #[test]
+    fn multiplicative_updates_as_scikit_learn() {
+        // scikit-learn 1.9.0, NMF(2, solver="mu", init="nndsvda", tol=1e-9, max_iter=5000, ...): the error of
+        // reconstruction, and the first two figures of the first part.
+        let flat: Vec<[f64; 5]> = (0..60)
+            .map(|i: usize| {
+                std::array::from_fn(|j| {
+                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+                })
+            })
+            .collect();
+        let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = rows.iter().map(|r| r[0] - r[1]).collect();
+        for (beta, more, want) in [
+            (
+                json!("frobenius"),
+                json!({}),
+                [44.01852283764108, 1.624176596620479, 8.639189698017745],
+            ),
+            (
+                json!("kullback-leibler"),
+                json!({}),
+                [19.649018134982907, 0.0, 6.297876686817574],
+            ),
+            (
+                json!(1.5),
+                json!({}),
+                [29.04132365280135, 1.8547828296184872, 8.114406601303372],
+            ),
+            (
+                json!(0.5),
+                json!({}),
+                [14.13900891221398, 4.308051709052109, 5.839184439048888],
+            ),
+            (
+                json!(3.0),
+                json!({}),
+                [107.43010983589998, 2.848199686363021, 4.790838601191577],
+            ),
+            (
+                json!("kullback-leibler"),
+                json!({"alpha_W": 0.01, "l1_ratio": 0.5}),
+                [
+                    19.656903460399754,
+                    0.00015060865420561906,
+                    2.085839892266498,
+                ],
+            ),
+        ] {
+            let mut given = json!({"n_components": 2, "solver": "mu", "init": "nndsvda", "tol": 1e-9, "max_iter": 5000});
+            given["beta_loss"] = beta;
+            for (name, value) in more.as_object().unwrap() {
+                given[name] = value.clone();
+            }
+            let params = NmfRegressionParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = NmfRegression::fit(&params, &table(&rows, &y), 0).unwrap();
+            let o = fitted.outputs();
+            let got = [
+                o["reconstruction_error"].as_f64().unwrap(),
+                fitted.parts[[0, 0]],
+                fitted.parts[[0, 1]],
+            ];
+            assert_near(&got, &want, 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_loss_that_the_solver_does_not_take_is_refused() {
+        let given = json!({"beta_loss": "kullback-leibler"});
+        let params = NmfRegressionParams::from_map(given.as_object().unwrap()).unwrap();
+        let refused = NmfRegression::fit(&params, &table(&[&[1.0], &[2.0]], &[1.0, 2.0]), 0);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "parameter beta_loss: the solver cd takes frobenius only: take the solver mu"
+        );
     }
 }

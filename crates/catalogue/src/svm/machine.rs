@@ -3,7 +3,7 @@
 use crate::kernels::{Form, Kernel};
 use crate::numeric::{add_scaled, dot};
 use mltrainer_catalogue_core::params::WordOr;
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, choices, run};
+use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, choices, run, threads};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,8 @@ pub(crate) fn form(
     // Distances come from the squares of the rows.
     for row in x.axis_chunks_iter(Axis(0), 1) {
         let square: f64 = row.iter().map(|v| v * v).sum();
-        let largest = form.pairs(row, row)[[0, 0]] as f32;
+        // One value is not worth a thread.
+        let largest = threads::grant(1, || form.pairs(row, row)[[0, 0]]) as f32;
         if !(square.is_finite() && largest.is_finite() && gamma.is_finite()) {
             return Err(FitError::Failed(
                 "a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
@@ -127,15 +128,17 @@ impl Machine {
 
     /// f of each row.
     pub(crate) fn values(&self, x: ArrayView2<'_, f64>) -> Vec<f64> {
-        let mut values = Vec::with_capacity(x.nrows());
-        for rows in x.axis_chunks_iter(Axis(0), ROWS_AT_ONCE) {
-            let k = self.form.pairs(rows, self.vectors.view());
+        let n = x.nrows();
+        let blocks = threads::map(n.div_ceil(ROWS_AT_ONCE), |block| {
+            let from = block * ROWS_AT_ONCE;
+            let rows = from..(from + ROWS_AT_ONCE).min(n);
+            let rows = x.slice_axis(Axis(0), rows.into());
+            let k = threads::grant(1, || self.form.pairs(rows, self.vectors.view()));
             let rows = k.rows().into_iter();
-            values.extend(
-                rows.map(|r| self.intercept + dot(r.to_slice().unwrap_or_default(), &self.dual)),
-            );
-        }
-        values
+            rows.map(|r| self.intercept + dot(r.to_slice().unwrap_or_default(), &self.dual))
+                .collect::<Vec<f64>>()
+        });
+        blocks.concat()
     }
 
     pub(crate) fn add(&mut self, name: &str, value: serde_json::Value) {

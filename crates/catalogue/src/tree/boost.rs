@@ -1,5 +1,6 @@
 //! The rounds of boosting that histogram gradient boosting, XGBoost and LightGBM share.
 
+use super::draws::Draws;
 use super::histogram::{self, Binned, Config, Groups, Tree, Weighed};
 use super::objective::{
     Objective, mape_weight, quantile_below, quantile_between, quantile_of_one_more, quantile_past,
@@ -11,9 +12,7 @@ use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{Contributions, FitError, ParamError, Prediction, Training};
 use ndarray::{Array2, ArrayView2};
-use rand::Rng as _;
 use rand::seq::SliceRandom as _;
-use rand::seq::index::sample;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -74,33 +73,40 @@ pub(crate) enum Weighing {
 }
 
 impl Dart {
-    /// Rounds to leave out, by the weight of each so far.
-    fn draw(&self, weights: &[f64], random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
-        if weights.is_empty() || random.r#gen::<f64>() < self.skip {
+    /// Rounds to leave out, by the weight of each so far and what these add up to.
+    fn draw(&self, weights: &[f64], sum: f64, draws: &mut Draws) -> Vec<usize> {
+        let as_light_gbm = draws.are_light_gbm();
+        if (weights.is_empty() && !as_light_gbm) || draws.of_round() < self.skip {
             return Vec::new();
         }
         let n = weights.len() as f64;
-        let mean = weights.iter().sum::<f64>() / n;
         let mut rate = self.rate;
         if self.most > 0 {
-            rate = rate.min(self.most as f64 / n);
+            let most = self.most as f64 / n;
+            // LightGBM takes the number of rounds over the square of the sum of their weights.
+            rate = rate.min(if as_light_gbm && self.by_weight {
+                self.most as f64 * (n / sum) / sum
+            } else {
+                most
+            });
         }
         let mut left_out = Vec::new();
         for (i, w) in weights.iter().enumerate() {
             let chance = if self.by_weight {
-                rate * w / mean
+                rate * w * (n / sum)
             } else {
                 rate
             };
-            if random.r#gen::<f64>() < chance {
+            if draws.of_round() < chance {
                 left_out.push(i);
-                if left_out.len() == self.most {
+                // A limit of 0 ends at the first in LightGBM, whose manual calls that no limit.
+                if left_out.len() == self.most || (as_light_gbm && self.most == 0) {
                     break;
                 }
             }
         }
         if left_out.is_empty() && self.one {
-            left_out.push(random.gen_range(0..weights.len()));
+            left_out.push(draws.below(weights.len()));
         }
         left_out
     }
@@ -126,6 +132,8 @@ pub(crate) struct Spec {
     pub(crate) width: usize,
     pub(crate) start: Vec<f64>,
     pub(crate) rounds: usize,
+    /// Trees of a round and sum, each on draws of its own; their mean is added.
+    pub(crate) parallel: usize,
     pub(crate) learning_rate: f64,
     pub(crate) config: Config,
     /// Whether sums and leaves are kept to single precision.
@@ -215,7 +223,7 @@ pub(crate) fn quantile(values: &[f64], w: &[f64], share: f64, rule: Quantiles) -
 /// The trees that were found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Boosted {
-    /// Round after round, in a round one a sum.
+    /// Round after round, in a round one a sum, or several times one a sum.
     pub(crate) trees: Vec<Tree>,
     pub(crate) start: Vec<f64>,
     pub(crate) objective: Objective,
@@ -223,6 +231,13 @@ pub(crate) struct Boosted {
     pub(crate) classes: Vec<i64>,
     /// Whether sums are kept to single precision.
     pub(crate) single: bool,
+    /// Trees of a round and sum.
+    #[serde(default = "one")]
+    pub(crate) parallel: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Labels of a classification, an error when there is one label only.
@@ -446,10 +461,11 @@ pub(crate) fn boost(
     binned: &Binned,
     rows: &Rows<'_>,
     aside: Option<&Rows<'_>>,
-    random: &mut Xoshiro256PlusPlus,
+    draws: &mut Draws,
 ) -> Result<Boosted, FitError> {
     let n = binned.rows();
     let width = spec.width;
+    let in_round = width * spec.parallel;
     let round = |v: f64| if spec.single { f64::from(v as f32) } else { v };
     let mut f: Vec<Vec<f64>> = spec.start.iter().map(|s| vec![*s; n]).collect();
     let mut watch = aside.map(|rows| Watch {
@@ -466,20 +482,21 @@ pub(crate) fn boost(
         .filter(|i| rows.w[*i as usize] > 0.0)
         .collect();
     let mut seen = counted.clone();
-    // Weight of each round, where rounds are left out, and of the start.
+    // Weight of each round, where rounds are left out, what they add up to, and weight of the start.
     let mut weights: Vec<f64> = Vec::new();
+    let mut sum_of_weights = 0.0;
     let mut held = 1.0;
     let mut pool = histogram::Pool::new();
     for t in 0..spec.rounds {
         let left_out = match &spec.dart {
-            Some(dart) => dart.draw(&weights, random),
+            Some(dart) => dart.draw(&weights, sum_of_weights, draws),
             None => Vec::new(),
         };
         let (kept, new) = spec.dart.map_or((1.0, 1.0), |d| {
             d.factors(left_out.len(), spec.learning_rate)
         });
         let of_rounds = |rounds: &[usize]| -> Vec<usize> {
-            let each = rounds.iter().flat_map(|r| r * width..(r + 1) * width);
+            let each = rounds.iter().flat_map(|r| r * in_round..(r + 1) * in_round);
             each.collect()
         };
         let trees_out = of_rounds(&left_out);
@@ -499,87 +516,110 @@ pub(crate) fn boost(
             }
         }
         find_slopes(spec, rows, &f, &mut slopes);
-        match spec.sampling {
-            Sampling::All => {}
-            Sampling::Each(share) => {
-                seen = counted
-                    .iter()
-                    .copied()
-                    .filter(|_| random.r#gen::<f64>() < share)
-                    .collect();
-            }
-            Sampling::Share(share, every) if t % every == 0 => {
-                let many = ((counted.len() as f64 * share) as usize).max(1);
-                let drawn = sample(random, counted.len(), many);
-                seen = drawn.into_iter().map(|i| counted[i]).collect();
-                seen.sort_unstable();
-            }
-            Sampling::Share(..) => {}
-            Sampling::Largest(top, other) => {
-                if t as f64 >= 1.0 / spec.learning_rate {
-                    seen = largest(&counted, &mut slopes, top, other, random);
-                }
-            }
-        }
-        if seen.is_empty() {
-            seen.clone_from(&counted);
-        }
-        let mut member = vec![seen.len() == n; n];
-        if seen.len() < n {
-            seen.iter().for_each(|i| member[*i as usize] = true);
-        }
         let mut any = false;
-        for k in 0..width {
-            let mut grown = histogram::grow(
-                binned,
-                &slopes[k],
-                seen.clone(),
-                &spec.config,
-                &mut pool,
-                random,
-            );
-            any |= grown.tree.nodes.len() > 1;
-            for (id, start, end) in &grown.leaves {
-                let own = &grown.rows[*start..*end];
-                if let Some(share) = spec.objective.renewed().filter(|_| spec.renew) {
-                    let rule = match spec.objective {
-                        Objective::Mape => Quantiles::AlwaysPast,
-                        _ => spec.quantiles,
-                    };
-                    let off = own.iter().map(|i| rows.y[*i as usize] - f[k][*i as usize]);
-                    let w: Vec<f64> = own
+        // Leaves that are set anew look at the sums as they were before the round.
+        let before = (spec.parallel > 1).then(|| f.clone());
+        for _ in 0..spec.parallel {
+            match spec.sampling {
+                Sampling::All => {}
+                Sampling::Each(share) => {
+                    seen = counted
                         .iter()
-                        .map(|i| weight(spec.objective, rows, *i))
+                        .copied()
+                        .filter(|i| draws.of_row(*i as usize) < share)
                         .collect();
-                    grown.tree.nodes[*id].value =
-                        quantile(&off.collect::<Vec<_>>(), &w, share, rule);
+                }
+                Sampling::Share(share, every) if t % every == 0 => {
+                    seen = if draws.are_light_gbm() {
+                        let each = (0..n).filter(|i| draws.of_row(*i) < share);
+                        let each = each.filter(|i| rows.w[*i] > 0.0);
+                        each.map(|i| i as u32).collect()
+                    } else {
+                        let many = ((counted.len() as f64 * share) as usize).max(1);
+                        let drawn = draws.sample(counted.len(), many);
+                        drawn.into_iter().map(|i| counted[i]).collect()
+                    };
+                }
+                Sampling::Share(..) => {}
+                Sampling::Largest(top, other) => {
+                    if t >= (1.0 / spec.learning_rate) as usize {
+                        seen = largest(n, &mut slopes, top, other, draws);
+                        seen.retain(|i| rows.w[*i as usize] > 0.0);
+                    }
                 }
             }
-            for node in &mut grown.tree.nodes {
-                node.value = round(node.value * spec.learning_rate * new);
+            if seen.is_empty() {
+                seen.clone_from(&counted);
             }
-            for (id, start, end) in &grown.leaves {
-                let value = grown.tree.nodes[*id].value;
-                for i in &grown.rows[*start..*end] {
-                    let sum = &mut f[k][*i as usize];
-                    *sum = round(*sum + value);
-                }
-            }
+            let mut member = vec![seen.len() == n; n];
             if seen.len() < n {
-                for i in (0..n).filter(|i| !member[*i]) {
-                    f[k][i] = round(f[k][i] + grown.tree.of(rows.x.row(i)));
-                }
+                seen.iter().for_each(|i| member[*i as usize] = true);
             }
-            if let Some(watch) = &mut watch {
-                for (sum, row) in watch.f[k].iter_mut().zip(watch.rows.x.rows()) {
-                    *sum = round(*sum + grown.tree.of(row));
+            for k in 0..width {
+                let mut grown = histogram::grow(
+                    binned,
+                    &slopes[k],
+                    seen.clone(),
+                    &spec.config,
+                    &mut pool,
+                    draws,
+                );
+                any |= grown.tree.nodes.len() > 1;
+                for (id, start, end) in &grown.leaves {
+                    let own = &grown.rows[*start..*end];
+                    if let Some(share) = spec.objective.renewed().filter(|_| spec.renew) {
+                        let rule = match spec.objective {
+                            Objective::Mape => Quantiles::AlwaysPast,
+                            _ => spec.quantiles,
+                        };
+                        let off = own.iter().map(|i| {
+                            rows.y[*i as usize] - before.as_ref().unwrap_or(&f)[k][*i as usize]
+                        });
+                        let w: Vec<f64> = own
+                            .iter()
+                            .map(|i| weight(spec.objective, rows, *i))
+                            .collect();
+                        grown.tree.nodes[*id].value =
+                            quantile(&off.collect::<Vec<_>>(), &w, share, rule);
+                    }
                 }
+                for node in &mut grown.tree.nodes {
+                    node.value =
+                        round(node.value * spec.learning_rate * new / spec.parallel as f64);
+                }
+                for (id, start, end) in &grown.leaves {
+                    let value = grown.tree.nodes[*id].value;
+                    for i in &grown.rows[*start..*end] {
+                        let sum = &mut f[k][*i as usize];
+                        *sum = round(*sum + value);
+                    }
+                }
+                if seen.len() < n {
+                    for i in (0..n).filter(|i| !member[*i]) {
+                        f[k][i] = round(f[k][i] + grown.tree.of(rows.x.row(i)));
+                    }
+                }
+                if let Some(watch) = &mut watch {
+                    for (sum, row) in watch.f[k].iter_mut().zip(watch.rows.x.rows()) {
+                        *sum = round(*sum + grown.tree.of(row));
+                    }
+                }
+                trees.push(grown.tree);
             }
-            trees.push(grown.tree);
         }
         if spec.dart.is_some() {
-            weights.push(new);
-            left_out.iter().for_each(|r| weights[*r] *= kept);
+            // LightGBM's sum is off where it weighs rounds as XGBoost does.
+            let k = left_out.len() as f64;
+            let loss = match spec.dart.map(|d| d.weighing) {
+                Some(Weighing::Tree) if draws.are_light_gbm() => 1.0 / (k + spec.learning_rate),
+                _ => 1.0 - kept,
+            };
+            for r in &left_out {
+                sum_of_weights -= weights[*r] * loss;
+                weights[*r] *= kept;
+            }
+            weights.push(spec.learning_rate * new);
+            sum_of_weights += spec.learning_rate * new;
         }
         if start_out {
             held *= kept;
@@ -629,7 +669,7 @@ pub(crate) fn boost(
                 best = i;
             }
         }
-        trees.truncate(best.max(1) * width);
+        trees.truncate(best.max(1) * in_round);
     }
     Ok(Boosted {
         trees,
@@ -637,6 +677,7 @@ pub(crate) fn boost(
         objective: spec.objective,
         classes: spec.classes.clone(),
         single: spec.single,
+        parallel: spec.parallel,
     })
 }
 
@@ -678,38 +719,44 @@ fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(
     }
 }
 
-/// Rows of GOSS; the slopes of those drawn are raised.
+/// Rows of GOSS, ascending; the slopes of those drawn are raised. As LightGBM goes over them on one
+/// thread: each row that is not among the largest is drawn with the chance that makes the number right.
 fn largest(
-    counted: &[u32],
+    n: usize,
     slopes: &mut [Vec<(f32, f32)>],
     top: f64,
     other: f64,
-    random: &mut Xoshiro256PlusPlus,
+    draws: &mut Draws,
 ) -> Vec<u32> {
-    let n = counted.len();
-    let size = |i: u32| -> f32 {
-        slopes
-            .iter()
-            .map(|s| (s[i as usize].0 * s[i as usize].1).abs())
-            .sum()
+    let size = |slopes: &[Vec<(f32, f32)>], i: usize| -> f32 {
+        slopes.iter().map(|s| (s[i].0 * s[i].1).abs()).sum()
     };
-    let mut order: Vec<(f32, u32)> = counted.iter().map(|i| (size(*i), *i)).collect();
-    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let many = ((n as f64 * top) as usize).clamp(1, n);
-    let drawn = ((n as f64 * other) as usize).min(n - many);
-    let mut rows: Vec<u32> = order[..many].iter().map(|(_, i)| *i).collect();
-    if drawn > 0 {
-        let factor = (n - many) as f32 / drawn as f32;
-        for at in sample(random, n - many, drawn) {
-            let i = order[many + at].1;
+    let drawn = (n as f64 * other) as usize;
+    let mut sizes: Vec<f32> = (0..n).map(|i| size(slopes, i)).collect();
+    let (_, least, _) = sizes.select_nth_unstable_by(many - 1, |a, b| b.total_cmp(a));
+    let least = *least;
+    let factor = (n - many) as f32 / drawn as f32;
+    let mut rows = Vec::with_capacity(many + drawn);
+    let (mut large, mut others) = (0, 0);
+    for i in 0..n {
+        if size(slopes, i) >= least {
+            rows.push(i as u32);
+            large += 1;
+            continue;
+        }
+        // Where sizes are equal there may be more large rows than were asked for.
+        let left = (n - i) as f64 - (many as f64 - f64::from(large));
+        let chance = (drawn as f64 - f64::from(others)) / left;
+        if draws.of_row(i) < chance {
+            rows.push(i as u32);
+            others += 1;
             for s in slopes.iter_mut() {
-                s[i as usize].0 *= factor;
-                s[i as usize].1 *= factor;
+                s[i].0 *= factor;
+                s[i].1 *= factor;
             }
-            rows.push(i);
         }
     }
-    rows.sort_unstable();
     rows
 }
 
@@ -774,7 +821,7 @@ impl Boosted {
 
     /// Rounds that were made.
     pub(crate) fn rounds(&self) -> usize {
-        self.trees.len() / self.start.len()
+        self.trees.len() / self.start.len() / self.parallel
     }
 
     /// Gain and number of splits by column.

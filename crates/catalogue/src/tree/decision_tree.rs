@@ -229,4 +229,102 @@ mod tests {
             "parameter criterion: does not fit regression: squared_error, absolute_error and poisson are for regression, gini and entropy for classification"
         );
     }
+
+    #[test]
+    fn monotone_columns_as_scikit_learn() {
+        // scikit-learn 1.9.0, DecisionTreeRegressor and DecisionTreeClassifier(monotonic_cst=[1, -1, 1, 0, 0],
+        // ...): the first six answers, the same for every random_state.
+        let flat: Vec<[f64; 5]> = (0..300)
+            .map(|i: usize| {
+                std::array::from_fn(|j| {
+                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+                })
+            })
+            .collect();
+        let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = (0..300)
+            .map(|i| {
+                ((i * 31) % 53) as f64 / 16.0 + rows[i][0] * rows[i][1] / 16.0 - rows[i][2] / 4.0
+            })
+            .collect();
+        let labels: Vec<f64> = y
+            .iter()
+            .map(|y| f64::from(u8::from(*y > 2.0400390625)))
+            .collect();
+        let fit = |mut given: serde_json::Value, labels: Option<&[f64]>| {
+            given["monotonic_cst"] = "1,-1,1,0,0".into();
+            let params = TreeParams::from_map(given.as_object().unwrap()).unwrap();
+            let data = match labels {
+                Some(labels) => crate::testing::classes(&rows, labels),
+                None => table(&rows, &y),
+            };
+            let p = DecisionTree::fit(&params, &data, 0)
+                .unwrap()
+                .predict(data.x().view())
+                .unwrap();
+            let values = p.probabilities.map_or(p.values, |p| p.column(1).to_vec());
+            values[..6].to_vec()
+        };
+        let assert =
+            |got: Vec<f64>, want: [f64; 6]| crate::testing::assert_near(&got, &want, 1e-12);
+        assert(
+            fit(serde_json::json!({"max_depth": 4}), None),
+            [
+                -1.8125,
+                0.8023937136627907,
+                2.331808035714286,
+                3.306936553030303,
+                3.306936553030303,
+                4.250950168918919,
+            ],
+        );
+        assert(
+            fit(serde_json::json!({"max_leaf_nodes": 9}), None),
+            [
+                -0.43605638586956524,
+                1.0609112639925373,
+                1.878882718373494,
+                3.306936553030303,
+                3.306936553030303,
+                4.250950168918919,
+            ],
+        );
+        let high = 0.7378640776699029;
+        assert(
+            fit(serde_json::json!({"max_depth": 4}), Some(&labels)),
+            [
+                0.0,
+                0.13636363636363635,
+                0.6189166113271986,
+                high,
+                high,
+                high,
+            ],
+        );
+        assert(
+            fit(serde_json::json!({"max_leaf_nodes": 9}), Some(&labels)),
+            [
+                0.0,
+                0.13636363636363635,
+                0.4819277108433735,
+                high,
+                high,
+                high,
+            ],
+        );
+        assert(
+            fit(
+                serde_json::json!({"max_depth": 4, "criterion": "entropy"}),
+                Some(&labels),
+            ),
+            [
+                0.0,
+                0.13636363636363635,
+                0.4810126582278481,
+                high,
+                high,
+                high,
+            ],
+        );
+    }
 }

@@ -9,6 +9,7 @@
 //! Not claimed: values outside those of training.
 
 use super::boost::{self, Boosted, ColumnGroups, Early, Quantiles, Rows, Sampling, Spec};
+use super::draws::Draws;
 use super::engine::{Criterion, Learned};
 use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
@@ -260,6 +261,7 @@ impl Supervised for HistGradientBoosting {
             width,
             start: start(objective, &rows, width),
             rounds: params.max_iter,
+            parallel: 1,
             learning_rate: params.learning_rate,
             config: Config {
                 lambda: params.l2_regularization + 1e-15,
@@ -296,6 +298,7 @@ impl Supervised for HistGradientBoosting {
                 missing_to_larger: true,
                 first_order: true,
                 lone_hessian: 0.0,
+                extra_trees: false,
             },
             single: false,
             sampling: Sampling::All,
@@ -308,7 +311,8 @@ impl Supervised for HistGradientBoosting {
                 keep_best: false,
             }),
         };
-        let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut random)?;
+        let mut draws = Draws::Own(random);
+        let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut draws)?;
         Ok(Fitted {
             boosted,
             columns: p,

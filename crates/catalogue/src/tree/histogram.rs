@@ -8,11 +8,10 @@
 //! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
 //! categories is cut between categories ordered by gradient over hessian.
 
+use super::draws::Draws;
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
-use rand::seq::index::sample;
-use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 
@@ -454,6 +453,25 @@ impl Binned {
         }
     }
 
+    /// Columns that can be cut with so many rows on either side, as LightGBM looks before it begins.
+    pub(crate) fn splittable(&self, min_rows: usize) -> Vec<usize> {
+        let fits = |column: &Column| {
+            let bins = column.bins + usize::from(column.missing);
+            if bins < 2 || (column.categories.is_some() && bins > 2) {
+                return bins > 1;
+            }
+            let mut counts = vec![0; bins];
+            (0..self.n as u32).for_each(|row| counts[column.code(row)] += 1);
+            let mut left = 0;
+            counts[..bins - 1].iter().any(|count| {
+                left += count;
+                left >= min_rows && self.n - left >= min_rows
+            })
+        };
+        let all = self.columns.iter().enumerate();
+        all.filter(|(_, c)| fits(c)).map(|(i, _)| i).collect()
+    }
+
     /// The bin of a row.
     pub(crate) fn code(&self, column: usize, row: usize) -> usize {
         self.columns[column].code(row as u32)
@@ -539,6 +557,8 @@ pub(crate) struct Config {
     pub(crate) first_order: bool,
     /// A tree that is not split at all adds nothing below this sum of hessians.
     pub(crate) lone_hessian: f64,
+    /// Whether a node looks at one cut of each column only, which is drawn.
+    pub(crate) extra_trees: bool,
 }
 
 /// Groups of columns: those on the way to a leaf must all be in one of them.
@@ -710,13 +730,9 @@ pub(crate) fn grow(
     rows: Vec<u32>,
     config: &Config,
     pool: &mut Pool,
-    random: &mut Xoshiro256PlusPlus,
+    draws: &mut Draws,
 ) -> Grown {
-    let p = data.columns();
-    let mut all: Vec<usize> = (0..p).collect();
-    if config.by_tree < 1.0 {
-        all = part(&all, config.by_tree, random);
-    }
+    let all = draws.of_tree((0..data.columns()).collect(), config.by_tree);
     let m = rows.len();
     let free = config.max_delta_step == 0.0
         && config.path_smooth == 0.0
@@ -728,7 +744,7 @@ pub(crate) fn grow(
         plain: config.alpha == 0.0 && free,
         free,
         ones: rows.iter().all(|r| gradients[*r as usize].1 == 1.0),
-        random,
+        draws,
         rows,
         scratch: Vec::with_capacity(m),
         pairs: Vec::with_capacity(m),
@@ -754,17 +770,6 @@ pub(crate) fn grow(
     }
     leaves.sort_unstable();
     Grown { tree, leaves, rows }
-}
-
-/// So many of them as the share says, at least one, ascending.
-fn part(of: &[usize], share: f64, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
-    let many = ((of.len() as f64 * share) as usize).clamp(1, of.len());
-    if many == of.len() {
-        return of.to_vec();
-    }
-    let mut chosen: Vec<usize> = sample(random, of.len(), many).into_iter().collect();
-    chosen.sort_unstable();
-    chosen.into_iter().map(|i| of[i]).collect()
 }
 
 /// Takes back splits that gain less than gamma and have two leaves under them, from below.
@@ -826,7 +831,7 @@ struct Grower<'a> {
     free: bool,
     /// Whether every hessian is 1: it is then the number of rows.
     ones: bool,
-    random: &'a mut Xoshiro256PlusPlus,
+    draws: &'a mut Draws,
     rows: Vec<u32>,
     scratch: Vec<u32>,
     pairs: Vec<(f32, f32)>,
@@ -938,7 +943,7 @@ impl Grower<'_> {
         } else {
             Vec::new()
         };
-        let root = self.open(Open {
+        let mut root = self.number(Open {
             id: 0,
             depth: 0,
             start: 0,
@@ -951,6 +956,9 @@ impl Grower<'_> {
             path: Vec::new(),
             split: None,
         });
+        if self.goes_on(&[&root]) {
+            root.split = self.best(&mut root);
+        }
         let mut open = std::collections::VecDeque::from([root]);
         let mut leaves = 1;
         while let Some(mut node) = self.next(&mut open) {
@@ -964,7 +972,19 @@ impl Grower<'_> {
             };
             leaves += 1;
             let middle = self.part(&node, &split);
-            let (left, right) = self.children(node, &split, middle);
+            let (mut left, mut right) = self.children(node, &split, middle);
+            // Nothing is looked for, and drawn, where no split is left to be made.
+            if leaves < self.config.max_leaves && self.goes_on(&[&left, &right]) {
+                let rows = |n: &Open| n.end - n.start;
+                let right_first = self.draws.are_light_gbm() && rows(&right) <= rows(&left);
+                let mut both = [&mut left, &mut right];
+                if right_first {
+                    both.reverse();
+                }
+                for node in both {
+                    node.split = self.best(node);
+                }
+            }
             open.push_back(left);
             open.push_back(right);
         }
@@ -990,8 +1010,8 @@ impl Grower<'_> {
         open.remove(best)
     }
 
-    /// Numbers a node and finds its best split.
-    fn open(&mut self, mut node: Open) -> Open {
+    /// Numbers a node.
+    fn number(&mut self, mut node: Open) -> Open {
         node.id = self.tree.nodes.len();
         self.tree.nodes.push(Node {
             feature: LEAF,
@@ -1004,10 +1024,17 @@ impl Grower<'_> {
             cover: node.sums.h,
             rows: (node.end - node.start) as f64,
         });
-        if node.depth < self.config.max_depth && node.end - node.start >= 2 {
-            node.split = self.best(&mut node);
-        }
         node
+    }
+
+    /// Whether splits are looked for in a node, or in two children of one; LightGBM looks in both, unless
+    /// neither has the rows.
+    fn goes_on(&self, nodes: &[&Open]) -> bool {
+        let rows = |n: &&Open| (n.end - n.start) as f64;
+        nodes.iter().any(|n| {
+            n.depth < self.config.max_depth
+                && (!self.draws.are_light_gbm() || rows(n) >= 2.0 * self.config.min_rows)
+        })
     }
 
     /// Makes a leaf.
@@ -1118,35 +1145,52 @@ impl Grower<'_> {
         -(2.0 * soft * value + (s.h + lambda) * value * value)
     }
 
+    /// The best split of a node.
     fn best(&mut self, node: &mut Open) -> Option<Split> {
         let config = self.config;
-        if config.by_level < 1.0 && (self.level.0 != node.depth || node.depth == 0) {
-            self.level = (node.depth, part(&self.used, config.by_level, self.random));
+        let as_light_gbm = self.draws.are_light_gbm();
+        if !as_light_gbm && node.end - node.start < 2 {
+            return None;
         }
-        let among = if config.by_level < 1.0 {
+        if config.by_level < 1.0 && (self.level.0 != node.depth || node.depth == 0) {
+            self.level = (node.depth, self.draws.part(&self.used, config.by_level));
+        }
+        let mut among = if config.by_level < 1.0 {
             self.level.1.clone()
         } else {
             self.used.clone()
         };
-        let among = if config.by_node < 1.0 {
-            part(&among, config.by_node, self.random)
+        let allowed = |c: &usize| config.groups.allow(*c, &node.path);
+        // LightGBM looks at all columns of the tree, at those that the node may not take too: what it sees
+        // there holds for the nodes below.
+        let taken = if as_light_gbm {
+            let allowed = among.iter().copied().filter(allowed).collect();
+            Some(self.draws.of_node(allowed, config.by_node))
         } else {
-            among
+            among = self.draws.of_node(among, config.by_node);
+            among.retain(allowed);
+            None
         };
         let mut best: Option<Split> = None;
         for c in among {
-            if node.barren.get(c) == Some(&true) || !config.groups.allow(c, &node.path) {
+            if node.barren.get(c) == Some(&true) {
                 continue;
             }
-            let found = if self.data.columns[c].categories.is_some() {
-                self.categories(node, c)
+            let column = &self.data.columns[c];
+            let only = config.extra_trees.then(|| {
+                let bins = column.bins + usize::from(column.missing);
+                self.draws.of_cut(c, bins)
+            });
+            let found = if column.categories.is_some() {
+                self.categories(node, c, only)
             } else {
-                self.scan(node, c)
+                self.scan(node, c, only)
             };
             if let Some(barren) = node.barren.get_mut(c) {
                 *barren = found.is_none();
             }
             if let Some(split) = found
+                && taken.as_ref().is_none_or(|t| t.contains(&c))
                 && best.as_ref().is_none_or(|b| split.gain > b.gain)
             {
                 best = Some(split);
@@ -1201,8 +1245,8 @@ impl Grower<'_> {
         (gain > above).then_some((gain, right, values))
     }
 
-    /// The best cut of a column of numbers.
-    fn scan(&self, node: &Open, feature: usize) -> Option<Split> {
+    /// The best cut of a column of numbers, or `only` that one.
+    fn scan(&self, node: &Open, feature: usize, only: Option<usize>) -> Option<Split> {
         let column = &self.data.columns[feature];
         let cells = &node.hist[column.at..column.at + column.bins + usize::from(column.missing)];
         let lambda = self.config.lambda;
@@ -1258,7 +1302,15 @@ impl Grower<'_> {
             let enough = floor.get() * (l * r);
             plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
         };
-        let mut offer = |bin: usize, sides: (Sums, Sums), rows: f64, missing_left: bool| {
+        // LightGBM smooths by its estimate of the rows.
+        let estimates = self.config.count_by_hessian && self.config.path_smooth > 0.0;
+        let mut offer = |bin: usize, mut sides: (Sums, Sums), rows: f64, missing_left: bool| {
+            if only.is_some_and(|only| only != bin) {
+                return;
+            }
+            if estimates {
+                (sides.0.n, sides.1.n) = (rows, all.n - rows);
+            }
             let left = sides.0;
             if let Some((gain, right, values)) =
                 self.judge(node, feature, sides, rows, lambda, (base, above))
@@ -1345,8 +1397,8 @@ impl Grower<'_> {
         best
     }
 
-    /// The best cut of a column of categories, ordered by gradient over hessian.
-    fn categories(&self, node: &Open, feature: usize) -> Option<Split> {
+    /// The best cut of a column of categories, ordered by gradient over hessian; with `only` one drawn.
+    fn categories(&self, node: &Open, feature: usize, only: Option<usize>) -> Option<Split> {
         let column = &self.data.columns[feature];
         let rules = self.config.categories;
         let cells = &node.hist[column.at..column.at + column.bins];
@@ -1357,6 +1409,8 @@ impl Grower<'_> {
             .collect();
         let rank = |b: &usize| cells[*b].g / (cells[*b].h + rules.smooth);
         order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(a.cmp(b)));
+        let half = order.len().div_ceil(2).min(rules.most).max(1);
+        let only = only.map(|only| only % half);
         let mut best: Option<Split> = None;
         for backward in [false, true] {
             if backward {
@@ -1365,6 +1419,9 @@ impl Grower<'_> {
             let mut left = Sums::default();
             for k in 0..order.len().min(rules.most) {
                 left = left.plus(cells[order[k]]);
+                if only.is_some_and(|only| only != k) {
+                    continue;
+                }
                 if let Some((gain, right, values)) = self.judge(
                     node,
                     feature,
@@ -1488,7 +1545,7 @@ impl Grower<'_> {
             left = node.hist;
             take(&mut left, &right);
         }
-        let left = self.open(Open {
+        let left = self.number(Open {
             id: 0,
             depth,
             start: node.start,
@@ -1501,7 +1558,7 @@ impl Grower<'_> {
             path: path.clone(),
             split: None,
         });
-        let right = self.open(Open {
+        let right = self.number(Open {
             id: 0,
             depth,
             start: middle,

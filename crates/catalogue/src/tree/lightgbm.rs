@@ -12,6 +12,7 @@
 use super::boost::{
     self, Boosted, ColumnGroups, Dart, Early, Quantiles, Rows, Sampling, Spec, Weighing,
 };
+use super::draws::Draws;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::{Objective, mape_weight};
@@ -23,8 +24,6 @@ use mltrainer_catalogue_core::{
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView2;
-use rand::SeedableRng as _;
-use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 /// The handle.
@@ -100,7 +99,7 @@ params! {
         boosting_type: BoostingType = BoostingType::Gbdt;
         /// dart: chance of a round to be left out.
         drop_rate: f64 = 0.1, within(0.0, 1.0);
-        /// dart: rounds left out at most; 0 is no limit.
+        /// dart: rounds left out at most; with 0 the first ends the draw, as in the program.
         max_drop: usize = 50, within(0.0, 100_000.0);
         /// dart: chance of a round to leave nothing out.
         skip_drop: f64 = 0.5, within(0.0, 1.0);
@@ -136,6 +135,8 @@ params! {
         colsample_bytree: f64 = 1.0, above_up_to(0.0, 1.0);
         /// Share of a tree's columns that a node sees.
         feature_fraction_bynode: f64 = 1.0, above_up_to(0.0, 1.0);
+        /// Whether a node looks at one cut of each column only, which is drawn.
+        extra_trees: bool = false;
         /// L1 penalty on the values of the leaves.
         reg_alpha: f64 = 0.0, at_least(0.0);
         /// L2 penalty on the values of the leaves.
@@ -197,7 +198,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of 31 leaves then learn the noise. Lower num_leaves or n_estimators.",
-    not_claimed: "The same bits as the program: rows and columns are drawn from another stream. Bundling of exclusive columns (EFB) is a matter of speed only and not done.",
+    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread; cuts of columns of categories are not. Bundling of exclusive columns (EFB) is a matter of speed only and not done.",
     source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017)",
     reference: "lightgbm 4.7.0, LGBMRegressor and LGBMClassifier",
     outputs: &[
@@ -218,6 +219,11 @@ const CARD: Card = Card {
             against: "lightgbm 4.7.0, 20 refits",
             cases: "lightgbm-band-spx-reg, lightgbm-band-aapl-reg, lightgbm-band-spx-cls3",
             tolerance: "figures within three standard deviations, correlation of predictions 0.92 to 0.93",
+        },
+        Evidence {
+            against: "lightgbm 4.7.0, one thread, the same seed",
+            cases: "a test of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART",
+            tolerance: "predictions 1e-9",
         },
         Evidence {
             against: "lightgbm 4.7.0, predict(pred_contrib=True)",
@@ -369,6 +375,7 @@ impl Supervised for LightGbm {
             width,
             start,
             rounds: params.n_estimators,
+            parallel: 1,
             learning_rate: params.learning_rate,
             config: Config {
                 lambda: params.reg_lambda,
@@ -408,6 +415,7 @@ impl Supervised for LightGbm {
                 missing_to_larger: false,
                 first_order: false,
                 lone_hessian: f64::INFINITY,
+                extra_trees: params.extra_trees,
             },
             single: false,
             sampling: match params.data_sample_strategy {
@@ -438,8 +446,13 @@ impl Supervised for LightGbm {
                 keep_best: true,
             }),
         };
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut random)?;
+        let mut draws = Draws::light_gbm(
+            run::effective_seed(params.seed, seed),
+            &binned,
+            params.min_child_samples,
+            params.colsample_bytree,
+        );
+        let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut draws)?;
         let (gains, splits) = boosted.use_of(p);
         Ok(Fitted {
             boosted,
@@ -488,5 +501,162 @@ impl Predictor for Fitted {
             ),
             ("n_estimators".to_owned(), self.boosted.rounds().into()),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+    use mltrainer_catalogue_core::{Design, Params as _};
+    use ndarray::{Array2, Axis};
+    use serde_json::{Value, json};
+
+    fn table() -> (Array2<f64>, Vec<f64>) {
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        (x, y)
+    }
+
+    fn first(given: Value, labels: bool) -> Vec<f64> {
+        let (x, y) = table();
+        let names = ('a'..='e').map(String::from).collect();
+        let design = Design::new(x.clone(), names).unwrap();
+        let mut given = given.as_object().unwrap().clone();
+        for (name, value) in [
+            ("n_estimators", 12),
+            ("num_leaves", 8),
+            ("min_child_samples", 10),
+            ("seed", 5),
+        ] {
+            given.insert(name.into(), value.into());
+        }
+        let params = LightGbmParams::from_map(&given).unwrap();
+        let data = if labels {
+            // The median.
+            let codes = y.iter().map(|y| f64::from(u8::from(*y > 2.0400390625)));
+            Training::classification(design, codes.collect()).unwrap()
+        } else {
+            Training::regression(design, y).unwrap()
+        };
+        let fitted = LightGbm::fit(&params, &data, 0).unwrap();
+        let p = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+        match p.probabilities {
+            Some(p) => p.column(1).to_vec(),
+            None => p.values,
+        }
+    }
+
+    #[test]
+    fn draws_are_those_of_the_program() {
+        // lightgbm 4.7.0, LGBMRegressor(random_state=5, n_jobs=1, deterministic=True, n_estimators=12,
+        // num_leaves=8, min_child_samples=10, ...) on the same table.
+        for (given, want) in [
+            (
+                json!({"subsample": 0.6, "subsample_freq": 2}),
+                [
+                    0.5083222250781791,
+                    0.9180861658811441,
+                    3.2283147170566093,
+                    1.1962155199517097,
+                ],
+            ),
+            (
+                json!({"data_sample_strategy": "goss", "learning_rate": 0.25}),
+                [
+                    -0.3773676985958408,
+                    0.3185634389947023,
+                    3.866079289720388,
+                    1.2553800437908587,
+                ],
+            ),
+            (
+                json!({"colsample_bytree": 0.6}),
+                [
+                    0.7672091940267014,
+                    1.3108236937994682,
+                    2.9105889608991062,
+                    1.476270376771337,
+                ],
+            ),
+            (
+                json!({"feature_fraction_bynode": 0.6}),
+                [
+                    0.5206640472360144,
+                    0.9106685943516488,
+                    2.8815315001905453,
+                    1.4503224094945346,
+                ],
+            ),
+            (
+                json!({"extra_trees": true}),
+                [
+                    0.716125171359274,
+                    0.8234084930063527,
+                    3.1174003613775545,
+                    1.305573340268442,
+                ],
+            ),
+            (
+                json!({"extra_trees": true, "colsample_bytree": 0.6, "subsample": 0.7, "subsample_freq": 1}),
+                [
+                    1.0238724338149388,
+                    1.4663955671847175,
+                    3.405101180441497,
+                    1.5741978826820393,
+                ],
+            ),
+            (
+                json!({"boosting_type": "dart", "drop_rate": 0.4}),
+                [
+                    0.19423071338716996,
+                    0.25438833986066983,
+                    1.9726118305561633,
+                    0.8641757542412569,
+                ],
+            ),
+            (
+                json!({"boosting_type": "dart", "drop_rate": 0.4, "uniform_drop": true}),
+                [
+                    0.13491532923657046,
+                    0.26886283745291345,
+                    1.9215481962720107,
+                    0.8465218738450109,
+                ],
+            ),
+            (
+                json!({"boosting_type": "dart", "drop_rate": 0.4, "xgboost_dart_mode": true, "max_drop": 2}),
+                [
+                    1.0248608068690992,
+                    1.116668665490437,
+                    2.7192633799328925,
+                    1.7489933239013338,
+                ],
+            ),
+            (
+                json!({"max_delta_step": 0.2}),
+                [
+                    2.168271484375,
+                    2.168271484375,
+                    2.2733602369949226,
+                    2.168271484375,
+                ],
+            ),
+        ] {
+            assert_near(&first(given, false), &want, 1e-9);
+        }
+        // LGBMClassifier with path_smooth, which counts rows by their hessian.
+        let given = json!({"path_smooth": 3.0, "extra_trees": true});
+        let want = [
+            0.20898949640734704,
+            0.21338381975376328,
+            0.6861498757929506,
+            0.30895036793736236,
+        ];
+        assert_near(&first(given, true), &want, 1e-5);
     }
 }

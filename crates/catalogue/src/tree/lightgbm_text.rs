@@ -225,6 +225,7 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         objective,
         classes,
         single: false,
+        parallel: 1,
     };
     Ok((boosted, columns))
 }

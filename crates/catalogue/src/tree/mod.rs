@@ -2,6 +2,7 @@
 
 pub(crate) mod boost;
 mod categories;
+pub(crate) mod draws;
 pub(crate) mod engine;
 pub(crate) mod forest;
 pub(crate) mod histogram;

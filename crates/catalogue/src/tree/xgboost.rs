@@ -11,6 +11,7 @@
 use super::boost::{
     self, Boosted, ColumnGroups, Dart, Early, Quantiles, Rows, Sampling, Spec, Weighing,
 };
+use super::draws::Draws;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
 use super::objective::Objective;
@@ -130,6 +131,8 @@ params! {
         objective: Option<Loss> = None;
         /// Number of rounds (one tree each; for more than two labels one a label).
         n_estimators: usize = 100, within(1.0, 100_000.0);
+        /// Trees of a round, each on rows and columns drawn anew; their mean is added: a boosted forest.
+        num_parallel_tree: usize = 1, within(1.0, 100_000.0);
         /// gbtree, or dart: rounds that leave earlier trees out.
         booster: Booster = Booster::GbTree;
         /// dart: chance of a tree to be left out.
@@ -413,6 +416,7 @@ impl Supervised for XgBoost {
             width,
             start: params.start(objective, &rows, width)?,
             rounds: params.n_estimators,
+            parallel: params.num_parallel_tree,
             learning_rate: params.learning_rate,
             config: Config {
                 lambda: params.reg_lambda,
@@ -452,6 +456,7 @@ impl Supervised for XgBoost {
                 missing_to_larger: false,
                 first_order: false,
                 lone_hessian: params.min_child_weight,
+                extra_trees: false,
             },
             single: true,
             sampling: if params.subsample < 1.0 {
@@ -480,8 +485,9 @@ impl Supervised for XgBoost {
                 keep_best: true,
             }),
         };
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut random)?;
+        let random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
+        let mut draws = Draws::Own(random);
+        let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut draws)?;
         let (gains, splits) = boosted.use_of(p);
         let pairs = gains.iter().zip(&splits);
         let importances = match params.importance_type {
@@ -538,5 +544,80 @@ impl Predictor for Fitted {
             ("n_estimators".to_owned(), self.boosted.rounds().into()),
             ("base_score".to_owned(), run::numbers(&self.boosted.start)),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+    use mltrainer_catalogue_core::{Design, Params as _};
+    use ndarray::{Array2, Axis};
+    use serde_json::json;
+
+    #[test]
+    fn rounds_of_several_trees_as_the_program() {
+        // xgboost 3.2.0, XGBRegressor and XGBClassifier(tree_method="hist", max_depth=3, ...) on this table;
+        // labels cut at 1.10482422 and 3.21314453.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let design = || Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+        let fit = |given: serde_json::Value, data: &Training| {
+            let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            XgBoost::fit(&params, data, 0).unwrap()
+        };
+        let some = x.slice_axis(Axis(0), (..4).into());
+        let data = Training::regression(design(), y.clone()).unwrap();
+        let given = json!({"num_parallel_tree": 3, "max_depth": 3, "n_estimators": 5, "tree_method": "hist"});
+        let want = [
+            0.3226555585861206,
+            0.2574535608291626,
+            3.136955499649048,
+            1.3617891073226929,
+        ];
+        assert_near(
+            &fit(given, &data).predict(some).unwrap().values,
+            &want,
+            1e-5,
+        );
+        let given = json!({"num_parallel_tree": 2, "max_depth": 3, "n_estimators": 4, "tree_method": "hist", "objective": "reg:absoluteerror"});
+        let want = [
+            0.41274964809417725,
+            0.35485875606536865,
+            3.258319854736328,
+            1.0026977062225342,
+        ];
+        assert_near(
+            &fit(given, &data).predict(some).unwrap().values,
+            &want,
+            1e-5,
+        );
+        let label = |y: &f64| f64::from(u8::from(*y >= 1.10482422) + u8::from(*y >= 3.21314453));
+        let data = Training::classification(design(), y.iter().map(label).collect()).unwrap();
+        let given = json!({"num_parallel_tree": 2, "max_depth": 3, "n_estimators": 4, "tree_method": "hist"});
+        let fitted = fit(given, &data);
+        let p = fitted.predict(some).unwrap().probabilities.unwrap();
+        let want = [
+            [0.7529648542404175, 0.12439164519309998, 0.12264348566532135],
+            [0.5718140006065369, 0.2889420986175537, 0.13924391567707062],
+            [0.16094696521759033, 0.3659898042678833, 0.47306329011917114],
+        ];
+        for (row, want) in p.rows().into_iter().zip(want) {
+            assert_near(&row.to_vec(), &want, 1e-5);
+        }
+        // A file and back: the trees of a round stay in their classes.
+        let text = XgBoost::write_foreign(&fitted, 5).unwrap();
+        let (back, _) = XgBoost::read_foreign(&text).unwrap();
+        let again = back.predict(some).unwrap().probabilities.unwrap();
+        assert_near(
+            again.as_slice().unwrap(),
+            p.as_standard_layout().as_slice().unwrap(),
+            1e-7,
+        );
+        assert_eq!(back.outputs()["n_estimators"], 4);
     }
 }

@@ -75,7 +75,9 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
         }),
         _ => json!({"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}),
     };
-    let rounds: Vec<usize> = (0..=boosted.rounds()).map(|t| t * width).collect();
+    let rounds: Vec<usize> = (0..=boosted.rounds())
+        .map(|t| t * width * boosted.parallel)
+        .collect();
     let info: Vec<usize> = (0..trees.len()).map(|t| t % width).collect();
     let model = json!({
         "version": [3, 2, 0],
@@ -88,7 +90,8 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
                 "model": {
                     "cats": {"enc": [], "feature_segments": [], "sorted_idx": []},
                     "gbtree_model_param": {
-                        "num_parallel_tree": "1", "num_trees": trees.len().to_string()
+                        "num_parallel_tree": boosted.parallel.to_string(),
+                        "num_trees": trees.len().to_string()
                     },
                     "iteration_indptr": rounds,
                     "tree_info": info,
@@ -202,9 +205,14 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         .ok_or_else(|| bad("there are no trees"))?;
     let trees: Result<Vec<Tree>, FitError> = trees.iter().map(|t| read_tree(t, columns)).collect();
     let trees = trees?;
-    if start.len() != width || trees.len() % width != 0 {
-        return Err(bad("trees, classes and base_score do not fit each other"));
+    let parallel = text_at("/learner/gradient_booster/model/gbtree_model_param/num_parallel_tree")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1);
+    let unfit = || bad("trees, classes and base_score do not fit each other");
+    if start.len() != width || parallel == 0 || trees.len() % (width * parallel) != 0 {
+        return Err(unfit());
     }
+    let trees = interleaved(trees, &file, width).ok_or_else(unfit)?;
     let classes = match (objective, text_at("/learner/attributes/classes")) {
         (Objective::Logistic | Objective::Softmax(_), Some(own)) if !own.is_empty() => {
             let labels: Result<Vec<i64>, _> = own.split(',').map(str::parse).collect();
@@ -223,8 +231,32 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         objective,
         classes,
         single: true,
+        parallel,
     };
     Ok((boosted, columns))
+}
+
+/// Trees one a class in turn: in the file those of a class stand together in a round of several.
+fn interleaved(trees: Vec<Tree>, file: &Value, width: usize) -> Option<Vec<Tree>> {
+    let info = file.pointer("/learner/gradient_booster/model/tree_info");
+    let info = info.and_then(Value::as_array);
+    if width == 1 || info.is_none() {
+        return Some(trees);
+    }
+    let mut places: Vec<(usize, usize)> = Vec::with_capacity(trees.len());
+    let mut counts = vec![0; width];
+    for class in info.into_iter().flatten() {
+        let class = usize::try_from(class.as_u64()?).ok()?;
+        let count = counts.get_mut(class)?;
+        places.push((*count, class));
+        *count += 1;
+    }
+    if places.len() != trees.len() || counts.iter().any(|c| *c != counts[0]) {
+        return None;
+    }
+    let mut placed: Vec<((usize, usize), Tree)> = places.into_iter().zip(trees).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    Some(placed.into_iter().map(|(_, tree)| tree).collect())
 }
 
 fn read_tree(tree: &Value, columns: usize) -> Result<Tree, FitError> {

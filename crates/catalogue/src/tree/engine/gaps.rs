@@ -42,7 +42,8 @@ impl Left {
 }
 
 impl<P: Place + Default> Grower<'_, P> {
-    /// Whether the answers of both sides lie within bounds and move as a monotone column says.
+    /// Whether the answers of both sides lie within bounds and move as a monotone column says. A column
+    /// without a sign may be cut anywhere: its sides' answers are drawn into the bounds.
     fn is_allowed(
         &self,
         left: &Left,
@@ -50,7 +51,8 @@ impl<P: Place + Default> Grower<'_, P> {
         feature: usize,
         (low, high): (f64, f64),
     ) -> bool {
-        let Some(sign) = self.rules.monotone.get(feature) else {
+        let sign = self.rules.monotone.get(feature).filter(|s| **s != 0);
+        let Some(sign) = sign else {
             return true;
         };
         let (a, b) = left.directions(parent);
