@@ -3,6 +3,7 @@
 //! The messages are sentences of this repository's documents and of the phrasings that the parser is tested
 //! with, put together anew; they exist in this bench only. They are stored one by one, as conversations store
 //! them, in a folder under `target` that later runs use again.
+#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 #![expect(
     clippy::expect_used,
     reason = "a bench that cannot be set up stops with what was missing"

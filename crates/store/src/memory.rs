@@ -538,7 +538,7 @@ mod tests {
         let long = "momentum nvda ".repeat(5_000);
         assert_eq!(found(&store, &query(&long)).await, [1]);
         let many: String = (0..2_000).map(|n| format!("w{n} ")).collect();
-        assert_eq!(found(&store, &query(&many)).await, []);
+        assert_eq!(found(&store, &query(&many)).await, Vec::<i64>::new());
     }
 
     #[tokio::test]
@@ -703,7 +703,7 @@ mod tests {
         ] {
             let mut q = base();
             (q.since, q.until) = (since, until);
-            assert_eq!(hits(q).await, []);
+            assert_eq!(hits(q).await, Vec::<i64>::new());
         }
         for (topics, numbers) in [
             (&["train_model"][..], vec![(true, 1)]),
@@ -721,7 +721,7 @@ mod tests {
         }
         let mut q = base();
         q.conversation = Some("\"*".into());
-        assert_eq!(hits(q).await, []);
+        assert_eq!(hits(q).await, Vec::<i64>::new());
     }
 
     /// Messages 1 to `count` of a conversation, made at once. `text` is SQL over the number `n`.
@@ -765,7 +765,7 @@ mod tests {
         // In a span that ends before the newest 1,000 of it.
         let mut early = query("tenth");
         early.until = Some(now());
-        assert_eq!(found(&store, &early).await, []);
+        assert_eq!(found(&store, &early).await, Vec::<i64>::new());
         early.until = Some(now() + Duration::seconds(1));
         assert_eq!(found(&store, &early).await[0], 11_991);
     }

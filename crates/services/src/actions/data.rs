@@ -93,7 +93,7 @@ pub(super) fn shown_percent(x: f64) -> String {
 /// A number as it stands in a table, with four significant digits.
 pub(super) fn shown(x: Option<f64>) -> String {
     match x {
-        Some(x) if x == 0.0 => "0".to_owned(),
+        Some(0.0) => "0".to_owned(),
         Some(x) if x.is_finite() => {
             let digits = 3 - x.abs().log10().floor() as i32;
             let places = usize::try_from(digits.clamp(0, 12)).unwrap_or(0);
