@@ -7,13 +7,13 @@
 //! - importance, 0 to 1, thus triples the score of what matters most over what matters least;
 //! - recency halves every 30 days and ends at a quarter: an old message is never as good as lost.
 //!
-//! Cost: the index gives for each word the newest 1,000 messages only, so that a word that stands everywhere costs
+//! Cost: the index gives for each word the newest 500 messages only, so that a word that stands everywhere costs
 //! no more than another. For words in more messages than that, the other ones are looked for together with the
 //! rarer words of the search, or, when there is none, all words together; a word in every eighth message or more
-//! counts only when there is no other. The 300 that hold the most telling words (the newest first among
+//! counts only when there is no other. The 200 that hold the most telling words (the newest first among
 //! equals) are weighed.
-//! Not claimed: a message that holds only words of more than 1,000 messages, not all of them, and is older than
-//! the newest 1,000 of each, is not found.
+//! Not claimed: a message that holds only words of more than 500 messages, not all of them, and is older than
+//! the newest 500 of each, is not found.
 
 use crate::fault::Fault;
 use crate::{conversations, from_json, parse_time, time_text, to_json, words};
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 const WORDS: usize = 16;
 
 /// Messages that the index gives for a word, the newest.
-const NEWEST: usize = 1_000;
+const NEWEST: usize = 500;
 
 /// A word in such a share of the messages does not say which one is meant.
 const FREQUENT: f64 = 0.125;
@@ -38,7 +38,7 @@ const FREQUENT: f64 = 0.125;
 const BEYOND: usize = 4;
 
 /// Messages that are weighed.
-const CANDIDATES: usize = 300;
+const CANDIDATES: usize = 200;
 
 /// Messages that two processes store at once may stand in the other order than their times: so many more are
 /// looked at on both sides of a span of time.
@@ -267,16 +267,17 @@ async fn candidates(
     query: &MemoryQuery,
     all: &[Word],
 ) -> Result<Vec<Candidate>, Fault> {
-    let mut weights: BTreeMap<i64, f64> = BTreeMap::new();
-    for word in all {
-        let mut messages = word.messages.clone();
-        messages.sort_unstable();
-        messages.dedup();
-        for id in messages {
-            *weights.entry(id).or_default() += word.weight;
-        }
+    let mut held: Vec<(i64, usize)> = Vec::new();
+    for (n, word) in all.iter().enumerate() {
+        held.extend(word.messages.iter().map(|id| (*id, n)));
     }
-    let mut best: Vec<(i64, f64)> = weights.into_iter().collect();
+    held.sort_unstable();
+    held.dedup();
+    // Added in the order of the words: the same sum for the same words.
+    let mut best: Vec<(i64, f64)> = held
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|of| (of[0].0, of.iter().map(|(_, n)| all[*n].weight).sum()))
+        .collect();
     best.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
     best.truncate(CANDIDATES);
     let ids: Vec<i64> = best.iter().map(|(id, _)| *id).collect();
@@ -755,14 +756,14 @@ mod tests {
         // In all: the newest.
         let newest: Vec<i64> = (11_981..=12_000).rev().collect();
         assert_eq!(found(&store, &query("every")).await, newest);
-        // Two words of more than 1,000 messages: the old one that holds both is the best.
+        // Two words of more than 500 messages: the old one that holds both is the best.
         let both = found(&store, &query("ninth tenth")).await;
         assert_eq!((both[0], both.len()), (90, 20));
         // A rare word beside a common one: the old message with both before the new one with one.
         let rare = found(&store, &query("fifth tenth every")).await;
         assert_eq!(rare[..2], [7, 11_000]);
         assert_eq!(found(&store, &query("fifth every")).await, [11_000, 7]);
-        // In a span that ends before the newest 1,000 of it.
+        // In a span that ends before the newest 500 of it.
         let mut early = query("tenth");
         early.until = Some(now());
         assert_eq!(found(&store, &early).await, Vec::<i64>::new());
