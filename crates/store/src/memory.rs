@@ -704,7 +704,7 @@ mod tests {
         ] {
             let mut q = base();
             (q.since, q.until) = (since, until);
-            assert_eq!(hits(q).await, Vec::<i64>::new());
+            assert_eq!(hits(q).await, []);
         }
         for (topics, numbers) in [
             (&["train_model"][..], vec![(true, 1)]),
@@ -722,7 +722,7 @@ mod tests {
         }
         let mut q = base();
         q.conversation = Some("\"*".into());
-        assert_eq!(hits(q).await, Vec::<i64>::new());
+        assert_eq!(hits(q).await, []);
     }
 
     /// Messages 1 to `count` of a conversation, made at once. `text` is SQL over the number `n`.
