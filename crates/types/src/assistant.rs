@@ -337,6 +337,18 @@ pub struct DevelopStrategy {
     pub end: Option<NaiveDate>,
 }
 
+/// What an alert can watch for.
+pub const TRIGGERS: [&str; 8] = [
+    "regime",
+    "volatility",
+    "momentum",
+    "correlation",
+    "volume",
+    "trend",
+    "drawdown",
+    "move",
+];
+
 /// What to watch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -1321,6 +1333,14 @@ impl AssistantAction {
                     "symbols",
                     "What should I watch: your portfolio or which symbols?",
                 );
+                for trigger in &p.triggers {
+                    c.wrong(!TRIGGERS.contains(&trigger.as_str()), "triggers", || {
+                        format!(
+                            "nothing is known to watch as \"{trigger}\": choose {}",
+                            TRIGGERS.join(", ")
+                        )
+                    });
+                }
                 c.number("drawdown", p.drawdown, f64::MIN_POSITIVE, 1.0);
                 c.number("price_above", p.price_above, 0.0, 1e15);
                 c.number("price_below", p.price_below, 0.0, 1e15);
