@@ -427,7 +427,7 @@ async fn mcp_answers_no_page_of_another_site() {
 }
 
 fn ask(folder: &std::path::Path, args: &[&str]) -> Answer {
-    cli(folder, &[&["ask"], args].concat())
+    cli(folder, &[&["ask"][..], args].concat())
 }
 
 #[test]
