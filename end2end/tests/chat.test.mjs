@@ -34,11 +34,12 @@ const messages = (id) => program.json(`/api/v1/conversations/${id}/messages`);
 
 /** Waits until a message has its answer and gives that. */
 async function answered(id, seq) {
-  for (;;) {
+  for (let tries = 0; tries < 2400; tries++) {
     const found = (await messages(id)).find((m) => m.role === "assistant" && m.answers === seq);
     if (found) return found;
     await new Promise((go) => setTimeout(go, 100));
   }
+  assert.fail(`message ${seq} of ${id} has no answer`);
 }
 
 const input = (page) => page.getByLabel("Message", { exact: true });
@@ -338,7 +339,6 @@ test("without script: a form, stored messages, a suggestion, and an example that
     assert.equal(await answers(page).first().locator("tbody tr").count(), stored.cards[0].outcome.tables[0].rows.length);
     await input(page).fill("Train ridge");
     await page.getByRole("button", { name: "Send" }).click();
-    await page.waitForURL(/\/chat\/c-/);
     const { question } = await answered(id, stored.seq + 1);
     await page.reload();
     await page.getByRole("button", { name: question.suggestions[0], exact: true }).waitFor();
@@ -379,22 +379,25 @@ test("a language model's answer is written as it comes, named, counted, and its 
     await withPage(chrome, served, DESKTOP, async (page) => {
       await open(page, "/chat");
       await page.locator(".strip-model", { hasText: "small @ 127.0.0.1" }).filter({ hasText: "2024-12-31" }).waitFor();
-      await input(page).fill("How long does it take?");
+      await input(page).fill("Good morning");
       await input(page).press("Enter");
       await page.waitForURL(/\/chat\/c-/);
       await hydrated(page);
+      await answers(page).first().waitFor();
+      await input(page).fill("How long does it take?");
+      await input(page).press("Enter");
       // A part of it, before the whole is there.
       const draft = page.locator(".draft");
-      await draft.filter({ hasText: "answer" }).waitFor();
-      assert.equal(await answers(page).count(), 0);
-      const answer = answers(page).first();
+      await draft.filter({ hasText: "The answer" }).waitFor();
+      assert.equal(await answers(page).count(), 1);
+      const answer = answers(page).nth(1);
       await answer.waitFor();
       assert.equal(await draft.count(), 0, "what was being written is stored now");
       assert.equal((await answer.locator(".unverified").first().textContent()).replace(/\s+/g, " "), "42.5 (unverified: no result holds this number)");
       assert.equal(await answer.locator("strong").first().textContent(), "The");
       assert.deepEqual(await answer.locator(".dashes li").allTextContents(), ["one thing", "<b>another</b>"]);
       await answer.locator(".answered-by", { hasText: "small @ 127.0.0.1" }).filter({ hasText: "1,200 tokens" }).filter({ hasText: "$0" }).waitFor();
-      await page.locator(".strip-model", { hasText: "1,200 of" }).waitFor();
+      await page.locator(".strip-model", { hasText: "2,400 of" }).waitFor();
       await accessible(page, "a model's answer");
     });
   } finally {

@@ -406,7 +406,15 @@ fn one_page(s: Shown, before: Option<i64>, pairs: &[(String, String)]) -> AnyVie
         dock(&id, last, working, pairs)
     };
     let refresh = working.then(|| {
-        view! { <noscript><meta http-equiv="refresh" content="4"/></noscript> }
+        // An address that differs before its fragment: else nothing is loaded.
+        let again = if query::get(pairs, "again") == "1" {
+            "2"
+        } else {
+            "1"
+        };
+        let link = Link::to(&format!("/chat/{}", segment(&id))).with("again", again);
+        let content = format!("4; url={}#newest", link.build());
+        view! { <noscript><meta http-equiv="refresh" content=content/></noscript> }
     });
     view! {
         <Title text=s.conversation.title.clone()/>
