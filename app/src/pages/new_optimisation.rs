@@ -58,29 +58,6 @@ fn is_range(text: &str) -> bool {
     text.contains("..") || text.contains('|')
 }
 
-/// A range around a value, from half to double, within what the strategy takes.
-#[must_use]
-pub fn suggested(p: &ReadyMadeParam, value: f64) -> Option<String> {
-    let (low, high) = ((value / 2.0).max(p.low), (value * 2.0).min(p.high));
-    if value <= 0.0 || low >= high {
-        return None;
-    }
-    let range = if p.whole {
-        SearchRange::Integer {
-            low: low.ceil() as i64,
-            high: high.floor() as i64,
-            log: false,
-        }
-    } else {
-        SearchRange::Real {
-            low,
-            high,
-            log: false,
-        }
-    };
-    Some(range.to_string())
-}
-
 /// Ranges for the first two parameters of every ready-made strategy, on a page that nobody has touched.
 fn fill_in(t: &mut Typed, all: &[ReadyMade]) {
     for r in all {
@@ -90,8 +67,8 @@ fn fill_in(t: &mut Typed, all: &[ReadyMade]) {
         }
         for p in r.params.iter().take(2) {
             let value = t.get(&field(p)).parse().unwrap_or(p.default);
-            if let Some(range) = suggested(p, value) {
-                t.set(&field(p), range);
+            if let Some(range) = SearchRange::around(p, value) {
+                t.set(&field(p), range.to_string());
             }
         }
     }
@@ -765,7 +742,8 @@ mod tests {
             (p(false, 1.0, 0.01, 1.0), 1.0, Some("0.5..1.0")),
             (p(false, 0.0, 0.0, 1.0), 0.0, None),
         ] {
-            assert_eq!(suggested(&param, value).as_deref(), expected);
+            let range = SearchRange::around(&param, value).map(|r| r.to_string());
+            assert_eq!(range.as_deref(), expected);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Alerts: what is watched, and what was noticed.
 
+use crate::actions::{moments, returns};
 use crate::trials::new_uuid;
 use crate::{Authority, ServiceError, Services};
 use chrono::NaiveDate;
@@ -107,10 +108,7 @@ struct Noticed {
 fn volatility(closes: &[f64], end: usize, n: usize) -> Option<f64> {
     let from = end.checked_sub(n)?;
     let part = closes.get(from..=end)?;
-    let r: Vec<f64> = part.windows(2).map(|w| w[1] / w[0] - 1.0).collect();
-    let mean = r.iter().sum::<f64>() / r.len() as f64;
-    let square = r.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
-    Some((square / (r.len() as f64 - 1.0)).sqrt() * 252.0_f64.sqrt())
+    Some(moments(&returns(part)).1 * 252.0_f64.sqrt())
 }
 
 /// `calm`, `normal` or `stressed`: the place of the month's volatility among those of the two years before, below a

@@ -73,13 +73,11 @@ fn losses(
     model: &str,
     horizon: u32,
 ) -> BTreeMap<(String, chrono::NaiveDate), f64> {
-    let place = view.spec.horizons.iter().position(|h| *h == horizon);
-    let is_horizon = |h: u32| h == horizon || place.is_some_and(|p| p as u32 == h);
     let label = view.spec.target == Target::Direction;
     let mut all = BTreeMap::new();
     for s in series
         .iter()
-        .filter(|s| s.model == model && is_horizon(s.horizon))
+        .filter(|s| s.model == model && s.horizon == horizon)
     {
         for (i, day) in s.dates.iter().enumerate() {
             let loss = if label {

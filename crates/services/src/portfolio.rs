@@ -14,3 +14,4 @@ mod prices;
 mod risk;
 
 pub(crate) use optimise::{cost_share, held};
+pub(crate) use prices::Joined;

@@ -48,7 +48,7 @@ impl ChatRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
-    /// `trial`, `backtest` or `optimisation`.
+    /// `trial`, `backtest`, `optimisation` or `alert`.
     pub kind: String,
     /// Its id.
     pub id: String,

@@ -42,6 +42,29 @@ pub enum SearchRange {
 }
 
 impl SearchRange {
+    /// A range around a value of a ready-made strategy's parameter, from half to double, within what the
+    /// strategy takes; `None` where that holds nothing to search.
+    #[must_use]
+    pub fn around(p: &crate::backtest::ReadyMadeParam, value: f64) -> Option<Self> {
+        let (low, high) = ((value / 2.0).max(p.low), (value * 2.0).min(p.high));
+        if value <= 0.0 || low >= high {
+            return None;
+        }
+        Some(if p.whole {
+            Self::Integer {
+                low: low.ceil() as i64,
+                high: high.floor() as i64,
+                log: false,
+            }
+        } else {
+            Self::Real {
+                low,
+                high,
+                log: false,
+            }
+        })
+    }
+
     /// Reads `5..50`, `0.5..2.0`, either with `:log` behind, or `a|b|c`: whole numbers where both ends
     /// are.
     ///

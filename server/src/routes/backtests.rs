@@ -1,7 +1,7 @@
 //! `/api/v1/backtests`, `/api/v1/strategies`: test a strategy, look, take along.
 
 use super::charts::Frame;
-use crate::web::extract::{Body, Path, Query, idempotency_key};
+use crate::web::extract::{Body, Cursor, Path, Query, idempotency_key, located};
 use crate::web::guard::Actor;
 use crate::web::{AppState, HttpError};
 use axum::Json;
@@ -33,11 +33,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(check))
 }
 
-#[derive(Deserialize)]
-struct Cursor {
-    cursor: Option<String>,
-}
-
 /// Back tests, newest first.
 #[utoipa::path(get, path = "/api/v1/backtests", tag = "backtests", operation_id = "list_backtests", params(("cursor" = Option<String>, Query, description = "`next` of the page before")), responses((status = 200, body = Page<BacktestSummary>), (status = 422, body = Problem)))]
 async fn list(
@@ -59,11 +54,7 @@ async fn create(
     let key = idempotency_key(&headers)?;
     let made = services.run_backtest(actor.0, request, key).await?;
     let location = format!("/api/v1/backtests/{}", made.id);
-    let mut response = (StatusCode::CREATED, Json(made)).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(located(StatusCode::CREATED, &location, made))
 }
 
 /// A back test with all that came out.

@@ -2,7 +2,7 @@
 //! model answers and what it cost.
 
 use super::events::{After, sse};
-use crate::web::extract::{Body, Path, Query, idempotency_key};
+use crate::web::extract::{Body, Cursor, Path, Query, idempotency_key, located};
 use crate::web::guard::Actor;
 use crate::web::{AppState, HttpError};
 use axum::Json;
@@ -51,11 +51,6 @@ async fn status(
     Ok(Json(services.assistant_status(conversation).await?))
 }
 
-#[derive(Deserialize)]
-struct Cursor {
-    cursor: Option<String>,
-}
-
 /// Conversations, those with the newest message first.
 #[utoipa::path(get, path = "/api/v1/conversations", tag = "assistant", operation_id = "list_conversations", params(("cursor" = Option<String>, Query, description = "`next` of the page before")), responses((status = 200, body = Page<Conversation>), (status = 422, body = Problem)))]
 async fn list(
@@ -79,11 +74,7 @@ async fn say(
     let who = Authority::person(actor.0);
     let said = services.say(&who, request, key).await?;
     let location = format!("/api/v1/conversations/{}", said.conversation);
-    let mut response = (StatusCode::ACCEPTED, Json(said)).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(located(StatusCode::ACCEPTED, &location, said))
 }
 
 /// A conversation: title, number of its last message, whether an answer is being worked on.

@@ -2,13 +2,13 @@
 
 use super::charts::Frame;
 use super::events::{After, sent};
-use crate::web::extract::{Body, Path, Query, idempotency_key};
+use crate::web::extract::{Body, Cursor, Path, Query, idempotency_key, located};
 use crate::web::guard::Actor;
 use crate::web::{AppState, HttpError};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use mltrainer_app::charts::optimisation as charts;
 use mltrainer_services::{ServiceError, Services};
 use mltrainer_types::Page;
@@ -33,11 +33,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(resume))
 }
 
-#[derive(Deserialize)]
-struct Cursor {
-    cursor: Option<String>,
-}
-
 /// Optimisations, newest first.
 #[utoipa::path(get, path = "/api/v1/optimisations", tag = "backtests", operation_id = "list_optimisations", params(("cursor" = Option<String>, Query, description = "`next` of the page before")), responses((status = 200, body = Page<OptimisationSummary>), (status = 422, body = Problem)))]
 async fn list(
@@ -59,11 +54,7 @@ async fn create(
     let key = idempotency_key(&headers)?;
     let made = services.create_optimisation(actor.0, request, key).await?;
     let location = format!("/api/v1/optimisations/{}", made.id);
-    let mut response = (StatusCode::CREATED, Json(made)).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(located(StatusCode::CREATED, &location, made))
 }
 
 /// An optimisation as it stands: windows that are done, progress, and what it comes to.

@@ -1,6 +1,6 @@
 //! `/api/v1/portfolio`: transactions, holdings, weights, plans, risk. No order is sent anywhere.
 
-use crate::web::extract::{Body, Query, idempotency_key};
+use crate::web::extract::{Body, Cursor, Query, idempotency_key};
 use crate::web::guard::Actor;
 use crate::web::{AppState, HttpError};
 use axum::Json;
@@ -76,11 +76,6 @@ async fn holdings(
 #[utoipa::path(get, path = "/api/portfolio", tag = "portfolio", operation_id = "portfolio", responses((status = 200, body = Holdings), (status = 422, body = Problem)))]
 async fn short(services: State<Services>, query: Query<Held>) -> Result<Json<Holdings>, HttpError> {
     holdings(services, query).await
-}
-
-#[derive(Deserialize)]
-struct Cursor {
-    cursor: Option<String>,
 }
 
 /// Recorded transactions, newest first.

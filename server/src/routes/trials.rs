@@ -1,19 +1,18 @@
 //! `/api/v1/trials`: make, look, control.
 
-use crate::web::extract::{Body, Path, Query, idempotency_key};
+use crate::web::extract::{Body, Cursor, Path, Query, idempotency_key, located};
 use crate::web::guard::Actor;
 use crate::web::{AppState, HttpError};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use mltrainer_services::Services;
 use mltrainer_types::Page;
 use mltrainer_types::problem::Problem;
 use mltrainer_types::trial::{
     PredictionSeries, TrialCreated, TrialRequest, TrialSummary, TrialView,
 };
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,11 +25,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(cancel))
         .routes(routes!(pause))
         .routes(routes!(resume))
-}
-
-#[derive(Deserialize)]
-struct Cursor {
-    cursor: Option<String>,
 }
 
 /// Trials, newest first.
@@ -54,11 +48,7 @@ async fn create(
     let key = idempotency_key(&headers)?;
     let made = services.create_trial(actor.0, request, key).await?;
     let location = format!("/api/v1/trials/{}", made.id);
-    let mut response = (StatusCode::CREATED, Json(made)).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(located(StatusCode::CREATED, &location, made))
 }
 
 /// The short form of making a trial.

@@ -34,6 +34,27 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, HttpE
     Ok(Some(key))
 }
 
+/// The query of a list that is paged.
+#[derive(serde::Deserialize)]
+pub(crate) struct Cursor {
+    /// `next` of the page before.
+    pub(crate) cursor: Option<String>,
+}
+
+/// An answer that says where what was made is found.
+pub(crate) fn located<T: serde::Serialize>(
+    status: StatusCode,
+    location: &str,
+    made: T,
+) -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    let mut response = (status, axum::Json(made)).into_response();
+    if let Ok(location) = header::HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
 fn too_large() -> HttpError {
     HttpError::new(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -30,11 +30,11 @@ const SIX: [&str; 6] = [
     "voting",
 ];
 
-/// Indicators of the state of a symbol: entry, output, name.
+/// Indicators of the state of a symbol: entry, what it belongs to, name.
 const STATE: [(&str, &str, &str); 4] = [
-    ("rsi", "rsi", "RSI of 14 days"),
-    ("roc", "roc", "change over 10 days, percent"),
-    ("adx", "adx", "ADX of 14 days"),
+    ("rsi", "momentum", "RSI of 14 days"),
+    ("roc", "momentum", "change over 10 days, percent"),
+    ("adx", "trend", "ADX of 14 days"),
     ("natr", "natr", "average true range, percent of the price"),
 ];
 
@@ -245,9 +245,25 @@ impl Services {
     ) -> Vec<Vec<String>> {
         let closes: Vec<f64> = bars.iter().map(|b| b.close).collect();
         let n = closes.len();
+        // What was asked for, where any of it is a part of the state; else everything.
+        let known = ["momentum", "trend", "volatility"];
+        let all = !p.focus.iter().any(|f| known.contains(&f.as_str()));
+        let wanted = |part: &str| all || p.focus.iter().any(|f| f == part);
+        let other: Vec<&str> = p
+            .focus
+            .iter()
+            .map(String::as_str)
+            .filter(|f| !known.contains(f) && !["earnings", "options_activity"].contains(f))
+            .collect();
+        if !other.is_empty() {
+            reply.note(format!(
+                "The state has no part of its own for {}.",
+                other.join(", ")
+            ));
+        }
         let mut rows = Vec::new();
         for days in [21, 63, 126] {
-            if n > days {
+            if n > days && wanted("momentum") {
                 let change = closes[n - 1] / closes[n - 1 - days] - 1.0;
                 rows.push(vec![
                     format!("Change over {days} days"),
@@ -256,7 +272,7 @@ impl Services {
             }
         }
         for days in [50, 200] {
-            if n >= days {
+            if n >= days && wanted("trend") {
                 let mean = closes[n - days..].iter().sum::<f64>() / days as f64;
                 let over = closes[n - 1] / mean - 1.0;
                 rows.push(vec![
@@ -265,15 +281,17 @@ impl Services {
                 ]);
             }
         }
-        if n > 21 {
+        if n > 21 && wanted("volatility") {
             let v = moments(&returns(&closes[n - 22..])).1 * YEAR.sqrt();
             rows.push(vec![
                 "Volatility of 21 days, a year".to_owned(),
                 shown_percent(v),
             ]);
         }
-        for (entry, output, name) in STATE {
-            if kind == DatasetKind::Closes && entry != "rsi" && entry != "roc" {
+        for (entry, part, name) in STATE {
+            // ADX and the true range need highs and lows.
+            let needs_bars = entry == "adx" || entry == "natr";
+            if !wanted(part) || (kind == DatasetKind::Closes && needs_bars) {
                 continue;
             }
             let request = RunRequest {
@@ -284,15 +302,8 @@ impl Services {
             };
             match self.run(entry, request).await {
                 Ok(run) => {
-                    let out = run.outputs.get(output).or_else(|| {
-                        run.outputs
-                            .iter()
-                            .find(|(k, v)| *k != "dates" && v.is_array())
-                            .map(|(_, v)| v)
-                    });
-                    let value = out
-                        .and_then(Value::as_array)
-                        .and_then(|a| a.last()?.as_f64());
+                    let out = run.outputs.get(entry).and_then(Value::as_array);
+                    let value = out.and_then(|a| a.last()?.as_f64());
                     rows.push(vec![name.to_owned(), shown(value)]);
                 }
                 Err(e) => reply.note(format!("{name} is not known: {e}.")),
@@ -313,15 +324,11 @@ impl Services {
             if spec.baseline {
                 continue;
             }
-            for (h, horizon) in (0_u32..).zip(&view.spec.horizons) {
-                let Some(mut s) = series
-                    .iter()
-                    .find(|s| s.model_index == place && (s.horizon == *horizon || s.horizon == h))
-                    .cloned()
-                else {
+            for horizon in &view.spec.horizons {
+                let mine = |s: &&PredictionSeries| s.model_index == place && s.horizon == *horizon;
+                let Some(series) = series.iter().find(mine) else {
                     continue;
                 };
-                s.horizon = *horizon;
                 let request = RunRequest {
                     dataset: Some(dataset.to_owned()),
                     start: view.spec.start,
@@ -339,7 +346,7 @@ impl Services {
                 match self.forecast_ahead(&spec.model, request).await {
                     Ok(ahead) => {
                         let beats = row.is_some_and(|r| r.beats_baseline);
-                        all.extend(opinion(ahead.value, title, &s, beats));
+                        all.extend(opinion(ahead.value, title, series, beats));
                     }
                     Err(ServiceError::Internal(text)) => return Err(ServiceError::Internal(text)),
                     // A model that cannot be fitted here says nothing.

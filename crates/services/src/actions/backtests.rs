@@ -7,9 +7,13 @@ use futures::StreamExt as _;
 use mltrainer_types::assistant::{BacktestRef, ListRuns, OptimiseStrategy};
 use mltrainer_types::backtest::{BacktestRequest, BacktestView};
 use mltrainer_types::chat::ActionOutcome;
-use mltrainer_types::optimisation::{OptimisationRequest, SearchParameter, SearchRange};
+use mltrainer_types::optimisation::{Objective, OptimisationRequest, SearchParameter, SearchRange};
 use mltrainer_types::strategy::CostSpec;
 use serde_json::{Value, json};
+
+/// What a search can make large.
+const OBJECTIVES: &str =
+    "sharpe_ratio, sortino_ratio, calmar_ratio, omega_ratio, annual_return, profit_factor";
 
 /// A back test in words and tables.
 pub(super) fn report(reply: &mut Reply, view: &BacktestView) {
@@ -148,29 +152,24 @@ impl Services {
                 suggestions: all.iter().map(|r| r.id.clone()).collect(),
             });
         };
+        let objective = match &p.metric {
+            None => Objective::default(),
+            Some(name) => serde_json::from_value(json!(name)).map_err(|_| {
+                ServiceError::invalid(
+                    "metric",
+                    format!("\"{name}\" cannot be searched for: {OBJECTIVES}"),
+                )
+            })?,
+        };
         // Around the default, from half of it to twice, within the parameter's own bounds.
         let search: Vec<SearchParameter> = made
             .params
             .iter()
-            .map(|q| {
-                let (low, high) = ((q.default / 2.0).max(q.low), (q.default * 2.0).min(q.high));
-                let range = if q.whole {
-                    SearchRange::Integer {
-                        low: low.round() as i64,
-                        high: high.round() as i64,
-                        log: false,
-                    }
-                } else {
-                    SearchRange::Real {
-                        low,
-                        high,
-                        log: false,
-                    }
-                };
-                SearchParameter {
+            .filter_map(|q| {
+                Some(SearchParameter {
                     name: q.name.clone(),
-                    range,
-                }
+                    range: SearchRange::around(q, q.default)?,
+                })
             })
             .collect();
         if search.is_empty() {
@@ -196,7 +195,7 @@ impl Services {
             evaluations: p.evaluations,
             folds: p.folds,
             settings: serde_json::Map::new(),
-            objective: mltrainer_types::optimisation::Objective::default(),
+            objective,
             min_trades: None,
             embargo: None,
             window: None,

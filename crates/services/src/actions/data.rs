@@ -4,6 +4,7 @@ use super::{Authority, Reply, Stage};
 use crate::chat::MemorySearch;
 use crate::import::Import;
 use crate::{ServiceError, Services};
+use mltrainer_catalogue::risk::{drawdown, performance};
 use mltrainer_data::import::Mapping;
 use mltrainer_data::sources::Call;
 use mltrainer_types::analytics::AnalyticsRequest;
@@ -43,12 +44,12 @@ pub(super) struct PathFigures {
     pub drawdown: f64,
 }
 
-pub(super) fn returns(closes: &[f64]) -> Vec<f64> {
+pub(crate) fn returns(closes: &[f64]) -> Vec<f64> {
     closes.windows(2).map(|w| w[1] / w[0] - 1.0).collect()
 }
 
 /// Mean and sample standard deviation.
-pub(super) fn moments(x: &[f64]) -> (f64, f64) {
+pub(crate) fn moments(x: &[f64]) -> (f64, f64) {
     let n = x.len() as f64;
     let mean = x.iter().sum::<f64>() / n;
     let square = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
@@ -57,27 +58,16 @@ pub(super) fn moments(x: &[f64]) -> (f64, f64) {
 
 pub(super) fn figures_of(closes: &[f64]) -> Option<PathFigures> {
     let changes = returns(closes);
-    let (first, last) = (closes.first()?, closes.last()?);
     if changes.len() < 2 {
         return None;
     }
-    let (mean, sd) = moments(&changes);
-    let mut peak = f64::NEG_INFINITY;
-    let mut drawdown: f64 = 0.0;
-    for c in closes {
-        peak = peak.max(*c);
-        drawdown = drawdown.min(c / peak - 1.0);
-    }
+    let p = performance(&changes, YEAR, 0.0, 0.0);
     Some(PathFigures {
-        total: last / first - 1.0,
-        annual: (last / first).powf(YEAR / changes.len() as f64) - 1.0,
-        volatility: sd * YEAR.sqrt(),
-        sharpe: if sd > 0.0 {
-            mean / sd * YEAR.sqrt()
-        } else {
-            f64::NAN
-        },
-        drawdown,
+        total: p.total_return,
+        annual: p.annual_return,
+        volatility: p.annual_volatility,
+        sharpe: p.sharpe_ratio,
+        drawdown: drawdown(&changes).max,
     })
 }
 

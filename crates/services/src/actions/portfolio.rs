@@ -3,7 +3,7 @@
 use super::data::{shown, shown_percent};
 use super::screen::screened;
 use super::{Reply, Stage};
-use crate::portfolio::{cost_share, held};
+use crate::portfolio::{Joined, cost_share, held};
 use crate::{ServiceError, Services};
 use chrono::{Days, Months, NaiveDate};
 use mltrainer_catalogue::risk::{drawdown, performance};
@@ -16,8 +16,8 @@ use mltrainer_types::portfolio::{
 };
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bounds of a position and most positions where symbols were chosen by a screen and nothing else is said.
 const LOW: f64 = 0.01;
@@ -39,8 +39,10 @@ struct Walk {
     first: NaiveDate,
     last: NaiveDate,
     months: u32,
-    /// Months in which fewer than two symbols met the conditions: in cash.
+    /// Months in cash: fewer than two symbols met the conditions, or no weights meet the constraints.
     in_cash: u32,
+    /// Months left out, because too few shares have prices in common.
+    skipped: u32,
     cost_bps: f64,
     total_return: f64,
     annual_return: f64,
@@ -52,9 +54,69 @@ struct Walk {
     everything_sharpe_ratio: f64,
 }
 
+/// Closes of a month, from the first bar after the day on which it was decided to the first one after the next.
+struct Month {
+    closes: BTreeMap<String, Vec<f64>>,
+}
+
+impl Month {
+    fn of(all: &Joined, day: NaiveDate, next: NaiveDate) -> Option<Self> {
+        let first = all.days.iter().position(|d| *d > day)?;
+        let after = all.days.iter().position(|d| *d > next);
+        let last = after.unwrap_or(all.days.len() - 1);
+        if last <= first {
+            return None;
+        }
+        let table = all.table.get();
+        let names = table.names().iter().enumerate();
+        let closes = names.map(|(i, name)| (name.clone(), table.series(i)[first..=last].to_vec()));
+        Some(Self {
+            closes: closes.collect(),
+        })
+    }
+}
+
+/// What is held from month to month: weights as prices moved them, the rest in cash.
+#[derive(Default)]
+struct Book {
+    weights: BTreeMap<String, f64>,
+    returns: Vec<f64>,
+}
+
+impl Book {
+    /// Goes to these weights, pays for what that trades, and holds them through the month.
+    fn hold(&mut self, target: &BTreeMap<String, f64>, month: &Month, cost: f64) {
+        let of = |w: &BTreeMap<String, f64>, s: &String| w.get(s).copied().unwrap_or(0.0);
+        let all: BTreeSet<&String> = self.weights.keys().chain(target.keys()).collect();
+        let traded: f64 = all
+            .iter()
+            .map(|s| (of(target, s) - of(&self.weights, s)).abs())
+            .sum();
+        let parts: Vec<(&String, f64, &Vec<f64>)> = target
+            .iter()
+            .filter_map(|(s, w)| Some((s, *w, month.closes.get(s)?)))
+            .collect();
+        let cash = 1.0 - parts.iter().map(|(_, w, _)| w).sum::<f64>();
+        let bars = month.closes.values().next().map_or(0, Vec::len);
+        let value = |t: usize| cash + parts.iter().map(|(_, w, c)| w * c[t] / c[0]).sum::<f64>();
+        for t in 1..bars {
+            let mut change = value(t) / value(t - 1);
+            if t == 1 {
+                change *= 1.0 - cost * traded;
+            }
+            self.returns.push(change - 1.0);
+        }
+        let end = bars.saturating_sub(1);
+        self.weights = parts
+            .iter()
+            .map(|(s, w, c)| ((*s).clone(), w * c[end] / c[0] / value(end)))
+            .collect();
+    }
+}
+
 /// Parameters with bounds that can be met by so many symbols; what was changed is said.
 fn bounded(request: &mut OptimiseRequest, symbols: usize, notes: &mut Vec<String>) {
-    let share = |p: &serde_json::Map<String, Value>, n: &str| p.get(n).and_then(Value::as_f64);
+    let share = |p: &Map<String, Value>, n: &str| p.get(n).and_then(Value::as_f64);
     if !request.params.contains_key("max_weight") {
         request.params.insert("max_weight".to_owned(), json!(HIGH));
         let low = LOW.min(1.0 / symbols.max(1) as f64);
@@ -173,6 +235,7 @@ impl Services {
                 }
             }
         }
+        let asked = request.params.clone();
         let held = self.holdings(&HoldingsRequest::default()).await?;
         let names: Vec<String> = held.holdings.iter().map(|h| h.symbol.clone()).collect();
         let mut screen = None;
@@ -216,7 +279,7 @@ impl Services {
         weights(&mut reply, &found);
         let mut walk = None;
         if let (Some(style), Some(screen)) = (&p.selection, &screen) {
-            match self.walk(p, style, &request, screen.as_of).await {
+            match self.walk(p, style, (&request, &asked), screen.as_of).await {
                 Ok(Some(w)) => {
                     said_walk(&mut reply, &w);
                     let mut said = Reply::new(None);
@@ -313,7 +376,7 @@ impl Services {
         &self,
         p: &OptimisePortfolio,
         style: &str,
-        like: &OptimiseRequest,
+        (like, asked): (&OptimiseRequest, &Map<String, Value>),
         until: NaiveDate,
     ) -> Result<Option<Walk>, ServiceError> {
         let cost = cost_share(like.cost_bps)?;
@@ -322,8 +385,8 @@ impl Services {
             days.extend(until.checked_sub_months(Months::new(back)));
         }
         days.push(until);
-        let (mut returns, mut all_returns) = (Vec::new(), Vec::new());
-        let (mut months, mut in_cash) = (0, 0);
+        let (mut own, mut everything) = (Book::default(), Book::default());
+        let (mut months, mut in_cash, mut skipped) = (0, 0, 0);
         for pair in days.windows(2) {
             let (day, next) = (pair[0], pair[1]);
             let screen = self
@@ -335,58 +398,39 @@ impl Services {
                     ..ScreenUniverse::default()
                 })
                 .await?;
-            if screen.looked_at
-                == screen
+            let chosen: Vec<String> = screen.found.iter().map(|f| f.symbol.clone()).collect();
+            // What could be chosen from on that day, in equal parts, is the comparison.
+            let mut traded = chosen.clone();
+            traded.extend(
+                screen
                     .left_out
                     .iter()
-                    .filter(|(_, why)| why.starts_with("no data"))
-                    .count()
-            {
-                continue;
-            }
-            // Everything with data on that day, in equal parts.
-            let fresh: Vec<String> = screen
-                .found
-                .iter()
-                .map(|f| f.symbol.clone())
-                .chain(
-                    screen
-                        .left_out
-                        .iter()
-                        .filter(|(_, why)| {
-                            !why.starts_with("no data") && !why.starts_with("its last")
-                        })
-                        .map(|(s, _)| s.clone()),
-                )
-                .collect();
-            let span = (Some(day), Some(next));
-            let Ok(all) = self.joined(&fresh, None, span, 3).await else {
-                continue;
+                    .filter(|o| o.traded)
+                    .map(|o| o.symbol.clone()),
+            );
+            // Some days more, so that the month ends on the bar on which the next one begins.
+            let span = (Some(day), next.checked_add_days(Days::new(10)));
+            let month = match self.joined(&traded, None, span, 3).await {
+                Ok(all) => Month::of(&all, day, next),
+                Err(ServiceError::BadData(_) | ServiceError::Invalid { .. }) => None,
+                Err(e) => return Err(e),
             };
-            let columns = |names: &[String]| -> Vec<Vec<f64>> {
-                let t = all.table.get();
-                names
-                    .iter()
-                    .filter_map(|n| t.names().iter().position(|x| x == n))
-                    .map(|i| t.series(i))
-                    .collect()
+            let Some(month) = month else {
+                skipped += 1;
+                continue;
             };
             months += 1;
-            let everything = columns(all.table.get().names());
-            let equal = vec![1.0 / everything.len() as f64; everything.len()];
-            let (_, r) = held(&everything, &equal, cost, 0);
-            let length = r.len();
-            all_returns.extend(r);
-            let chosen: Vec<String> = screen.found.iter().map(|f| f.symbol.clone()).collect();
-            let weights = if chosen.len() < 2 {
-                BTreeMap::new()
-            } else {
+            let part = 1.0 / traded.len() as f64;
+            let equal = traded.iter().map(|s| (s.clone(), part)).collect();
+            everything.hold(&equal, &month, cost);
+            let mut weights = BTreeMap::new();
+            if chosen.len() >= 2 {
                 let mut request = OptimiseRequest {
                     symbols: chosen,
                     start: day.checked_sub_days(Days::new(MODEL_DAYS)),
                     end: Some(day),
                     method: like.method.clone(),
-                    params: p.request.params.clone(),
+                    params: asked.clone(),
                     frontier_points: Some(0),
                     test_share: Some(0.0),
                     ..OptimiseRequest::default()
@@ -394,26 +438,20 @@ impl Services {
                 let n = request.symbols.len();
                 bounded(&mut request, n, &mut Vec::new());
                 match self.optimise(&request).await {
-                    Ok(found) => found
-                        .weights
-                        .into_iter()
-                        .map(|w| (w.symbol, w.weight))
-                        .collect(),
+                    Ok(found) => {
+                        weights.extend(found.weights.into_iter().map(|w| (w.symbol, w.weight)));
+                    }
                     // No answer under these constraints: the month is spent in cash.
-                    Err(ServiceError::FitFailed(_) | ServiceError::BadData(_)) => BTreeMap::new(),
+                    Err(ServiceError::FitFailed(_) | ServiceError::BadData(_)) => {}
                     Err(e) => return Err(e),
                 }
-            };
+            }
             if weights.is_empty() {
                 in_cash += 1;
-                returns.extend(std::iter::repeat_n(0.0, length));
-                continue;
             }
-            let names: Vec<String> = weights.keys().cloned().collect();
-            let w: Vec<f64> = weights.values().copied().collect();
-            let (_, r) = held(&columns(&names), &w, cost, 0);
-            returns.extend(r);
+            own.hold(&weights, &month, cost);
         }
+        let (returns, all_returns) = (own.returns, everything.returns);
         if months < 6 || returns.len() < 60 {
             return Ok(None);
         }
@@ -424,6 +462,7 @@ impl Services {
             last: until,
             months,
             in_cash,
+            skipped,
             cost_bps: cost * 1e4,
             total_return: own.total_return,
             annual_return: own.annual_return,
@@ -753,6 +792,12 @@ fn said_walk(reply: &mut Reply, w: &Walk) {
         reply.count("months", w.months),
         reply.count("months in cash", w.in_cash),
     );
+    let left_out = if w.skipped == 0 {
+        String::new()
+    } else {
+        let n = reply.count("months left out for want of prices", w.skipped);
+        format!("; {n} more left out for want of prices")
+    };
     let (own, sharpe, fall) = (
         reply.percent("annual return of the walk", w.annual_return),
         reply.decimal("Sharpe ratio of the walk", w.sharpe_ratio, 2),
@@ -766,5 +811,39 @@ fn said_walk(reply: &mut Reply, w: &Walk) {
         reply.decimal("its Sharpe ratio", w.everything_sharpe_ratio, 2),
         reply.number_percent("costs a trade", w.cost_bps / 1e4),
     );
-    reply.paragraph(&format!("Back test, month by month from {from} to {to} ({months} months, {cash} of them in cash), each with the screen and the estimates of its day, after costs of {bps}: {own} a year, Sharpe ratio {sharpe}, largest fall {fall}. Everything in equal parts: {plain}, Sharpe ratio {plain_sharpe}."));
+    reply.paragraph(&format!("Back test, month by month from {from} to {to} ({months} months, {cash} of them in cash{left_out}), each with the screen and the estimates of its day and trades on the next, after costs of {bps}: {own} a year, Sharpe ratio {sharpe}, largest fall {fall}. Everything in equal parts: {plain}, Sharpe ratio {plain_sharpe}."));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_pays_for_what_it_trades_and_drifts() {
+        let month = |a: [f64; 3], b: [f64; 3]| Month {
+            closes: [("A".to_owned(), a.to_vec()), ("B".to_owned(), b.to_vec())].into(),
+        };
+        let half: BTreeMap<String, f64> = [("A".to_owned(), 0.5), ("B".to_owned(), 0.5)].into();
+        let mut book = Book::default();
+        book.hold(
+            &half,
+            &month([100.0, 110.0, 120.0], [50.0, 50.0, 50.0]),
+            0.01,
+        );
+        // All is bought: 1.05 · (1 - 0.01 · 1) - 1; then 1.1 / 1.05 - 1.
+        assert!((book.returns[0] - (1.05 * 0.99 - 1.0)).abs() < 1e-12);
+        assert!((book.returns[1] - (1.1 / 1.05 - 1.0)).abs() < 1e-12);
+        // A is worth 0.6 of 1.1 now; back to one half trades twice 0.6 / 1.1 - 0.5.
+        assert!((book.weights["A"] - 0.6 / 1.1).abs() < 1e-12);
+        book.hold(&half, &month([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]), 0.01);
+        let traded = 2.0 * (0.6 / 1.1 - 0.5);
+        assert!((book.returns[2] + 0.01 * traded).abs() < 1e-12);
+        // Into cash: half and half is sold.
+        book.hold(
+            &BTreeMap::new(),
+            &month([1.0, 9.0, 1.0], [1.0, 1.0, 1.0]),
+            0.01,
+        );
+        assert!((book.returns[4] + 0.01).abs() < 1e-12 && book.weights.is_empty());
+    }
 }

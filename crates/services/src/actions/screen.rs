@@ -54,8 +54,19 @@ pub(super) struct Screen {
     pub rules: Vec<ScreenRule>,
     /// Those that meet them, best first.
     pub found: Vec<Screened>,
-    /// Symbols left out, with the reason.
-    pub left_out: Vec<(String, String)>,
+    /// Symbols left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A symbol that was not chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct LeftOut {
+    /// Symbol.
+    pub symbol: String,
+    /// Why.
+    pub why: String,
+    /// Whether it was traded on the day: it could have been chosen.
+    pub traded: bool,
 }
 
 fn rule(measure: &str, days: u32, low: Option<f64>, high: Option<f64>) -> ScreenRule {
@@ -261,14 +272,19 @@ impl Services {
             let symbol = set.symbols.first().cloned().unwrap_or_default();
             let bars = self.bars(set.id.as_str(), None, Some(as_of)).await?;
             let Some(last) = bars.last() else {
-                left_out.push((symbol, format!("no data by {as_of}")));
+                left_out.push(LeftOut {
+                    symbol,
+                    why: format!("no data by {as_of}"),
+                    traded: false,
+                });
                 continue;
             };
             if (as_of - last.date).num_days() > FRESH {
-                left_out.push((
+                left_out.push(LeftOut {
                     symbol,
-                    format!("its last bar, {}, is older than {FRESH} days", last.date),
-                ));
+                    why: format!("its last bar, {}, is older than {FRESH} days", last.date),
+                    traded: false,
+                });
                 continue;
             }
             let mut measures = BTreeMap::new();
@@ -298,7 +314,11 @@ impl Services {
                 }
             }
             if let Some(why) = why {
-                left_out.push((symbol, why));
+                left_out.push(LeftOut {
+                    symbol,
+                    why,
+                    traded: true,
+                });
                 continue;
             }
             // Without a ranking of its own: the calmer the higher.
@@ -385,7 +405,7 @@ pub(super) fn screened(reply: &mut Reply, screen: &Screen) {
         let rows = screen
             .left_out
             .iter()
-            .map(|(s, why)| vec![s.clone(), why.clone()])
+            .map(|o| vec![o.symbol.clone(), o.why.clone()])
             .collect();
         reply.table("Left out", &["Symbol", "Why"], rows);
     }

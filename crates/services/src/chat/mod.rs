@@ -24,7 +24,7 @@ use crate::port::{ChatStore, PortError};
 use crate::trials::new_uuid;
 use crate::{Authority, ServiceError, Services};
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use mltrainer_assistant::llm::{LanguageModel, Meter};
 use mltrainer_assistant::parser::Parser;
 use mltrainer_types::assistant::Question;
@@ -203,6 +203,30 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// The message, whose number the store gives.
+    fn message(self, conversation: ConversationId, at: DateTime<Utc>) -> ChatMessage {
+        ChatMessage {
+            seq: 0,
+            conversation,
+            at,
+            role: self.role,
+            author: self.author,
+            answers: self.answers,
+            topics: topics(&self.cards),
+            text: self.text,
+            pieces: self.pieces,
+            citations: self.citations,
+            cards: self.cards,
+            question: self.question,
+            model: self.model,
+            usage: self.usage,
+            cost: self.cost,
+            importance: self.importance,
+        }
+    }
+}
+
 /// Symbols, models and actions that a message is about.
 fn topics(cards: &[ActionCard]) -> Vec<String> {
     fn names(value: &serde_json::Value, into: &mut BTreeSet<String>) {
@@ -243,7 +267,7 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::Invalid`] for a text that is empty or too long; [`ServiceError::NotFound`] for an unknown
-    /// conversation; [`ServiceError::Conflict`] when four answers of it are under way.
+    /// conversation; [`ServiceError::Conflict`] when four answers of it are under way, or for a key that came with another text.
     pub async fn say(
         &self,
         who: &Authority,
@@ -274,24 +298,15 @@ impl Services {
         let key = key
             .map(|key| crate::trials::key_of(key, &text))
             .transpose()?;
-        let message = ChatMessage {
-            seq: 0,
-            conversation,
-            at,
+        let draft = Draft {
             role: ChatRole::User,
             author: who.actor.clone(),
             answers: None,
-            pieces: Vec::new(),
-            citations: Vec::new(),
-            cards: Vec::new(),
-            question: None,
-            model: None,
-            usage: None,
-            cost: None,
-            importance: 0.5,
-            topics: Vec::new(),
             text,
+            importance: 0.5,
+            ..Draft::answer(0)
         };
+        let message = draft.message(conversation, at);
         let audit = AuditEntry {
             actor: who.actor.clone(),
             action: "chat.message".to_owned(),
@@ -300,10 +315,17 @@ impl Services {
             rule: None,
             detail: json!({ "text_sha256": hex::encode(Sha256::digest(&message.text)) }),
         };
+        let text = message.text.clone();
         let stored = talk
             .store
             .say(message, key.as_ref().map(|k| k.key.as_str()), vec![audit])
             .await?;
+        if stored.text != text {
+            return Err(ServiceError::Conflict(
+                "this Idempotency-Key came before with another text: use a new key for a new message"
+                    .to_owned(),
+            ));
+        }
         // The key said it before, and it was answered.
         let answered = stored.at != at && self.is_answered(&stored).await?;
         let said = Said {
@@ -382,24 +404,7 @@ impl Services {
         conversation: &ConversationId,
         draft: Draft,
     ) -> Result<ChatMessage, ServiceError> {
-        let message = ChatMessage {
-            seq: 0,
-            conversation: conversation.clone(),
-            at: self.inner.clock.now(),
-            role: draft.role,
-            author: draft.author,
-            answers: draft.answers,
-            topics: topics(&draft.cards),
-            text: draft.text,
-            pieces: draft.pieces,
-            citations: draft.citations,
-            cards: draft.cards,
-            question: draft.question,
-            model: draft.model,
-            usage: draft.usage,
-            cost: draft.cost,
-            importance: draft.importance,
-        };
+        let message = draft.message(conversation.clone(), self.inner.clock.now());
         let talk = &self.inner.talk;
         let stored = talk.store.say(message, None, Vec::new()).await?;
         talk.hub

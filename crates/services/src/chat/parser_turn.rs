@@ -6,6 +6,7 @@ use crate::{Authority, ServiceError, Services};
 use mltrainer_assistant::parser::{Context, Lexicon, ModelName, Parser, SymbolName};
 use mltrainer_types::assistant::{AssistantAction, ParsedAction, Understanding, spec};
 use mltrainer_types::chat::{ActionCard, CardState, ChatMessage, ChatRole};
+use mltrainer_types::data::DatasetKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -37,11 +38,25 @@ impl Services {
         {
             return Ok(parser.clone());
         }
+        // What can be traded first: the first ones are what a question back suggests.
+        let mut ordered: Vec<(u8, &String)> = sets
+            .iter()
+            .flat_map(|s| {
+                let rank = match s.kind {
+                    DatasetKind::Bars => 0,
+                    DatasetKind::Series => 2,
+                    _ => 1,
+                };
+                s.symbols.iter().map(move |symbol| (rank, symbol))
+            })
+            .collect();
+        ordered.sort();
+        ordered.dedup_by_key(|(_, symbol)| *symbol);
         let lexicon = Lexicon {
-            symbols: symbols
+            symbols: ordered
                 .iter()
-                .map(|symbol| SymbolName {
-                    symbol: symbol.clone(),
+                .map(|(_, symbol)| SymbolName {
+                    symbol: (*symbol).clone(),
                     names: Vec::new(),
                 })
                 .collect(),
