@@ -79,6 +79,19 @@ pub struct Panel {
     pub high: f64,
     /// What the axis shows.
     pub unit: String,
+    /// Whether equal heights are equal factors: a scale of logarithms.
+    #[serde(default)]
+    pub log: bool,
+}
+
+impl Panel {
+    /// Height of a value above the lower edge as a share of the part; not finite for a value that has no
+    /// place on a scale of logarithms.
+    #[must_use]
+    pub fn share(&self, value: f64) -> f64 {
+        let at = |v: f64| if self.log { v.ln() } else { v };
+        (at(value) - at(self.low)) / (at(self.high) - at(self.low))
+    }
 }
 
 /// A line's values.
@@ -134,7 +147,7 @@ impl Frame {
     #[must_use]
     pub fn y(&self, panel: u8, value: f64) -> Option<f64> {
         let p = self.panels.get(usize::from(panel))?;
-        let share = (value - p.low) / (p.high - p.low);
+        let share = p.share(value);
         share
             .is_finite()
             .then(|| p.bottom - share.clamp(0.0, 1.0) * (p.bottom - p.top))
@@ -282,6 +295,7 @@ mod tests {
                 low: 10.0,
                 high: 20.0,
                 unit: String::new(),
+                log: false,
             }],
             days: vec![0, 10, 20, 1000],
             columns: vec![Column {
@@ -344,6 +358,14 @@ mod tests {
         assert_eq!(d.y(0, 15.0), Some(0.25));
         assert_eq!(d.y(0, 99.0), Some(0.0), "clamped to the panel");
         assert_eq!(d.y(1, 15.0), None);
+        let logs = Panel {
+            low: 10.0,
+            high: 1000.0,
+            log: true,
+            ..d.panels[0].clone()
+        };
+        // Ten to a hundred is as far as a hundred to a thousand.
+        assert!((logs.share(100.0) - 0.5).abs() < 1e-12);
     }
 
     #[test]

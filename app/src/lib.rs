@@ -30,6 +30,8 @@ pub mod report;
 mod server;
 #[cfg(feature = "ssr")]
 pub mod site;
+#[cfg(feature = "ssr")]
+mod steering;
 mod ui;
 pub mod words;
 

@@ -88,6 +88,10 @@ impl Scripted {
     }
 
     async fn server(&self, trust: &str) -> Server {
+        self.launch(trust).start().await
+    }
+
+    fn launch(&self, trust: &str) -> Launch {
         Launch::fresh()
             .env("MLTRAINER_LLM_PROVIDER", "openai_compatible")
             .env("MLTRAINER_LLM_URL", &self.url)
@@ -95,8 +99,6 @@ impl Scripted {
             .env("MLTRAINER_LLM_PRICE", "1/2")
             .env("MLTRAINER_LLM_CUTOFF", "2010-06-30")
             .env("MLTRAINER_LLM_TRUST", trust)
-            .start()
-            .await
     }
 }
 
@@ -143,6 +145,136 @@ async fn a_model_names_figures_and_a_bare_number_is_marked() {
     let all = asked[1].to_string();
     assert!(all.contains("figure r1.f1"), "{all}");
     assert!(!all.contains("MLTRAINER_"), "{all}");
+}
+
+#[tokio::test]
+async fn what_a_model_steered_is_told_apart_at_its_cut_off() {
+    let model = Scripted::start(vec![
+        call("run_backtest", &json!({"symbols": ["AAPL"]})),
+        call(
+            "run_trial",
+            &json!({"request": {"symbols": ["AAPL"], "models": ["ridge"], "target": "log_volatility", "horizons": [5]}}),
+        ),
+        words("Both are done."),
+    ])
+    .await;
+    let server = model.server("5").await;
+    let answer = say(&server, None, "Test a crossover and ridge on AAPL").await;
+    let job = |n: usize| &answer["cards"][n]["outcome"]["job"];
+    let backtest = format!("/api/v1/backtests/{}", job(0)["id"].as_str().unwrap());
+    let trial = format!("/api/v1/trials/{}", job(1)["id"].as_str().unwrap());
+
+    let told = server.json(&format!("{backtest}/steering")).await["steered_by"].clone();
+    assert_eq!(told["model"]["model"], "scripted", "{told}");
+    assert_eq!(told["message"], 1);
+    let spans = told["spans"].as_array().unwrap();
+    assert_eq!(spans[0]["knowledge"], "before");
+    assert_eq!(spans[1]["knowledge"], "after");
+    assert!(spans[0]["span"]["last"].as_str().unwrap() <= "2010-06-30");
+    assert!(spans[1]["span"]["first"].as_str().unwrap() > "2010-06-30");
+    // The figures are those of the equity that the back test shows, up to the last day before the cut-off.
+    let view = server.json(&backtest).await;
+    let dates = view["dates"].as_array().unwrap();
+    let rows = spans[0]["rows"].as_u64().unwrap();
+    assert_eq!(
+        rows + spans[1]["rows"].as_u64().unwrap(),
+        dates.len() as u64
+    );
+    let equity = |i: usize| view["equity"][i].as_f64().unwrap();
+    let last = rows as usize - 1;
+    assert_eq!(dates[last], spans[0]["span"]["last"]);
+    let a_year = (equity(last) / equity(0)).powf(252.0 / last as f64) - 1.0;
+    let figure = spans[0]["figures"]["annual_return"].as_f64().unwrap();
+    assert!((figure - a_year).abs() < 1e-9, "{figure} {a_year}");
+
+    let told = server.json(&format!("{trial}/steering")).await["steered_by"].clone();
+    let spans = told["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), 2, "{told}");
+    // The mean loss over all forecasts is that of both spans together, so the square of the RMSE.
+    let (mut sum, mut n) = (0.0, 0.0);
+    let series = server.json(&format!("{trial}/predictions")).await;
+    for s in series
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|s| s["model"] == "ridge")
+    {
+        for (p, a) in s["predicted"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(s["actual"].as_array().unwrap())
+        {
+            sum += (p.as_f64().unwrap() - a.as_f64().unwrap()).powi(2);
+            n += 1.0;
+        }
+    }
+    let weighted: f64 = spans
+        .iter()
+        .map(|s| s["rows"].as_f64().unwrap() * s["figures"]["loss"].as_f64().unwrap())
+        .sum();
+    assert!((weighted - sum).abs() < 1e-9 * sum, "{weighted} {sum}");
+    assert_eq!(
+        spans
+            .iter()
+            .map(|s| s["rows"].as_f64().unwrap())
+            .sum::<f64>(),
+        n
+    );
+    // The answer holds the same, and the page shows it.
+    let tables = answer["cards"][1]["outcome"]["tables"].as_array().unwrap();
+    assert!(
+        tables.iter().any(|t| t["title"]
+            .as_str()
+            .unwrap()
+            .contains("what the language model can know")),
+        "{tables:?}"
+    );
+    let page = server.get(job(1)["link"].as_str().unwrap()).await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Steered by a language model"));
+    // What a person begins has no such part.
+    let body = json!({"symbols": ["AAPL"], "strategy": "buy_and_hold"});
+    let made = server.post("/api/v1/backtests", &body).await;
+    let made: Value = made.json().await.unwrap();
+    let path = format!(
+        "/api/v1/backtests/{}/steering",
+        made["id"].as_str().unwrap()
+    );
+    assert_eq!(server.json(&path).await, json!({"steered_by": null}));
+}
+
+#[tokio::test]
+async fn a_masked_model_sees_neither_symbols_nor_days() {
+    let model = Scripted::start(vec![
+        call("list_datasets", &json!({"kind": "bars"})),
+        words("There they are."),
+    ])
+    .await;
+    let server = model
+        .launch("5")
+        .env("MLTRAINER_LLM_MASK", "true")
+        .start()
+        .await;
+    let answer = say(
+        &server,
+        None,
+        "What do you have of AAPL since 2004-01-05, beside MSFT?",
+    )
+    .await;
+    assert_eq!(answer["cards"][0]["state"], "done", "{answer}");
+    // The person sees the symbols.
+    assert!(answer["cards"][0].to_string().contains("AAPL"), "{answer}");
+    let today = chrono::Utc::now().date_naive().to_string();
+    let asked = model.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 2);
+    for request in &asked {
+        // The tools' schemas and examples are the program's own and name symbols of no question.
+        let seen = request["messages"].to_string();
+        for secret in ["AAPL", "MSFT", "GOOG", "2004-01-05", &today] {
+            assert!(!seen.contains(secret), "{secret} in {seen}");
+        }
+    }
 }
 
 #[tokio::test]

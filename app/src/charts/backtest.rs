@@ -118,6 +118,7 @@ pub fn equity(v: &BacktestView) -> Plot {
             Part {
                 weight: 4.0,
                 unit: "equity at the close, currency".to_owned(),
+                growth: true,
                 lines: vec![
                     line(&held, 0, &v.benchmark_equity),
                     line("Strategy", 1, &v.equity),
@@ -317,7 +318,7 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
         FAN.0, FAN.1
     );
     let ticks = if logs {
-        decades(bottom, top)
+        super::ticks::factors(bottom, top, 5)
     } else {
         super::ticks::values(bottom, top, 5)
     };
@@ -368,21 +369,6 @@ pub fn fan(f: &BacktestFan) -> Option<String> {
     Some(svg)
 }
 
-/// Values at 1, 2 and 5 times the powers of ten; those of the powers alone when they are many.
-fn decades(bottom: f64, top: f64) -> Vec<(f64, String)> {
-    let steps: &[f64] = if top / bottom > 200.0 {
-        &[1.0]
-    } else {
-        &[1.0, 2.0, 5.0]
-    };
-    let (from, to) = (bottom.log10().floor() as i32, top.log10().ceil() as i32);
-    (from..=to)
-        .flat_map(|k| steps.iter().map(move |m| m * 10_f64.powi(k)))
-        .filter(|v| (bottom..=top).contains(v))
-        .map(|v| (v, format::decimal(v, usize::from(v < 1.0) * 2)))
-        .collect()
-}
-
 /// What the fan shows, in words.
 #[must_use]
 pub fn fan_words(f: &BacktestFan) -> String {
@@ -422,10 +408,6 @@ mod tests {
         assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
         assert_eq!(svg.matches("class=\"bd s1\"").count(), 2);
         assert!(fan_words(&f).contains("31.0"), "{}", fan_words(&f));
-        let values =
-            |bottom, top| -> Vec<f64> { decades(bottom, top).into_iter().map(|t| t.0).collect() };
-        assert_eq!(values(30.0, 700.0), [50.0, 100.0, 200.0, 500.0]);
-        assert_eq!(values(5.0, 20_000.0), [10.0, 100.0, 1000.0, 10_000.0]);
         let flat = BacktestFan {
             lines: vec![vec![Some(1.0); 2]; 5],
             ..f

@@ -74,6 +74,9 @@ pub struct Part {
     pub candles: Vec<Option<[f64; 4]>>,
     /// Whether the line at zero belongs to the picture.
     pub zero: bool,
+    /// Whether it shows money that grows by factors: its lines stand on a scale of logarithms when all of
+    /// them are above zero and one at least doubles what another shows.
+    pub growth: bool,
     /// Spans that are set off: the test windows.
     pub shaded: Vec<(NaiveDate, NaiveDate)>,
     /// Spans in which a state held.
@@ -373,13 +376,15 @@ impl Plot {
             .iter()
             .map(|part| {
                 let bottom = (top + free * part.weight / total).min(1.0);
-                let (low, high) = part.range(view);
+                let (low, high, log) = part.range(view);
+                let scale = if log { ", logarithmic scale" } else { "" };
                 let panel = Panel {
                     top,
                     bottom,
                     low,
                     high,
-                    unit: part.unit.clone(),
+                    unit: format!("{}{scale}", part.unit),
+                    log,
                 };
                 top = bottom + gap;
                 panel
@@ -405,8 +410,14 @@ impl Plot {
             let area = root
                 .clone()
                 .shrink((0, y(panel.top)), (WIDTH, y(panel.bottom) - y(panel.top)));
-            let mut chart =
-                ChartBuilder::on(&area).build_cartesian_2d(first..last, panel.low..panel.high)?;
+            // The heights of a scale of logarithms are worked out here.
+            let (low, high) = if panel.log {
+                (0.0, 1.0)
+            } else {
+                (panel.low, panel.high)
+            };
+            let at = |v: f64| if panel.log { panel.share(v) } else { v };
+            let mut chart = ChartBuilder::on(&area).build_cartesian_2d(first..last, low..high)?;
             for (a, b) in &part.shaded {
                 let (a, b) = (
                     f64::from(day_number(*a)).max(first),
@@ -414,7 +425,7 @@ impl Plot {
                 );
                 if a < b {
                     chart.draw_series([Rectangle::new(
-                        [(a, panel.low), (b, panel.high)],
+                        [(a, low), (b, high)],
                         Ink::Shade.colour().filled(),
                     )])?;
                 }
@@ -427,14 +438,14 @@ impl Plot {
                 );
                 if a < b {
                     chart.draw_series([Rectangle::new(
-                        [(a, panel.low), (b, panel.high)],
+                        [(a, low), (b, high)],
                         Ink::Band(band.colour, band.key).colour().filled(),
                     )])?;
                 }
             }
-            for (v, _) in ticks::values(panel.low, panel.high, panel.ticks()) {
+            for (v, _) in panel.ticks() {
                 chart.draw_series([PathElement::new(
-                    vec![(first, v), (last, v)],
+                    vec![(first, at(v)), (last, at(v))],
                     Ink::Grid.colour(),
                 )])?;
             }
@@ -454,7 +465,10 @@ impl Plot {
                     Look::Line | Look::Level => None,
                 };
                 let ink = Ink::Fill(line.colour, line.key).colour().filled();
-                for run in view.runs(&line.values, line.look == Look::Level) {
+                for mut run in view.runs(&line.values, line.look == Look::Level) {
+                    for point in &mut run {
+                        point.1 = at(point.1);
+                    }
                     match base {
                         Some(base) if few => {
                             let there = run.into_iter().filter(|p| p.1 != base);
@@ -534,7 +548,7 @@ impl Plot {
             let mut room = Room::default();
             for mark in marks {
                 let x = f64::from(day_number(mark.date) - day_number(first)) / width * 100.0;
-                let share = (mark.at - panel.low) / (panel.high - panel.low);
+                let share = panel.share(mark.at);
                 let y = panel.bottom - share.clamp(0.0, 1.0) * (panel.bottom - panel.top);
                 let (sign, dy) = if mark.up { ("▲", 13) } else { ("▼", -5) };
                 let class = format!("mk s{} k{}", mark.colour, mark.key);
@@ -598,9 +612,10 @@ impl Plot {
 }
 
 impl Part {
-    fn range(&self, view: &View) -> (f64, f64) {
-        if let Some(range) = self.range {
-            return range;
+    /// Lower and upper edge, and whether the scale is one of logarithms.
+    fn range(&self, view: &View) -> (f64, f64, bool) {
+        if let Some((low, high)) = self.range {
+            return (low, high, false);
         }
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut see = |v: f64| {
@@ -633,7 +648,11 @@ impl Part {
             see(0.0);
         }
         if !low.is_finite() {
-            return (0.0, 1.0);
+            return (0.0, 1.0, false);
+        }
+        if self.growth && low > 0.0 && high >= 2.0 * low {
+            let room = (high / low).powf(0.06);
+            return (low / room, high * room, true);
         }
         // Signs and words stand above and below what they mark.
         let share = if self.marks.is_empty() { 0.06 } else { 0.12 };
@@ -647,14 +666,19 @@ impl Part {
         } else {
             low - room
         };
-        (floor, high + room)
+        (floor, high + room, false)
     }
 }
 
 impl Panel {
-    /// About how many ticks its height bears.
-    fn ticks(&self) -> usize {
-        if self.bottom - self.top > 0.3 { 5 } else { 2 }
+    /// Its ticks, about as many as its height bears, with their labels.
+    fn ticks(&self) -> Vec<(f64, String)> {
+        let about = if self.bottom - self.top > 0.3 { 5 } else { 2 };
+        if self.log {
+            ticks::factors(self.low, self.high, about)
+        } else {
+            ticks::values(self.low, self.high, about)
+        }
     }
 }
 
@@ -766,9 +790,8 @@ fn thin(run: &[(f64, f64)], bucket: usize) -> Vec<(f64, f64)> {
 
 fn labels(svg: &mut String, panels: &[Panel], first: NaiveDate, last: NaiveDate) {
     for panel in panels {
-        for (v, text) in ticks::values(panel.low, panel.high, panel.ticks()) {
-            let y = panel.bottom
-                - (v - panel.low) / (panel.high - panel.low) * (panel.bottom - panel.top);
+        for (v, text) in panel.ticks() {
+            let y = panel.bottom - panel.share(v) * (panel.bottom - panel.top);
             let _ = write!(
                 svg,
                 "<text class=\"yl\" x=\"100%\" y=\"{:.2}%\" dx=\"6\" dy=\"4\">{text}</text>",
@@ -982,6 +1005,36 @@ mod tests {
             runs,
             vec![vec![(0.0, 1.0)], vec![(2.0, 2.0)], vec![(4.0, 3.0)]]
         );
+    }
+
+    #[test]
+    fn money_that_doubles_stands_on_a_scale_of_logarithms() {
+        let of = |values: [f64; 3], growth| {
+            let start = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap();
+            let plot = Plot {
+                dates: start.iter_days().take(3).collect(),
+                panels: vec![Part {
+                    weight: 1.0,
+                    growth,
+                    lines: vec![LinePlot {
+                        values: values.map(Some).to_vec(),
+                        ..LinePlot::default()
+                    }],
+                    ..Part::default()
+                }],
+                ..Plot::default()
+            };
+            plot.draw(None, None).unwrap()
+        };
+        let panel = |values, growth| of(values, growth).frame.panels[0].log;
+        assert!(panel([100.0, 200.0, 400.0], true));
+        assert!(!panel([100.0, 200.0, 400.0], false), "prices stay even");
+        assert!(!panel([100.0, 120.0, 150.0], true), "too little for it");
+        assert!(!panel([100.0, 0.0, 400.0], true), "nothing has no place");
+        let drawn = of([100.0, 200.0, 400.0], true);
+        let y = |v| drawn.frame.y(0, v).unwrap();
+        // Each doubling is as high as the other.
+        assert!((y(100.0) - y(200.0) - (y(200.0) - y(400.0))).abs() < 1e-12);
     }
 
     #[test]

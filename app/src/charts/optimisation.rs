@@ -67,6 +67,7 @@ pub fn equity(c: &OptimisationCurve) -> Option<Plot> {
             Part {
                 weight: 3.0,
                 unit: "equity at the close, currency".to_owned(),
+                growth: true,
                 lines,
                 shaded,
                 ..Part::default()

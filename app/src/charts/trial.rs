@@ -544,6 +544,7 @@ fn equity(s: &Source) -> Option<Plot> {
         panels: vec![Part {
             weight: 1.0,
             unit: "1 at the beginning of the test".to_owned(),
+            growth: true,
             lines,
             ..Part::default()
         }],

@@ -11,11 +11,12 @@ use crate::pages::dashboard::edge_badge;
 use crate::query::{self, Link, segment};
 use crate::server::{reader, refuse};
 use crate::ui;
-use crate::{format, words};
+use crate::{format, steering, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 use mltrainer_types::backtest::{BacktestSpec, BacktestTrade, BacktestView, Finding, Severity};
+use mltrainer_types::llm::SteeredBy;
 use mltrainer_types::strategy::CostSpec;
 use mltrainer_types::trial::Interval;
 
@@ -37,6 +38,8 @@ pub struct BacktestPage {
     pub symbol: String,
     /// Whether all trades are listed.
     pub all: bool,
+    /// Which language model steered it, if one did.
+    pub steered: SteeredBy,
 }
 
 /// Everything on the page.
@@ -44,7 +47,9 @@ async fn backtest(id: String, symbol: String, all: bool) -> Result<BacktestPage,
     let services = reader()?;
     let view = services.backtest(&id).await.map_err(|e| refuse(&e))?;
     let trades = traded(&services, &view, &symbol).await;
+    let steered = services.steered_by("backtest", &id).await;
     Ok(BacktestPage {
+        steered: steered.map_err(|e| refuse(&e))?,
         equity: equity(&view).draw(None, None).ok(),
         rolling: rolling(&view).draw(None, None).ok(),
         trades: trades.map(|plot| plot.draw(None, None).ok()),
@@ -103,6 +108,7 @@ fn parts(p: &BacktestPage) -> AnyView {
         )}
         {verdict(v)}
         {stats(v)}
+        {steering::panel(&p.steered)}
         {charts(p)}
         {months(v)}
         {luck(v)}

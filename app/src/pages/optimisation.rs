@@ -14,11 +14,12 @@ use crate::pages::new_optimisation::{METHODS, range_words};
 use crate::query::{self, Link, segment};
 use crate::server::{plain_form, reader, refuse, writer};
 use crate::ui;
-use crate::{format, words};
+use crate::{format, steering, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 use mltrainer_types::backtest::ReadyMade;
+use mltrainer_types::llm::SteeredBy;
 use mltrainer_types::optimisation::{
     Objective, OptimisationRequest, OptimisationResult, OptimisationView, ParameterSurface,
     SearchRange, SurfaceAxis, SurfaceCell,
@@ -49,6 +50,8 @@ pub struct OptimisationPage {
     pub pick: Pick,
     /// Title of the strategy.
     pub title: String,
+    /// Which language model steered it, if one did.
+    pub steered: SteeredBy,
 }
 
 /// Pauses, resumes or cancels an optimisation.
@@ -84,7 +87,9 @@ async fn optimisation(id: String, pick: Pick) -> Result<OptimisationPage, PageEr
     let surface = services
         .parameter_surface(&id, Some(&pick.x), Some(&pick.y), window)
         .await;
+    let steered = services.steered_by("optimisation", &id).await;
     Ok(OptimisationPage {
+        steered: steered.map_err(|e| refuse(&e))?,
         equity: equity(&curve).and_then(|plot| plot.draw(None, None).ok()),
         surface: surface.map_err(|e| refuse(&e)),
         title: strategy_title(&view.spec.request, &services.ready_made()),
@@ -172,6 +177,7 @@ fn parts(p: &OptimisationPage) -> AnyView {
             <div id="outcome-place">{outcome}</div>
             {curve}
         </LiveOptimisation>
+        {steering::panel(&p.steered)}
         <div id="overfitting-place">{v.result.as_ref().map(overfitting)}</div>
         {surface_part(p)}
         <div class="columns">

@@ -11,11 +11,12 @@ use crate::pages::trials::describe;
 use crate::query::{self, Link, segment};
 use crate::server::{plain_form, reader, refuse, writer};
 use crate::ui;
-use crate::{format, words};
+use crate::{format, steering, words};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 use mltrainer_types::event::TrialEvent;
+use mltrainer_types::llm::SteeredBy;
 use mltrainer_types::trial::{TrialSpec, TrialState, TrialView, Validation, Verdict};
 
 /// Events among which the log looks for its lines.
@@ -30,6 +31,8 @@ pub struct TrialPage {
     pub events: Vec<TrialEvent>,
     /// Its charts, or what is wrong with the choice in the address.
     pub charts: Result<Charts, PageError>,
+    /// Which language model steered it, if one did.
+    pub steered: SteeredBy,
 }
 
 /// Pauses, resumes or cancels a trial.
@@ -62,7 +65,9 @@ async fn trial(id: String, pick: Pick) -> Result<TrialPage, PageError> {
     let after = (view.last_event - EVENTS).max(0);
     let events = services.events(&id, after).await.map_err(|e| refuse(&e))?;
     let charts = charts(&services, &view, &pick).await;
+    let steered = services.steered_by("trial", &id).await;
     Ok(TrialPage {
+        steered: steered.map_err(|e| refuse(&e))?,
         view,
         events,
         charts,
@@ -117,6 +122,7 @@ fn parts(p: &TrialPage) -> AnyView {
         <LiveTrial live=live::of_view(v, &p.events)>
             <div id="verdict-place">{verdict}</div>
         </LiveTrial>
+        {steering::panel(&p.steered)}
         {charts_part(v, &p.charts)}
         <div class="columns">
             <div>{spec_part(s)}</div>

@@ -67,7 +67,7 @@ pub(crate) fn request_of(view: &TrialView) -> TrialRequest {
 }
 
 /// Loss of each forecast of a model by symbol and day: squared error, or log loss of labels.
-fn losses(
+pub(crate) fn losses(
     series: &[PredictionSeries],
     view: &TrialView,
     model: &str,
@@ -121,7 +121,7 @@ fn mean_and_error(d: &[f64], lags: usize) -> (f64, f64) {
 }
 
 /// The effect from the losses of both sides.
-fn effect(
+pub(crate) fn effect(
     control: &BTreeMap<(String, chrono::NaiveDate), f64>,
     coached: &BTreeMap<(String, chrono::NaiveDate), f64>,
     horizon: u32,

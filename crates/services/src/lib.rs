@@ -29,6 +29,7 @@ pub mod port;
 mod portfolio;
 mod room;
 pub mod run;
+mod steering;
 mod tokens;
 mod trials;
 

@@ -14,7 +14,7 @@ use mltrainer_types::coach::{
 };
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
-use mltrainer_types::llm::{LlmCall, MeterRecord};
+use mltrainer_types::llm::{LlmCall, MeterRecord, ModelIdentity};
 use mltrainer_types::optimisation::{
     OptimisationEvent, OptimisationEventBody, OptimisationResult, OptimisationSpec,
     OptimisationSummary, OptimisationView, OptimisationWindow, WindowCurve,
@@ -563,6 +563,27 @@ pub trait ChatStore: Send + Sync {
 
     /// What was spent on this day and, over all days, by each conversation.
     async fn spent(&self, day: chrono::NaiveDate) -> Result<MeterRecord, PortError>;
+
+    /// Keeps that a language model steered a run; the first one that did is kept.
+    async fn steer(&self, run: &SteeredRun) -> Result<(), PortError>;
+
+    /// Which one steered a run of that kind.
+    async fn steered(&self, kind: &str, id: &str) -> Result<Option<SteeredRun>, PortError>;
+}
+
+/// A run that a language model steered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SteeredRun {
+    /// `trial`, `backtest` or `optimisation`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Which model.
+    pub model: ModelIdentity,
+    /// Where it was asked to.
+    pub conversation: ConversationId,
+    /// Number of the person's message.
+    pub message: i64,
 }
 
 /// Goals; the last one set is the one that holds.

@@ -2,11 +2,12 @@
 
 use crate::fault::Fault;
 use crate::{
-    SqliteStore, Tx, audit, from_json, memory, model_calls, parse_time, time_text, to_json,
+    SqliteStore, Tx, audit, from_json, memory, model_calls, parse_time, steered_runs, time_text,
+    to_json,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
-use mltrainer_services::port::{ChatStore, MemoryQuery, PortError};
+use mltrainer_services::port::{ChatStore, MemoryQuery, PortError, SteeredRun};
 use mltrainer_types::ConversationId;
 use mltrainer_types::assistant::Question;
 use mltrainer_types::audit::AuditEntry;
@@ -284,6 +285,20 @@ impl ChatStore for SqliteStore {
 
     async fn spent(&self, day: NaiveDate) -> Result<MeterRecord, PortError> {
         model_calls::spent(&self.readers, day)
+            .await
+            .map_err(|f| self.port(f))
+    }
+
+    async fn steer(&self, run: &SteeredRun) -> Result<(), PortError> {
+        let mut tx = self.begin().await?;
+        steered_runs::insert(&mut tx, run)
+            .await
+            .map_err(|f| self.port(f))?;
+        self.commit_tx(tx).await
+    }
+
+    async fn steered(&self, kind: &str, id: &str) -> Result<Option<SteeredRun>, PortError> {
+        steered_runs::get(&self.readers, kind, id)
             .await
             .map_err(|f| self.port(f))
     }

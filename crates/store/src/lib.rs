@@ -23,6 +23,7 @@ mod optimisation_windows;
 mod optimisations;
 mod owner;
 mod portfolio_transactions;
+mod steered_runs;
 mod trial_events;
 mod trial_steps;
 mod trials;

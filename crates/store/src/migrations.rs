@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 20] = [
+pub(crate) const ALL: [(&str, &str); 21] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -87,6 +87,10 @@ pub(crate) const ALL: [(&str, &str); 20] = [
     (
         "0020_mcp_tokens",
         include_str!("../../../migrations/0020_mcp_tokens.sql"),
+    ),
+    (
+        "0021_steered_runs",
+        include_str!("../../../migrations/0021_steered_runs.sql"),
     ),
 ];
 

@@ -3,6 +3,8 @@
 //!
 //! Money is counted in micro-dollars (a millionth of a US dollar) as whole numbers, rounded up.
 
+use crate::ConversationId;
+use crate::trial::Metrics;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -76,6 +78,62 @@ pub struct CutoffSplit {
     pub after: Option<DaySpan>,
     /// The whole span, when the cut-off is unknown: to be read as if the model had seen it.
     pub unknown: Option<DaySpan>,
+}
+
+/// What a model that steered a run may have known of the days of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Knowledge {
+    /// Days that it may have seen: a good result may be memory.
+    Before,
+    /// Days after its cut-off.
+    After,
+    /// Its cut-off is not known: to be read as if it had seen them.
+    Unknown,
+}
+
+/// What a run shows on days of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SpanResult {
+    /// What the figures are of: the best model of a horizon, or the strategy.
+    pub subject: String,
+    /// What they stand beside: the best naive baseline, or the benchmark.
+    pub beside: String,
+    /// What the model may have known of them.
+    pub knowledge: Knowledge,
+    /// The first and the last of them that the result has.
+    pub span: DaySpan,
+    /// Forecasts, or bars of a back test.
+    pub rows: u32,
+    /// Of a trial: `loss`, `difference` (what the baseline lost more), `low` and `high` (its 95 % interval); of a
+    /// back test or an optimisation: `annual_return`, `sharpe_ratio`, `max_drawdown`.
+    pub figures: Metrics,
+    /// The same of what they stand beside; of a baseline `loss` alone.
+    pub beside_figures: Metrics,
+}
+
+/// A run that a language model steered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Steering {
+    /// Which model, and up to when it can know.
+    pub model: ModelIdentity,
+    /// The conversation in which it did.
+    pub conversation: ConversationId,
+    /// Number of the person's message that it answered.
+    pub message: i64,
+    /// What the run shows, told apart by what the model may have known; empty before there is a result.
+    pub spans: Vec<SpanResult>,
+}
+
+/// Whether a language model steered a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SteeredBy {
+    /// Absent when a person, the built-in parser or a program did.
+    pub steered_by: Option<Steering>,
 }
 
 /// Which model was asked, and where.

@@ -16,6 +16,7 @@ use mltrainer_types::Page;
 use mltrainer_types::backtest::{
     BacktestRequest, BacktestSummary, BacktestView, ReadyMade, StrategyCheck, StrategyCheckRequest,
 };
+use mltrainer_types::llm::SteeredBy;
 use mltrainer_types::problem::Problem;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -26,6 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(one))
+        .routes(routes!(steering))
         .routes(routes!(file))
         .routes(routes!(whole))
         .routes(routes!(chart))
@@ -64,6 +66,16 @@ async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<BacktestView>, HttpError> {
     Ok(Json(services.backtest(&id).await?))
+}
+
+/// Which language model steered the back test, if one did, and what it shows on days that the model may have known
+/// and on those after them.
+#[utoipa::path(get, path = "/api/v1/backtests/{id}/steering", tag = "backtests", operation_id = "backtest_steering", params(("id" = String, Path, description = "Id of the back test")), responses((status = 200, body = SteeredBy), (status = 404, body = Problem)))]
+async fn steering(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Result<Json<SteeredBy>, HttpError> {
+    Ok(Json(services.steered_by("backtest", &id).await?))
 }
 
 /// A table of a back test as a file: `trades` (closed ones, then open ones), `fills` with their

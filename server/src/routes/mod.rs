@@ -91,6 +91,7 @@ mod tests {
             "/api/v1/trials",
             "/api/v1/trials/{id}",
             "/api/v1/trials/{id}/events",
+            "/api/v1/trials/{id}/steering",
             "/api/v1/trials/{id}/cancel",
             "/api/v1/trials/{id}/pause",
             "/api/v1/trials/{id}/resume",

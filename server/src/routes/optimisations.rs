@@ -12,6 +12,7 @@ use axum::response::Response;
 use mltrainer_app::charts::optimisation as charts;
 use mltrainer_services::{ServiceError, Services};
 use mltrainer_types::Page;
+use mltrainer_types::llm::SteeredBy;
 use mltrainer_types::optimisation::{
     OptimisationCurve, OptimisationRequest, OptimisationSummary, OptimisationView, ParameterSurface,
 };
@@ -24,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(one))
+        .routes(routes!(steering))
         .routes(routes!(events))
         .routes(routes!(curve))
         .routes(routes!(surface))
@@ -64,6 +66,16 @@ async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<OptimisationView>, HttpError> {
     Ok(Json(services.optimisation(&id).await?))
+}
+
+/// Which language model steered the optimisation, if one did, and what it shows on days that the model may have known
+/// and on those after them.
+#[utoipa::path(get, path = "/api/v1/optimisations/{id}/steering", tag = "backtests", operation_id = "optimisation_steering", params(("id" = String, Path, description = "Id of the optimisation")), responses((status = 200, body = SteeredBy), (status = 404, body = Problem)))]
+async fn steering(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Result<Json<SteeredBy>, HttpError> {
+    Ok(Json(services.steered_by("optimisation", &id).await?))
 }
 
 /// Events of an optimisation: `id:` 1, 2, 3 ... without holes, `event:` one of state, step, window,

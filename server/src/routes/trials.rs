@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use mltrainer_services::Services;
 use mltrainer_types::Page;
+use mltrainer_types::llm::SteeredBy;
 use mltrainer_types::problem::Problem;
 use mltrainer_types::trial::{
     PredictionSeries, TrialCreated, TrialRequest, TrialSummary, TrialView,
@@ -21,6 +22,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list, create))
         .routes(routes!(train))
         .routes(routes!(one))
+        .routes(routes!(steering))
         .routes(routes!(predictions))
         .routes(routes!(cancel))
         .routes(routes!(pause))
@@ -69,6 +71,16 @@ async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<TrialView>, HttpError> {
     Ok(Json(services.trial(&id).await?))
+}
+
+/// Which language model steered the trial, if one did, and what it shows on days that the model may have known
+/// and on those after them.
+#[utoipa::path(get, path = "/api/v1/trials/{id}/steering", tag = "trials", operation_id = "trial_steering", params(("id" = String, Path, description = "Id of the trial")), responses((status = 200, body = SteeredBy), (status = 404, body = Problem)))]
+async fn steering(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Result<Json<SteeredBy>, HttpError> {
+    Ok(Json(services.steered_by("trial", &id).await?))
 }
 
 /// Out-of-sample forecasts by model, horizon and symbol.

@@ -72,7 +72,7 @@ pub(super) fn figures_of(closes: &[f64]) -> Option<PathFigures> {
 }
 
 /// A share as it stands in a table.
-pub(super) fn shown_percent(x: f64) -> String {
+pub(crate) fn shown_percent(x: f64) -> String {
     if x.is_finite() {
         format!("{:.1} %", x * 100.0)
     } else {
@@ -81,7 +81,7 @@ pub(super) fn shown_percent(x: f64) -> String {
 }
 
 /// A number as it stands in a table, with four significant digits.
-pub(super) fn shown(x: Option<f64>) -> String {
+pub(crate) fn shown(x: Option<f64>) -> String {
     match x {
         Some(0.0) => "0".to_owned(),
         Some(x) if x.is_finite() => {

@@ -21,7 +21,7 @@ mod screen;
 mod trials;
 mod watch;
 
-pub(crate) use data::{moments, returns};
+pub(crate) use data::{moments, returns, shown, shown_percent};
 pub(crate) use reply::Reply;
 pub(crate) use trials::best_of;
 

@@ -18,7 +18,7 @@ use mltrainer_types::assistant::{AssistantAction, spec};
 use mltrainer_types::chat::{
     ActionCard, ActionOutcome, CardState, ChatDelta, ChatMessage, ChatRole, text_of,
 };
-use mltrainer_types::llm::{Cost, KnowledgeCutoff, LlmCall, StopReason, TokenUsage};
+use mltrainer_types::llm::{Cost, KnowledgeCutoff, LlmCall, ModelIdentity, StopReason, TokenUsage};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -356,13 +356,7 @@ impl Services {
             for call in calls {
                 let (content, is_error) = self
                     .do_call(
-                        &authority,
-                        message,
-                        &mut turn,
-                        &fence,
-                        &call,
-                        &identity.cutoff,
-                        stop,
+                        &authority, message, &mut turn, &fence, &call, &identity, stop,
                     )
                     .await?;
                 results.push(Block::ToolResult {
@@ -393,7 +387,7 @@ impl Services {
         turn: &mut Turn,
         fence: &Fence,
         call: &ToolCall,
-        cutoff: &KnowledgeCutoff,
+        model: &ModelIdentity,
         stop: &CancellationToken,
     ) -> Result<(String, bool), ServiceError> {
         let action = match AssistantAction::from_parts(&call.name, call.arguments.clone()) {
@@ -415,7 +409,11 @@ impl Services {
         let told = match &mut card.outcome {
             Some(outcome) => {
                 if action.spec().is_some_and(|s| s.changes) {
-                    outcome.notes.push(known_until(cutoff));
+                    outcome.notes.push(known_until(&model.cutoff));
+                    if let Some(job) = outcome.job.clone() {
+                        let told_apart = self.note_steered(&job, model, message).await?;
+                        outcome.tables.extend(told_apart);
+                    }
                 }
                 let name = format!("r{}", place + 1);
                 let text = describe(&mut turn.figures, &name, outcome);
