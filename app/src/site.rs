@@ -17,6 +17,7 @@ use crate::pages::new_optimisation::NewOptimisation;
 use crate::pages::new_trial::NewTrial;
 use crate::pages::not_found::NotFound;
 use crate::pages::optimisation::Optimisation;
+use crate::pages::papers::{Paper, Papers};
 use crate::pages::portfolio::Portfolio;
 use crate::pages::trial::Trial;
 use crate::pages::trials::Trials;
@@ -86,6 +87,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/trials") view=Trials ssr=SsrMode::Async/>
                     <Route path=path!("/trials/new") view=NewTrial ssr=SsrMode::Async/>
                     <Route path=path!("/trials/:id") view=Trial ssr=SsrMode::Async/>
+                    <Route path=path!("/papers") view=Papers ssr=SsrMode::Async/>
+                    <Route path=path!("/papers/:id") view=Paper ssr=SsrMode::Async/>
                     <Route path=path!("/backtests") view=Backtests ssr=SsrMode::Async/>
                     <Route path=path!("/backtests/new") view=NewBacktest ssr=SsrMode::Async/>
                     <Route path=path!("/backtests/optimise") view=NewOptimisation ssr=SsrMode::Async/>

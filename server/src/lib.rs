@@ -11,6 +11,7 @@ pub mod clock;
 mod mask;
 mod mcp;
 mod outcome;
+mod paper_worker;
 pub mod routes;
 pub mod web;
 pub mod wiring;

@@ -2,10 +2,11 @@
 
 use crate::clock::SystemClock;
 use crate::mask::MaskedBySymbols;
+use crate::paper_worker::PaperWorker;
 use mltrainer_assistant::llm::LanguageModel;
 use mltrainer_services::{AssistantParts, Parts, ServiceError, Services, Sources};
 use mltrainer_store::SqliteStore;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The language model and its bounds, as configured.
@@ -15,6 +16,8 @@ pub struct Assistant {
     pub parts: AssistantParts,
     /// Hides symbols and dates from the model, by this seed.
     pub mask: Option<u64>,
+    /// The program that reads papers, where it is not beside this one.
+    pub paper_worker: Option<PathBuf>,
 }
 
 /// An open data folder.
@@ -40,7 +43,11 @@ impl Open {
         // The name of this process among all that ever worked on the folder.
         let name = uuid::Uuid::now_v7().to_string();
         let store = Arc::new(SqliteStore::open(folder, &name, clock.clone()).await?);
-        let Assistant { mut parts, mask } = assistant;
+        let Assistant {
+            mut parts,
+            mask,
+            paper_worker,
+        } = assistant;
         if let Some(seed) = mask {
             parts.model = parts.model.map(|inner| -> Arc<dyn LanguageModel> {
                 Arc::new(MaskedBySymbols::new(inner, store.clone(), seed))
@@ -58,6 +65,8 @@ impl Open {
             alerts: store.clone(),
             coaches: store.clone(),
             tokens: store.clone(),
+            papers: store.clone(),
+            paper_reader: PaperWorker::find(paper_worker),
             assistant: parts,
             library: folder.join("data"),
             sources,

@@ -19,6 +19,7 @@ mod data;
 mod explain;
 mod features;
 mod optimisations;
+mod papers;
 mod portfolio;
 mod readme;
 mod security;

@@ -74,25 +74,15 @@ impl Place {
     /// next clone that shares the folder replaces it, here it stays the one of this checkout.
     pub(crate) fn keep_program(&self, profile: &str) -> Outcome<PathBuf> {
         let kept = self.program(profile);
-        let Some(name) = kept.file_name() else {
-            return Ok(kept);
-        };
-        let built = self.target.join(profile).join(name);
-        let told =
-            |e: std::io::Error| format!("keeping {} as {}: {e}", built.display(), kept.display());
-        if std::fs::canonicalize(&built).map_err(told)?
-            == std::fs::canonicalize(&kept).unwrap_or_default()
-        {
-            return Ok(kept);
-        }
-        if let Some(folder) = kept.parent() {
-            std::fs::create_dir_all(folder).map_err(told)?;
-        }
-        let _ = std::fs::remove_file(&kept);
-        if std::fs::hard_link(&built, &kept).is_err() {
-            std::fs::copy(&built, &kept).map_err(told)?;
-        }
-        Ok(kept)
+        let name = kept.file_name().unwrap_or_default();
+        keep(&self.target.join(profile).join(name), kept.clone())
+    }
+
+    /// The same of the program that reads papers: beside the other one.
+    pub(crate) fn keep_paper_worker(&self, profile: &str) -> Outcome<PathBuf> {
+        let name = format!("paper-worker{}", std::env::consts::EXE_SUFFIX);
+        let built = self.target.join("paper-worker").join(profile).join(&name);
+        keep(&built, self.program(profile).with_file_name(name))
     }
 
     /// A cargo call in the checkout, without the variables that the outer `cargo run` put there: build scripts that
@@ -123,6 +113,25 @@ impl Place {
             .env("LEPTOS_SITE_ROOT", self.site())
             .env("LEPTOS_SITE_PKG_DIR", "pkg");
     }
+}
+
+/// Brings a file that was built to where it is kept.
+fn keep(built: &Path, kept: PathBuf) -> Outcome<PathBuf> {
+    let told =
+        |e: std::io::Error| format!("keeping {} as {}: {e}", built.display(), kept.display());
+    if std::fs::canonicalize(built).map_err(told)?
+        == std::fs::canonicalize(&kept).unwrap_or_default()
+    {
+        return Ok(kept);
+    }
+    if let Some(folder) = kept.parent() {
+        std::fs::create_dir_all(folder).map_err(told)?;
+    }
+    let _ = std::fs::remove_file(&kept);
+    if std::fs::hard_link(built, &kept).is_err() {
+        std::fs::copy(built, &kept).map_err(told)?;
+    }
+    Ok(kept)
 }
 
 /// True in CI: then `Cargo.lock` must already be right.

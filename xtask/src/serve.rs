@@ -33,12 +33,38 @@ pub(crate) fn build_program(place: &Place, release: bool) -> Outcome<PathBuf> {
     })
 }
 
-/// `cargo xtask release`: one file that needs nothing beside it.
+/// Builds the program that reads papers, which stands beside the server's: a workspace of its own, so that its
+/// libraries do not reach into the product's.
+fn build_paper_worker(place: &Place, release: bool) -> Outcome {
+    say::step("paper-worker", || {
+        let mut cargo = place.cargo("cargo");
+        cargo.args(["build", "--manifest-path", "paper-worker/Cargo.toml"]);
+        if release {
+            cargo.arg("--release");
+        }
+        if in_ci() {
+            cargo.arg("--locked");
+        }
+        // A folder of its own: the two workspaces' libraries differ.
+        cargo.env("CARGO_TARGET_DIR", place.target.join("paper-worker"));
+        say::run(&mut cargo)?;
+        let kept = place.keep_paper_worker(if release { "release" } else { "debug" })?;
+        Ok(((), format!("built, {}", kept.display())))
+    })
+}
+
+/// The server's program and the one that reads papers, in the folder of a profile.
+pub(crate) fn build_programs(place: &Place, release: bool) -> Outcome<PathBuf> {
+    build_paper_worker(place, release)?;
+    build_program(place, release)
+}
+
+/// `cargo xtask release`: the program, and beside it the one that reads papers.
 pub(crate) fn release(args: &[String]) -> Outcome {
     crate::no_more(args)?;
     let place = Place::find()?;
     site::build(&place)?;
-    println!("{}", build_program(&place, true)?.display());
+    println!("{}", build_programs(&place, true)?.display());
     Ok(())
 }
 
@@ -52,7 +78,7 @@ pub(crate) fn serve(args: &[String]) -> Outcome {
 
     let place = Place::find()?;
     site::build(&place)?;
-    let mut server = Command::new(build_program(&place, release)?);
+    let mut server = Command::new(build_programs(&place, release)?);
     place.site_env(&mut server);
     server.args(["serve", "--addr", &addr]).args(theirs);
     say::note(&format!("open http://{addr}/ ; Ctrl-C stops it"));

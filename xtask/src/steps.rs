@@ -200,13 +200,13 @@ fn locked(cargo: &mut Command) {
 }
 
 fn fmt(c: &Context) -> Outcome<End> {
+    let apart = |manifest: &str| {
+        let mut cargo = c.place.cargo("cargo");
+        say::run(cargo.args(["fmt", "--check", "--manifest-path", manifest]))
+    };
     say::run(c.place.cargo("cargo").args(["fmt", "--all", "--check"]))
-        .and(say::run(c.place.cargo("cargo").args([
-            "fmt",
-            "--check",
-            "--manifest-path",
-            "xtask/bindgen/Cargo.toml",
-        ])))
+        .and(apart("xtask/bindgen/Cargo.toml"))
+        .and(apart("paper-worker/Cargo.toml"))
         .map_err(|_| "not formatted as above; `cargo fmt --all` does it".to_owned())?;
     done("formatted")
 }
@@ -235,6 +235,12 @@ fn clippy(c: &Context) -> Outcome<End> {
     cargo.arg("clippy").args(HOST).arg("--all-targets");
     locked(&mut cargo);
     say::run(cargo.args(["--", "-D", "warnings"]))?;
+    let mut apart = c.place.cargo("cargo");
+    apart
+        .args(["clippy", "--manifest-path", "paper-worker/Cargo.toml"])
+        .env("CARGO_TARGET_DIR", c.place.target.join("paper-worker"));
+    locked(&mut apart);
+    say::run(apart.args(["--", "-D", "warnings"]))?;
     done("no warning")
 }
 
@@ -262,7 +268,7 @@ fn build_site(c: &Context) -> Outcome<End> {
 }
 
 fn build_server(c: &Context) -> Outcome<End> {
-    serve::build_program(&c.place, false)?;
+    serve::build_programs(&c.place, false)?;
     done("built")
 }
 

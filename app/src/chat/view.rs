@@ -2,7 +2,7 @@
 //! takes new messages from the same rendering, by the ids and marks that they carry here.
 
 use super::Turn;
-use super::prose::{html, own};
+use super::prose::{html, marked, own};
 use crate::live::Live;
 use crate::{format, ui};
 use leptos::prelude::*;
@@ -10,6 +10,21 @@ use mltrainer_types::chat::{ActionCard, ActionOutcome, ChatMessage, Job, Outcome
 
 /// Trials that messages began, as they stand.
 pub(crate) type Jobs<'a> = &'a [Live];
+
+/// The words around what a search found, that itself marked.
+pub(crate) fn snippet(text: &str) -> AnyView {
+    marked(text)
+        .into_iter()
+        .map(|(found, text)| {
+            if found {
+                view! { <mark>{text}</mark> }.into_any()
+            } else {
+                text.into_any()
+            }
+        })
+        .collect_view()
+        .into_any()
+}
 
 /// A turn: what was said, agents at work, what is being written, the answer.
 pub(crate) fn turn(t: &Turn, jobs: Jobs<'_>) -> AnyView {

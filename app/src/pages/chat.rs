@@ -2,7 +2,6 @@
 //! newest turns an island moves on. The goal, the model that answers and what was spent stand above
 //! both and stay in view.
 
-use crate::chat::prose::marked;
 use crate::chat::view::{self, sentences};
 use crate::chat::{self, Turn, dollars, turns};
 use crate::error::PageError;
@@ -248,7 +247,14 @@ fn list_page(l: &Listed, pairs: &[(String, String)]) -> AnyView {
         {ui::head(
             &[("/", "mlTrainer")],
             "Chat".to_owned(),
-            view! { <p class="lede">{lede}</p> }.into_any(),
+            view! {
+                <p class="lede">{lede}</p>
+                <div class="actions">
+                    <a class="button" href="/papers">"Papers"</a>
+                    <a class="button" href="/coaching">"Coaching"</a>
+                </div>
+            }
+            .into_any(),
         )}
         {first.then(|| view! {
             <section class="begin" aria-label="Begin a conversation">
@@ -340,20 +346,10 @@ fn hit(h: &Hit) -> AnyView {
     } else {
         h.found.author.clone()
     };
-    let snippet = marked(&h.found.snippet)
-        .into_iter()
-        .map(|(found, text)| {
-            if found {
-                view! { <mark>{text}</mark> }.into_any()
-            } else {
-                text.into_any()
-            }
-        })
-        .collect_view();
     view! {
         <li>
             <a href=h.link.clone()>{h.title.clone()}</a>
-            <p>{snippet}</p>
+            <p>{view::snippet(&h.found.snippet)}</p>
             <p class="quiet">{who} " · " {ui::time(&h.found.at)}</p>
         </li>
     }

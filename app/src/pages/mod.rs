@@ -17,6 +17,7 @@ pub mod new_optimisation;
 pub mod new_trial;
 pub mod not_found;
 pub mod optimisation;
+pub mod papers;
 pub mod portfolio;
 mod sources;
 pub mod trial;

@@ -17,7 +17,7 @@ chat, HTTP, command line and MCP alike, and for the services to do with the perm
 
 Four ways lead to the same list: the chat page (`/chat`, `POST /api/v1/conversations`), `POST /api/v1/actions/{id}`, `mltrainer ask`,
 and MCP ([mcp.md](mcp.md)). A language model answers in the chat when one is configured ([language-models.md](language-models.md)),
-the built-in parser otherwise. `upload_paper` is declared and answers that papers cannot be read yet.
+the built-in parser otherwise.
 
 ## What an answer is
 

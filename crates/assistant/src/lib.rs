@@ -2,8 +2,8 @@
 //!
 //! What: [`parser`] reads sentences without key and network; [`llm`] holds the clients of language
 //! models with a cost meter and ceilings, [`mask`] hides symbols and dates from them, [`figures`] puts
-//! stored values where they name a result, [`quoted`] wraps what is only data; [`document`] prints the
-//! list of actions, which are declared in `mltrainer_types::assistant`.
+//! stored values where they name a result, [`quoted`] wraps what is only data, [`papers`] reads papers by
+//! rules; [`document`] prints the list of actions, which are declared in `mltrainer_types::assistant`.
 //! Not claimed: nothing here acts, or reads a clock or the environment. The services do the actions,
 //! check the permission of the user and write the audit record.
 
@@ -12,5 +12,6 @@ pub mod document;
 pub mod figures;
 pub mod llm;
 pub mod mask;
+pub mod papers;
 pub mod parser;
 pub mod quoted;

@@ -291,11 +291,11 @@ pub(crate) fn check_span(
 }
 
 /// The last part of a client's file name, without control characters: it goes into records.
-pub(crate) fn plain_name(name: &str) -> String {
+pub(crate) fn plain_name(name: &str, otherwise: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
     if plain.trim().is_empty() {
-        "upload.csv".to_owned()
+        otherwise.to_owned()
     } else {
         plain
     }

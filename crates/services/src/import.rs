@@ -91,7 +91,7 @@ impl Services {
         file: UserFile,
         mapping: Mapping,
     ) -> Result<FilePreview, ServiceError> {
-        let (name, bytes) = (plain_name(&file.name), file.bytes);
+        let (name, bytes) = (plain_name(&file.name, "upload.csv"), file.bytes);
         let for_reading = bytes.clone();
         let (staged, layout) = blocking(move || {
             let sha256 = hex::encode(Sha256::digest(&*for_reading));
@@ -140,7 +140,7 @@ impl Services {
             .map_err(|e| ServiceError::invalid("symbol", e.to_string()))?;
         self.inner.room.install().await?;
         let file_sha256 = hex::encode(Sha256::digest(&*file.bytes));
-        let name = plain_name(&file.name);
+        let name = plain_name(&file.name, "upload.csv");
         let request = format!("{name}, file SHA-256 {file_sha256}");
         let refused = |subject: &str, rule: Option<&str>, reason: &str| AuditEntry {
             decision: "refused".to_owned(),

@@ -25,6 +25,7 @@ mod import;
 mod layers;
 mod ledger;
 pub mod model_file;
+mod papers;
 pub mod port;
 mod portfolio;
 mod room;
@@ -56,7 +57,7 @@ use mltrainer_types::catalogue::CatalogueEntry;
 use mltrainer_types::event::TrialEvent;
 use port::{
     AlertStore, AuditStore, BacktestStore, ChatStore, Clock, CoachStore, DatasetStore, GoalStore,
-    OptimisationStore, PortfolioStore, TokenStore, TrialStore,
+    OptimisationStore, PaperReader, PaperStore, PortfolioStore, TokenStore, TrialStore,
 };
 use room::Room;
 use std::path::PathBuf;
@@ -102,6 +103,10 @@ pub struct Parts {
     pub tokens: Arc<dyn TokenStore>,
     /// Coaches.
     pub coaches: Arc<dyn CoachStore>,
+    /// Papers.
+    pub papers: Arc<dyn PaperStore>,
+    /// What reads PDFs; without it papers cannot be added.
+    pub paper_reader: Option<Arc<dyn PaperReader>>,
     /// The language model, its ceilings and its trust.
     pub assistant: AssistantParts,
     /// Folder of imported and fetched data.
@@ -136,6 +141,8 @@ struct Inner {
     alerts: Arc<dyn AlertStore>,
     tokens: Arc<dyn TokenStore>,
     coaches: Arc<dyn CoachStore>,
+    papers: Arc<dyn PaperStore>,
+    paper_reader: Option<Arc<dyn PaperReader>>,
     talk: chat::Talk,
     ledger: Arc<Ledger>,
     shelf: analytics::Shelf,
@@ -190,6 +197,8 @@ impl Services {
                 alerts: parts.alerts,
                 tokens: parts.tokens,
                 coaches: parts.coaches,
+                papers: parts.papers,
+                paper_reader: parts.paper_reader,
                 talk: chat::Talk::new(parts.chat, parts.assistant),
                 ledger,
                 shelf: analytics::Shelf::default(),

@@ -19,10 +19,13 @@ use mltrainer_types::optimisation::{
     OptimisationEvent, OptimisationEventBody, OptimisationResult, OptimisationSpec,
     OptimisationSummary, OptimisationView, OptimisationWindow, WindowCurve,
 };
+use mltrainer_types::paper::{Paper, PaperSummary, PaperTest, PdfText};
 use mltrainer_types::portfolio::{Transaction, TransactionRequest};
 use mltrainer_types::token::TokenView;
 use mltrainer_types::trial::{Lineage, Progress, TrialSpec, TrialSummary};
-use mltrainer_types::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, TrialId};
+use mltrainer_types::{
+    AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, PaperId, TrialId,
+};
 
 pub use mltrainer_backtest::walk_forward::Window;
 pub use mltrainer_catalogue::search::Told;
@@ -584,6 +587,38 @@ pub struct SteeredRun {
     pub conversation: ConversationId,
     /// Number of the person's message.
     pub message: i64,
+}
+
+/// Papers.
+#[async_trait]
+pub trait PaperStore: Send + Sync {
+    /// Keeps a paper with its whole text; of a file that is kept already, gives the one that is there and writes
+    /// nothing.
+    async fn keep_paper(
+        &self,
+        paper: &Paper,
+        text: &str,
+        audit: AuditEntry,
+    ) -> Result<Paper, PortError>;
+
+    /// Keeps the test of a paper's strategy.
+    async fn keep_paper_test(&self, id: &PaperId, test: &PaperTest) -> Result<(), PortError>;
+
+    /// The paper of that id, SHA-256 or file name; of several the latest.
+    async fn paper(&self, name: &str) -> Result<Option<Paper>, PortError>;
+
+    /// Papers that hold all the words, best first; the latest first without words.
+    async fn papers(&self, query: &str, limit: u32) -> Result<Vec<PaperSummary>, PortError>;
+}
+
+/// Reads the text of a PDF, away from this process.
+#[async_trait]
+pub trait PaperReader: Send + Sync {
+    /// The text of its pages.
+    ///
+    /// # Errors
+    /// One sentence: why it cannot be read.
+    async fn text(&self, bytes: std::sync::Arc<Vec<u8>>) -> Result<PdfText, String>;
 }
 
 /// Goals; the last one set is the one that holds.

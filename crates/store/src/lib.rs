@@ -22,6 +22,7 @@ mod optimisation_events;
 mod optimisation_windows;
 mod optimisations;
 mod owner;
+mod papers;
 mod portfolio_transactions;
 mod steered_runs;
 mod trial_events;

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 21] = [
+pub(crate) const ALL: [(&str, &str); 22] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -91,6 +91,10 @@ pub(crate) const ALL: [(&str, &str); 21] = [
     (
         "0021_steered_runs",
         include_str!("../../../migrations/0021_steered_runs.sql"),
+    ),
+    (
+        "0022_papers",
+        include_str!("../../../migrations/0022_papers.sql"),
     ),
 ];
 

@@ -63,3 +63,7 @@ id!(
     /// An alert: `w-` and a time-ordered UUID, so that ids sort by creation.
     AlertId
 );
+id!(
+    /// A paper: `p-` and a time-ordered UUID, so that ids sort by creation.
+    PaperId
+);

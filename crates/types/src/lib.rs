@@ -20,6 +20,7 @@ pub mod health;
 pub mod id;
 pub mod llm;
 pub mod optimisation;
+pub mod paper;
 pub mod policy;
 pub mod portfolio;
 pub mod problem;
@@ -29,7 +30,7 @@ pub mod strategy;
 pub mod token;
 pub mod trial;
 
-pub use id::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, TrialId};
+pub use id::{AlertId, BacktestId, ConversationId, DatasetId, OptimisationId, PaperId, TrialId};
 
 /// One page of a list and the cursor of the next one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

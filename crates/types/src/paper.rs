@@ -220,6 +220,6 @@ pub struct PaperSummary {
     pub claims: u32,
     /// Id of the ready-made strategy that was recognised.
     pub strategy: Option<String>,
-    /// The words around what was looked for, `⁨` and `⁩` around what matched.
+    /// The words around what was looked for, U+2068 and U+2069 around what matched.
     pub snippet: Option<String>,
 }

@@ -11,6 +11,7 @@ use mltrainer_services::AssistantParts;
 use mltrainer_services::port::Clock as _;
 use mltrainer_types::llm::{Ceiling, Ceilings, LlmProvider, ModelPrice, TokenRates};
 use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The values of environment variables; another source in tests.
@@ -64,6 +65,7 @@ fn from(read: Read<'_>, today: NaiveDate, seed: u64, secret: String) -> Result<A
             secret,
         },
         mask: yes(read, "MLTRAINER_LLM_MASK")?.then_some(seed),
+        paper_worker: read("MLTRAINER_PAPER_WORKER").map(PathBuf::from),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::out::{Table, json, say};
 use super::{Failure, Global};
+use crate::paper_worker::PaperWorker;
 use crate::web::site::Site;
 use crate::wiring::Assistant;
 use mltrainer_services::VERSION;
@@ -69,6 +70,16 @@ pub(super) async fn execute(global: &Global) -> Result<ExitCode, Failure> {
             Assistant::default()
         }
     };
+    check(
+        "papers",
+        true,
+        if PaperWorker::find(assistant.paper_worker.clone()).is_some() {
+            "PDFs can be read by the program paper-worker".into()
+        } else {
+            "paper-worker is not beside this program: papers cannot be added (MLTRAINER_PAPER_WORKER)"
+                .into()
+        },
+    );
     match global.folder() {
         Err(e) => check("data folder", false, e.text),
         Ok(folder) => {

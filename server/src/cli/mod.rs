@@ -16,6 +16,7 @@ mod fetch;
 mod mcp;
 mod optimise;
 mod out;
+mod paper;
 mod portfolio;
 mod quality;
 mod run;
@@ -116,6 +117,9 @@ enum Command {
     /// Portfolios: add, transactions, holdings, optimise, what-if, plan, risk
     #[command(subcommand)]
     Portfolio(portfolio::Portfolio),
+    /// Papers: read a PDF by rules, list and search them, show claims beside what was measured
+    #[command(subcommand)]
+    Paper(paper::Paper),
     /// Says something to the assistant in plain language, or does one typed action
     Ask(ask::Ask),
     /// Speaks MCP over standard input and output, for a client that starts this program
@@ -338,6 +342,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Portfolio(portfolio) => quiet(global)?.block_on(portfolio.execute(global)),
         Command::Ask(ask) => quiet(global)?.block_on(ask.execute(global)),
         Command::Token(token) => quiet(global)?.block_on(token.execute(global)),
+        Command::Paper(paper) => quiet(global)?.block_on(paper.execute(global)),
         Command::Mcp(mcp) => {
             let runtime = quiet(global)?;
             let outcome = runtime.block_on(mcp.execute(global));

@@ -14,6 +14,7 @@ mod goals;
 mod health;
 mod models;
 mod optimisations;
+mod papers;
 mod portfolio;
 mod sources;
 mod trials;
@@ -61,6 +62,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(actions::router())
         .merge(conversations::router())
         .merge(goals::router())
+        .merge(papers::router())
         .merge(compliance::router())
 }
 
@@ -135,6 +137,8 @@ mod tests {
             "/api/v1/conversations/{id}/export.json",
             "/api/v1/memory",
             "/api/v1/goal",
+            "/api/v1/papers",
+            "/api/v1/papers/{id}",
             "/api/v1/coaching",
             "/api/v1/coaching/{coach}/trust",
             "/api/v1/alerts",

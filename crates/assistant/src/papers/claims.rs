@@ -6,7 +6,17 @@ use mltrainer_types::paper::{Claim, ClaimKind};
 
 /// Words that make a percentage a gain.
 const GAIN: [&str; 11] = [
-    "return*", "earn*", "profit*", "gain*", "yield*", "excess", "premium*", "alpha*", "outperform*", "deliver*", "generat*",
+    "return*",
+    "earn*",
+    "profit*",
+    "gain*",
+    "yield*",
+    "excess",
+    "premium*",
+    "alpha*",
+    "outperform*",
+    "deliver*",
+    "generat*",
 ];
 
 /// How far from a percentage the words that say what it is may stand.
@@ -18,7 +28,12 @@ fn any(words: &[String], phrases: &[&str]) -> bool {
 
 /// Whether the number at a place is a percentage.
 fn is_percent(words: &[String], at: usize) -> bool {
-    words[at].ends_with('%') || words.get(at + 1).is_some_and(|w| w == "percent" || w == "%" || w == "per" && words.get(at + 2).is_some_and(|w| w == "cent"))
+    words[at].ends_with('%')
+        || words.get(at + 1).is_some_and(|w| {
+            w == "percent"
+                || w == "%"
+                || w == "per" && words.get(at + 2).is_some_and(|w| w == "cent")
+        })
 }
 
 /// What a percentage at a place is of.
@@ -31,7 +46,11 @@ fn share(words: &[String], at: usize) -> Option<ClaimKind> {
     if any(before, &["volatility", "standard deviation*"]) {
         return Some(ClaimKind::AnnualVolatility);
     }
-    if any(before, &["hit rate*", "win rate*", "accuracy", "hit ratio*"]) || any(after, &["accuracy"]) {
+    if any(
+        before,
+        &["hit rate*", "win rate*", "accuracy", "hit ratio*"],
+    ) || any(after, &["accuracy"])
+    {
         return Some(ClaimKind::HitRate);
     }
     if any(before, &["r2", "r²", "r squared"]) {
@@ -41,7 +60,20 @@ fn share(words: &[String], at: usize) -> Option<ClaimKind> {
         return None;
     }
     let monthly = |w: &[String]| any(w, &["per month", "a month", "monthly", "each month"]);
-    let yearly = |w: &[String]| any(w, &["per year", "a year", "per annum", "annual*", "each year", "yearly", "p.a"]);
+    let yearly = |w: &[String]| {
+        any(
+            w,
+            &[
+                "per year",
+                "a year",
+                "per annum",
+                "annual*",
+                "each year",
+                "yearly",
+                "p.a",
+            ],
+        )
+    };
     match (monthly(after), yearly(after)) {
         (true, false) => Some(ClaimKind::MonthlyReturn),
         (false, true) => Some(ClaimKind::AnnualReturn),
@@ -68,9 +100,15 @@ pub(super) fn claims(all: &[Sentence]) -> Vec<Claim> {
     let mut out: Vec<Claim> = Vec::new();
     for s in all {
         let mut add = |kind: ClaimKind, value: f64| {
-            let known = out.iter().any(|c| c.kind == kind && (c.value - value).abs() < 1e-12);
+            let known = out
+                .iter()
+                .any(|c| c.kind == kind && (c.value - value).abs() < 1e-12);
             if !known && out.len() < MOST {
-                out.push(Claim { kind, value, passage: passage(s) });
+                out.push(Claim {
+                    kind,
+                    value,
+                    passage: passage(s),
+                });
             }
         };
         for (at, word) in s.words.iter().enumerate() {
@@ -81,7 +119,14 @@ pub(super) fn claims(all: &[Sentence]) -> Vec<Claim> {
                 && x.abs() <= 1_000.0
             {
                 let value = x / 100.0;
-                add(kind, if kind == ClaimKind::MaxDrawdown { value.abs() } else { value });
+                add(
+                    kind,
+                    if kind == ClaimKind::MaxDrawdown {
+                        value.abs()
+                    } else {
+                        value
+                    },
+                );
             }
         }
         if let Some(x) = sharpe(&s.words) {
@@ -95,23 +140,53 @@ pub(super) fn claims(all: &[Sentence]) -> Vec<Claim> {
 mod tests {
     use super::super::words::sentences;
     use super::*;
-    use ClaimKind::{AnnualReturn, AnnualVolatility, HitRate, MaxDrawdown, MonthlyReturn, RSquared, SharpeRatio};
+    use ClaimKind::{
+        AnnualReturn, AnnualVolatility, HitRate, MaxDrawdown, MonthlyReturn, RSquared, SharpeRatio,
+    };
 
     #[test]
     fn claims_are_read_from_sentences() {
         for (text, expected) in [
-            ("The strategy earns an average return of 1.31% per month.", vec![(MonthlyReturn, 0.0131)]),
-            ("It delivers annualized returns of 11.2 percent with a standard deviation of 6.9%.", vec![(AnnualReturn, 0.112), (AnnualVolatility, 0.069)]),
-            ("An annual Sharpe ratio of 1.2 is reached.", vec![(SharpeRatio, 1.2)]),
+            (
+                "The strategy earns an average return of 1.31% per month.",
+                vec![(MonthlyReturn, 0.0131)],
+            ),
+            (
+                "It delivers annualized returns of 11.2 percent with a standard deviation of 6.9%.",
+                vec![(AnnualReturn, 0.112), (AnnualVolatility, 0.069)],
+            ),
+            (
+                "An annual Sharpe ratio of 1.2 is reached.",
+                vec![(SharpeRatio, 1.2)],
+            ),
             ("Sharpe ratios rise by 25% in the sample.", vec![]),
-            ("The maximum drawdown falls to -9.5%, from -50.8% before.", vec![(MaxDrawdown, 0.095), (MaxDrawdown, 0.508)]),
-            ("The accuracy is 53.8% out of sample.", vec![(HitRate, 0.538)]),
-            ("The out-of-sample R2 is 0.4% in that test.", vec![(RSquared, 0.004)]),
+            (
+                "The maximum drawdown falls to -9.5%, from -50.8% before.",
+                vec![(MaxDrawdown, 0.095), (MaxDrawdown, 0.508)],
+            ),
+            (
+                "The accuracy is 53.8% out of sample.",
+                vec![(HitRate, 0.538)],
+            ),
+            (
+                "The out-of-sample R2 is 0.4% in that test.",
+                vec![(RSquared, 0.004)],
+            ),
             ("Some 40% of the firms are small.", vec![]),
-            ("Profits of 3 per cent a year remain after costs.", vec![(AnnualReturn, 0.03)]),
+            (
+                "Profits of 3 per cent a year remain after costs.",
+                vec![(AnnualReturn, 0.03)],
+            ),
         ] {
-            let found: Vec<(ClaimKind, f64)> = claims(&sentences(1, text)).iter().map(|c| (c.kind, c.value)).collect();
-            let same = found.len() == expected.len() && found.iter().zip(&expected).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-12);
+            let found: Vec<(ClaimKind, f64)> = claims(&sentences(1, text))
+                .iter()
+                .map(|c| (c.kind, c.value))
+                .collect();
+            let same = found.len() == expected.len()
+                && found
+                    .iter()
+                    .zip(&expected)
+                    .all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-12);
             assert!(same, "{text}: {found:?}");
         }
     }

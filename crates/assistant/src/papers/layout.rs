@@ -1,17 +1,43 @@
 //! Pages as lines: what stands on every page is left out, broken words are joined, headings, formulas and
 //! tables are found.
 
-use super::words::number;
 use super::MOST;
+use super::words::number;
 use mltrainer_types::paper::{PaperSection, PaperTable, Passage};
 use std::collections::BTreeMap;
 
 /// Headings that stand without a number.
 const HEADINGS: [&str; 30] = [
-    "abstract", "introduction", "data", "data and methodology", "data and methods", "method", "methods", "methodology", "model", "models",
-    "results", "empirical results", "main results", "discussion", "conclusion", "conclusions", "concluding remarks", "references", "bibliography",
-    "appendix", "acknowledgements", "acknowledgments", "related work", "related literature", "literature review", "robustness",
-    "robustness checks", "backtest", "trading strategy", "summary",
+    "abstract",
+    "introduction",
+    "data",
+    "data and methodology",
+    "data and methods",
+    "method",
+    "methods",
+    "methodology",
+    "model",
+    "models",
+    "results",
+    "empirical results",
+    "main results",
+    "discussion",
+    "conclusion",
+    "conclusions",
+    "concluding remarks",
+    "references",
+    "bibliography",
+    "appendix",
+    "acknowledgements",
+    "acknowledgments",
+    "related work",
+    "related literature",
+    "literature review",
+    "robustness",
+    "robustness checks",
+    "backtest",
+    "trading strategy",
+    "summary",
 ];
 
 /// Rows of a table that are kept.
@@ -50,16 +76,27 @@ fn plain(line: &str) -> String {
 
 /// A line as it stands on other pages too: without the page's number.
 fn running(line: &str) -> String {
-    line.chars().filter(|c| !c.is_ascii_digit()).collect::<String>().trim().to_lowercase()
+    line.chars()
+        .filter(|c| !c.is_ascii_digit())
+        .collect::<String>()
+        .trim()
+        .to_lowercase()
 }
 
 pub(super) fn cleaned(pages: &[String]) -> Vec<Page> {
-    let lines: Vec<Vec<String>> = pages.iter().map(|p| p.lines().map(plain).collect()).collect();
+    let lines: Vec<Vec<String>> = pages
+        .iter()
+        .map(|p| p.lines().map(plain).collect())
+        .collect();
     // Heads and feet: the first and last lines of a page that at least three pages share.
     let ends = |page: &[String]| -> Vec<String> {
         let full: Vec<&String> = page.iter().filter(|l| !l.is_empty()).collect();
         let last = full.len().saturating_sub(2).max(2);
-        full.iter().take(2).chain(full.iter().skip(last)).map(|l| running(l)).collect()
+        full.iter()
+            .take(2)
+            .chain(full.iter().skip(last))
+            .map(|l| running(l))
+            .collect()
     };
     let mut shared: BTreeMap<String, usize> = BTreeMap::new();
     for page in &lines {
@@ -69,7 +106,8 @@ pub(super) fn cleaned(pages: &[String]) -> Vec<Page> {
     }
     let everywhere = |line: &str| {
         let bare = running(line);
-        (bare.is_empty() && !line.is_empty() && line.len() <= 6) || (!bare.is_empty() && shared.get(&bare).is_some_and(|n| *n >= 3))
+        (bare.is_empty() && !line.is_empty() && line.len() <= 6)
+            || (!bare.is_empty() && shared.get(&bare).is_some_and(|n| *n >= 3))
     };
     lines
         .iter()
@@ -98,7 +136,11 @@ pub(super) fn cleaned(pages: &[String]) -> Vec<Page> {
                 out.push(line.clone());
             }
             let text = out.join("\n");
-            Page { number, lines: out, text }
+            Page {
+                number,
+                lines: out,
+                text,
+            }
         })
         .collect()
 }
@@ -106,8 +148,11 @@ pub(super) fn cleaned(pages: &[String]) -> Vec<Page> {
 /// The first line of several words.
 pub(super) fn title(pages: &[Page]) -> String {
     let mut lines = pages.iter().take(1).flat_map(|p| &p.lines);
-    let first = lines.find(|l| l.split_whitespace().count() >= 3 && l.chars().any(char::is_alphabetic));
-    first.map(|l| l.chars().take(200).collect()).unwrap_or_default()
+    let first =
+        lines.find(|l| l.split_whitespace().count() >= 3 && l.chars().any(char::is_alphabetic));
+    first
+        .map(|l| l.chars().take(200).collect())
+        .unwrap_or_default()
 }
 
 fn is_heading(line: &str) -> bool {
@@ -121,12 +166,23 @@ fn is_heading(line: &str) -> bool {
     let digits = number.trim_end_matches('.');
     let arabic = !digits.is_empty()
         && digits.len() <= 6
-        && digits.split('.').all(|p| !p.is_empty() && p.len() <= 2 && p.chars().all(|c| c.is_ascii_digit()));
-    let roman = number.ends_with('.') && !digits.is_empty() && digits.chars().all(|c| matches!(c, 'I' | 'V' | 'X'));
+        && digits
+            .split('.')
+            .all(|p| !p.is_empty() && p.len() <= 2 && p.chars().all(|c| c.is_ascii_digit()));
+    let roman = number.ends_with('.')
+        && !digits.is_empty()
+        && digits.chars().all(|c| matches!(c, 'I' | 'V' | 'X'));
     let words: Vec<&str> = rest.split_whitespace().collect();
     let capital = rest.chars().next().is_some_and(char::is_uppercase);
-    let numbers = words.iter().filter(|w| super::words::number(w).is_some()).count();
-    (arabic || roman) && capital && (1..=9).contains(&words.len()) && numbers == 0 && !rest.ends_with(['.', ',', ';', '?'])
+    let numbers = words
+        .iter()
+        .filter(|w| super::words::number(w).is_some())
+        .count();
+    (arabic || roman)
+        && capital
+        && (1..=9).contains(&words.len())
+        && numbers == 0
+        && !rest.ends_with(['.', ',', ';', '?'])
 }
 
 /// Parts under their headings; pages are apart by a form feed in the text.
@@ -171,8 +227,12 @@ pub(super) fn formulas(pages: &[Page]) -> Vec<Passage> {
     for page in pages {
         for line in &page.lines {
             let equal = line.contains(['=', '∑', '∏', '∫', '≤', '≥', '≈']);
-            let words = line.split_whitespace().filter(|w| w.chars().filter(|c| c.is_alphabetic()).count() > 3).count();
-            let both = line.chars().any(char::is_alphabetic) && line.len() >= 5 && line.len() <= 160;
+            let words = line
+                .split_whitespace()
+                .filter(|w| w.chars().filter(|c| c.is_alphabetic()).count() > 3)
+                .count();
+            let both =
+                line.chars().any(char::is_alphabetic) && line.len() >= 5 && line.len() <= 160;
             if equal && both && words <= 2 && out.len() < MOST {
                 out.push(Passage {
                     page: page.number,
@@ -195,7 +255,9 @@ pub(super) fn tables(pages: &[Page]) -> Vec<PaperTable> {
             let first = words.next().unwrap_or_default().to_lowercase();
             let named = words.next().is_some_and(|n| {
                 let n = n.trim_end_matches([':', '.']);
-                !n.is_empty() && n.chars().all(|c| c.is_ascii_digit() || matches!(c, 'I' | 'V' | 'X'))
+                !n.is_empty()
+                    && n.chars()
+                        .all(|c| c.is_ascii_digit() || matches!(c, 'I' | 'V' | 'X'))
             });
             if first == "table" && named {
                 open = out.len() < MOST;
@@ -213,8 +275,14 @@ pub(super) fn tables(pages: &[Page]) -> Vec<PaperTable> {
                 continue;
             }
             let cells: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            let numbers = cells.iter().filter(|c| number(c.trim_matches(['(', ')', '*'])).is_some()).count();
-            if numbers >= 2 && let Some(table) = out.last_mut() && table.rows.len() < ROWS {
+            let numbers = cells
+                .iter()
+                .filter(|c| number(c.trim_matches(['(', ')', '*'])).is_some())
+                .count();
+            if numbers >= 2
+                && let Some(table) = out.last_mut()
+                && table.rows.len() < ROWS
+            {
                 gap = 0;
                 table.rows.push(cells);
             } else {

@@ -72,9 +72,14 @@ pub fn read(pages: &[String]) -> PaperReading {
 /// Whether a part lists the works of others, whose results are not the paper's.
 fn is_literature(s: &PaperSection) -> bool {
     let title = s.title.to_lowercase();
-    ["references", "bibliography", "works cited", "literature cited"]
-        .iter()
-        .any(|t| title.contains(t))
+    [
+        "references",
+        "bibliography",
+        "works cited",
+        "literature cited",
+    ]
+    .iter()
+    .any(|t| title.contains(t))
 }
 
 fn passage(s: &Sentence) -> Passage {
@@ -111,7 +116,14 @@ mod tests {
         let titles: Vec<&str> = r.sections.iter().map(|s| s.title.as_str()).collect();
         assert_eq!(
             titles,
-            ["", "Abstract", "1. Introduction", "2. Data", "3. Methodology", "References"]
+            [
+                "",
+                "Abstract",
+                "1. Introduction",
+                "2. Data",
+                "3. Methodology",
+                "References"
+            ]
         );
         assert_eq!(r.years, Some((1965, 1989)));
         assert_eq!(r.methods[0].name, "momentum");
@@ -134,13 +146,23 @@ mod tests {
         assert_eq!(r.tables[0].rows[1], ["Decile", "10", "1.74", "3.4"]);
         assert_eq!(r.formulas[0].text, "w = r / sum(r) (1)");
         assert!(r.data[0].text.contains("CRSP"));
-        assert!(r.horizons.iter().any(|h| h.text.contains("held for 3 months")));
+        assert!(
+            r.horizons
+                .iter()
+                .any(|h| h.text.contains("held for 3 months"))
+        );
     }
 
     #[test]
     fn nothing_and_anything_is_read_without_a_panic() {
         assert!(read(&[]).claims.is_empty());
-        let odd = ["", "%%%% 1e999% per month", "Sharpe ratio of", "\u{0}ﬁ (1)", "= = ="];
+        let odd = [
+            "",
+            "%%%% 1e999% per month",
+            "Sharpe ratio of",
+            "\u{0}ﬁ (1)",
+            "= = =",
+        ];
         let r = read(&odd.map(str::to_owned));
         assert!(!r.notes.is_empty());
         for n in 0..200 {

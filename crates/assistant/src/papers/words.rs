@@ -13,7 +13,8 @@ pub(super) struct Sentence {
 
 /// Words behind which a point ends no sentence.
 const SHORT: [&str; 16] = [
-    "e.g", "i.e", "al", "fig", "figs", "eq", "eqs", "vs", "cf", "no", "p", "pp", "vol", "approx", "u.s", "etc",
+    "e.g", "i.e", "al", "fig", "figs", "eq", "eqs", "vs", "cf", "no", "p", "pp", "vol", "approx",
+    "u.s", "etc",
 ];
 
 /// The sentences of a text that begins on a page; form feeds begin the next one.
@@ -71,13 +72,19 @@ pub(super) fn words(text: &str) -> Vec<String> {
         .replace(['\u{2010}', '\u{2011}', '\u{2013}', '\u{2212}'], "-")
         .split(|c: char| c.is_whitespace() || matches!(c, '/' | '(' | ')' | '[' | ']' | ';' | ':'))
         .flat_map(|w| {
-            let w = w.trim_matches(|c: char| matches!(c, ',' | '.' | '"' | '\'' | '“' | '”' | '’' | '!' | '?'));
+            let w = w.trim_matches(|c: char| {
+                matches!(c, ',' | '.' | '"' | '\'' | '“' | '”' | '’' | '!' | '?')
+            });
             // "12-month" and "buy-and-hold", but not "-3.2".
             w.split('-')
                 .enumerate()
                 .map(|(i, part)| {
                     let negative = i == 1 && w.starts_with('-') && number(part).is_some();
-                    if negative { format!("-{part}") } else { part.to_owned() }
+                    if negative {
+                        format!("-{part}")
+                    } else {
+                        part.to_owned()
+                    }
                 })
                 .collect::<Vec<_>>()
         })
@@ -89,7 +96,10 @@ pub(super) fn words(text: &str) -> Vec<String> {
 pub(super) fn number(word: &str) -> Option<f64> {
     let plain = word.trim_end_matches('%').replace(',', "");
     let looks = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
-    if plain.is_empty() || !plain.chars().all(looks) || !plain.contains(|c: char| c.is_ascii_digit()) {
+    if plain.is_empty()
+        || !plain.chars().all(looks)
+        || !plain.contains(|c: char| c.is_ascii_digit())
+    {
         return None;
     }
     plain.parse().ok().filter(|x: &f64| x.is_finite())
@@ -98,7 +108,8 @@ pub(super) fn number(word: &str) -> Option<f64> {
 /// A count: digits, or a word up to twelve.
 pub(super) fn counted(word: &str) -> Option<u32> {
     const NAMES: [&str; 12] = [
-        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
     ];
     if let Some(n) = NAMES.iter().position(|n| *n == word) {
         return u32::try_from(n + 1).ok();
@@ -130,7 +141,10 @@ mod tests {
 
     #[test]
     fn sentences_end_where_they_end() {
-        let all = sentences(3, "Fama et al. (1993) say so. It rose by 1.5% in the U.S. market, e.g. there. Why? Because it did.\u{c}On the next page.");
+        let all = sentences(
+            3,
+            "Fama et al. (1993) say so. It rose by 1.5% in the U.S. market, e.g. there. Why? Because it did.\u{c}On the next page.",
+        );
         let texts: Vec<&str> = all.iter().map(|s| s.text.as_str()).collect();
         assert_eq!(
             texts,
@@ -146,10 +160,18 @@ mod tests {
 
     #[test]
     fn words_and_numbers() {
-        assert_eq!(words("The 12-month (buy-and-hold) return: -3.2%, “big”."), ["the", "12", "month", "buy", "and", "hold", "return", "-3.2%", "big"]);
+        assert_eq!(
+            words("The 12-month (buy-and-hold) return: -3.2%, “big”."),
+            [
+                "the", "12", "month", "buy", "and", "hold", "return", "-3.2%", "big"
+            ]
+        );
         assert_eq!(number("1,234.5%"), Some(1234.5));
         assert_eq!(number("n/a"), None);
-        assert_eq!((counted("twelve"), counted("200"), counted("1.5")), (Some(12), Some(200), None));
+        assert_eq!(
+            (counted("twelve"), counted("200"), counted("1.5")),
+            (Some(12), Some(200), None)
+        );
         let w = words("time-series momentum strategies");
         assert_eq!(find(&w, "momentum strateg*"), Some(2));
     }

@@ -15,6 +15,7 @@ mod coach;
 mod data;
 mod develop;
 mod options;
+mod paper;
 mod portfolio;
 mod reply;
 mod screen;
@@ -241,9 +242,7 @@ impl Services {
                 self.act_coach(who, action, stage).await
             }
             A::Undo(p) => self.act_undo(who, p, stage).await,
-            A::UploadPaper(_) => Err(ServiceError::Unavailable(
-                "papers cannot be read yet: that is still being built".to_owned(),
-            )),
+            A::UploadPaper(p) => self.act_upload_paper(who, p, stage).await,
         }
     }
 }
