@@ -26,7 +26,8 @@ the built-in parser otherwise.
   the next start; what its turn had begun is found again and not begun twice.
 - A long action (a trial, an analysis) answers when it has ended; its agents' messages come meanwhile, and its trial shows live.
 - What a language model proposes is done with the lesser of the person's trust and `MLTRAINER_LLM_TRUST` (5 when not set).
-  Once it has read what others wrote, it begins nothing in that answer. Results that it steered carry its knowledge cut-off.
+  Once it has read what others wrote, it begins nothing in that answer. Runs that it began are shown before and
+  after its knowledge cut-off apart.
 
 ## The workflows
 

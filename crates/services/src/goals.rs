@@ -154,11 +154,35 @@ fn reached(metric: &GoalMetric, value: f64) -> Option<bool> {
     )
 }
 
+/// Figures that are shares, shown in percent.
+const SHARES: [&str; 11] = [
+    "annual_return",
+    "total_return",
+    "annual_volatility",
+    "volatility",
+    "max_drawdown",
+    "win_rate",
+    "accuracy",
+    "directional_accuracy",
+    "value_at_risk",
+    "expected_shortfall",
+    "exposure",
+];
+
 fn wanted(metric: &GoalMetric) -> String {
+    let share = SHARES.iter().any(|s| stored_as(&metric.metric, s));
+    let shown = |x: f64| {
+        if share {
+            // Without the digits that a share in binary adds.
+            format!("{} %", (x * 1e6).round() / 1e4)
+        } else {
+            x.to_string()
+        }
+    };
     match (metric.at_least, metric.at_most, metric.aim.as_deref()) {
-        (Some(low), Some(high), _) => format!("between {low} and {high}"),
-        (Some(low), None, _) => format!("at least {low}"),
-        (None, Some(high), _) => format!("at most {high}"),
+        (Some(low), Some(high), _) => format!("between {} and {}", shown(low), shown(high)),
+        (Some(low), None, _) => format!("at least {}", shown(low)),
+        (None, Some(high), _) => format!("at most {}", shown(high)),
         (None, None, Some("minimise")) => "as small as possible".to_owned(),
         (None, None, _) => "as large as possible".to_owned(),
     }
@@ -182,6 +206,20 @@ mod tests {
         assert!(stored_as("sharpe_ratio", "sharpe"));
         assert!(stored_as("sharpe_ratio", "sharpe_ratio"));
         assert!(!stored_as("sharpe_ratio", "sortino"));
+    }
+
+    #[test]
+    fn shares_are_wanted_in_percent() {
+        let fall = GoalMetric {
+            metric: "max_drawdown".to_owned(),
+            ..metric(None, None, Some(0.15))
+        };
+        assert_eq!(wanted(&fall), "at most 15 %");
+        let both = GoalMetric {
+            metric: "annual_return".to_owned(),
+            ..metric(None, Some(0.07), Some(0.125))
+        };
+        assert_eq!(wanted(&both), "between 7 % and 12.5 %");
     }
 
     #[test]

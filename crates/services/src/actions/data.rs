@@ -111,16 +111,18 @@ impl Services {
         let mut reply = Reply::new(Some("/data".to_owned()));
         let n = reply.count("data sets", sets.len());
         if sets.is_empty() {
-            reply.say(&format!("There are {n} data sets of that kind. Say \"import FILE as SYMBOL\" or fetch from a source."));
+            reply.say(&format!("Data sets of that kind: {n}. Say \"import FILE as SYMBOL\" or fetch from a source."));
         } else {
             let with_prices = sets
                 .iter()
                 .filter(|s| s.kind != DatasetKind::Series)
                 .count();
             let prices = reply.count("data sets with prices", with_prices);
-            reply.say(&format!(
-                "There are {n} data sets, {prices} of them with prices; the others are economic series."
-            ));
+            reply.say(&if with_prices == sets.len() {
+                format!("Data sets: {n}, with prices.")
+            } else {
+                format!("Data sets: {n}. With prices: {prices}; the others are economic series.")
+            });
             let rows = sets
                 .iter()
                 .map(|s| {
