@@ -271,7 +271,16 @@ async fn a_masked_model_sees_neither_symbols_nor_days() {
     for request in &asked {
         // The tools' schemas and examples are the program's own and name symbols of no question.
         let seen = request["messages"].to_string();
-        for secret in ["AAPL", "MSFT", "GOOG", "2004-01-05", &today] {
+        for secret in [
+            "AAPL",
+            "Apple",
+            "MSFT",
+            "GOOG",
+            "Alphabet",
+            "Facebook",
+            "2004-01-05",
+            &today,
+        ] {
             assert!(!seen.contains(secret), "{secret} in {seen}");
         }
     }

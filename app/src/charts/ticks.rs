@@ -28,20 +28,20 @@ pub(super) fn values(low: f64, high: f64, about: usize) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// Round numbers on a scale of logarithms: 1, 2 and 5 times powers of ten, or the powers alone where that is
-/// too many; the round numbers of an even scale where the values lie closer together than that.
+/// Round numbers on a scale of logarithms: 1, 2 and 5 times powers of ten, 1 and 3 times them or the powers alone
+/// where that is too many; the round numbers of an even scale where the values lie closer together than that.
 pub(super) fn factors(low: f64, high: f64, about: usize) -> Vec<(f64, String)> {
     if !(low > 0.0 && high.is_finite() && high > low) {
         return Vec::new();
     }
     let (from, to) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-    for steps in [&[1.0, 2.0, 5.0][..], &[1.0][..]] {
+    for steps in [&[1.0, 2.0, 5.0][..], &[1.0, 3.0][..], &[1.0][..]] {
         let inside: Vec<(f64, String)> = (from..=to)
             .flat_map(|p| steps.iter().map(move |s| (s * 10f64.powi(p), p)))
             .filter(|(v, _)| (low..=high).contains(v))
             .map(|(v, p)| (v, label(v, usize::try_from(-p).unwrap_or(0))))
             .collect();
-        if inside.len() < 3 {
+        if inside.len() < 2 {
             break;
         }
         if inside.len() <= about + 2 {
@@ -147,7 +147,12 @@ mod tests {
             (9_000.0, 110_000.0, "10,000 20,000 50,000 100,000"),
             (0.04, 3.0, "0.05 0.1 0.2 0.5 1 2"),
             (0.9, 2.0e6, "1 10 100 1,000 10,000 100,000 1M"),
-            (9_000.0, 19_000.0, "10,000 12,000 14,000 16,000 18,000"),
+            (
+                900.0,
+                450_000.0,
+                "1,000 3,000 10,000 30,000 100,000 300,000",
+            ),
+            (11_000.0, 19_000.0, "12,000 14,000 16,000 18,000"),
             (0.0, 10.0, ""),
         ] {
             let found = factors(low, high, 5);

@@ -36,28 +36,37 @@ fn is_percent(words: &[String], at: usize) -> bool {
         })
 }
 
-/// What a percentage at a place is of.
+/// What the words before a percentage say that it is, gains aside.
+fn named(before: &[String]) -> Option<ClaimKind> {
+    [
+        (ClaimKind::MaxDrawdown, &["drawdown*", "peak to trough"][..]),
+        (
+            ClaimKind::AnnualVolatility,
+            &["volatility", "standard deviation*"],
+        ),
+        (
+            ClaimKind::HitRate,
+            &["hit rate*", "win rate*", "accuracy", "hit ratio*"],
+        ),
+        (ClaimKind::RSquared, &["r2", "r²", "r squared"]),
+    ]
+    .into_iter()
+    .find(|(_, phrases)| any(before, phrases))
+    .map(|(kind, _)| kind)
+}
+
+/// What a percentage at a place is of: by the words since the percentage before it, and by those further off only
+/// where they do not say.
 fn share(words: &[String], at: usize) -> Option<ClaimKind> {
-    let before = &words[at.saturating_sub(NEAR)..at];
+    let far = at.saturating_sub(NEAR);
+    let last = (far..at).rev().find(|i| is_percent(words, *i));
+    let before = &words[last.map_or(far, |i| i + 1)..at];
     let after = &words[at + 1..(at + 1 + 4).min(words.len())];
-    if any(before, &["drawdown*", "peak to trough"]) {
-        return Some(ClaimKind::MaxDrawdown);
+    if let Some(kind) = named(before) {
+        return Some(kind);
     }
-    if any(before, &["volatility", "standard deviation*"]) {
-        return Some(ClaimKind::AnnualVolatility);
-    }
-    if any(
-        before,
-        &["hit rate*", "win rate*", "accuracy", "hit ratio*"],
-    ) || any(after, &["accuracy"])
-    {
+    if any(after, &["accuracy"]) {
         return Some(ClaimKind::HitRate);
-    }
-    if any(before, &["r2", "r²", "r squared"]) {
-        return Some(ClaimKind::RSquared);
-    }
-    if !any(words, &GAIN) {
-        return None;
     }
     let monthly = |w: &[String]| any(w, &["per month", "a month", "monthly", "each month"]);
     let yearly = |w: &[String]| {
@@ -74,15 +83,13 @@ fn share(words: &[String], at: usize) -> Option<ClaimKind> {
             ],
         )
     };
-    match (monthly(after), yearly(after)) {
+    let gain = |per: &[String]| match (monthly(per), yearly(per)) {
         (true, false) => Some(ClaimKind::MonthlyReturn),
         (false, true) => Some(ClaimKind::AnnualReturn),
-        _ => match (monthly(before), yearly(before)) {
-            (true, false) => Some(ClaimKind::MonthlyReturn),
-            (false, true) => Some(ClaimKind::AnnualReturn),
-            _ => None,
-        },
-    }
+        _ => None,
+    };
+    let gained = any(words, &GAIN).then(|| gain(after).or_else(|| gain(before)));
+    gained.flatten().or_else(|| named(&words[far..at]))
 }
 
 /// The Sharpe ratios of a sentence: the first number behind the words, if it is no percentage.

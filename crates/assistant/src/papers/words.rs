@@ -39,7 +39,7 @@ pub(super) fn sentences(page: u32, text: &str) -> Vec<Sentence> {
     out
 }
 
-/// Cuts at points, question and exclamation marks before a capital or a digit.
+/// Cuts at points, question and exclamation marks before anything but a small letter.
 fn cut(line: &str) -> Vec<&str> {
     let mut out = Vec::new();
     let mut start = 0;
@@ -48,9 +48,11 @@ fn cut(line: &str) -> Vec<&str> {
         if !matches!(c, '.' | '?' | '!') {
             continue;
         }
-        let next = (marks.get(i + 1), marks.get(i + 2));
-        let (Some((_, ' ')), Some((_, after))) = next else {
-            continue;
+        let after = match (marks.get(i + 1), marks.get(i + 2)) {
+            (Some((_, ' ')), Some((_, after))) => *after,
+            // "winners.The": a PDF has no space where a line ends.
+            (Some((_, a)), Some((_, b))) if a.is_uppercase() && b.is_lowercase() => *a,
+            _ => continue,
         };
         let before = line[start..*at].rsplit(' ').next().unwrap_or("");
         let short = before.trim_start_matches('(').to_lowercase();
@@ -143,7 +145,7 @@ mod tests {
     fn sentences_end_where_they_end() {
         let all = sentences(
             3,
-            "Fama et al. (1993) say so. It rose by 1.5% in the U.S. market, e.g. there. Why? Because it did.\u{c}On the next page.",
+            "Fama et al. (1993) say so.It rose by 1.5% in the U.S. market, e.g. there. Why? Because it did.\u{c}On the next page.",
         );
         let texts: Vec<&str> = all.iter().map(|s| s.text.as_str()).collect();
         assert_eq!(

@@ -111,7 +111,9 @@ impl Services {
         let mut reply = Reply::new(Some("/data".to_owned()));
         let n = reply.count("data sets", sets.len());
         if sets.is_empty() {
-            reply.say(&format!("Data sets of that kind: {n}. Say \"import FILE as SYMBOL\" or fetch from a source."));
+            reply.say(&format!(
+                "Data sets of that kind: {n}. Say \"import FILE as SYMBOL\" or fetch from a source."
+            ));
         } else {
             let with_prices = sets
                 .iter()

@@ -574,6 +574,12 @@ impl Services {
             return;
         }
         let model = reply.name("model", &row.title);
+        if found.iter().all(|(_, value)| *value == 0.0) {
+            reply.paragraph(&format!(
+                "{model} leans on no feature: shuffling any of them changes nothing, so it forecasts one value."
+            ));
+            return;
+        }
         let first: Vec<String> = found
             .iter()
             .take(3)
