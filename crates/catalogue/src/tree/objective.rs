@@ -98,6 +98,14 @@ impl Objective {
         }
     }
 
+    /// Whether slopes take powers, which are slow.
+    pub(crate) fn has_powers(self) -> bool {
+        matches!(
+            self,
+            Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) | Self::Logistic | Self::Softmax(_)
+        )
+    }
+
     /// The quantile that leaves are set to, for losses whose hessian says nothing.
     pub(crate) fn renewed(self) -> Option<f64> {
         match self {
