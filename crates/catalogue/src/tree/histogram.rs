@@ -709,6 +709,8 @@ struct Split {
 
 struct Open {
     id: usize,
+    /// Its number among the leaves, as LightGBM counts them.
+    leaf: usize,
     depth: usize,
     start: usize,
     end: usize,
@@ -1046,7 +1048,8 @@ impl Grower<'_> {
             task.rows.len()
         };
         sums.n = m as f64;
-        let value = self.search.value(sums, free, 0.0, config.lambda);
+        // The root has no parent to be smoothed towards.
+        let value = self.search.plain_value(sums, free, config.lambda);
         let barren = if config.last_wins {
             vec![false; self.search.data.columns()]
         } else {
@@ -1054,6 +1057,7 @@ impl Grower<'_> {
         };
         let mut root = self.number(Open {
             id: 0,
+            leaf: 0,
             depth: 0,
             start: 0,
             end: m,
@@ -1079,7 +1083,7 @@ impl Grower<'_> {
             leaves += 1;
             let middle = self.part(&node, &split);
             let parent = std::mem::take(&mut node.hist);
-            let (mut left, mut right) = self.children(node, &parent, &split, middle);
+            let (mut left, mut right) = self.children(node, &parent, &split, (middle, leaves));
             // Nothing is looked for, and drawn, where no split is left to be made.
             if leaves < config.max_leaves && self.goes_on(&[&left, &right]) {
                 let rows = |n: &Open| n.end - n.start;
@@ -1118,9 +1122,19 @@ impl Grower<'_> {
             return open.pop_front();
         }
         let gain = |n: &Open| n.split.as_ref().map_or(f64::NEG_INFINITY, |s| s.gain);
+        let feature = |n: &Open| n.split.as_ref().map_or(usize::MAX, |s| s.feature);
+        // Of like gains LightGBM takes that of the first column, then of the first leaf, of which the left
+        // child keeps the number of its parent.
+        let before = |a: &Open, b: &Open| {
+            if self.search.as_light_gbm {
+                (feature(a), a.leaf) < (feature(b), b.leaf)
+            } else {
+                a.id < b.id
+            }
+        };
         let best = (0..open.len()).reduce(|best, i| {
             let (a, b) = (&open[best], &open[i]);
-            if gain(b) > gain(a) || (gain(b) == gain(a) && b.id < a.id) {
+            if gain(b) > gain(a) || (gain(b) == gain(a) && before(b, a)) {
                 i
             } else {
                 best
@@ -1295,7 +1309,7 @@ impl Grower<'_> {
         node: Open,
         hist: &[Vec<Sums>],
         split: &Split,
-        middle: usize,
+        (middle, leaves): (usize, usize),
     ) -> (Open, Open) {
         let config = self.search.config;
         let column = &self.search.data.columns[split.feature];
@@ -1357,6 +1371,7 @@ impl Grower<'_> {
         };
         let left = self.number(Open {
             id: 0,
+            leaf: node.leaf,
             depth,
             start: node.start,
             end: middle,
@@ -1370,6 +1385,7 @@ impl Grower<'_> {
         });
         let right = self.number(Open {
             id: 0,
+            leaf: leaves - 1,
             depth,
             start: middle,
             end: node.end,
@@ -1485,16 +1501,24 @@ impl Search<'_> {
 
     /// The value of a leaf.
     fn value(&self, s: Sums, bounds: (f64, f64), parent: f64, lambda: f64) -> f64 {
+        let own = self.plain_value(s, (f64::NEG_INFINITY, f64::INFINITY), lambda);
+        let smooth = self.config.path_smooth;
+        if smooth <= 0.0 {
+            return own.clamp(bounds.0, bounds.1);
+        }
+        let share = s.n / smooth;
+        let value = own * share / (share + 1.0) + parent / (share + 1.0);
+        value.clamp(bounds.0, bounds.1)
+    }
+
+    /// The same before it moves towards its parent.
+    fn plain_value(&self, s: Sums, bounds: (f64, f64), lambda: f64) -> f64 {
         let c = self.config;
         let soft = (s.g.abs() - c.alpha).max(0.0).copysign(s.g);
         let down = s.h + lambda;
         let mut value = if down > 0.0 { -soft / down } else { 0.0 };
         if c.max_delta_step > 0.0 {
             value = value.clamp(-c.max_delta_step, c.max_delta_step);
-        }
-        if c.path_smooth > 0.0 {
-            let share = s.n / c.path_smooth;
-            value = value * share / (share + 1.0) + parent / (share + 1.0);
         }
         value.clamp(bounds.0, bounds.1)
     }
@@ -1577,7 +1601,13 @@ impl Search<'_> {
                 },
             ..node.sums
         };
-        let base = self.gain(whole, node.value, lambda);
+        // LightGBM smooths the node once more, towards what it is worth.
+        let own = if self.config.path_smooth > 0.0 {
+            self.value(whole, node.bounds, node.value, lambda)
+        } else {
+            node.value
+        };
+        let base = self.gain(whole, own, lambda);
         let missing = if column.missing {
             cells[column.bins]
         } else {
