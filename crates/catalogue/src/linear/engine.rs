@@ -117,6 +117,19 @@ const PIECE: usize = 2_048;
 const BLOCK: usize = 128;
 /// Pieces whose sums are there at a time.
 const PIECES: usize = 4;
+/// Multiplications from which on other threads are started: below that they save less time than starting
+/// them takes, and each holds memory of its own.
+const SHARED: usize = 1 << 26;
+
+/// Does work of so many multiplications on as many threads as are worth it.
+fn shared<T>(multiplications: usize, work: impl FnOnce() -> T) -> T {
+    let threads = if multiplications < SHARED {
+        1
+    } else {
+        threads::granted()
+    };
+    threads::grant(threads, work)
+}
 
 impl<'a> Units<'a> {
     /// The units of a training table.
@@ -220,7 +233,9 @@ impl<'a> Units<'a> {
         };
         for first in (0..all).step_by(PIECES) {
             let some = PIECES.min(all - first);
-            let done = threads::map(some, |i| piece(first + i));
+            let done = shared(n * self.width() * self.width(), || {
+                threads::map(some, |i| piece(first + i))
+            });
             done.into_iter().for_each(&mut take);
         }
     }
@@ -233,12 +248,14 @@ impl<'a> Units<'a> {
             .map(|(t, f)| t * f)
             .collect();
         let own = theta.get(self.factors.len()).copied().unwrap_or_default();
-        threads::chunks(products, PIECE, |piece, to| {
-            for (i, to) in to.iter_mut().enumerate() {
-                let row = self.x.row(piece * PIECE + i);
-                let row = row.to_slice().unwrap_or_default();
-                *to = own + numeric::centred_dot(row, &self.means, &by);
-            }
+        shared(16 * products.len() * self.width(), || {
+            threads::chunks(products, PIECE, |piece, to| {
+                for (i, to) in to.iter_mut().enumerate() {
+                    let row = self.x.row(piece * PIECE + i);
+                    let row = row.to_slice().unwrap_or_default();
+                    *to = own + numeric::centred_dot(row, &self.means, &by);
+                }
+            });
         });
     }
 

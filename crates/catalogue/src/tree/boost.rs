@@ -10,7 +10,9 @@ use super::shap;
 use crate::numeric::some_rows;
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
-use mltrainer_catalogue_core::{Contributions, FitError, ParamError, Prediction, Training};
+use mltrainer_catalogue_core::{
+    Contributions, FitError, ParamError, Prediction, Training, threads,
+};
 use ndarray::{Array2, ArrayView2};
 use rand::seq::SliceRandom as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -701,22 +703,46 @@ fn weight(objective: Objective, rows: &Rows<'_>, i: u32) -> f64 {
     }
 }
 
+/// Rows whose slopes are found, or sums added up, in one piece.
+const PIECE: usize = 4_096;
+
 fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(f32, f32)>]) {
-    if let Objective::Softmax(factor) = spec.objective {
-        for i in 0..rows.y.len() {
-            let p = softmax(f.iter().map(|f| f[i]));
-            for (k, p) in p.into_iter().enumerate() {
-                let g = p - f64::from(u8::from(rows.y[i] == k as f64));
-                let h = (factor * p * (1.0 - p)).max(1e-16);
-                slopes[k][i] = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
+    let objective = spec.objective;
+    let fill = |start: usize, piece: &mut [&mut [(f32, f32)]]| {
+        if let Objective::Softmax(factor) = objective {
+            let many = piece.first().map_or(0, |s| s.len());
+            for at in 0..many {
+                let i = start + at;
+                let p = softmax(f.iter().map(|f| f[i]));
+                for (k, p) in p.into_iter().enumerate() {
+                    let g = p - f64::from(u8::from(rows.y[i] == k as f64));
+                    let h = (factor * p * (1.0 - p)).max(1e-16);
+                    piece[k][at] = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
+                }
             }
+            return;
         }
-        return;
+        let own = piece.iter_mut().flat_map(|s| s.iter_mut());
+        for (i, slope) in (start..).zip(own) {
+            let (g, h) = objective.slope(rows.y[i], f[0][i]);
+            *slope = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
+        }
+    };
+    let mut each: Vec<_> = slopes.iter_mut().map(|s| s.chunks_mut(PIECE)).collect();
+    let mut pieces = Vec::new();
+    loop {
+        let piece: Vec<&mut [(f32, f32)]> = each.iter_mut().filter_map(Iterator::next).collect();
+        if piece.is_empty() {
+            break;
+        }
+        pieces.push((pieces.len() * PIECE, piece));
     }
-    for (i, slope) in slopes[0].iter_mut().enumerate() {
-        let (g, h) = spec.objective.slope(rows.y[i], f[0][i]);
-        *slope = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
-    }
+    // Starting a thread takes longer than subtracting.
+    let quick = !objective.has_powers() || pieces.len() < 3;
+    let threads = if quick { 1 } else { threads::granted() };
+    threads::grant(threads, || {
+        threads::each(pieces, |(start, mut piece)| fill(start, &mut piece));
+    });
 }
 
 /// Rows of GOSS, ascending; the slopes of those drawn are raised. As LightGBM goes over them on one
@@ -763,14 +789,30 @@ fn largest(
 impl Boosted {
     /// Sums of trees, one list a sum.
     pub(crate) fn sums(&self, x: ArrayView2<'_, f64>) -> Vec<Vec<f64>> {
+        let (n, p) = x.dim();
         let width = self.start.len();
-        let mut sums: Vec<Vec<f64>> = self.start.iter().map(|s| vec![*s; x.nrows()]).collect();
-        for (t, tree) in self.trees.iter().enumerate() {
-            for (sum, row) in sums[t % width].iter_mut().zip(x.rows()) {
-                *sum += tree.of(row);
-                if self.single {
-                    *sum = f64::from(*sum as f32);
+        let x = x.as_standard_layout();
+        let flat = x.as_slice().unwrap_or_default();
+        // All trees look at some rows while these are at hand.
+        let many = PIECE / 16;
+        let pieces = threads::map(n.div_ceil(many), |piece| {
+            let rows = &flat[piece * many * p..((piece + 1) * many).min(n) * p];
+            let of_piece = rows.len() / p.max(1);
+            let mut sums: Vec<Vec<f64>> = self.start.iter().map(|s| vec![*s; of_piece]).collect();
+            for (t, tree) in self.trees.iter().enumerate() {
+                for (sum, row) in sums[t % width].iter_mut().zip(rows.chunks_exact(p.max(1))) {
+                    *sum += tree.of_slice(row);
+                    if self.single {
+                        *sum = f64::from(*sum as f32);
+                    }
                 }
+            }
+            sums
+        });
+        let mut sums: Vec<Vec<f64>> = vec![Vec::with_capacity(n); width];
+        for piece in pieces {
+            for (sum, part) in sums.iter_mut().zip(piece) {
+                sum.extend(part);
             }
         }
         sums

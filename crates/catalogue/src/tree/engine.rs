@@ -21,6 +21,7 @@ use ndarray::{Array2, ArrayView2};
 use rand::Rng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use std::sync::Mutex;
 
 choices! {
     /// The measure of impurity.
@@ -332,18 +333,28 @@ impl<'a> Sorted<'a> {
 fn places<P: Place>(x: &Array2<f64>, by_row: bool) -> Vec<P> {
     let (n, p) = x.dim();
     let mut all = vec![P::new(0, 0); n * p];
+    // Room for a column on each thread, got here: what a thread gets for itself is kept for the next one.
+    let room = (0..threads::granted().min(p)).map(|_| Vec::with_capacity(n));
+    let room = Mutex::new(room.collect::<Vec<Vec<(f64, u32)>>>());
     threads::chunks(&mut all, n, |j, to| {
         // One NaN for all of them, which comes last: the order of numbers knows several.
         let known = |v: &f64| if v.is_nan() { f64::NAN } else { *v };
-        let mut pairs: Vec<(f64, u32)> = x.column(j).iter().map(known).zip(0..).collect();
+        let free = room.lock().ok().and_then(|mut room| room.pop());
+        let mut pairs = free.unwrap_or_default();
+        pairs.clear();
+        pairs.extend(x.column(j).iter().map(known).zip(0..));
         pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (mut rank, mut before) = (0, pairs.first().map_or(0.0, |p| p.0));
-        for (k, (value, row)) in pairs.into_iter().enumerate() {
+        for (k, (value, row)) in pairs.iter().copied().enumerate() {
             rank += u32::from(value > before);
             before = value;
             to[if by_row { row as usize } else { k }] = P::new(rank, row);
         }
+        if let Ok(mut room) = room.lock() {
+            room.push(pairs);
+        }
     });
+    drop(room);
     if !by_row {
         // Zeros of either sign share a rank and were told apart above: now by row.
         threads::chunks(&mut all, n, |_, to| {

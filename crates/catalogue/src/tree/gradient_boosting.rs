@@ -314,7 +314,13 @@ impl Objective {
     }
 
     /// Mean loss over rows.
-    fn mean(&self, rows: &[usize], y: &[f64], w: &[f64], f: &[Vec<f64>]) -> f64 {
+    fn mean(
+        &self,
+        rows: impl Iterator<Item = usize> + Clone,
+        y: &[f64],
+        w: &[f64],
+        f: &[Vec<f64>],
+    ) -> f64 {
         let each = |i: usize| {
             let (y, off) = (y[i], y[i] - f[0][i]);
             match self.loss {
@@ -334,8 +340,8 @@ impl Objective {
                 }
             }
         };
-        let all: f64 = rows.iter().map(|i| w[*i]).sum();
-        rows.iter().map(|i| w[*i] * each(*i)).sum::<f64>() / all
+        let all: f64 = rows.clone().map(|i| w[i]).sum();
+        rows.map(|i| w[i] * each(i)).sum::<f64>() / all
     }
 }
 
@@ -443,10 +449,14 @@ impl Supervised for GradientBoosting {
         };
         let mut f: Vec<Vec<f64>> = start.iter().map(|s| vec![*s; n]).collect();
         let mut aside_f: Vec<Vec<f64>> = start.iter().map(|s| vec![*s; aside.len()]).collect();
-        let aside_rows: Vec<usize> = (0..aside.len()).collect();
         let mut history = vec![f64::INFINITY; params.n_iter_no_change.unwrap_or_default()];
         let drawn = ((params.subsample * n as f64) as usize).max(1);
-        let mut every: Vec<usize> = (0..n).collect();
+        // The rows that were drawn, then the others; none where all are seen.
+        let mut every: Vec<usize> = if params.subsample < 1.0 {
+            (0..n).collect()
+        } else {
+            Vec::new()
+        };
         let (mut trees, mut gains) = (Vec::new(), vec![0.0; p]);
         let (mut train_score, mut oob_improvement) = (Vec::new(), Vec::new());
         let mut before: Option<f64> = None;
@@ -459,7 +469,7 @@ impl Supervised for GradientBoosting {
                 let own = weights.to_mut();
                 every[drawn..].iter().for_each(|i| own[*i] = 0.0);
                 if before.is_none() && seen < n {
-                    before = Some(objective.mean(&every[seen..], &y, &base, &f));
+                    before = Some(objective.mean(every[seen..].iter().copied(), &y, &base, &f));
                 }
             }
             objective.look(&y, &base, &f);
@@ -493,9 +503,13 @@ impl Supervised for GradientBoosting {
                     .for_each(|(s, g)| *s += g);
                 trees.push(tree);
             }
-            train_score.push(objective.mean(&every[..seen], &y, &base, &f));
+            train_score.push(if every.is_empty() {
+                objective.mean(0..n, &y, &base, &f)
+            } else {
+                objective.mean(every[..seen].iter().copied(), &y, &base, &f)
+            });
             if seen < n {
-                let now = objective.mean(&every[seen..], &y, &base, &f);
+                let now = objective.mean(every[seen..].iter().copied(), &y, &base, &f);
                 oob_improvement.push(before.unwrap_or(now) - now);
                 before = Some(now);
             }
@@ -506,7 +520,7 @@ impl Supervised for GradientBoosting {
                 )));
             }
             if !history.is_empty() {
-                let now = objective.mean(&aside_rows, &aside_y, &aside_w, &aside_f);
+                let now = objective.mean(0..aside.len(), &aside_y, &aside_w, &aside_f);
                 if history.iter().all(|h| now + params.tol >= *h) {
                     break;
                 }
@@ -529,7 +543,13 @@ impl Supervised for GradientBoosting {
 
 /// The rows of each leaf.
 fn members(leaf: &[u32], leaves: usize) -> Vec<Vec<u32>> {
-    let mut all = vec![Vec::new(); leaves];
+    let mut sizes = vec![0; leaves];
+    for l in leaf {
+        if let Some(size) = sizes.get_mut(*l as usize) {
+            *size += 1;
+        }
+    }
+    let mut all: Vec<Vec<u32>> = sizes.into_iter().map(Vec::with_capacity).collect();
     for (i, l) in leaf.iter().enumerate() {
         if let Some(rows) = all.get_mut(*l as usize) {
             rows.push(i as u32);

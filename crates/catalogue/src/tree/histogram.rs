@@ -14,6 +14,7 @@ use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::sync::{PoisonError, RwLock};
 
 /// How a column of numbers is cut into bins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,8 +51,8 @@ struct Column {
     /// The bin whose sums are what the others leave of those of the node (LightGBM's most frequent bin
     /// when it is not the first): its rounding decides ties of like gains.
     rest: Option<usize>,
-    /// Where its cells start among all.
-    at: usize,
+    /// Cells that it takes.
+    width: usize,
 }
 
 impl Column {
@@ -68,7 +69,6 @@ impl Column {
 pub(crate) struct Binned {
     n: usize,
     columns: Vec<Column>,
-    cells: usize,
 }
 
 /// LightGBM's and our zero.
@@ -317,7 +317,7 @@ impl Binned {
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
         }
-        let cut = |j: usize| -> Result<(Column, usize), FitError> {
+        let cut = |j: usize| -> Result<Column, FitError> {
             let column = x.column(j);
             let mut sorted: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
             let missing = sorted.len() < n;
@@ -392,18 +392,15 @@ impl Binned {
                 ends,
                 categories: categorical.then_some(values),
                 rest: rest.filter(|b| *b > 0),
-                at: 0,
+                width,
             };
-            Ok((column, width))
+            Ok(column)
         };
-        let (mut columns, mut cells) = (Vec::new(), 0);
-        for found in threads::map(x.ncols(), cut) {
-            let (mut column, width) = found?;
-            column.at = cells;
-            columns.push(column);
-            cells += width;
-        }
-        Ok(Self { n, columns, cells })
+        let columns: Result<_, _> = threads::map(x.ncols(), cut).into_iter().collect();
+        Ok(Self {
+            n,
+            columns: columns?,
+        })
     }
 
     /// Number of rows.
@@ -625,20 +622,20 @@ pub(crate) struct Tree {
 
 impl Tree {
     /// The node in which a row ends.
-    pub(crate) fn end(&self, row: ArrayView1<'_, f64>) -> usize {
+    fn end(&self, row: &[f64]) -> usize {
         let mut at = 0;
         loop {
             let node = &self.nodes[at];
             if node.feature == LEAF {
                 return at;
             }
-            at = node.left as usize + usize::from(!self.goes_left(node, row));
+            let left = self.goes_left(node, row[node.feature as usize]);
+            at = node.left as usize + usize::from(!left);
         }
     }
 
-    /// Whether a split sends a row left.
-    fn goes_left(&self, node: &Node, row: ArrayView1<'_, f64>) -> bool {
-        let v = row[node.feature as usize];
+    /// Whether a split sends a value left.
+    fn goes_left(&self, node: &Node, v: f64) -> bool {
         if v.is_nan() {
             node.missing_left
         } else if node.set != NUMBER {
@@ -651,6 +648,14 @@ impl Tree {
 
     /// What a row's leaf adds.
     pub(crate) fn of(&self, row: ArrayView1<'_, f64>) -> f64 {
+        match row.to_slice() {
+            Some(row) => self.of_slice(row),
+            None => self.of_slice(&row.to_vec()),
+        }
+    }
+
+    /// The same for a row whose values lie side by side.
+    pub(crate) fn of_slice(&self, row: &[f64]) -> f64 {
         self.nodes[self.end(row)].value
     }
 }
@@ -672,7 +677,8 @@ impl Splits for Weighed<'_> {
         if self.by_rows { node.rows } else { node.cover }
     }
     fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
-        self.tree.goes_left(&self.tree.nodes[node], row)
+        let node = &self.tree.nodes[node];
+        self.tree.goes_left(node, row[node.feature as usize])
     }
     fn answer(&self, leaf: usize) -> &[f64] {
         std::slice::from_ref(&self.tree.nodes[leaf].value)
@@ -703,13 +709,16 @@ struct Split {
 
 struct Open {
     id: usize,
+    /// Its number among the leaves, as LightGBM counts them.
+    leaf: usize,
     depth: usize,
     start: usize,
     end: usize,
     sums: Sums,
     bounds: (f64, f64),
     value: f64,
-    hist: Vec<Sums>,
+    /// By part of the columns; empty where no split is looked for.
+    hist: Vec<Vec<Sums>>,
     /// Columns that could not be split in a node above: LightGBM looks at them no more.
     barren: Vec<bool>,
     /// Columns of the splits above; kept only where columns are in groups.
@@ -717,11 +726,35 @@ struct Open {
     split: Option<Split>,
 }
 
+impl Open {
+    fn facts(&self) -> Facts {
+        Facts {
+            sums: self.sums,
+            bounds: self.bounds,
+            value: self.value,
+        }
+    }
+}
+
+/// What a split is judged by, of the node.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    sums: Sums,
+    bounds: (f64, f64),
+    value: f64,
+}
+
+/// A column to be searched, and the only cut of it that counts, where that was drawn.
+type Look = (usize, Option<usize>);
+
 /// Sums that are kept from tree to tree, 7 MB of them.
 const KEPT_CELLS: usize = 300_000;
 
-/// Room for the sums of nodes, handed from tree to tree.
+/// Room for the sums of nodes, by part of the columns, handed from tree to tree.
 pub(crate) type Pool = Vec<Vec<Sums>>;
+
+/// Rows times columns of a tree from which on starting threads for it is worth it.
+const SHARED: usize = 50_000;
 
 /// Grows a tree on `rows`, with gradient and hessian a row.
 pub(crate) fn grow(
@@ -732,39 +765,74 @@ pub(crate) fn grow(
     pool: &mut Pool,
     draws: &mut Draws,
 ) -> Grown {
-    let all = draws.of_tree((0..data.columns()).collect(), config.by_tree);
+    let used = draws.of_tree((0..data.columns()).collect(), config.by_tree);
     let m = rows.len();
     let free = config.max_delta_step == 0.0
         && config.path_smooth == 0.0
         && config.monotone.iter().all(|m| *m == 0);
-    let mut grower = Grower {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut places = vec![(usize::MAX, 0); data.columns()];
+    for columns in used.chunks(SIDE_BY_SIDE) {
+        let mut cells = 0;
+        for c in columns {
+            places[*c] = (parts.len(), cells);
+            cells += data.columns[*c].width;
+        }
+        parts.push(Part {
+            columns: columns.to_vec(),
+            cells,
+        });
+    }
+    let cells: usize = parts.iter().map(|p| p.cells).sum();
+    let search = Search {
         data,
-        gradients,
         config,
         plain: config.alpha == 0.0 && free,
         free,
         ones: rows.iter().all(|r| gradients[*r as usize].1 == 1.0),
-        draws,
-        rows,
-        scratch: Vec::with_capacity(m),
-        pairs: Vec::with_capacity(m),
-        level: (0, all.clone()),
-        used: all,
-        pool,
-        tree: Tree {
-            nodes: Vec::new(),
-            sets: Vec::new(),
-        },
-        leaves: Vec::new(),
+        as_light_gbm: draws.are_light_gbm(),
+        parts,
+        places,
+        task: RwLock::new(Task {
+            rows,
+            pairs: Vec::with_capacity(m),
+            span: (0, m),
+            sums: Sums::default(),
+            nodes: [None, None],
+        }),
     };
-    grower.run();
-    let Grower {
-        mut tree,
-        mut leaves,
-        rows,
-        ..
-    } = grower;
-    pool.truncate(KEPT_CELLS / data.cells.max(1));
+    let threads = if m * used.len() < SHARED {
+        1
+    } else {
+        threads::granted()
+    };
+    let (mut tree, mut leaves) = threads::grant(threads, || {
+        threads::team(
+            |job| search.run(job),
+            |team| {
+                let mut grower = Grower {
+                    search: &search,
+                    hand_out: &|jobs| team.run(jobs),
+                    gradients,
+                    draws,
+                    scratch: Vec::with_capacity(m),
+                    level: (0, used.clone()),
+                    used,
+                    pool,
+                    tree: Tree {
+                        nodes: Vec::new(),
+                        sets: Vec::new(),
+                    },
+                    leaves: Vec::new(),
+                };
+                grower.run();
+                (grower.tree, grower.leaves)
+            },
+        )
+    });
+    pool.truncate(KEPT_CELLS * search.parts.len() / cells.max(1));
+    let task = search.task.into_inner();
+    let rows = task.unwrap_or_else(PoisonError::into_inner).rows;
     if config.prune && config.gamma > 0.0 {
         (tree, leaves) = cut_back(&tree, &leaves, config.gamma);
     }
@@ -821,9 +889,40 @@ fn cut_back(
     (out, ends)
 }
 
-struct Grower<'a> {
+/// Columns that are summed and searched by one thread at a time.
+struct Part {
+    columns: Vec<usize>,
+    cells: usize,
+}
+
+/// What is to be done for each part of the columns: sum the rows of a node and search it, and its sibling,
+/// whose sums are those of the parent less these.
+struct Task {
+    rows: Vec<u32>,
+    /// Gradients and hessians of the rows that are summed.
+    pairs: Vec<(f32, f32)>,
+    span: (usize, usize),
+    sums: Sums,
+    /// The node that is summed and its sibling, where they are searched, with what is looked at.
+    nodes: [Option<(Facts, Vec<Look>)>; 2],
+}
+
+/// A part of the columns, the sums of the parent (none at the root), and room for those of a child.
+struct Job {
+    part: usize,
+    parent: Vec<Sums>,
+    room: Vec<Sums>,
+}
+
+/// The sums of the node that was summed and of its sibling, and the best split of each column looked at.
+struct Done {
+    sums: [Vec<Sums>; 2],
+    found: [Vec<Option<Split>>; 2],
+}
+
+/// How sums are taken and splits found; threads share it.
+struct Search<'a> {
     data: &'a Binned,
-    gradients: &'a [(f32, f32)],
     config: &'a Config,
     /// Whether a cut gains G²/(H + λ) of both sides less that of the node, and nothing limits values.
     plain: bool,
@@ -831,10 +930,19 @@ struct Grower<'a> {
     free: bool,
     /// Whether every hessian is 1: it is then the number of rows.
     ones: bool,
+    as_light_gbm: bool,
+    parts: Vec<Part>,
+    /// Part of each column and where its cells start there.
+    places: Vec<(usize, usize)>,
+    task: RwLock<Task>,
+}
+
+struct Grower<'a> {
+    search: &'a Search<'a>,
+    hand_out: &'a dyn Fn(Vec<Job>) -> Vec<Done>,
+    gradients: &'a [(f32, f32)],
     draws: &'a mut Draws,
-    rows: Vec<u32>,
     scratch: Vec<u32>,
-    pairs: Vec<(f32, f32)>,
     /// Columns of this tree.
     used: Vec<usize>,
     /// Columns of the level drawn last.
@@ -907,12 +1015,15 @@ fn whole_part(x: f64) -> f64 {
     if near > x { near - 1.0 } else { near }
 }
 
-/// Adds gradients and hessians, and the number of rows where it is asked for.
+/// Adds gradients and hessians, and the number of rows where it is asked for. Within a larger function
+/// there are too few registers for it.
+#[inline(never)]
 fn add_up<const COUNT: bool>(rows: &[u32], pairs: &[(f32, f32)], (codes, cells): Abreast<'_>) {
     for (row, (g, h)) in rows.iter().zip(pairs) {
         let (g, h) = (f64::from(*g), f64::from(*h));
+        let row = *row as usize;
         for k in 0..SIDE_BY_SIDE {
-            let cell = &mut cells[k][usize::from(codes[k][*row as usize])];
+            let cell = &mut cells[k][usize::from(codes[k][row])];
             cell.g += g;
             cell.h += h;
             if COUNT {
@@ -922,86 +1033,108 @@ fn add_up<const COUNT: bool>(rows: &[u32], pairs: &[(f32, f32)], (codes, cells):
     }
 }
 
-/// Rows times columns from which on starting threads for a sum is worth it.
-const SHARED: usize = 200_000;
-
 impl Grower<'_> {
     fn run(&mut self) {
+        let config = self.search.config;
         let free = (f64::NEG_INFINITY, f64::INFINITY);
-        let m = self.rows.len();
         let mut sums = Sums::default();
-        for row in &self.rows {
-            let (g, h) = self.gradients[*row as usize];
-            sums.g += f64::from(g);
-            sums.h += f64::from(h);
-        }
+        let m = {
+            let task = self.search.read();
+            for row in &task.rows {
+                let (g, h) = self.gradients[*row as usize];
+                sums.g += f64::from(g);
+                sums.h += f64::from(h);
+            }
+            task.rows.len()
+        };
         sums.n = m as f64;
-        let hist = self.sum(0, m, sums);
-        let value = self.value(sums, free, 0.0, self.config.lambda);
-        let barren = if self.config.last_wins {
-            vec![false; self.data.columns()]
+        // The root has no parent to be smoothed towards.
+        let value = self.search.plain_value(sums, free, config.lambda);
+        let barren = if config.last_wins {
+            vec![false; self.search.data.columns()]
         } else {
             Vec::new()
         };
         let mut root = self.number(Open {
             id: 0,
+            leaf: 0,
             depth: 0,
             start: 0,
             end: m,
             sums,
             bounds: free,
             value,
-            hist,
+            hist: Vec::new(),
             barren,
             path: Vec::new(),
             split: None,
         });
         if self.goes_on(&[&root]) {
-            root.split = self.best(&mut root);
+            let plan = self.plan(&root);
+            self.find(Vec::new(), [Some((&mut root, plan)), None]);
         }
         let mut open = std::collections::VecDeque::from([root]);
         let mut leaves = 1;
         while let Some(mut node) = self.next(&mut open) {
-            let Some(split) = node
-                .split
-                .take()
-                .filter(|_| leaves < self.config.max_leaves)
-            else {
+            let Some(split) = node.split.take().filter(|_| leaves < config.max_leaves) else {
                 self.close(node);
                 continue;
             };
             leaves += 1;
             let middle = self.part(&node, &split);
-            let (mut left, mut right) = self.children(node, &split, middle);
+            let parent = std::mem::take(&mut node.hist);
+            let (mut left, mut right) = self.children(node, &parent, &split, (middle, leaves));
             // Nothing is looked for, and drawn, where no split is left to be made.
-            if leaves < self.config.max_leaves && self.goes_on(&[&left, &right]) {
+            if leaves < config.max_leaves && self.goes_on(&[&left, &right]) {
                 let rows = |n: &Open| n.end - n.start;
-                let right_first = self.draws.are_light_gbm() && rows(&right) <= rows(&left);
-                let mut both = [&mut left, &mut right];
-                if right_first {
-                    both.reverse();
-                }
-                for node in both {
-                    node.split = self.best(node);
-                }
+                let right_first = self.search.as_light_gbm && rows(&right) <= rows(&left);
+                let plans = if right_first {
+                    let right = self.plan(&right);
+                    (self.plan(&left), right)
+                } else {
+                    let left = self.plan(&left);
+                    (left, self.plan(&right))
+                };
+                // Of equal halves LightGBM adds up the right one.
+                let left_first = rows(&left) < rows(&right)
+                    || (rows(&left) == rows(&right) && !config.last_wins);
+                let (one, other) = ((&mut left, plans.0), (&mut right, plans.1));
+                let both = if left_first {
+                    [Some(one), Some(other)]
+                } else {
+                    [Some(other), Some(one)]
+                };
+                self.find(parent, both);
+            } else {
+                self.pool.extend(parent);
             }
             open.push_back(left);
             open.push_back(right);
         }
-        if self.tree.nodes.len() == 1 && sums.h < self.config.lone_hessian {
+        if self.tree.nodes.len() == 1 && sums.h < config.lone_hessian {
             self.tree.nodes[0].value = 0.0;
         }
     }
 
     /// Level by level, or the node that gains most, the older in a tie.
     fn next(&self, open: &mut std::collections::VecDeque<Open>) -> Option<Open> {
-        if !self.config.best_first {
+        if !self.search.config.best_first {
             return open.pop_front();
         }
         let gain = |n: &Open| n.split.as_ref().map_or(f64::NEG_INFINITY, |s| s.gain);
+        let feature = |n: &Open| n.split.as_ref().map_or(usize::MAX, |s| s.feature);
+        // Of like gains LightGBM takes that of the first column, then of the first leaf, of which the left
+        // child keeps the number of its parent.
+        let before = |a: &Open, b: &Open| {
+            if self.search.as_light_gbm {
+                (feature(a), a.leaf) < (feature(b), b.leaf)
+            } else {
+                a.id < b.id
+            }
+        };
         let best = (0..open.len()).reduce(|best, i| {
             let (a, b) = (&open[best], &open[i]);
-            if gain(b) > gain(a) || (gain(b) == gain(a) && b.id < a.id) {
+            if gain(b) > gain(a) || (gain(b) == gain(a) && before(b, a)) {
                 i
             } else {
                 best
@@ -1032,8 +1165,8 @@ impl Grower<'_> {
     fn goes_on(&self, nodes: &[&Open]) -> bool {
         let rows = |n: &&Open| (n.end - n.start) as f64;
         nodes.iter().any(|n| {
-            n.depth < self.config.max_depth
-                && (!self.draws.are_light_gbm() || rows(n) >= 2.0 * self.config.min_rows)
+            n.depth < self.search.config.max_depth
+                && (!self.search.as_light_gbm || rows(n) >= 2.0 * self.search.config.min_rows)
         })
     }
 
@@ -1041,7 +1174,279 @@ impl Grower<'_> {
     fn close(&mut self, node: Open) {
         self.tree.nodes[node.id].left = self.leaves.len() as u32;
         self.leaves.push((node.id, node.start, node.end));
-        self.pool.push(node.hist);
+        self.pool.extend(node.hist);
+    }
+
+    /// What to look at in a node; `None` when it is not searched.
+    fn plan(&mut self, node: &Open) -> Option<Plan> {
+        let config = self.search.config;
+        if !self.search.as_light_gbm && node.end - node.start < 2 {
+            return None;
+        }
+        if config.by_level < 1.0 && (self.level.0 != node.depth || node.depth == 0) {
+            self.level = (node.depth, self.draws.part(&self.used, config.by_level));
+        }
+        let mut among = if config.by_level < 1.0 {
+            self.level.1.clone()
+        } else {
+            self.used.clone()
+        };
+        let allowed = |c: &usize| config.groups.allow(*c, &node.path);
+        // LightGBM looks at all columns of the tree, at those that the node may not take too: what it sees
+        // there holds for the nodes below.
+        let taken = if self.search.as_light_gbm {
+            let allowed = among.iter().copied().filter(allowed).collect();
+            Some(self.draws.of_node(allowed, config.by_node))
+        } else {
+            among = self.draws.of_node(among, config.by_node);
+            among.retain(allowed);
+            None
+        };
+        among.retain(|c| node.barren.get(*c) != Some(&true));
+        let look = |c: usize| {
+            let only = config.extra_trees.then(|| {
+                let column = &self.search.data.columns[c];
+                let bins = column.bins + usize::from(column.missing);
+                self.draws.of_cut(c, bins)
+            });
+            (c, only)
+        };
+        let looks = among.into_iter().map(look).collect();
+        Some(Plan { looks, taken })
+    }
+
+    /// Sums the first node, takes its sums off those of the parent for its sibling, and searches both.
+    fn find(&mut self, parent: Vec<Vec<Sums>>, nodes: [Option<(&mut Open, Option<Plan>)>; 2]) {
+        let many = self.search.parts.len();
+        {
+            let mut task = self.search.write();
+            let task = &mut *task;
+            if let Some((node, _)) = &nodes[0] {
+                task.span = (node.start, node.end);
+                task.sums = node.sums;
+                let rows = &task.rows[node.start..node.end];
+                task.pairs.clear();
+                task.pairs
+                    .extend(rows.iter().map(|r| self.gradients[*r as usize]));
+            }
+            for (to, node) in task.nodes.iter_mut().zip(&nodes) {
+                *to = node
+                    .as_ref()
+                    .and_then(|(node, plan)| Some((node.facts(), plan.as_ref()?.looks.clone())));
+            }
+        }
+        let mut parent = parent.into_iter();
+        let jobs = (0..many).map(|part| Job {
+            part,
+            parent: parent.next().unwrap_or_default(),
+            room: self.pool.pop().unwrap_or_default(),
+        });
+        let mut sums = [Vec::with_capacity(many), Vec::with_capacity(many)];
+        let mut found = [Vec::new(), Vec::new()];
+        for done in (self.hand_out)(jobs.collect()) {
+            for (to, one) in sums.iter_mut().zip(done.sums) {
+                to.push(one);
+            }
+            for (to, some) in found.iter_mut().zip(done.found) {
+                to.extend(some);
+            }
+        }
+        for ((node, sums), found) in nodes.into_iter().zip(sums).zip(found) {
+            let Some((node, plan)) = node else { continue };
+            node.hist = sums;
+            node.split = plan.and_then(|plan| self.choose(&mut node.barren, &plan, found));
+        }
+    }
+
+    /// The best of the splits that were found.
+    fn choose(&self, barren: &mut [bool], plan: &Plan, found: Vec<Option<Split>>) -> Option<Split> {
+        let config = self.search.config;
+        let mut best: Option<Split> = None;
+        for ((c, _), found) in plan.looks.iter().zip(found) {
+            if let Some(barren) = barren.get_mut(*c) {
+                *barren = found.is_none();
+            }
+            if let Some(split) = found
+                && plan.taken.as_ref().is_none_or(|t| t.contains(c))
+                && best.as_ref().is_none_or(|b| split.gain > b.gain)
+            {
+                best = Some(split);
+            }
+        }
+        best.filter(|s| config.prune || s.gain >= config.gamma)
+    }
+
+    /// Parts the rows of a node; returns where the right ones start.
+    fn part(&mut self, node: &Open, split: &Split) -> usize {
+        let column = &self.search.data.columns[split.feature];
+        let mut goes_left: Vec<bool> = if split.set.is_empty() {
+            (0..=column.bins).map(|b| b <= split.bin).collect()
+        } else {
+            let mut set = vec![false; column.bins + 1];
+            split.set.iter().for_each(|b| set[*b] = true);
+            set
+        };
+        goes_left[column.bins] = split.missing_left;
+        let mut task = self.search.write();
+        let rows = &mut task.rows[node.start..node.end];
+        self.scratch.clear();
+        let mut kept = 0;
+        for i in 0..rows.len() {
+            let row = rows[i];
+            if goes_left[column.code(row)] {
+                rows[kept] = row;
+                kept += 1;
+            } else {
+                self.scratch.push(row);
+            }
+        }
+        rows[kept..].copy_from_slice(&self.scratch);
+        node.start + kept
+    }
+
+    fn children(
+        &mut self,
+        node: Open,
+        hist: &[Vec<Sums>],
+        split: &Split,
+        (middle, leaves): (usize, usize),
+    ) -> (Open, Open) {
+        let config = self.search.config;
+        let column = &self.search.data.columns[split.feature];
+        let (part, at) = self.search.places[split.feature];
+        let cells = hist.get(part).and_then(|part| part.get(at..));
+        let cells = cells.unwrap_or_default();
+        let threshold = if column.ends.is_empty() {
+            column
+                .bounds
+                .get(split.bin)
+                .copied()
+                // Known values against missing ones; JSON cannot hold infinity.
+                .unwrap_or(f64::MAX)
+        } else {
+            // Halfway to the next value that the node has.
+            let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
+            match next {
+                Some(next) => {
+                    let (low, high) = (column.ends[split.bin].1, column.ends[next].0);
+                    let middle = f64::midpoint(low, high);
+                    if middle < high { middle } else { low }
+                }
+                None => f64::MAX,
+            }
+        };
+        let set = match &column.categories {
+            Some(categories) => {
+                let mut set: Vec<f64> = split.set.iter().map(|b| categories[*b]).collect();
+                set.sort_unstable_by(f64::total_cmp);
+                self.tree.sets.push(set);
+                self.tree.sets.len() as u32 - 1
+            }
+            None => NUMBER,
+        };
+        let first = self.tree.nodes.len() as u32;
+        let own = &mut self.tree.nodes[node.id];
+        own.feature = split.feature as u32;
+        own.left = first;
+        own.threshold = threshold;
+        own.missing_left = split.missing_left;
+        own.set = set;
+        own.gain = split.gain;
+        let half = f64::midpoint(split.values.0, split.values.1);
+        let (low, high) = node.bounds;
+        let (left_bounds, right_bounds) = match config.monotone.get(split.feature) {
+            Some(1) => ((low, half), (half, high)),
+            Some(-1) => ((half, high), (low, half)),
+            _ => (node.bounds, node.bounds),
+        };
+        let depth = node.depth + 1;
+        let mut path = node.path.clone();
+        if !config.groups.groups.is_empty() {
+            path.push(split.feature);
+        }
+        let (rows_left, rows_right) = (middle - node.start, node.end - middle);
+        let counted = |side: Sums, rows: usize| Sums {
+            n: rows as f64,
+            ..side
+        };
+        let left = self.number(Open {
+            id: 0,
+            leaf: node.leaf,
+            depth,
+            start: node.start,
+            end: middle,
+            sums: counted(split.left, rows_left),
+            bounds: left_bounds,
+            value: split.values.0,
+            hist: Vec::new(),
+            barren: node.barren.clone(),
+            path: path.clone(),
+            split: None,
+        });
+        let right = self.number(Open {
+            id: 0,
+            leaf: leaves - 1,
+            depth,
+            start: middle,
+            end: node.end,
+            sums: counted(split.right, rows_right),
+            bounds: right_bounds,
+            value: split.values.1,
+            hist: Vec::new(),
+            barren: node.barren,
+            path,
+            split: None,
+        });
+        (left, right)
+    }
+}
+
+/// The columns that a node looks at, ascending; LightGBM may take some of them only.
+struct Plan {
+    looks: Vec<Look>,
+    taken: Option<Vec<usize>>,
+}
+
+impl Search<'_> {
+    /// Nothing panics with the lock held.
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Task> {
+        self.task.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Task> {
+        self.task.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does a task for a part of the columns.
+    fn run(&self, job: Job) -> Done {
+        let task = self.read();
+        let part = &self.parts[job.part];
+        let mut own = job.room;
+        own.clear();
+        own.resize(part.cells, Sums::default());
+        self.sum(part, &task, &mut own);
+        let mut other = job.parent;
+        take(&mut other, &own);
+        let look = |node: &Option<(Facts, Vec<Look>)>, cells: &[Sums]| match node {
+            Some((node, looks)) => looks
+                .iter()
+                .filter(|(c, _)| self.places[*c].0 == job.part)
+                .map(|(c, only)| {
+                    let cells = &cells[self.places[*c].1..];
+                    if self.data.columns[*c].categories.is_some() {
+                        self.categories(node, *c, cells, *only)
+                    } else {
+                        self.scan(node, *c, cells, *only)
+                    }
+                })
+                .collect(),
+            None => Vec::new(),
+        };
+        let found = [look(&task.nodes[0], &own), look(&task.nodes[1], &other)];
+        Done {
+            sums: [own, other],
+            found,
+        }
     }
 
     /// Whether the rows of the bins of a column must be counted: LightGBM takes the share of a bin in
@@ -1053,17 +1458,37 @@ impl Grower<'_> {
             || column.categories.is_some()
     }
 
-    /// Sums by column and bin over rows, whose own sums are `all`.
-    fn sum(&mut self, start: usize, end: usize, all: Sums) -> Vec<Sums> {
-        let mut hist = self.pool.pop().unwrap_or_default();
-        hist.clear();
-        hist.resize(self.data.cells, Sums::default());
-        let rows = &self.rows[start..end];
-        self.pairs.clear();
-        self.pairs
-            .extend(rows.iter().map(|r| self.gradients[*r as usize]));
-        let pairs = &self.pairs;
-        let rest = |column: &Column, cells: &mut [Sums]| {
+    /// Sums by column and bin over the rows of a task.
+    fn sum(&self, part: &Part, task: &Task, cells: &mut [Sums]) {
+        let (rows, pairs, all) = (&task.rows[task.span.0..task.span.1], &task.pairs, task.sums);
+        let mut group = Vec::with_capacity(SIDE_BY_SIDE);
+        let mut behind = cells;
+        for c in &part.columns {
+            let column = &self.data.columns[*c];
+            let (own, after) = behind.split_at_mut(column.width);
+            group.push((column, own));
+            behind = after;
+        }
+        let counted = group.iter().any(|(column, _)| self.counts(column));
+        match side_by_side(&mut group) {
+            // Where every hessian is 1 it is the number of rows.
+            Some(abreast) if self.ones || !counted => add_up::<false>(rows, pairs, abreast),
+            Some(abreast) => add_up::<true>(rows, pairs, abreast),
+            None => {
+                for (column, cells) in &mut group {
+                    for (row, (g, h)) in rows.iter().zip(pairs) {
+                        let cell = &mut cells[column.code(*row)];
+                        cell.g += f64::from(*g);
+                        cell.h += f64::from(*h);
+                        cell.n += 1.0;
+                    }
+                }
+            }
+        }
+        for (column, cells) in group {
+            if self.ones && counted {
+                cells.iter_mut().for_each(|cell| cell.n = cell.h);
+            }
             if let Some(rest) = column.rest {
                 let others = cells[..column.bins].iter().enumerate();
                 let (g, h) = others
@@ -1071,64 +1496,29 @@ impl Grower<'_> {
                     .fold((all.g, all.h), |(g, h), (_, o)| (g - o.g, h - o.h));
                 (cells[rest].g, cells[rest].h) = (g, h);
             }
-        };
-        let add = |mut group: Vec<(&Column, &mut [Sums])>| {
-            let counted = group.iter().any(|(column, _)| self.counts(column));
-            match side_by_side(&mut group) {
-                // Where every hessian is 1 it is the number of rows.
-                Some(abreast) if self.ones || !counted => add_up::<false>(rows, pairs, abreast),
-                Some(abreast) => add_up::<true>(rows, pairs, abreast),
-                None => {
-                    for (column, cells) in &mut group {
-                        for (row, (g, h)) in rows.iter().zip(pairs) {
-                            let cell = &mut cells[column.code(*row)];
-                            cell.g += f64::from(*g);
-                            cell.h += f64::from(*h);
-                            cell.n += 1.0;
-                        }
-                    }
-                }
-            }
-            for (column, cells) in group {
-                if self.ones && counted {
-                    cells.iter_mut().for_each(|cell| cell.n = cell.h);
-                }
-                rest(column, cells);
-            }
-        };
-        let (mut groups, mut behind, mut at) = (Vec::new(), &mut hist[..], 0);
-        for used in self.used.chunks(SIDE_BY_SIDE) {
-            let mut group = Vec::with_capacity(SIDE_BY_SIDE);
-            for c in used {
-                let column = &self.data.columns[*c];
-                let next = self.data.columns.get(c + 1);
-                let to = next.map_or(self.data.cells, |n| n.at);
-                let (part, after) = behind[column.at - at..].split_at_mut(to - column.at);
-                group.push((column, part));
-                (behind, at) = (after, to);
-            }
-            groups.push(group);
         }
-        if threads::granted() > 1 && rows.len() * self.used.len() >= SHARED {
-            threads::each(groups, add);
-        } else {
-            groups.into_iter().for_each(add);
-        }
-        hist
     }
 
     /// The value of a leaf.
     fn value(&self, s: Sums, bounds: (f64, f64), parent: f64, lambda: f64) -> f64 {
+        let own = self.plain_value(s, (f64::NEG_INFINITY, f64::INFINITY), lambda);
+        let smooth = self.config.path_smooth;
+        if smooth <= 0.0 {
+            return own.clamp(bounds.0, bounds.1);
+        }
+        let share = s.n / smooth;
+        let value = own * share / (share + 1.0) + parent / (share + 1.0);
+        value.clamp(bounds.0, bounds.1)
+    }
+
+    /// The same before it moves towards its parent.
+    fn plain_value(&self, s: Sums, bounds: (f64, f64), lambda: f64) -> f64 {
         let c = self.config;
         let soft = (s.g.abs() - c.alpha).max(0.0).copysign(s.g);
         let down = s.h + lambda;
         let mut value = if down > 0.0 { -soft / down } else { 0.0 };
         if c.max_delta_step > 0.0 {
             value = value.clamp(-c.max_delta_step, c.max_delta_step);
-        }
-        if c.path_smooth > 0.0 {
-            let share = s.n / c.path_smooth;
-            value = value * share / (share + 1.0) + parent / (share + 1.0);
         }
         value.clamp(bounds.0, bounds.1)
     }
@@ -1145,64 +1535,10 @@ impl Grower<'_> {
         -(2.0 * soft * value + (s.h + lambda) * value * value)
     }
 
-    /// The best split of a node.
-    fn best(&mut self, node: &mut Open) -> Option<Split> {
-        let config = self.config;
-        let as_light_gbm = self.draws.are_light_gbm();
-        if !as_light_gbm && node.end - node.start < 2 {
-            return None;
-        }
-        if config.by_level < 1.0 && (self.level.0 != node.depth || node.depth == 0) {
-            self.level = (node.depth, self.draws.part(&self.used, config.by_level));
-        }
-        let mut among = if config.by_level < 1.0 {
-            self.level.1.clone()
-        } else {
-            self.used.clone()
-        };
-        let allowed = |c: &usize| config.groups.allow(*c, &node.path);
-        // LightGBM looks at all columns of the tree, at those that the node may not take too: what it sees
-        // there holds for the nodes below.
-        let taken = if as_light_gbm {
-            let allowed = among.iter().copied().filter(allowed).collect();
-            Some(self.draws.of_node(allowed, config.by_node))
-        } else {
-            among = self.draws.of_node(among, config.by_node);
-            among.retain(allowed);
-            None
-        };
-        let mut best: Option<Split> = None;
-        for c in among {
-            if node.barren.get(c) == Some(&true) {
-                continue;
-            }
-            let column = &self.data.columns[c];
-            let only = config.extra_trees.then(|| {
-                let bins = column.bins + usize::from(column.missing);
-                self.draws.of_cut(c, bins)
-            });
-            let found = if column.categories.is_some() {
-                self.categories(node, c, only)
-            } else {
-                self.scan(node, c, only)
-            };
-            if let Some(barren) = node.barren.get_mut(c) {
-                *barren = found.is_none();
-            }
-            if let Some(split) = found
-                && taken.as_ref().is_none_or(|t| t.contains(&c))
-                && best.as_ref().is_none_or(|b| split.gain > b.gain)
-            {
-                best = Some(split);
-            }
-        }
-        best.filter(|s| config.prune || s.gain >= config.gamma)
-    }
-
     /// Judges a cut into two sides.
     fn judge(
         &self,
-        node: &Open,
+        node: &Facts,
         feature: usize,
         (left, right): (Sums, Sums),
         rows_left: f64,
@@ -1246,9 +1582,15 @@ impl Grower<'_> {
     }
 
     /// The best cut of a column of numbers, or `only` that one.
-    fn scan(&self, node: &Open, feature: usize, only: Option<usize>) -> Option<Split> {
+    fn scan(
+        &self,
+        node: &Facts,
+        feature: usize,
+        cells: &[Sums],
+        only: Option<usize>,
+    ) -> Option<Split> {
         let column = &self.data.columns[feature];
-        let cells = &node.hist[column.at..column.at + column.bins + usize::from(column.missing)];
+        let cells = &cells[..column.bins + usize::from(column.missing)];
         let lambda = self.config.lambda;
         let whole = Sums {
             h: node.sums.h
@@ -1259,7 +1601,13 @@ impl Grower<'_> {
                 },
             ..node.sums
         };
-        let base = self.gain(whole, node.value, lambda);
+        // LightGBM smooths the node once more, towards what it is worth.
+        let own = if self.config.path_smooth > 0.0 {
+            self.value(whole, node.bounds, node.value, lambda)
+        } else {
+            node.value
+        };
+        let base = self.gain(whole, own, lambda);
         let missing = if column.missing {
             cells[column.bins]
         } else {
@@ -1398,10 +1746,16 @@ impl Grower<'_> {
     }
 
     /// The best cut of a column of categories, ordered by gradient over hessian; with `only` one drawn.
-    fn categories(&self, node: &Open, feature: usize, only: Option<usize>) -> Option<Split> {
+    fn categories(
+        &self,
+        node: &Facts,
+        feature: usize,
+        cells: &[Sums],
+        only: Option<usize>,
+    ) -> Option<Split> {
         let column = &self.data.columns[feature];
         let rules = self.config.categories;
-        let cells = &node.hist[column.at..column.at + column.bins];
+        let cells = &cells[..column.bins];
         let lambda = self.config.lambda + rules.l2;
         let base = self.gain(node.sums, node.value, self.config.lambda);
         let mut order: Vec<usize> = (0..column.bins)
@@ -1446,136 +1800,10 @@ impl Grower<'_> {
         }
         best
     }
-
-    /// Parts the rows of a node; returns where the right ones start.
-    fn part(&mut self, node: &Open, split: &Split) -> usize {
-        let column = &self.data.columns[split.feature];
-        let mut goes_left: Vec<bool> = if split.set.is_empty() {
-            (0..=column.bins).map(|b| b <= split.bin).collect()
-        } else {
-            let mut set = vec![false; column.bins + 1];
-            split.set.iter().for_each(|b| set[*b] = true);
-            set
-        };
-        goes_left[column.bins] = split.missing_left;
-        let rows = &mut self.rows[node.start..node.end];
-        self.scratch.clear();
-        let mut kept = 0;
-        for i in 0..rows.len() {
-            let row = rows[i];
-            if goes_left[self.data.code(split.feature, row as usize)] {
-                rows[kept] = row;
-                kept += 1;
-            } else {
-                self.scratch.push(row);
-            }
-        }
-        rows[kept..].copy_from_slice(&self.scratch);
-        node.start + kept
-    }
-
-    fn children(&mut self, node: Open, split: &Split, middle: usize) -> (Open, Open) {
-        let column = &self.data.columns[split.feature];
-        let cells = &node.hist[column.at..column.at + column.bins];
-        let threshold = if column.ends.is_empty() {
-            column
-                .bounds
-                .get(split.bin)
-                .copied()
-                // Known values against missing ones; JSON cannot hold infinity.
-                .unwrap_or(f64::MAX)
-        } else {
-            // Halfway to the next value that the node has.
-            let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
-            match next {
-                Some(next) => {
-                    let (low, high) = (column.ends[split.bin].1, column.ends[next].0);
-                    let middle = f64::midpoint(low, high);
-                    if middle < high { middle } else { low }
-                }
-                None => f64::MAX,
-            }
-        };
-        let set = match &column.categories {
-            Some(categories) => {
-                let mut set: Vec<f64> = split.set.iter().map(|b| categories[*b]).collect();
-                set.sort_unstable_by(f64::total_cmp);
-                self.tree.sets.push(set);
-                self.tree.sets.len() as u32 - 1
-            }
-            None => NUMBER,
-        };
-        let first = self.tree.nodes.len() as u32;
-        let own = &mut self.tree.nodes[node.id];
-        own.feature = split.feature as u32;
-        own.left = first;
-        own.threshold = threshold;
-        own.missing_left = split.missing_left;
-        own.set = set;
-        own.gain = split.gain;
-        let half = f64::midpoint(split.values.0, split.values.1);
-        let (low, high) = node.bounds;
-        let (left_bounds, right_bounds) = match self.config.monotone.get(split.feature) {
-            Some(1) => ((low, half), (half, high)),
-            Some(-1) => ((half, high), (low, half)),
-            _ => (node.bounds, node.bounds),
-        };
-        let depth = node.depth + 1;
-        let mut path = node.path.clone();
-        if !self.config.groups.groups.is_empty() {
-            path.push(split.feature);
-        }
-        // Leaves need no sums.
-        let goes_on = depth < self.config.max_depth;
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        let (rows_left, rows_right) = (middle - node.start, node.end - middle);
-        let counted = |side: Sums, rows: usize| Sums {
-            n: rows as f64,
-            ..side
-        };
-        // Of equal halves LightGBM adds up the right one.
-        let left_first =
-            rows_left < rows_right || (rows_left == rows_right && !self.config.last_wins);
-        if goes_on && left_first {
-            left = self.sum(node.start, middle, split.left);
-            right = node.hist;
-            take(&mut right, &left);
-        } else if goes_on {
-            right = self.sum(middle, node.end, split.right);
-            left = node.hist;
-            take(&mut left, &right);
-        }
-        let left = self.number(Open {
-            id: 0,
-            depth,
-            start: node.start,
-            end: middle,
-            sums: counted(split.left, rows_left),
-            bounds: left_bounds,
-            value: split.values.0,
-            hist: left,
-            barren: node.barren.clone(),
-            path: path.clone(),
-            split: None,
-        });
-        let right = self.number(Open {
-            id: 0,
-            depth,
-            start: middle,
-            end: node.end,
-            sums: counted(split.right, rows_right),
-            bounds: right_bounds,
-            value: split.values.1,
-            hist: right,
-            barren: node.barren,
-            path,
-            split: None,
-        });
-        (left, right)
-    }
 }
 
 /// The parent's sums less those of one child are those of the other.
+#[inline(never)]
 fn take(from: &mut [Sums], less: &[Sums]) {
     for (a, b) in from.iter_mut().zip(less) {
         a.g -= b.g;

@@ -222,7 +222,7 @@ const CARD: Card = Card {
         },
         Evidence {
             against: "lightgbm 4.7.0, one thread, the same seed",
-            cases: "a test of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART",
+            cases: "tests of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART, max_delta_step, path_smooth",
             tolerance: "predictions 1e-9",
         },
         Evidence {
@@ -522,7 +522,7 @@ mod tests {
         (x, y)
     }
 
-    fn first(given: Value) -> Vec<f64> {
+    fn first(given: Value, labels: bool) -> Vec<f64> {
         let (x, y) = table();
         let names = ('a'..='e').map(String::from).collect();
         let design = Design::new(x.clone(), names).unwrap();
@@ -536,10 +536,19 @@ mod tests {
             given.insert(name.into(), value.into());
         }
         let params = LightGbmParams::from_map(&given).unwrap();
-        let data = Training::regression(design, y).unwrap();
+        let data = if labels {
+            // The median.
+            let codes = y.iter().map(|y| f64::from(u8::from(*y > 2.0400390625)));
+            Training::classification(design, codes.collect()).unwrap()
+        } else {
+            Training::regression(design, y).unwrap()
+        };
         let fitted = LightGbm::fit(&params, &data, 0).unwrap();
-        let rows = x.slice_axis(Axis(0), (..4).into());
-        fitted.predict(rows).unwrap().values
+        let p = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+        match p.probabilities {
+            Some(p) => p.column(1).to_vec(),
+            None => p.values,
+        }
     }
 
     #[test]
@@ -629,7 +638,96 @@ mod tests {
                 ],
             ),
         ] {
-            assert_near(&first(given), &want, 1e-9);
+            assert_near(&first(given, false), &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn limited_and_smoothed_leaves_are_those_of_the_program() {
+        // The same, and LGBMClassifier, where rows are counted by their hessian.
+        for (given, labels, want) in [
+            (
+                json!({"max_delta_step": 0.2}),
+                false,
+                [
+                    2.168271484375,
+                    2.168271484375,
+                    2.2733602369949226,
+                    2.168271484375,
+                ],
+            ),
+            (
+                json!({"path_smooth": 3.0}),
+                false,
+                [
+                    0.5593981215391384,
+                    0.6894877797215782,
+                    3.2378608704206897,
+                    1.536386007305164,
+                ],
+            ),
+            (
+                json!({"path_smooth": 3.0, "extra_trees": true}),
+                false,
+                [
+                    0.8129283095338274,
+                    0.8587391377587585,
+                    3.071289668847885,
+                    1.3877190887057629,
+                ],
+            ),
+            (
+                json!({"max_delta_step": 0.2, "path_smooth": 3.0}),
+                false,
+                [
+                    2.1682966740203558,
+                    2.1682966740203558,
+                    2.2069701701614095,
+                    2.203048057144322,
+                ],
+            ),
+            (
+                json!({"max_delta_step": 0.2, "path_smooth": 3.0, "reg_lambda": 1.0, "reg_alpha": 0.5}),
+                false,
+                [
+                    2.1683434848596135,
+                    2.1683434848596135,
+                    2.182554014191046,
+                    2.203045059420637,
+                ],
+            ),
+            (
+                json!({"extra_trees": true}),
+                true,
+                [
+                    0.1975255167533813,
+                    0.25754759209553374,
+                    0.7413198129487455,
+                    0.27187865099997005,
+                ],
+            ),
+            (
+                json!({"path_smooth": 3.0}),
+                true,
+                [
+                    0.1579756989661505,
+                    0.18170518948505415,
+                    0.7802012367956095,
+                    0.21480041738434583,
+                ],
+            ),
+            (
+                json!({"path_smooth": 3.0, "extra_trees": true}),
+                true,
+                [
+                    0.20898949640734704,
+                    0.21338381975376328,
+                    0.6861498757929506,
+                    0.30895036793736236,
+                ],
+            ),
+        ] {
+            assert_near(&first(given, labels), &want, 1e-9);
         }
     }
 }

@@ -23,6 +23,12 @@ pub(crate) enum Objective {
     PseudoHuber(f64),
     /// c² (|r|/c - ln(1 + |r|/c)), r = y - f.
     Fair(f64),
+    /// ln cosh(y - f).
+    LogCosh,
+    /// (y - f)², times a where y is above f and times 1 - a where it is below.
+    Expectile(f64),
+    /// |y - f| to that power.
+    Power(f64),
     /// |y - f| / max(1, |y|); leaves are set to the weighted median of what is left.
     Mape,
     /// e^f - y f; the hessian is times e^step.
@@ -83,6 +89,18 @@ impl Objective {
                 let down = r.abs() + c;
                 (c * r / down, c * c / (down * down))
             }
+            Self::LogCosh => (r.tanh(), 1.0 - r.tanh().powi(2)),
+            Self::Expectile(a) => {
+                let twice = 2.0 * if r < 0.0 { a } else { 1.0 - a };
+                (twice * r, twice)
+            }
+            Self::Power(q) => {
+                let size = r.abs();
+                (
+                    q * sign(r) * size.powf(q - 1.0),
+                    q * (q - 1.0) * size.powf(q - 2.0),
+                )
+            }
             Self::Mape => (sign(r) * mape_weight(y), 1.0),
             Self::Poisson(step) => (f.exp() - y, (f + step).exp()),
             Self::Gamma => (1.0 - y * (-f).exp(), y * (-f).exp()),
@@ -96,6 +114,14 @@ impl Objective {
             }
             Self::Softmax(_) => (0.0, 1.0),
         }
+    }
+
+    /// Whether slopes take powers, which are slow.
+    pub(crate) fn has_powers(self) -> bool {
+        matches!(
+            self,
+            Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) | Self::Logistic | Self::Softmax(_)
+        )
     }
 
     /// The quantile that leaves are set to, for losses whose hessian says nothing.
@@ -124,6 +150,9 @@ impl Objective {
             Self::Huber(d) => d * (r.abs() - d / 2.0),
             Self::PseudoHuber(d) => d * d * ((1.0 + (r / d).powi(2)).sqrt() - 1.0),
             Self::Fair(c) => c * c * (r.abs() / c - (r.abs() / c).ln_1p()),
+            Self::LogCosh => r.abs() + (-2.0 * r.abs()).exp().ln_1p() - std::f64::consts::LN_2,
+            Self::Expectile(a) => r * r * if r > 0.0 { a } else { 1.0 - a },
+            Self::Power(q) => r.abs().powf(q),
             Self::Mape => r.abs() / y.abs().max(1.0),
             Self::Poisson(_) => f.exp() - y * f,
             Self::Gamma => y * (-f).exp() + f,
