@@ -113,7 +113,7 @@ impl Analysis for Egarch {
 
     fn analyse(params: &EgarchParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
         volatility::analyse(
-            &data.series(0),
+            data,
             params.spec(),
             ask.horizon,
             params.simulations,

@@ -100,6 +100,6 @@ impl Analysis for Garch {
     const TAKES: Takes = Takes::Returns;
 
     fn analyse(params: &GarchParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        volatility::analyse(&data.series(0), params.spec(), ask.horizon, 1, 0)
+        volatility::analyse(data, params.spec(), ask.horizon, 1, 0)
     }
 }

@@ -102,6 +102,6 @@ impl Analysis for GjrGarch {
     const TAKES: Takes = Takes::Returns;
 
     fn analyse(params: &GjrGarchParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        volatility::analyse(&data.series(0), params.spec(), ask.horizon, 1, 0)
+        volatility::analyse(data, params.spec(), ask.horizon, 1, 0)
     }
 }

@@ -8,6 +8,7 @@
 //! Source: Gordon, Salmond, Smith, IEE Proceedings F 140 (1993).
 //! Not claimed: more than an approximation whose error falls with √N.
 
+use super::dates;
 use super::state::{self, Given, Observation, State, StateModel, System};
 use crate::distributions::LN_2PI;
 use crate::numeric::normal;
@@ -118,6 +119,10 @@ const CARD: Card = Card {
         ),
         ("log_likelihood", "estimate for all observations"),
         ("forecast", "of the observation"),
+        (
+            "gaps",
+            "where dates leave rows out: after, before, days; null without dates",
+        ),
     ],
     stochastic: true,
     evidence: &[Evidence {
@@ -359,6 +364,7 @@ impl Analysis for ParticleFilter {
             ahead.push(each.map(|(x, w)| w * h.of(x[0])).sum::<f64>());
         }
         Ok(Outputs::from_iter([
+            ("gaps".into(), dates::gaps(data)),
             ("filtered_level".into(), numbers(&levels)),
             ("filtered_trend".into(), numbers(&trends)),
             ("filtered_variance".into(), numbers(&variances)),

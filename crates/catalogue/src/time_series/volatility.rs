@@ -11,12 +11,14 @@
 //! weighted mean of the first 75 squared residuals; half of it for the part of negative shocks; its logarithm
 //! and no shock in EGARCH), and variances are kept within wide bounds.
 
+use super::dates;
 use super::density::{Density, Dist};
+use super::engine::NO_MAXIMUM;
 use crate::distributions::normal_two_sided;
 use crate::numeric::{Cholesky, Stop, dot, minimise};
 use crate::test::engine::LeastSquares;
 use mltrainer_catalogue_core::run::numbers;
-use mltrainer_catalogue_core::{FitError, Outputs, Tracker, choices};
+use mltrainer_catalogue_core::{FitError, Outputs, SeriesTable, Tracker, choices};
 use mltrainer_types::finite;
 use ndarray::Array2;
 use rand::SeedableRng as _;
@@ -1294,8 +1296,7 @@ impl Tracker for Following {
 
     fn warnings(&self) -> Vec<String> {
         let unsure = !self.fitted.converged;
-        let said = "the climb ended without a maximum of the likelihood: the parameters are the best that were met";
-        unsure.then(|| said.to_owned()).into_iter().collect()
+        unsure.then(|| NO_MAXIMUM.to_owned()).into_iter().collect()
     }
 }
 
@@ -1325,13 +1326,14 @@ pub(crate) fn track(
 /// # Errors
 /// Orders without a shock, too few rows, a series that does not vary, no finite likelihood.
 pub(crate) fn analyse(
-    series: &[f64],
+    data: &SeriesTable,
     spec: Spec,
     horizon: usize,
     paths: usize,
     seed: u64,
 ) -> Result<Outputs, FitError> {
-    let fitted = fitted(series, spec, None)?;
+    let series = data.series(0);
+    let fitted = fitted(&series, spec, None)?;
     let Fitted {
         model,
         theta,
@@ -1395,6 +1397,19 @@ pub(crate) fn analyse(
     };
     let volatility = pass.h.iter().map(|h| h.sqrt() * model.scale).collect();
     let residuals = pass.e.iter().map(|e| e * model.scale).collect();
+    let mut warnings: Vec<String> = Vec::new();
+    if !converged {
+        warnings.push(NO_MAXIMUM.into());
+    }
+    if !stationary {
+        warnings.push("the persistence is not below 1: shocks to the variance never die out, and it tends to no level; a break in the level of variance looks the same".into());
+    }
+    if !forgets(ar) {
+        warnings.push("the mean does not forget: take differences or returns of the series".into());
+    }
+    if covariance.is_none() {
+        warnings.push("the likelihood is flat in some direction: there are no standard errors; take fewer terms".into());
+    }
     let count = own.len() as f64;
     let shape = |name: &str| {
         let at = spec.dist.names().iter().position(|n| *n == name);
@@ -1442,6 +1457,8 @@ pub(crate) fn analyse(
         ),
         ("converged".into(), Value::from(*converged)),
         ("iterations".into(), Value::from(*steps)),
+        ("gaps".into(), dates::gaps(data)),
+        ("warnings".into(), Value::from(warnings)),
     ]))
 }
 
@@ -1509,6 +1526,11 @@ pub(crate) const OUTPUTS: &[(&str, &str)] = &[
     ),
     ("converged", "whether the climb ended on a maximum"),
     ("iterations", "steps of the climb"),
+    (
+        "gaps",
+        "where dates leave rows out: after, before, days; null without dates",
+    ),
+    ("warnings", "what to know of this fit, in words"),
 ];
 
 #[cfg(test)]
