@@ -123,6 +123,7 @@ const CARD: Card = Card {
             "gaps",
             "where dates leave rows out: after, before, days; null without dates",
         ),
+        ("warnings", "what to know of these estimates, in words"),
     ],
     stochastic: true,
     evidence: &[Evidence {
@@ -133,6 +134,9 @@ const CARD: Card = Card {
     presets: &[],
     exemptions: &[],
 };
+
+/// An effective number of particles below this estimates nothing.
+const FEWEST: f64 = 10.0;
 
 /// Places of the particles that are kept, one for each new particle.
 fn resample(w: &[f64], how: Resampling, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
@@ -363,7 +367,16 @@ impl Analysis for ParticleFilter {
             let each = particles.iter().zip(&w);
             ahead.push(each.map(|(x, w)| w * h.of(x[0])).sum::<f64>());
         }
+        let few = effective.iter().filter(|size| **size < FEWEST).count();
+        let mut warnings: Vec<String> = Vec::new();
+        if 10 * few > y.len() {
+            warnings.push(format!(
+                "after {few} of {} rows fewer than {FEWEST} particles carry all weight, so that the estimates are theirs: the start or the variances do not suit the series; give others, or more particles",
+                y.len()
+            ));
+        }
         Ok(Outputs::from_iter([
+            ("warnings".into(), Value::from(warnings)),
             ("gaps".into(), dates::gaps(data)),
             ("filtered_level".into(), numbers(&levels)),
             ("filtered_trend".into(), numbers(&trends)),
