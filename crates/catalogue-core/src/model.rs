@@ -426,6 +426,18 @@ pub trait Tracker: Send {
     /// The forecast so many steps (at least 1) after the last value taken in.
     fn forecast(&self, steps: usize) -> f64;
 
+    /// Mean and variance of each of the next values, in the units fed and their squares; none where the model
+    /// does not forecast variances that change.
+    fn spread(&self, steps: usize) -> Option<Vec<(f64, f64)>> {
+        let _ = steps;
+        None
+    }
+
+    /// What to know of the fit, in words.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Where a search for the parameters of a later stretch of the series can start: numbers that mean
     /// something to [`Track::track`] of the same entry with the same parameters alone. Empty when nothing
     /// was searched, or a start would save nothing.
@@ -437,12 +449,14 @@ pub trait Tracker: Send {
 /// An analysis that can go on with a series after it was fitted: so it forecasts day by day in a trial, each
 /// day from values known by then.
 pub trait Track: Analysis {
-    /// Fits on values, oldest first; `y` is finite and not empty. The tracker stands after the last one.
+    /// Fits on values, oldest first, of the kind that [`Analysis::TAKES`] says; `y` is finite and not empty. The
+    /// tracker stands after the last one.
     ///
     /// `start` is what [`Tracker::start`] of a fit on an earlier stretch of the series said: the search
-    /// begins there instead of at several places. It is a hint: one that is of another length, not finite,
-    /// or leads to a worse place than the search without it would have begun from is not followed. The fit
-    /// is the same to the tolerance of the search, not to the bit.
+    /// begins there instead of at several places, or, where the likelihood may have several tops, there as well.
+    /// It is a hint: one that is of another length, not finite, or leads to a worse place than the search without
+    /// it would have begun from is not followed. The fit is the same to the tolerance of the search, not to the
+    /// bit, or one on a higher top.
     ///
     /// # Errors
     /// [`FitError`] when the method has no answer on this series; never a panic.

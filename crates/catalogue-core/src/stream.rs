@@ -101,7 +101,8 @@ pub trait State: Send + 'static {
     /// with the number of bars.
     fn push(&mut self, bar: &Bar) -> Self::Row;
 
-    /// The columns of a whole history: each bar pushed in turn.
+    /// The columns of a whole history: each bar pushed in turn. A state that can take them faster together
+    /// says so here; the values are those of [`Self::push`] to the bit.
     #[inline(always)]
     fn columns(mut self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>>
     where
@@ -153,6 +154,36 @@ impl<'a> Feed<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.close.is_empty()
+    }
+
+    /// Opens; as long as the closes, like the other columns.
+    #[must_use]
+    pub fn open(&self) -> &'a [f64] {
+        self.open
+    }
+
+    /// Highs.
+    #[must_use]
+    pub fn high(&self) -> &'a [f64] {
+        self.high
+    }
+
+    /// Lows.
+    #[must_use]
+    pub fn low(&self) -> &'a [f64] {
+        self.low
+    }
+
+    /// Closes.
+    #[must_use]
+    pub fn close(&self) -> &'a [f64] {
+        self.close
+    }
+
+    /// Volumes in shares.
+    #[must_use]
+    pub fn volume(&self) -> &'a [f64] {
+        self.volume
     }
 
     /// The bars one after the other.

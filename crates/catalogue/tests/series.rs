@@ -75,6 +75,7 @@ mod tests {
     fn numbers(value: &Value) -> Vec<f64> {
         match value {
             Value::Array(all) => all.iter().flat_map(numbers).collect(),
+            Value::Object(all) => all.values().flat_map(numbers).collect(),
             other => vec![other.as_f64().unwrap_or(f64::NAN)],
         }
     }
@@ -157,5 +158,186 @@ mod tests {
         }
         assert!(cases.len() >= 35, "{} cases", cases.len());
         assert!(found.is_empty(), "{} wrong: {found:#?}", found.len());
+    }
+
+    /// Runs an entry on a table with its defaults and some parameters.
+    fn run(id: &str, given: &[(&str, &str)], table: &SeriesTable) -> Result<Value, FitError> {
+        let resolved = registry().find(id).unwrap();
+        let arrival = Arrival {
+            origin: "user_provided".into(),
+            request: "hostile series".into(),
+            promised_sha256: None,
+            content: File(table.clone()),
+        };
+        let admitted = Gate::admit(arrival).ok().unwrap().verified;
+        let series = admitted
+            .derive("series", "all", |f| Ok::<_, FitError>(f.0.clone()))
+            .unwrap();
+        let pairs = given.iter().map(|(k, v)| ((*k).into(), Value::from(*v)));
+        let params: ParamMap = pairs.collect();
+        let ask = Ask {
+            horizon: 4,
+            seed: 1,
+        };
+        let answer = run_analysis(&resolved, &params, &series, ask, &|| 0.0);
+        answer.map(|a| Value::Object(a.outputs))
+    }
+
+    /// Every method on series of the family, with parameters where the defaults do not suit a yearly series.
+    const ENTRIES: [(&str, &[(&str, &str)]); 18] = [
+        ("arima", &[("order", "1,0,1")]),
+        ("auto_arima", &[]),
+        ("egarch", &[]),
+        ("ets", &[]),
+        ("exponential_smoothing", &[]),
+        ("garch", &[]),
+        ("gjr_garch", &[]),
+        ("hmm", &[]),
+        ("holt", &[]),
+        ("holt_winters", &[("period", "4")]),
+        ("kalman_filter", &[]),
+        ("particle_filter", &[]),
+        ("prophet", &[]),
+        (
+            "sarima",
+            &[("order", "1,0,0"), ("seasonal_order", "1,0,0,4")],
+        ),
+        ("theta", &[]),
+        ("unobserved_components", &[]),
+        ("unscented_kalman_filter", &[]),
+        ("var", &[]),
+    ];
+
+    /// A table of the family's width: one series, and itself some rows later beside it where two are needed.
+    fn of(id: &str, days: &[f64], values: &[f64]) -> SeriesTable {
+        let width = if id == "var" { 2 } else { 1 };
+        let x = Array2::from_shape_fn((values.len(), width), |(r, c)| match c {
+            0 => values[r],
+            _ => values[(r + 37) % values.len()],
+        });
+        let names = ["series", "later"][..width]
+            .iter()
+            .map(|n| (*n).to_owned())
+            .collect();
+        SeriesTable::new(Design::new(x, names).unwrap(), Some(days.to_vec())).unwrap()
+    }
+
+    fn nile() -> (Vec<f64>, Vec<f64>) {
+        let table = table("nile", "volume");
+        (table.days().unwrap().to_vec(), table.series(0))
+    }
+
+    /// An error is one sentence that says what to do or why not; it is not a dump.
+    fn sentence(what: &str, e: &FitError) {
+        let text = e.to_string();
+        let fine =
+            text.len() > 20 && text.len() < 400 && !text.contains('\n') && !text.contains("NaN");
+        assert!(fine, "{what}: {text}");
+    }
+
+    #[test]
+    fn every_method_of_the_family_is_listed() {
+        let of_family = registry()
+            .all()
+            .filter(|r| r.preset.is_none() && r.entry.card.family == "time_series");
+        let mut ids: Vec<&str> = of_family.map(|r| r.id()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ENTRIES.map(|(id, _)| id));
+    }
+
+    #[test]
+    fn gaps_in_dates_are_said() {
+        let (mut days, mut values) = nile();
+        days.drain(40..50);
+        values.drain(40..50);
+        let mut silent = Vec::new();
+        for (id, given) in ENTRIES {
+            let out = run(id, given, &of(id, &days, &values));
+            let out = out.unwrap_or_else(|e| panic!("{id}: {e}"));
+            // From the end of 1910 to the end of 1921.
+            let gap = out["gaps"][0]["days"].as_f64();
+            if gap != Some(4018.0) || out["gaps"].as_array().unwrap().len() != 1 {
+                silent.push(format!("{id}: {}", out["gaps"]));
+            }
+        }
+        assert!(silent.is_empty(), "{silent:#?}");
+    }
+
+    #[test]
+    fn short_and_constant_series_are_refused_or_answered_in_full() {
+        let (days, values) = nile();
+        // A constant is forecast as itself by these; the others have nothing to estimate.
+        let follow = [
+            "ets",
+            "exponential_smoothing",
+            "holt",
+            "holt_winters",
+            "kalman_filter",
+            "particle_filter",
+            "prophet",
+            "theta",
+            "unscented_kalman_filter",
+        ];
+        let mut wrong = Vec::new();
+        for (id, given) in ENTRIES {
+            for rows in [1, 2, 3, 5] {
+                match run(id, given, &of(id, &days[..rows], &values[..rows])) {
+                    Err(e) => sentence(&format!("{id}, {rows} rows"), &e),
+                    Ok(out) => {
+                        let forecast = numbers(&out["forecast"]);
+                        if forecast.len() % 4 != 0
+                            || forecast.is_empty()
+                            || forecast.iter().any(|v| !v.is_finite())
+                        {
+                            wrong.push(format!("{id}, {rows} rows: {}", out["forecast"]));
+                        }
+                    }
+                }
+            }
+            let flat = vec![1000.0; values.len()];
+            match run(id, given, &of(id, &days, &flat)) {
+                Err(e) => sentence(&format!("{id}, constant"), &e),
+                Ok(out) => {
+                    let near = numbers(&out["forecast"])
+                        .iter()
+                        .all(|v| (v - 1000.0).abs() < 50.0);
+                    // A filter whose start lies far from the series says that few particles are left.
+                    let said = out["warnings"].as_array().is_some_and(|w| !w.is_empty());
+                    if !(follow.contains(&id) && (near || said)) {
+                        wrong.push(format!("{id}, constant: {out}"));
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn what_does_not_come_back_is_said() {
+        // The logarithm of American product, which only rises: an autoregression of levels has a root at the unit
+        // circle.
+        let levels = table("macro", "log_gdp");
+        let days = levels.days().unwrap().to_vec();
+        let table = &of("arima", &days, &levels.series(0));
+        for (id, given) in [
+            ("arima", &[("order", "1,0,0")] as &[(&str, &str)]),
+            (
+                "sarima",
+                &[("order", "1,0,0"), ("seasonal_order", "0,0,0,0")],
+            ),
+        ] {
+            match run(id, given, table) {
+                Err(e) => sentence(id, &e),
+                Ok(out) => {
+                    let said = out["warnings"].as_array().is_some_and(|w| !w.is_empty());
+                    assert!(
+                        said && out["stationary"] == false,
+                        "{id}: {} {}",
+                        out["stationary"],
+                        out["warnings"]
+                    );
+                }
+            }
+        }
     }
 }

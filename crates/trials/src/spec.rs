@@ -1,10 +1,11 @@
 //! From a request to a complete specification: defaults filled in, every range checked, every name
 //! known. What needs data at hand (files, hashes, rows) is handed in.
 
+use crate::step;
 use crate::words::{count, list};
 use chrono::NaiveDate;
 use mltrainer_backtest::splits;
-use mltrainer_catalogue_core::{Engine, Inputs, Registry, Resolved, suggest};
+use mltrainer_catalogue_core::{Engine, Inputs, Registry, Resolved, Takes, suggest};
 use mltrainer_compliance::Digest;
 use mltrainer_types::catalogue::Task;
 use mltrainer_types::data::DatasetKind;
@@ -440,6 +441,18 @@ fn models(
                     "{id} does not do {}, which target {} needs; choose another model or another target",
                     task.as_str(),
                     target.as_str()
+                ),
+                suggestions: default_models(registry, task).into_iter().take(3).collect(),
+            });
+        }
+        if target == Target::Range
+            && found.entry.track.is_some()
+            && step::takes(&found) == Takes::Returns
+        {
+            return Err(SpecError {
+                field: "models".into(),
+                detail: format!(
+                    "{id} forecasts returns and their variance, which say nothing of target range; choose target log_volatility, return or price"
                 ),
                 suggestions: default_models(registry, task).into_iter().take(3).collect(),
             });

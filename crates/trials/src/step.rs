@@ -7,7 +7,8 @@ use crate::port::{Predictions, Starts};
 use crate::spec::task_of;
 use mltrainer_catalogue_core::entry::TrackFn;
 use mltrainer_catalogue_core::{
-    Design, Engine, FitError, Inputs, ParamMap, Prediction, Registry, Sequence, Training,
+    Design, Engine, FitError, Inputs, ParamMap, Prediction, Registry, Resolved, Sequence, Takes,
+    Tracker, Training,
 };
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
@@ -78,6 +79,14 @@ pub struct Outcome {
 pub fn starts_warm(spec: &TrialSpec, registry: &Registry, model: usize) -> bool {
     let found = spec.models.get(model).and_then(|m| registry.find(&m.model));
     found.is_some_and(|f| f.entry.track.is_some())
+}
+
+/// What a model that follows a series is fed.
+pub(crate) fn takes(found: &Resolved) -> Takes {
+    match found.entry.engine {
+        Engine::Analysis { takes, .. } => takes,
+        _ => Takes::Levels,
+    }
 }
 
 /// The seed of a step: the same for every model, so that adding a model changes no other.
@@ -199,7 +208,8 @@ pub fn run(
         .find(&model.model)
         .ok_or_else(|| format!("the catalogue has no model {} any more", model.model))?;
     if let Some(track) = found.entry.track {
-        return follow(spec, panel, step, &model.params, track, starts);
+        let takes = takes(&found);
+        return follow(spec, panel, step, (&model.params, track, takes), starts);
     }
     let Engine::Supervised { fit, .. } = found.entry.engine else {
         return Err(format!("{} does not learn a target", model.model));
@@ -255,18 +265,19 @@ pub fn run(
     })
 }
 
-/// Follows the quantity as last known, symbol by symbol: the model's parameters are estimated on the days of
-/// the training window and those up to the first test day, whose values are all known before it; then each
-/// day's value is taken in and the one a horizon later forecast. The search for the parameters starts where
-/// that of the fold before ended.
+/// Follows a series day by day, symbol by symbol: the model's parameters are estimated on the days of the
+/// training window and those up to the first test day, whose values are all known before it; then each day's
+/// value is taken in and the forecast a horizon ahead made. The series is the quantity as last known; for a model
+/// of returns it is the returns of the days, in percent, and the forecast follows from means and variances of the
+/// days to come. The search for the parameters starts where that of the fold before ended.
 fn follow(
     spec: &TrialSpec,
     panel: &Verified<Panel>,
     step: &Step,
-    params: &ParamMap,
-    track: TrackFn,
+    model: (&ParamMap, TrackFn, Takes),
     starts: &Starts,
 ) -> Result<Outcome, String> {
+    let (params, track, takes) = model;
     let rows = panel.get();
     let h = &rows.horizons[step.horizon];
     let fold = &h.folds[step.fold];
@@ -275,14 +286,14 @@ fn follow(
     let symbols: BTreeSet<u32> = test.iter().map(|r| symbol(*r)).collect();
     let mut values = vec![f64::NAN; test.len()];
     let mut ends = BTreeMap::new();
+    let mut notes = Vec::new();
     for own in symbols {
         let name = &rows.symbols[own as usize];
         let days = fold.train.start..fold.test.end;
         let all: Vec<usize> = (0..h.day.len())
             .filter(|r| symbol(*r) == own && days.contains(&h.day[*r]))
             .collect();
-        let (before, after): (Vec<usize>, Vec<usize>) =
-            all.into_iter().partition(|r| h.day[*r] < fold.test.start);
+        let before = all.partition_point(|r| h.day[*r] < fold.test.start);
         let said = |e: FitError| format!("{name}: {e}");
         let series = panel
             .derive(
@@ -290,8 +301,17 @@ fn follow(
                 format!("{name}, horizon {}, fold {}", h.bars, step.fold + 1),
                 |p| {
                     let h = &p.horizons[step.horizon];
-                    let known = before.iter().map(|r| h.known[*r]).collect();
-                    Sequence::new("as last known", known)
+                    Ok::<_, FitError>(match takes {
+                        Takes::Returns => {
+                            let days = all[..before].windows(2);
+                            let returns = days.map(|w| percent(h, w[0], w[1])).collect();
+                            Sequence::new("returns in percent", returns)?
+                        }
+                        _ => {
+                            let known = all[..before].iter().map(|r| h.known[*r]).collect();
+                            Sequence::new("as last known", known)?
+                        }
+                    })
                 },
             )
             .map_err(said)?;
@@ -301,10 +321,25 @@ fn follow(
         if !end.is_empty() {
             ends.insert(own, end);
         }
-        for row in after {
-            tracker.update(h.known[row]);
+        notes.extend(
+            tracker
+                .warnings()
+                .into_iter()
+                .map(|w| format!("{name}: {w}")),
+        );
+        for place in before..all.len() {
+            let row = all[place];
+            match (takes, place.checked_sub(1)) {
+                (Takes::Returns, Some(last)) => tracker.update(percent(h, all[last], row)),
+                (Takes::Returns, None) => {}
+                _ => tracker.update(h.known[row]),
+            }
             if let Ok(at) = test.binary_search(&row) {
-                values[at] = tracker.forecast(h.bars as usize);
+                values[at] = if takes == Takes::Returns {
+                    from_returns(spec.target, h, row, &*tracker)?
+                } else {
+                    tracker.forecast(h.bars as usize)
+                };
             }
         }
     }
@@ -313,9 +348,48 @@ fn follow(
     let predictions = collect(spec, rows, h, &test, &preparation, &prediction)?;
     Ok(Outcome {
         predictions,
-        notes: Vec::new(),
+        notes,
         starts: Starts(ends),
     })
+}
+
+/// The return from one row to another, in percent.
+fn percent(h: &Horizon, from: usize, to: usize) -> f64 {
+    100.0 * (h.close[to] / h.close[from] - 1.0)
+}
+
+/// The target from a model of daily returns in percent: a return compounds the means of the days to come; a
+/// volatility is the root of the mean of their expected squares.
+fn from_returns(
+    target: Target,
+    h: &Horizon,
+    row: usize,
+    tracker: &dyn Tracker,
+) -> Result<f64, String> {
+    let steps = h.bars as usize;
+    let compound = || {
+        (1..=steps)
+            .map(|k| 1.0 + tracker.forecast(k) / 100.0)
+            .product::<f64>()
+    };
+    match target {
+        Target::Return => Ok(compound() - 1.0),
+        Target::Price => Ok(h.close[row] * compound()),
+        Target::LogVolatility => {
+            let spread = tracker
+                .spread(steps)
+                .ok_or("the model of returns does not forecast their variance")?;
+            let squares: f64 = spread
+                .iter()
+                .map(|(mean, variance)| mean * mean + variance)
+                .sum();
+            Ok(0.5 * (squares / steps as f64).ln() - 100.0_f64.ln())
+        }
+        Target::Direction | Target::Range => Err(format!(
+            "a model of returns and their variance says nothing of {}",
+            target.as_str()
+        )),
+    }
 }
 
 fn collect(

@@ -10,10 +10,10 @@
 //! Source: M. Chaikin, in R. W. Colby, The Encyclopedia of Technical Market Indicators (2003).
 //! Not claimed: that it leads prices.
 
-use super::engine::Distribution;
+use super::engine::{Distribution, Total};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -39,6 +39,10 @@ impl State for AdState {
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         [Some(self.total.push(bar))]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        vec![Total::column(&Distribution::parts(bars))]
     }
 }
 

@@ -11,7 +11,7 @@
 use super::engine::Atr as Average;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -38,6 +38,10 @@ impl State for AtrState {
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         [self.0.push(bar)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        vec![self.0.column(bars)]
     }
 }
 

@@ -8,10 +8,10 @@
 //! Source: Bollinger, Bollinger on Bollinger Bands (2001).
 //! Not claimed: that a price outside a band returns.
 
-use super::engine::{Window, larger};
+use super::engine::{Window, column, larger};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -34,9 +34,15 @@ params! {
 /// After some bars.
 pub struct BollingerBandsState {
     window: Window,
+    std_dev: f64,
+    moments: Moments,
+}
+
+/// Mean and squares of the last closes.
+#[derive(Clone, Copy)]
+struct Moments {
     /// 1/period.
     share: f64,
-    std_dev: f64,
     mean: f64,
     /// Sum of squared deviations from the mean.
     square: f64,
@@ -45,35 +51,101 @@ pub struct BollingerBandsState {
     last: f64,
 }
 
-impl State for BollingerBandsState {
-    type Row = [Option<f64>; 3];
+impl Moments {
+    /// Mean and sum of squares after a close came and an old one went.
+    #[inline(always)]
+    fn change(&mut self, close: f64, old: f64, size: usize) -> (f64, f64) {
+        self.count(close);
+        // One value for another in mean and squares: no difference of large sums is taken.
+        let before = self.mean;
+        self.mean += (close - old) * self.share;
+        self.square += (close - old) * ((close - self.mean) + (old - before));
+        self.settle(close, size);
+        (self.mean, self.square)
+    }
 
-    #[inline]
-    fn push(&mut self, bar: &Bar) -> [Option<f64>; 3] {
-        let close = bar.close;
-        let old = self.window.push(close);
+    #[inline(always)]
+    fn count(&mut self, close: f64) {
         self.equal = if close == self.last {
             self.equal + 1
         } else {
             1
         };
         self.last = close;
-        if let Some(old) = old {
-            // One value for another in mean and squares: no difference of large sums is taken.
-            let before = self.mean;
-            self.mean += (close - old) * self.share;
-            self.square += (close - old) * ((close - self.mean) + (old - before));
-        } else if self.window.is_full() {
-            (self.mean, self.square) = moments(self.window.places());
-        } else {
-            return [None; 3];
-        }
-        if self.equal >= self.window.places().len() {
+    }
+
+    /// What rounding has left where all closes are equal is nothing.
+    #[inline(always)]
+    fn settle(&mut self, close: f64, size: usize) {
+        if self.equal >= size {
             (self.mean, self.square) = (close, 0.0);
         }
-        let width = self.std_dev * (larger(self.square, 0.0) * self.share).sqrt();
-        [self.mean + width, self.mean, self.mean - width].map(Some)
     }
+}
+
+impl State for BollingerBandsState {
+    type Row = [Option<f64>; 3];
+
+    #[inline]
+    fn push(&mut self, bar: &Bar) -> [Option<f64>; 3] {
+        let close = bar.close;
+        let size = self.window.places().len();
+        if let Some(old) = self.window.push(close) {
+            self.moments.change(close, old, size);
+        } else {
+            self.moments.count(close);
+            if !self.window.is_full() {
+                return [None; 3];
+            }
+            (self.moments.mean, self.moments.square) = moments(self.window.places());
+            self.moments.settle(close, size);
+        }
+        let width = width(self.moments.square, self.moments.share, self.std_dev);
+        [
+            self.moments.mean + width,
+            self.moments.mean,
+            self.moments.mean - width,
+        ]
+        .map(Some)
+    }
+
+    fn columns(mut self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let (close, size) = (bars.close(), self.window.places().len());
+        let room = (close.len() + 1).saturating_sub(size);
+        let (mut means, mut widths) = (vec![0.0; room], vec![0.0; room]);
+        if let Some((first, rest)) = close.split_at_checked(size) {
+            for close in first {
+                self.moments.count(*close);
+            }
+            (self.moments.mean, self.moments.square) = moments(first);
+            self.moments.settle(self.moments.last, size);
+            let mut places = means.iter_mut().zip(&mut widths);
+            if let Some((mean, square)) = places.next() {
+                (*mean, *square) = (self.moments.mean, self.moments.square);
+            }
+            // A variable of its own, that no call sees, can live in registers.
+            let mut fast = self.moments;
+            for ((mean, square), (close, old)) in places.zip(rest.iter().zip(close)) {
+                (*mean, *square) = fast.change(*close, *old, size);
+            }
+        }
+        for square in &mut widths {
+            *square = width(*square, self.moments.share, self.std_dev);
+        }
+        let both = || means.iter().zip(&widths);
+        let (lead, count) = (size - 1, close.len());
+        vec![
+            column(lead, count, both().map(|(mean, width)| mean + width)),
+            column(lead, count, means.iter().copied()),
+            column(lead, count, both().map(|(mean, width)| mean - width)),
+        ]
+    }
+}
+
+/// Half of the distance of the bands.
+#[inline(always)]
+fn width(square: f64, share: f64, std_dev: f64) -> f64 {
+    std_dev * (larger(square, 0.0) * share).sqrt()
 }
 
 /// Mean, and sum of squared deviations from it.
@@ -131,12 +203,14 @@ impl Streamed for BollingerBands {
     fn start(params: &BollingerBandsParams) -> Result<BollingerBandsState, FitError> {
         Ok(BollingerBandsState {
             window: Window::new(params.period),
-            share: 1.0 / params.period as f64,
             std_dev: params.std_dev,
-            mean: 0.0,
-            square: 0.0,
-            equal: 0,
-            last: f64::NAN,
+            moments: Moments {
+                share: 1.0 / params.period as f64,
+                mean: 0.0,
+                square: 0.0,
+                equal: 0,
+                last: f64::NAN,
+            },
         })
     }
 }

@@ -8,10 +8,10 @@
 //! Source: M. Chaikin, in R. W. Colby, The Encyclopedia of Technical Market Indicators (2003).
 //! Not claimed: that it leads prices.
 
-use super::engine::Distribution;
+use super::engine::{Distribution, Total, column, from, further};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -34,12 +34,89 @@ params! {
 /// After some bars.
 pub struct ChaikinOscillatorState {
     total: Distribution,
-    fast: f64,
-    slow: f64,
-    weights: [f64; 2],
+    averages: Averages,
     /// Bars to come before the first value.
     wait: usize,
-    started: bool,
+}
+
+/// The fast and the slow average, in twos like the total: the second of two is said by the average before both
+/// and the two totals.
+#[derive(Clone, Copy)]
+struct Averages {
+    weights: [f64; 2],
+    /// What is left of an average after one and after two values, and the weight of the first of two.
+    kept: [f64; 2],
+    kept_twice: [f64; 2],
+    older: [f64; 2],
+    values: [f64; 2],
+    /// Bars so far, as far as they matter: none, an even or an odd number.
+    seen: Seen,
+    /// The first total of the two.
+    first: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Seen {
+    Nothing,
+    Even,
+    Odd,
+}
+
+impl Averages {
+    fn new(periods: [usize; 2]) -> Self {
+        let weights = periods.map(|period| 2.0 / (period as f64 + 1.0));
+        let kept = weights.map(|weight| 1.0 - weight);
+        Self {
+            weights,
+            kept,
+            kept_twice: kept.map(|kept| kept * kept),
+            older: [kept[0] * weights[0], kept[1] * weights[1]],
+            values: [0.0; 2],
+            seen: Seen::Nothing,
+            first: 0.0,
+        }
+    }
+
+    /// Fast less slow after the next total.
+    fn push(&mut self, ad: f64) -> f64 {
+        match self.seen {
+            // Both start as the first total, which so counts as the first of two as well.
+            Seen::Nothing => {
+                (self.values, self.first, self.seen) = ([ad; 2], ad, Seen::Odd);
+                0.0
+            }
+            Seen::Even => {
+                (self.first, self.seen) = (ad, Seen::Odd);
+                let [fast, slow] = self.one(ad);
+                fast - slow
+            }
+            Seen::Odd => {
+                self.seen = Seen::Even;
+                self.values = self.both(self.first, ad);
+                self.values[0] - self.values[1]
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn one(&self, a: f64) -> [f64; 2] {
+        [0, 1].map(|k| self.kept[k] * self.values[k] + self.weights[k] * a)
+    }
+
+    #[inline(always)]
+    fn both(&self, a: f64, b: f64) -> [f64; 2] {
+        [0, 1].map(|k| {
+            self.kept_twice[k] * self.values[k] + (self.older[k] * a + self.weights[k] * b)
+        })
+    }
+
+    /// Two totals: what [`Self::push`] gives after each, to the bit.
+    #[inline(always)]
+    fn two(&mut self, [a, b]: [f64; 2]) -> [f64; 2] {
+        let first = self.one(a);
+        self.values = self.both(a, b);
+        [first[0] - first[1], self.values[0] - self.values[1]]
+    }
 }
 
 impl State for ChaikinOscillatorState {
@@ -47,19 +124,33 @@ impl State for ChaikinOscillatorState {
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
-        let ad = self.total.push(bar);
-        if self.started {
-            let [fast, slow] = self.weights;
-            self.fast = fast * ad + (1.0 - fast) * self.fast;
-            self.slow = slow * ad + (1.0 - slow) * self.slow;
-        } else {
-            (self.fast, self.slow, self.started) = (ad, ad, true);
-        }
+        let value = self.averages.push(self.total.push(bar));
         if self.wait > 0 {
             self.wait -= 1;
             return [None];
         }
-        [Some(self.fast - self.slow)]
+        [Some(value)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let parts = Distribution::parts(bars);
+        let (mut total, mut averages) = (Total::default(), self.averages);
+        let (first, rest) = parts.split_at(parts.len().min(2));
+        let mut values = Vec::with_capacity(parts.len());
+        for part in first {
+            values.push(averages.push(total.push(*part)));
+        }
+        let (twos, last) = rest.as_chunks::<2>();
+        // Variables of their own, that no call sees, can live in registers.
+        let (mut sum, mut fast) = (total, averages);
+        for (two, out) in twos.iter().zip(further(&mut values, twos.len())) {
+            *out = fast.two(sum.two(*two));
+        }
+        for part in last {
+            values.push(fast.push(sum.push(*part)));
+        }
+        let values = from(&values, self.wait).iter().copied();
+        vec![column(self.wait, bars.len(), values)]
     }
 }
 
@@ -105,14 +196,10 @@ impl Streamed for ChaikinOscillator {
     const READS: &'static [Field] = &[Field::High, Field::Low, Field::Close, Field::Volume];
 
     fn start(params: &ChaikinOscillatorParams) -> Result<ChaikinOscillatorState, FitError> {
-        let weight = |period: usize| 2.0 / (period as f64 + 1.0);
         Ok(ChaikinOscillatorState {
             total: Distribution::default(),
-            fast: 0.0,
-            slow: 0.0,
-            weights: [weight(params.fast), weight(params.slow)],
+            averages: Averages::new([params.fast, params.slow]),
             wait: params.fast.max(params.slow) - 1,
-            started: false,
         })
     }
 }

@@ -11,10 +11,10 @@
 //! Commodities 12 (1994).
 //! Not claimed: that crossing it predicts a return.
 
-use super::engine::Recursive;
+use super::engine::{ByTwo, Recursive, by_two};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -48,6 +48,24 @@ impl State for DemaState {
             Some(2.0 * e1 - e2)
         });
         [dema]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        by_two(self, bars)
+    }
+}
+
+impl ByTwo<1> for DemaState {
+    #[inline]
+    fn warm(&self) -> bool {
+        self.second.begun()
+    }
+
+    #[inline(always)]
+    fn two(&mut self, close: [f64; 2]) -> [[f64; 2]; 1] {
+        let e1 = self.first.two(close);
+        let e2 = self.second.two(e1);
+        [[2.0 * e1[0] - e2[0], 2.0 * e1[1] - e2[1]]]
     }
 }
 
@@ -96,7 +114,7 @@ impl Streamed for Dema {
         let average = || Recursive::ema(params.period);
         Ok(DemaState {
             first: average(),
-            second: average(),
+            second: average().from_bar(params.period - 1),
         })
     }
 }

@@ -10,10 +10,10 @@
 //! Source: R. D. Donchian, Donchian's 5- and 20-Day Moving Averages, Commodities (1974).
 //! Not claimed: that a price beyond an earlier band goes on.
 
-use super::engine::Range;
+use super::engine::{Range, column};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -43,6 +43,17 @@ impl State for DonchianState {
             Some((high, low)) => [Some(high), Some(low), Some((high + low) / 2.0)],
             None => [None; 3],
         }
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let (lead, count) = (self.0.period() - 1, bars.len());
+        let (high, low) = self.0.all(bars);
+        let both = high.iter().zip(&low);
+        vec![
+            column(lead, count, high.iter().copied()),
+            column(lead, count, low.iter().copied()),
+            column(lead, count, both.map(|(high, low)| (high + low) / 2.0)),
+        ]
     }
 }
 

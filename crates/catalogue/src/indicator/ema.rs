@@ -8,10 +8,10 @@
 //! Source: Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
 //! Not claimed: that crossings earn money.
 
-use super::engine::Recursive;
+use super::engine::{ByTwo, Recursive, by_two};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -38,6 +38,22 @@ impl State for EmaState {
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         [self.0.push(bar.close)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        by_two(self, bars)
+    }
+}
+
+impl ByTwo<1> for EmaState {
+    #[inline]
+    fn warm(&self) -> bool {
+        self.0.begun()
+    }
+
+    #[inline(always)]
+    fn two(&mut self, close: [f64; 2]) -> [[f64; 2]; 1] {
+        [self.0.two(close)]
     }
 }
 

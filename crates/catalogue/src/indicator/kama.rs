@@ -10,10 +10,10 @@
 //! Source: P. J. Kaufman, Smarter Trading (1995).
 //! Not claimed: that crossing it predicts a return.
 
-use super::engine::{Last, Window};
+use super::engine::{Last, Rolling, Window, from};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -37,11 +37,25 @@ pub struct KamaState {
     window: Window,
     period: usize,
     last: Last,
-    /// Sum of the last period absolute changes, how many of them are not 0, and the one that leaves next.
-    moved: f64,
-    moves: usize,
+    /// Absolute changes of the last period bars, and the one that leaves next.
+    moved: Rolling,
     leaving: f64,
     value: f64,
+}
+
+/// The weight of a close, by the net change and the sum of changes.
+#[inline(always)]
+fn weight(net: f64, moved: f64) -> f64 {
+    let part = (net / moved).abs();
+    let efficiency = if moved <= net { 1.0 } else { part };
+    let root = efficiency * (FASTEST - SLOWEST) + SLOWEST;
+    root * root
+}
+
+/// The average nearer to the close.
+#[inline(always)]
+fn nearer(value: f64, close: f64, weight: f64) -> f64 {
+    value + weight * (close - value)
 }
 
 impl State for KamaState {
@@ -56,30 +70,42 @@ impl State for KamaState {
         let last = self.last.push(close);
         let old = self.window.push(close);
         let change = last.map_or(0.0, |last| (close - last).abs());
-        self.moves -= usize::from(self.leaving != 0.0);
-        // What rounding has left of changes that are gone is nothing.
-        self.moved = if self.moves == 0 {
-            0.0
-        } else {
-            self.moved - self.leaving
-        };
-        self.moves += usize::from(change != 0.0);
-        self.moved += change;
+        let moved = self.moved.change(change, self.leaving);
         let Some(old) = old else {
             self.value = close;
             return [None];
         };
         self.leaving = (self.window.oldest() - old).abs();
-        let moved = self.moved;
-        let net = close - old;
-        let efficiency = if moved <= net {
-            1.0
-        } else {
-            (net / moved).abs()
-        };
-        let root = efficiency * (FASTEST - SLOWEST) + SLOWEST;
-        self.value += root * root * (close - self.value);
+        self.value = nearer(self.value, close, weight(close - old, moved));
         [Some(self.value)]
+    }
+
+    fn columns(mut self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let (close, period) = (bars.close(), self.period);
+        let mut out = Vec::with_capacity(close.len());
+        // One bar more than the warm-up, so that a change leaves with each that comes.
+        let (first, _) = close.split_at(close.len().min(period + 1));
+        for close in first {
+            let bar = Bar {
+                close: *close,
+                ..Bar::default()
+            };
+            out.push(self.push(&bar)[0]);
+        }
+        if period == 1 {
+            out.extend(from(close, first.len()).iter().map(|close| Some(*close)));
+            return vec![out];
+        }
+        let (mut moved, mut value) = (self.moved, self.value);
+        let news = from(close, period).windows(2);
+        let values = news.zip(close.windows(2)).map(move |(new, old)| {
+            let change = (new[1] - new[0]).abs();
+            let moved = moved.change(change, (old[1] - old[0]).abs());
+            value = nearer(value, new[1], weight(new[1] - old[1], moved));
+            Some(value)
+        });
+        out.extend(values);
+        vec![out]
     }
 }
 
@@ -133,8 +159,7 @@ impl Streamed for Kama {
             window: Window::new(params.period),
             period: params.period,
             last: Last::default(),
-            moved: 0.0,
-            moves: 0,
+            moved: Rolling::new(params.period),
             leaving: 0.0,
             value: 0.0,
         })

@@ -9,10 +9,10 @@
 //! Raschke.
 //! Not claimed: that a price outside a band returns inside, or goes on.
 
-use super::engine::{Atr, Recursive};
+use super::engine::{Atr, Recursive, column, from};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -49,6 +49,25 @@ impl State for KeltnerState {
         let (middle, atr) = (self.middle.push(bar.close), self.atr.push(bar));
         let band = |times: f64| middle.zip(atr).map(|(middle, atr)| middle + times * atr);
         [band(self.multiplier), middle, band(-self.multiplier)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let (count, times) = (bars.len(), self.multiplier);
+        let middle = self.middle.all(bars.close());
+        let atr = self.atr.all(bars);
+        let leads = [count - middle.len(), count - atr.len()];
+        let both = leads[0].max(leads[1]);
+        let band = |times: f64| {
+            let both = from(&middle, both - leads[0])
+                .iter()
+                .zip(from(&atr, both - leads[1]));
+            both.map(move |(middle, atr)| middle + times * atr)
+        };
+        vec![
+            column(both, count, band(times)),
+            column(leads[0], count, middle.iter().copied()),
+            column(both, count, band(-times)),
+        ]
     }
 }
 

@@ -8,11 +8,11 @@
 //! Source: Appel, Technical Analysis: Power Tools for Active Investors (2005).
 //! Not claimed: that crossings earn money.
 
-use super::engine::Recursive;
+use super::engine::{ByTwo, Recursive, by_two};
 use mltrainer_catalogue_core::ParamError;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -56,6 +56,25 @@ impl State for MacdState {
             Some((macd, signal)) => [Some(macd), Some(signal), Some(macd - signal)],
             None => [None; 3],
         }
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        by_two(self, bars)
+    }
+}
+
+impl ByTwo<3> for MacdState {
+    #[inline]
+    fn warm(&self) -> bool {
+        self.signal.begun()
+    }
+
+    #[inline(always)]
+    fn two(&mut self, close: [f64; 2]) -> [[f64; 2]; 3] {
+        let both = Recursive::two_by_two(&mut self.fast, &mut self.slow, close);
+        let macd = both.map(|[fast, slow]| fast - slow);
+        let signal = self.signal.two(macd);
+        [macd, signal, [macd[0] - signal[0], macd[1] - signal[1]]]
     }
 }
 
@@ -117,7 +136,7 @@ impl Streamed for Macd {
             // Both averages give their first value at the same bar.
             fast: Recursive::ema_after(fast, slow - fast),
             slow: Recursive::ema(slow),
-            signal: Recursive::ema(signal),
+            signal: Recursive::ema(signal).from_bar(slow - 1),
         })
     }
 }

@@ -9,10 +9,10 @@
 //! Commodities 7 (1989).
 //! Not claimed: that values under 20 or over 80 are turning points.
 
-use super::engine::{Last, RollingSum, typical};
+use super::engine::{Last, RollingSum, column, from, rolling, typical};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -47,18 +47,46 @@ impl State for MfiState {
             return [None];
         };
         let money = price * bar.volume;
-        let rising = if price > last { money } else { 0.0 };
-        let falling = if price < last { money } else { 0.0 };
-        let sums = self.rising.push(rising).zip(self.falling.push(falling));
-        [sums.map(|(rising, falling)| {
-            let both = rising + falling;
-            if both == 0.0 {
-                0.0
-            } else {
-                100.0 * (rising / both)
-            }
-        })]
+        let rising = self.rising.push(if price > last { money } else { 0.0 });
+        let falling = self.falling.push(if price < last { money } else { 0.0 });
+        let sums = rising.zip(falling);
+        [sums.map(|(rising, falling)| share(rising, falling))]
     }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let prices = bars.high().iter().zip(bars.low()).zip(bars.close());
+        let prices: Vec<f64> = prices
+            .map(|((high, low), close)| (high + low + close) / 3.0)
+            .collect();
+        let moves = || {
+            let moves = from(&prices, 1).iter().zip(&prices);
+            moves.zip(from(bars.volume(), 1))
+        };
+        let period = self.rising.period();
+        let up = moves().map(|((price, last), volume)| {
+            let money = price * volume;
+            if price > last { money } else { 0.0 }
+        });
+        let rising = rolling(&up.collect::<Vec<f64>>(), period);
+        let down = moves().map(|((price, last), volume)| {
+            let money = price * volume;
+            if price < last { money } else { 0.0 }
+        });
+        let falling = rolling(&down.collect::<Vec<f64>>(), period);
+        let full = from(&rising, period - 1)
+            .iter()
+            .zip(from(&falling, period - 1));
+        let shares = full.map(|(rising, falling)| share(*rising, *falling));
+        vec![column(period, bars.len(), shares)]
+    }
+}
+
+/// Rising money as a share of both, in percent.
+#[inline]
+fn share(rising: f64, falling: f64) -> f64 {
+    let both = rising + falling;
+    let share = 100.0 * (rising / both);
+    if both == 0.0 { 0.0 } else { share }
 }
 
 const CARD: Card = Card {

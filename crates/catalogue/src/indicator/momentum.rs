@@ -8,10 +8,10 @@
 //! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
 //! Not claimed: that what has risen goes on rising.
 
-use super::engine::Window;
+use super::engine::{Window, column, from};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -31,6 +31,7 @@ params! {
 
 /// After some bars.
 pub struct MomentumState {
+    period: usize,
     window: Window,
 }
 
@@ -40,6 +41,13 @@ impl State for MomentumState {
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         [self.window.push(bar.close).map(|old| bar.close - old)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let close = bars.close();
+        let moves = from(close, self.period).iter().zip(close);
+        let moves = moves.map(|(close, old)| close - old);
+        vec![column(self.period, close.len(), moves)]
     }
 }
 
@@ -86,6 +94,7 @@ impl Streamed for Momentum {
 
     fn start(params: &MomentumParams) -> Result<MomentumState, FitError> {
         Ok(MomentumState {
+            period: params.period,
             window: Window::new(params.period),
         })
     }

@@ -10,10 +10,10 @@
 //! of Stocks & Commodities 24 (2006).
 //! Not claimed: anything about direction.
 
-use super::engine::Atr;
+use super::engine::{Atr, column, from};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -41,14 +41,23 @@ impl State for NatrState {
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
-        [self.average.push(bar).map(|atr| {
-            if bar.close == 0.0 {
-                0.0
-            } else {
-                atr / bar.close * 100.0
-            }
-        })]
+        [self.average.push(bar).map(|atr| percent(atr, bar.close))]
     }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let lead = self.average.lead();
+        let atr = self.average.all(bars);
+        let each = atr.iter().zip(from(bars.close(), lead));
+        let each = each.map(|(atr, close)| percent(*atr, *close));
+        vec![column(lead, bars.len(), each)]
+    }
+}
+
+/// A range in percent of the close.
+#[inline]
+fn percent(atr: f64, close: f64) -> f64 {
+    let percent = atr / close * 100.0;
+    if close == 0.0 { 0.0 } else { percent }
 }
 
 const CARD: Card = Card {

@@ -9,10 +9,10 @@
 //! Source: J. Granville, Granville's New Key to Stock Market Profits (1963).
 //! Not claimed: that it leads prices.
 
-use super::engine::Last;
+use super::engine::{Last, Total, from};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -30,7 +30,7 @@ params! {
 /// After some bars.
 pub struct ObvState {
     last: Last,
-    total: f64,
+    total: Total,
 }
 
 impl State for ObvState {
@@ -38,14 +38,28 @@ impl State for ObvState {
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
-        match self.last.push(bar.close) {
-            None => self.total = bar.volume,
-            Some(last) if bar.close > last => self.total += bar.volume,
-            Some(last) if bar.close < last => self.total -= bar.volume,
-            Some(_) => {}
-        }
-        [Some(self.total)]
+        let signed = match self.last.push(bar.close) {
+            None => bar.volume,
+            Some(last) => signed(bar.volume, bar.close, last),
+        };
+        [Some(self.total.push(signed))]
     }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let (close, volume) = (bars.close(), bars.volume());
+        let mut parts = Vec::with_capacity(close.len());
+        parts.extend(volume.first());
+        let later = from(close, 1).iter().zip(close).zip(from(volume, 1));
+        parts.extend(later.map(|((close, last), volume)| signed(*volume, *close, *last)));
+        vec![Total::column(&parts)]
+    }
+}
+
+/// The volume with the sign of the change.
+#[inline]
+fn signed(volume: f64, close: f64, last: f64) -> f64 {
+    let falling = if close < last { -volume } else { 0.0 };
+    if close > last { volume } else { falling }
 }
 
 const CARD: Card = Card {
@@ -89,7 +103,7 @@ impl Streamed for Obv {
     fn start(_: &ObvParams) -> Result<ObvState, FitError> {
         Ok(ObvState {
             last: Last::default(),
-            total: 0.0,
+            total: Total::default(),
         })
     }
 }

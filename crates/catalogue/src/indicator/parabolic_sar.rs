@@ -10,10 +10,10 @@
 //! Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978).
 //! Not claimed: that the turns earn money.
 
-use super::engine::{larger, smaller};
+use super::engine::{column, from, larger, smaller};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -37,7 +37,7 @@ params! {
 pub struct ParabolicSarState {
     acceleration: f64,
     maximum: f64,
-    last: Option<(f64, f64)>,
+    last: Option<[f64; 2]>,
     position: Option<Position>,
 }
 
@@ -49,63 +49,111 @@ struct Position {
     factor: f64,
 }
 
+impl Position {
+    /// After the first two bars, by the larger of their moves.
+    fn first([high, low]: [f64; 2], [last_high, last_low]: [f64; 2], acceleration: f64) -> Self {
+        let (up, down) = (high - last_high, last_low - low);
+        let long = !(down > 0.0 && up < down);
+        Self {
+            long,
+            sar: if long { last_low } else { last_high },
+            extreme: if long { high } else { low },
+            factor: acceleration,
+        }
+    }
+
+    /// The stop of a bar, with the bar before it.
+    #[inline(always)]
+    fn next(
+        &mut self,
+        [high, low]: [f64; 2],
+        [last_high, last_low]: [f64; 2],
+        acceleration: f64,
+        maximum: f64,
+    ) -> f64 {
+        let sar;
+        if self.long {
+            if low <= self.sar {
+                self.long = false;
+                sar = larger(larger(self.extreme, last_high), high);
+                self.factor = acceleration;
+                self.extreme = low;
+                self.sar = larger(sar + self.factor * (low - sar), larger(last_high, high));
+            } else {
+                sar = self.sar;
+                if high > self.extreme {
+                    self.extreme = high;
+                    self.factor = smaller(self.factor + acceleration, maximum);
+                }
+                self.sar = smaller(
+                    sar + self.factor * (self.extreme - sar),
+                    smaller(last_low, low),
+                );
+            }
+        } else if high >= self.sar {
+            self.long = true;
+            sar = smaller(smaller(self.extreme, last_low), low);
+            self.factor = acceleration;
+            self.extreme = high;
+            self.sar = smaller(sar + self.factor * (high - sar), smaller(last_low, low));
+        } else {
+            sar = self.sar;
+            if low < self.extreme {
+                self.extreme = low;
+                self.factor = smaller(self.factor + acceleration, maximum);
+            }
+            self.sar = larger(
+                sar + self.factor * (self.extreme - sar),
+                larger(last_high, high),
+            );
+        }
+        sar
+    }
+}
+
 impl State for ParabolicSarState {
     type Row = [Option<f64>; 1];
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         let (high, low) = (bar.high, bar.low);
-        let Some((last_high, last_low)) = self.last.replace((high, low)) else {
+        let Some(last) = self.last.replace([high, low]) else {
             return [None];
         };
-        let first = self.position.is_none();
-        let p = self.position.get_or_insert_with(|| {
-            let (up, down) = (high - last_high, last_low - low);
-            let long = !(down > 0.0 && up < down);
-            Position {
-                long,
-                sar: if long { last_low } else { last_high },
-                extreme: if long { high } else { low },
-                factor: self.acceleration,
-            }
-        });
         // At the first stop the bar before the present one counts as the present one.
-        let (last_high, last_low) = if first {
-            (high, low)
-        } else {
-            (last_high, last_low)
+        let (last, position) = match &mut self.position {
+            Some(position) => (last, position),
+            none => {
+                let position = Position::first([high, low], last, self.acceleration);
+                ([high, low], none.insert(position))
+            }
         };
-        let sar;
-        if p.long {
-            if low <= p.sar {
-                p.long = false;
-                sar = larger(larger(p.extreme, last_high), high);
-                p.factor = self.acceleration;
-                p.extreme = low;
-                p.sar = larger(larger(sar + p.factor * (low - sar), last_high), high);
-            } else {
-                sar = p.sar;
-                if high > p.extreme {
-                    p.extreme = high;
-                    p.factor = smaller(p.factor + self.acceleration, self.maximum);
-                }
-                p.sar = smaller(smaller(sar + p.factor * (p.extreme - sar), last_low), low);
-            }
-        } else if high >= p.sar {
-            p.long = true;
-            sar = smaller(smaller(p.extreme, last_low), low);
-            p.factor = self.acceleration;
-            p.extreme = high;
-            p.sar = smaller(smaller(sar + p.factor * (high - sar), last_low), low);
-        } else {
-            sar = p.sar;
-            if low < p.extreme {
-                p.extreme = low;
-                p.factor = smaller(p.factor + self.acceleration, self.maximum);
-            }
-            p.sar = larger(larger(sar + p.factor * (p.extreme - sar), last_high), high);
-        }
+        let sar = position.next([high, low], last, self.acceleration, self.maximum);
         [Some(sar)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let (highs, lows) = (bars.high(), bars.low());
+        let (&[high0, high1, ..], &[low0, low1, ..]) = (highs, lows) else {
+            return vec![vec![None; bars.len()]];
+        };
+        let (acceleration, maximum) = (self.acceleration, self.maximum);
+        let second = [high1, low1];
+        let mut position = Position::first(second, [high0, low0], acceleration);
+        let first = position.next(second, second, acceleration, maximum);
+        let later = from(highs, 2).iter().zip(from(lows, 2));
+        let before = from(highs, 1).iter().zip(from(lows, 1));
+        let later = later
+            .zip(before)
+            .map(move |((high, low), (last_high, last_low))| {
+                position.next(
+                    [*high, *low],
+                    [*last_high, *last_low],
+                    acceleration,
+                    maximum,
+                )
+            });
+        vec![column(1, bars.len(), std::iter::once(first).chain(later))]
     }
 }
 

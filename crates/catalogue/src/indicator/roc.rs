@@ -8,10 +8,10 @@
 //! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
 //! Not claimed: that what has risen goes on rising.
 
-use super::engine::Window;
+use super::engine::{Window, column, from};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -31,6 +31,7 @@ params! {
 
 /// After some bars.
 pub struct RocState {
+    period: usize,
     window: Window,
 }
 
@@ -39,13 +40,27 @@ impl State for RocState {
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
-        [self.window.push(bar.close).map(|old| {
-            if old == 0.0 {
-                0.0
-            } else {
-                (bar.close / old - 1.0) * 100.0
-            }
-        })]
+        [self
+            .window
+            .push(bar.close)
+            .map(|old| change(bar.close, old))]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let close = bars.close();
+        let moves = from(close, self.period).iter().zip(close);
+        let moves = moves.map(|(close, old)| change(*close, *old));
+        vec![column(self.period, close.len(), moves)]
+    }
+}
+
+/// The change from an older close in percent.
+#[inline]
+fn change(close: f64, old: f64) -> f64 {
+    if old == 0.0 {
+        0.0
+    } else {
+        (close / old - 1.0) * 100.0
     }
 }
 
@@ -89,6 +104,7 @@ impl Streamed for Roc {
 
     fn start(params: &RocParams) -> Result<RocState, FitError> {
         Ok(RocState {
+            period: params.period,
             window: Window::new(params.period),
         })
     }

@@ -8,10 +8,10 @@
 //! Source: Wilder, New Concepts in Technical Trading Systems (1978).
 //! Not claimed: that 30 and 70 are turning points.
 
-use super::engine::{Last, Recursive};
+use super::engine::{Blend, Last, column, from, larger};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -32,8 +32,8 @@ params! {
 /// After some bars.
 pub struct RsiState {
     last: Last,
-    gain: Recursive,
-    loss: Recursive,
+    gain: Blend,
+    loss: Blend,
 }
 
 impl State for RsiState {
@@ -45,17 +45,34 @@ impl State for RsiState {
             return [None];
         };
         let change = bar.close - last;
-        let gain = self.gain.push(change.max(0.0));
-        let loss = self.loss.push((-change).max(0.0));
-        [gain.zip(loss).map(|(gain, loss)| {
-            let all = gain + loss;
-            if all == 0.0 {
-                0.0
-            } else {
-                100.0 * (gain / all)
-            }
-        })]
+        let gain = self.gain.push(larger(change, 0.0));
+        let loss = self.loss.push(larger(-change, 0.0));
+        [gain.zip(loss).map(|(gain, loss)| share(gain, loss))]
     }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let count = bars.len();
+        let part = |sign: f64| {
+            let changes = from(bars.close(), 1).iter().zip(bars.close());
+            let changes = changes.map(|(close, last)| larger(sign * (close - last), 0.0));
+            changes.collect::<Vec<f64>>()
+        };
+        let gain = self.gain.all(&part(1.0));
+        let loss = self.loss.all(&part(-1.0));
+        let shares = gain
+            .iter()
+            .zip(&loss)
+            .map(|(gain, loss)| share(*gain, *loss));
+        vec![column(count - gain.len(), count, shares)]
+    }
+}
+
+/// Gains as a share of gains and losses, in percent.
+#[inline]
+fn share(gain: f64, loss: f64) -> f64 {
+    let all = gain + loss;
+    let share = 100.0 * (gain / all);
+    if all == 0.0 { 0.0 } else { share }
 }
 
 const CARD: Card = Card {
@@ -99,8 +116,8 @@ impl Streamed for Rsi {
     fn start(params: &RsiParams) -> Result<RsiState, FitError> {
         Ok(RsiState {
             last: Last::default(),
-            gain: Recursive::wilder(params.period),
-            loss: Recursive::wilder(params.period),
+            gain: Blend::wilder(params.period),
+            loss: Blend::wilder(params.period),
         })
     }
 }

@@ -8,10 +8,10 @@
 //! Source: Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
 //! Not claimed: that crossings earn money.
 
-use super::engine::Sma as Mean;
+use super::engine::{Sma as Mean, column, means};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -38,6 +38,11 @@ impl State for SmaState {
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
         [self.0.push(bar.close)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let period = self.0.period();
+        vec![column(period - 1, bars.len(), means(bars.close(), period))]
     }
 }
 

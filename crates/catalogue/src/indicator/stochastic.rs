@@ -9,10 +9,10 @@
 //! Source: G. C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2 (1984).
 //! Not claimed: that values under 20 or over 80 are turning points.
 
-use super::engine::{Range, Sma, negligible};
+use super::engine::{Range, Sma, column, from, means, negligible};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -48,16 +48,37 @@ impl State for StochasticState {
     #[inline(always)]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 2] {
         let row = self.range.push(bar).and_then(|(high, low)| {
-            let range = high - low;
-            let fast = if negligible(range, high.abs() + low.abs()) {
-                0.0
-            } else {
-                (bar.close - low) / range * 100.0
-            };
-            let k = self.k.push(fast)?;
+            let k = self.k.push(place(high, low, bar.close))?;
             Some((k, self.d.push(k)?))
         });
         [row.map(|r| r.0), row.map(|r| r.1)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let [range, smooth, slow] = [self.range.period(), self.k.period(), self.d.period()];
+        let (high, low) = self.range.all(bars);
+        let fast = high.iter().zip(&low).zip(from(bars.close(), range - 1));
+        let fast = fast.map(|((high, low), close)| place(*high, *low, *close));
+        let fast: Vec<f64> = fast.collect();
+        let k: Vec<f64> = means(&fast, smooth).collect();
+        let (lead, count) = (range + smooth + slow - 3, bars.len());
+        let both = from(&k, slow - 1).iter().copied();
+        vec![
+            column(lead, count, both),
+            column(lead, count, means(&k, slow)),
+        ]
+    }
+}
+
+/// Where the close is between the lowest low and the highest high, in percent.
+#[inline]
+fn place(high: f64, low: f64, close: f64) -> f64 {
+    let range = high - low;
+    let place = (close - low) / range * 100.0;
+    if negligible(range, high.abs() + low.abs()) {
+        0.0
+    } else {
+        place
     }
 }
 

@@ -12,10 +12,10 @@
 //! Commodities 12 (1994).
 //! Not claimed: that crossing it predicts a return.
 
-use super::engine::Recursive;
+use super::engine::{ByTwo, Recursive, by_two};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -51,6 +51,25 @@ impl State for TemaState {
             Some(3.0 * e1 - 3.0 * e2 + e3)
         });
         [tema]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        by_two(self, bars)
+    }
+}
+
+impl ByTwo<1> for TemaState {
+    #[inline]
+    fn warm(&self) -> bool {
+        self.third.begun()
+    }
+
+    #[inline(always)]
+    fn two(&mut self, close: [f64; 2]) -> [[f64; 2]; 1] {
+        let e1 = self.first.two(close);
+        let e2 = self.second.two(e1);
+        let e3 = self.third.two(e2);
+        [[0, 1].map(|i| 3.0 * e1[i] - 3.0 * e2[i] + e3[i])]
     }
 }
 
@@ -99,8 +118,8 @@ impl Streamed for Tema {
         let average = || Recursive::ema(params.period);
         Ok(TemaState {
             first: average(),
-            second: average(),
-            third: average(),
+            second: average().from_bar(params.period - 1),
+            third: average().from_bar(2 * (params.period - 1)),
         })
     }
 }

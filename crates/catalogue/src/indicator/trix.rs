@@ -8,10 +8,10 @@
 //! Source: J. K. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1 (1983).
 //! Not claimed: that crossing zero predicts a return.
 
-use super::engine::{Last, Recursive};
+use super::engine::{ByTwo, Last, Recursive, by_two};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -46,14 +46,35 @@ impl State for TrixState {
         let Some(average) = average.and_then(|e| third.push(e)) else {
             return [None];
         };
-        [self.last.push(average).map(|last| {
-            if last == 0.0 {
-                0.0
-            } else {
-                (average / last - 1.0) * 100.0
-            }
-        })]
+        [self.last.push(average).map(|last| change(average, last))]
     }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        by_two(self, bars)
+    }
+}
+
+impl ByTwo<1> for TrixState {
+    #[inline]
+    fn warm(&self) -> bool {
+        self.averages[2].begun()
+    }
+
+    #[inline(always)]
+    fn two(&mut self, close: [f64; 2]) -> [[f64; 2]; 1] {
+        let [first, second, third] = &mut self.averages;
+        let average = third.two(second.two(first.two(close)));
+        // Warm, so that there is one before.
+        let last = self.last.push(average[1]).unwrap_or(average[0]);
+        [[change(average[0], last), change(average[1], average[0])]]
+    }
+}
+
+/// The change from the last average in percent.
+#[inline]
+fn change(average: f64, last: f64) -> f64 {
+    let change = (average / last - 1.0) * 100.0;
+    if last == 0.0 { 0.0 } else { change }
 }
 
 const CARD: Card = Card {
@@ -98,9 +119,9 @@ impl Streamed for Trix {
     const READS: &'static [Field] = &[Field::Close];
 
     fn start(params: &TrixParams) -> Result<TrixState, FitError> {
-        let average = || Recursive::ema(params.period);
+        let average = |k: usize| Recursive::ema(params.period).from_bar(k * (params.period - 1));
         Ok(TrixState {
-            averages: [average(), average(), average()],
+            averages: [average(0), average(1), average(2)],
             last: Last::default(),
         })
     }

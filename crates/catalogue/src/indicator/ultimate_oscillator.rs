@@ -10,10 +10,10 @@
 //! Source: L. Williams, The Ultimate Oscillator, Technical Analysis of Stocks & Commodities 3 (1985).
 //! Not claimed: that values under 30 or over 70 are turning points.
 
-use super::engine::{Last, TrueRange, smaller};
+use super::engine::{Last, TrueRange, column, from, smaller};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -49,14 +49,32 @@ pub struct UltimateOscillatorState {
 }
 
 /// Sums over one length.
-#[derive(Clone, Copy)]
 struct Sums {
     period: usize,
     weight: f64,
     pressure: f64,
     range: f64,
-    /// Bars with a range above 0.
-    moved: usize,
+    /// How many of the latest bars have no range, one after the other.
+    still: usize,
+}
+
+impl Sums {
+    /// What the length adds to the total, with a bar that comes and one that goes.
+    #[inline(always)]
+    fn change(&mut self, new: (f64, f64), old: (f64, f64)) -> f64 {
+        (self.pressure, self.range) = if self.still + 1 >= self.period {
+            // What rounding has left of bars that are gone is nothing.
+            new
+        } else {
+            (
+                self.pressure + (new.0 - old.0),
+                self.range + (new.1 - old.1),
+            )
+        };
+        self.still = (self.still + 1) * usize::from(new.1 <= 0.0);
+        let part = self.weight * (self.pressure / self.range);
+        if self.range > 0.0 { part } else { 0.0 }
+    }
 }
 
 impl State for UltimateOscillatorState {
@@ -73,24 +91,12 @@ impl State for UltimateOscillatorState {
         let size = self.kept.len();
         let mut total = 0.0;
         for sums in &mut self.sums {
+            let mut old = (0.0, 0.0);
             if self.seen >= sums.period {
                 let ago = self.next + size - sums.period;
-                let (pressure, range) = self.kept[if ago < size { ago } else { ago - size }];
-                sums.moved -= usize::from(range > 0.0);
-                if sums.moved == 0 {
-                    // What rounding has left of bars that are gone is nothing.
-                    (sums.pressure, sums.range) = (0.0, 0.0);
-                } else {
-                    sums.pressure -= pressure;
-                    sums.range -= range;
-                }
+                old = self.kept[if ago < size { ago } else { ago - size }];
             }
-            sums.pressure += pressure;
-            sums.range += range;
-            sums.moved += usize::from(range > 0.0);
-            if sums.moved > 0 {
-                total += sums.weight * (sums.pressure / sums.range);
-            }
+            total += sums.change((pressure, range), old);
         }
         self.kept[self.next] = (pressure, range);
         self.next += 1;
@@ -101,6 +107,36 @@ impl State for UltimateOscillatorState {
             self.seen += 1;
         }
         [(self.seen == size).then(|| 100.0 * (total / 7.0))]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let ranges = TrueRange::all(bars);
+        let later = from(bars.close(), 1).iter().zip(from(bars.low(), 1));
+        let later = later.zip(bars.close());
+        let pressures: Vec<f64> = later
+            .map(|((close, low), last)| close - smaller(*low, *last))
+            .collect();
+        let mut totals = vec![0.0; ranges.len()];
+        for mut sums in self.sums {
+            let period = sums.period.min(ranges.len());
+            let (first, rest) = totals.split_at_mut(period);
+            let news = pressures.iter().zip(&ranges);
+            for (total, (pressure, range)) in first.iter_mut().zip(news) {
+                *total += sums.change((*pressure, *range), (0.0, 0.0));
+            }
+            let news = from(&pressures, period).iter().zip(from(&ranges, period));
+            let olds = pressures.iter().zip(&ranges);
+            for (total, (new, old)) in rest.iter_mut().zip(news.zip(olds)) {
+                *total += sums.change((*new.0, *new.1), (*old.0, *old.1));
+            }
+        }
+        let lead = self.kept.len();
+        let values = from(&totals, lead - 1).iter();
+        vec![column(
+            lead,
+            bars.len(),
+            values.map(|total| 100.0 * (total / 7.0)),
+        )]
     }
 }
 
@@ -159,7 +195,7 @@ impl Streamed for UltimateOscillator {
                 weight: [4.0, 2.0, 1.0][k],
                 pressure: 0.0,
                 range: 0.0,
-                moved: 0,
+                still: 0,
             }),
         })
     }

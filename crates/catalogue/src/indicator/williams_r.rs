@@ -9,10 +9,10 @@
 //! Source: L. Williams, How I Made One Million Dollars Last Year Trading Commodities (1973).
 //! Not claimed: that values over -20 or under -80 are turning points.
 
-use super::engine::{Range, negligible};
+use super::engine::{Range, column, from, negligible};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -38,14 +38,30 @@ impl State for WilliamsRState {
 
     #[inline]
     fn push(&mut self, bar: &Bar) -> [Option<f64>; 1] {
-        [self.0.push(bar).map(|(high, low)| {
-            let range = high - low;
-            if negligible(range, high.abs() + low.abs()) {
-                0.0
-            } else {
-                (high - bar.close) / range * -100.0
-            }
-        })]
+        [self
+            .0
+            .push(bar)
+            .map(|(high, low)| place(high, low, bar.close))]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let lead = self.0.period() - 1;
+        let (high, low) = self.0.all(bars);
+        let places = high.iter().zip(&low).zip(from(bars.close(), lead));
+        let places = places.map(|((high, low), close)| place(*high, *low, *close));
+        vec![column(lead, bars.len(), places)]
+    }
+}
+
+/// How far the close is under the highest high, in percent of the range, negative.
+#[inline]
+fn place(high: f64, low: f64, close: f64) -> f64 {
+    let range = high - low;
+    let place = (high - close) / range * -100.0;
+    if negligible(range, high.abs() + low.abs()) {
+        0.0
+    } else {
+        place
     }
 }
 

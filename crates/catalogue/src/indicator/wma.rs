@@ -9,10 +9,10 @@
 //! Source: J. J. Murphy, Technical Analysis of the Financial Markets (1999), chapter 9.
 //! Not claimed: that crossing it predicts a return.
 
-use super::engine::Window;
+use super::engine::{Window, column};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Bar, Card, Entry, Field, FitError, Inputs, State, Streamed, params,
+    Bar, Card, Entry, Feed, Field, FitError, Inputs, State, Streamed, params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -49,15 +49,37 @@ impl State for WmaState {
         let old = self.window.push(bar.close);
         // With a new close each older one loses one of its weights: the plain sum of them.
         if let Some(old) = old {
-            self.weighted -= self.sum;
-            self.sum -= old;
-            self.weighted += self.period * bar.close;
+            self.weighted += self.period * bar.close - self.sum;
+            self.sum += bar.close - old;
         } else {
             self.seen += 1.0;
             self.weighted += self.seen * bar.close;
+            self.sum += bar.close;
         }
-        self.sum += bar.close;
         [self.window.is_full().then(|| self.weighted / self.divisor)]
+    }
+
+    fn columns(self, bars: &Feed<'_>) -> Vec<Vec<Option<f64>>> {
+        let period = self.window.places().len();
+        let close = bars.close();
+        let Some((first, rest)) = close.split_at_checked(period) else {
+            return vec![vec![None; close.len()]];
+        };
+        let (size, divisor) = (self.period, self.divisor);
+        let (mut sum, mut weighted) = (0.0, 0.0);
+        for (weight, close) in (1..).zip(first) {
+            weighted += f64::from(weight) * close;
+            sum += close;
+        }
+        let start = weighted;
+        let moved = rest.iter().zip(close).map(move |(close, old)| {
+            weighted += size * close - sum;
+            sum += close - old;
+            weighted
+        });
+        let values = std::iter::once(start).chain(moved);
+        let values = values.map(move |weighted| weighted / divisor);
+        vec![column(period - 1, close.len(), values)]
     }
 }
 

@@ -366,7 +366,7 @@ pub(crate) fn outputs(
     out.insert("gaps".into(), dates::gaps(data));
     let mut warnings: Vec<String> = Vec::new();
     if !fit.converged {
-        warnings.push("the search ended without a maximum of the likelihood: the estimates are the best that were met".into());
+        warnings.push(engine::NO_MAXIMUM.into());
     }
     if !stationary {
         warnings.push("an autoregressive root lies on the unit circle: the series should be differenced once more".into());

@@ -38,6 +38,11 @@ impl Orders {
         self.p + self.q + self.sp + self.sq
     }
 
+    /// Whether there are terms of both kinds, which can cancel.
+    fn mixed(&self) -> bool {
+        self.p + self.sp > 0 && self.q + self.sq > 0
+    }
+
     /// Differences as the orders say.
     pub(crate) fn difference(&self, values: &[f64]) -> Vec<f64> {
         let ordinary = engine::differences(values, 1, self.d);
@@ -420,8 +425,8 @@ pub(crate) struct Fit {
     covariance: Vec<f64>,
     phi: Vec<f64>,
     theta: Vec<f64>,
-    /// Where the search ended, in unbounded numbers.
-    free: Vec<f64>,
+    /// Where the searches ended, in unbounded numbers: every top of the likelihood that was met, the highest first.
+    tops: Vec<Vec<f64>>,
 }
 
 /// What a candidate gives.
@@ -458,8 +463,11 @@ pub(crate) enum Search<'a> {
     Thorough,
     /// From the best of several starts, one search: for candidates that are compared.
     Quick,
-    /// From where an earlier search ended, on a stretch of the series that shares most of its rows. When this
-    /// does not end on a maximum, or the start of a thorough search lies higher, it is thorough.
+    /// From where the searches of an earlier fit ended ([`Following::start`]), on a stretch of the series that
+    /// shares most of its rows. When that does not end on a maximum, or the start of a thorough search lies
+    /// higher, it is thorough. With autoregressive and moving-average terms, which can nearly cancel, the likelihood
+    /// has several tops, and which is the highest changes with some rows more: then it is thorough and begins at
+    /// the tops of the earlier fit as well, so that it never ends lower than without them.
     From(&'a [f64]),
 }
 
@@ -515,43 +523,48 @@ pub(crate) fn fit(
         gradient: 1e-7,
         gain: 1e-12,
     };
-    let found = if free == 0 {
-        Found {
+    let (found, tops) = if free == 0 {
+        let found = Found {
             at: Vec::new(),
             value: value(&[]),
             steps: 0,
             converged: true,
-        }
+        };
+        (found, Vec::new())
     } else {
         let starts = starts(&orders, &plain.residuals);
         let mut ranked: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|s| (value(&s), s)).collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
         ranked.dedup_by(|a, b| a.1 == b.1);
-        let warm = match search {
-            Search::From(at) if at.len() == free && at.iter().all(|v| v.is_finite()) => {
-                let found = optimize::bfgs(&mut value, at, &limits);
-                let least = ranked.first().map_or(f64::INFINITY, |(v, _)| *v);
-                (found.converged && found.value.is_finite() && found.value <= least)
-                    .then_some(found)
-            }
-            _ => None,
-        };
         // A long seasonal state costs: two starts there.
-        ranked.truncate(match search {
-            _ if warm.is_some() => 0,
+        let searches = match search {
             Search::Quick => 1,
             _ if orders.s > 1 => 2,
             _ => 4,
-        });
-        let mut best: Option<Found> = warm;
-        for (_, point) in &ranked {
-            let found = optimize::bfgs(&mut value, point, &limits);
-            best = Some(match best {
-                Some(b) => b.or_lower(found),
-                None => found,
-            });
+        };
+        let least = ranked.first().map_or(f64::INFINITY, |(v, _)| *v);
+        let before = match search {
+            Search::From(at) => told(at, free),
+            _ => Vec::new(),
+        };
+        let mut ends: Vec<Found> = before
+            .iter()
+            .map(|at| optimize::bfgs(&mut value, at, &limits))
+            .collect();
+        let lowest = ends.iter().min_by(|a, b| a.value.total_cmp(&b.value));
+        let warm = !orders.mixed()
+            && lowest.is_some_and(|f| f.converged && f.value.is_finite() && f.value <= least);
+        if !warm && !orders.mixed() {
+            ends.clear();
         }
-        let mut best = best.unwrap_or(Found {
+        ranked.truncate(if warm { 0 } else { searches });
+        let cold = ranked
+            .iter()
+            .map(|(_, at)| optimize::bfgs(&mut value, at, &limits));
+        ends.extend(cold);
+        ends.sort_by(|a, b| a.value.total_cmp(&b.value));
+        let tops = distinct(&ends);
+        let mut best = ends.into_iter().next().unwrap_or(Found {
             at: vec![0.0; free],
             value: f64::INFINITY,
             steps: 0,
@@ -563,7 +576,7 @@ pub(crate) fn fit(
             let gain = best.value - again.value;
             best = if gain >= 0.0 { again } else { best };
         }
-        best
+        (best, tops)
     };
     let none = || {
         FitError::Failed(format!(
@@ -599,8 +612,39 @@ pub(crate) fn fit(
         errors,
         state,
         covariance: best.filtered.covariance,
-        free: found.at,
+        tops,
     })
+}
+
+/// The tops that [`Following::start`] told: how many, then the numbers of each. None when it means nothing.
+fn told(start: &[f64], free: usize) -> Vec<&[f64]> {
+    let Some((count, at)) = start.split_first() else {
+        return Vec::new();
+    };
+    let fits = at.len().is_multiple_of(free) && *count == (at.len() / free) as f64;
+    if !fits || at.iter().any(|v| !v.is_finite()) {
+        return Vec::new();
+    }
+    at.chunks_exact(free).collect()
+}
+
+/// The largest distance of two places in any number.
+fn apart(a: &Found, b: &Found) -> f64 {
+    let pairs = a.at.iter().zip(&b.at);
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// Of ends of searches, lowest first, those that are tops of their own: where terms nearly cancel, the likelihood
+/// has several, and which is the highest changes with a few rows more.
+fn distinct(ends: &[Found]) -> Vec<Vec<f64>> {
+    let mut tops: Vec<&Found> = Vec::new();
+    for end in ends.iter().filter(|f| f.converged && f.value.is_finite()) {
+        let same = |top: &Found| end.value - top.value < 1e-4 && apart(top, end) < 0.05;
+        if !tops.iter().any(|top| same(top)) {
+            tops.push(end);
+        }
+    }
+    tops.into_iter().take(4).map(|top| top.at.clone()).collect()
 }
 
 /// Where the searches start, as unbounded numbers: the regressions of Hannan & Rissanen (1982) on the
@@ -963,8 +1007,21 @@ impl Tracker for Following {
         value + self.line.0 + self.line.1 * (self.rows + steps) as f64
     }
 
+    fn warnings(&self) -> Vec<String> {
+        let unsure = !self.fit.converged;
+        unsure
+            .then(|| engine::NO_MAXIMUM.to_owned())
+            .into_iter()
+            .collect()
+    }
+
     fn start(&self) -> Vec<f64> {
-        self.fit.free.clone()
+        let tops = &self.fit.tops;
+        if tops.is_empty() {
+            return Vec::new();
+        }
+        let count = std::iter::once(tops.len() as f64);
+        count.chain(tops.iter().flatten().copied()).collect()
     }
 }
 
@@ -1044,12 +1101,36 @@ mod tests {
             covariance: vec![1.0, -0.5, 0.0, 0.25],
             phi: Vec::new(),
             theta: vec![-0.5],
-            free: Vec::new(),
+            tops: Vec::new(),
         };
         let (level, std) = fit.forecast(&[3.0, 10.0], 3);
         assert_near(&level, &[9.3; 3], 1e-14);
         let want = [4.0_f64, 5.0, 6.0].map(f64::sqrt);
         assert_near(&std, &want, 1e-14);
+    }
+
+    #[test]
+    fn a_warm_fit_is_never_lower() {
+        // Closes: terms of both kinds nearly cancel, and the likelihood has several tops.
+        let text = include_str!("../../tests/data/closes.csv");
+        let cell = |line: &str| line.split(',').nth(1).unwrap().parse::<f64>().unwrap();
+        let closes: Vec<f64> = text.lines().skip(1).map(cell).collect();
+        for (p, q) in [(2, 1), (1, 1), (2, 0), (0, 2)] {
+            let o = Orders {
+                d: 1,
+                ..orders(p, q)
+            };
+            let mut start: Option<Vec<f64>> = None;
+            for rows in (0..5).map(|k| closes.len() * (k + 5) / 9) {
+                let y = &closes[..rows];
+                let cold = fit("arima", o, y, &[], Search::Thorough).unwrap();
+                let search = start.as_deref().map_or(Search::Thorough, Search::From);
+                let warm = fit("arima", o, y, &[], search).unwrap();
+                let gain = warm.log_likelihood - cold.log_likelihood;
+                assert!(gain > -1e-6, "{} {rows} rows: {gain}", o.label());
+                start = Some(Following::new(warm, y, false, false).start());
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use super::density::Dist;
 use super::volatility::{self, Errors, Kind, MOST_LAGS, Mean, Spec};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, params, run,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, Track, Tracker,
+    params, run,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -20,7 +21,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Egarch;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Egarch>();
+pub const ENTRY: Entry = Entry::analysis::<Egarch>().with_tracking::<Egarch>();
 
 params! {
     /// Parameters of EGARCH.
@@ -73,26 +74,47 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl EgarchParams {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: Kind::Egarch,
+            p: self.p,
+            o: self.o,
+            q: self.q,
+            mean: self.mean,
+            lags: self.lags,
+            dist: self.dist,
+            backcast: self.backcast,
+            errors: self.cov_type,
+        }
+    }
+}
+
+impl Track for Egarch {
+    fn track(
+        params: &EgarchParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
+        volatility::track(
+            y,
+            params.spec(),
+            params.simulations,
+            run::effective_seed(params.seed, 0),
+            start,
+        )
+    }
+}
+
 impl Analysis for Egarch {
     type Params = EgarchParams;
     const CARD: &'static Card = &CARD;
     const TAKES: Takes = Takes::Returns;
 
     fn analyse(params: &EgarchParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        let spec = Spec {
-            kind: Kind::Egarch,
-            p: params.p,
-            o: params.o,
-            q: params.q,
-            mean: params.mean,
-            lags: params.lags,
-            dist: params.dist,
-            backcast: params.backcast,
-            errors: params.cov_type,
-        };
         volatility::analyse(
-            &data.series(0),
-            spec,
+            data,
+            params.spec(),
             ask.horizon,
             params.simulations,
             run::effective_seed(params.seed, ask.seed),

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 /// Steps that a forecast may reach.
 const FURTHEST: usize = 100_000;
 
+/// What is said of a search that did not end on a maximum.
+pub(crate) const NO_MAXIMUM: &str = "the search ended without a maximum of the likelihood: the estimates are the best that were met";
+
 /// A refusal of a parameter that only the data or another parameter shows.
 pub(crate) fn refused(field: &str, reason: impl Into<String>) -> FitError {
     FitError::Param(ParamError {

@@ -12,7 +12,8 @@ use super::density::Dist;
 use super::volatility::{self, Errors, Kind, MOST_LAGS, Mean, Spec};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, params,
+    Analysis, Ask, Card, Entry, FitError, Inputs, Outputs, SeriesTable, Takes, Track, Tracker,
+    params,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -20,7 +21,7 @@ use mltrainer_types::catalogue::Task;
 pub struct Garch;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::analysis::<Garch>();
+pub const ENTRY: Entry = Entry::analysis::<Garch>().with_tracking::<Garch>();
 
 params! {
     /// Parameters of GARCH.
@@ -67,23 +68,38 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
+impl GarchParams {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: Kind::Garch,
+            p: self.p,
+            o: 0,
+            q: self.q,
+            mean: self.mean,
+            lags: self.lags,
+            dist: self.dist,
+            backcast: self.backcast,
+            errors: self.cov_type,
+        }
+    }
+}
+
+impl Track for Garch {
+    fn track(
+        params: &GarchParams,
+        y: &[f64],
+        start: Option<&[f64]>,
+    ) -> Result<Box<dyn Tracker>, FitError> {
+        volatility::track(y, params.spec(), 1, 0, start)
+    }
+}
+
 impl Analysis for Garch {
     type Params = GarchParams;
     const CARD: &'static Card = &CARD;
     const TAKES: Takes = Takes::Returns;
 
     fn analyse(params: &GarchParams, data: &SeriesTable, ask: Ask) -> Result<Outputs, FitError> {
-        let spec = Spec {
-            kind: Kind::Garch,
-            p: params.p,
-            o: 0,
-            q: params.q,
-            mean: params.mean,
-            lags: params.lags,
-            dist: params.dist,
-            backcast: params.backcast,
-            errors: params.cov_type,
-        };
-        volatility::analyse(&data.series(0), spec, ask.horizon, 1, 0)
+        volatility::analyse(data, params.spec(), ask.horizon, 1, 0)
     }
 }

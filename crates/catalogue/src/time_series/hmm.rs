@@ -8,6 +8,7 @@
 //! Source: Baum and others (1970); Rabiner, Proc. IEEE 77 (1989); Viterbi (1967).
 //! Not claimed: that the states have a meaning, or that tomorrow's is known.
 
+use super::dates;
 use crate::clustering::kmeans;
 use crate::distributions::LN_2PI;
 use crate::numeric::Cholesky;
@@ -112,6 +113,10 @@ const CARD: Card = Card {
         ("n_converged", "starts that converged"),
         ("converged", "whether the best start converged"),
         ("iterations", "of the best start"),
+        (
+            "gaps",
+            "where dates leave rows out: after, before, days; null without dates",
+        ),
     ],
     stochastic: true,
     evidence: &[Evidence {
@@ -636,6 +641,7 @@ impl Analysis for Hmm {
         let durations: Vec<f64> = (0..k).map(|s| 1.0 / (1.0 - p.transition[s][s])).collect();
         let free = count as f64;
         Ok(Outputs::from_iter([
+            ("gaps".into(), dates::gaps(data)),
             ("log_likelihood".into(), Value::from(finite(log_likelihood))),
             (
                 "aic".into(),

@@ -8,6 +8,7 @@
 //! Source: Kalman, J. Basic Engineering 82 (1960).
 //! Not claimed: that the model is right.
 
+use super::dates;
 use super::state::{self, Given, Square, State, StateModel, System};
 use crate::distributions::normal_ln_density;
 use mltrainer_catalogue_core::card::Evidence;
@@ -90,6 +91,10 @@ const CARD: Card = Card {
         ("n_obs", "observations that are not missing"),
         ("forecast", "of the level"),
         ("forecast_variance", "of an observation, one a step"),
+        (
+            "gaps",
+            "where dates leave rows out: after, before, days; null without dates",
+        ),
     ],
     stochastic: false,
     evidence: &[Evidence {
@@ -169,6 +174,7 @@ impl Analysis for KalmanFilter {
         let level = |s: &(State, Square)| s.0[0];
         let variance = |s: &(State, Square)| s.1[0][0];
         Ok(Outputs::from_iter([
+            ("gaps".into(), dates::gaps(data)),
             ("filtered_level".into(), state::column(&filtered, level)),
             ("filtered_trend".into(), state::column(&filtered, trend)),
             (

@@ -8,6 +8,7 @@
 //! Source: Gordon, Salmond, Smith, IEE Proceedings F 140 (1993).
 //! Not claimed: more than an approximation whose error falls with √N.
 
+use super::dates;
 use super::state::{self, Given, Observation, State, StateModel, System};
 use crate::distributions::LN_2PI;
 use crate::numeric::normal;
@@ -118,6 +119,11 @@ const CARD: Card = Card {
         ),
         ("log_likelihood", "estimate for all observations"),
         ("forecast", "of the observation"),
+        (
+            "gaps",
+            "where dates leave rows out: after, before, days; null without dates",
+        ),
+        ("warnings", "what to know of these estimates, in words"),
     ],
     stochastic: true,
     evidence: &[Evidence {
@@ -128,6 +134,9 @@ const CARD: Card = Card {
     presets: &[],
     exemptions: &[],
 };
+
+/// An effective number of particles below this estimates nothing.
+const FEWEST: f64 = 10.0;
 
 /// Places of the particles that are kept, one for each new particle.
 fn resample(w: &[f64], how: Resampling, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
@@ -358,7 +367,17 @@ impl Analysis for ParticleFilter {
             let each = particles.iter().zip(&w);
             ahead.push(each.map(|(x, w)| w * h.of(x[0])).sum::<f64>());
         }
+        let few = effective.iter().filter(|size| **size < FEWEST).count();
+        let mut warnings: Vec<String> = Vec::new();
+        if 10 * few > y.len() {
+            warnings.push(format!(
+                "after {few} of {} rows fewer than {FEWEST} particles carry all weight, so that the estimates are theirs: the start or the variances do not suit the series; give others, or more particles",
+                y.len()
+            ));
+        }
         Ok(Outputs::from_iter([
+            ("warnings".into(), Value::from(warnings)),
+            ("gaps".into(), dates::gaps(data)),
             ("filtered_level".into(), numbers(&levels)),
             ("filtered_trend".into(), numbers(&trends)),
             ("filtered_variance".into(), numbers(&variances)),

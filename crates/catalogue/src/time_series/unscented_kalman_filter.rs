@@ -8,6 +8,7 @@
 //! Source: Julier, Uhlmann (1997); van der Merwe, dissertation (2004).
 //! Not claimed: that the model is right.
 
+use super::dates;
 use super::state::{self, Given, Observation, Square, State, StateModel, System};
 use crate::distributions::normal_ln_density;
 use mltrainer_catalogue_core::card::Evidence;
@@ -95,6 +96,10 @@ const CARD: Card = Card {
         ("n_obs", "observations that are not missing"),
         ("forecast", "of the observation"),
         ("forecast_level", "of the level"),
+        (
+            "gaps",
+            "where dates leave rows out: after, before, days; null without dates",
+        ),
     ],
     stochastic: false,
     evidence: &[Evidence {
@@ -236,6 +241,7 @@ impl Analysis for UnscentedKalmanFilter {
         let level = |s: &(State, Square)| s.0[0];
         let variance = |s: &(State, Square)| s.1[0][0];
         Ok(Outputs::from_iter([
+            ("gaps".into(), dates::gaps(data)),
             ("filtered_level".into(), state::column(&filtered, level)),
             ("filtered_trend".into(), state::column(&filtered, trend)),
             (

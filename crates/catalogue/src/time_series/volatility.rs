@@ -11,12 +11,14 @@
 //! weighted mean of the first 75 squared residuals; half of it for the part of negative shocks; its logarithm
 //! and no shock in EGARCH), and variances are kept within wide bounds.
 
+use super::dates;
 use super::density::{Density, Dist};
+use super::engine::NO_MAXIMUM;
 use crate::distributions::normal_two_sided;
 use crate::numeric::{Cholesky, Stop, dot, minimise};
 use crate::test::engine::LeastSquares;
 use mltrainer_catalogue_core::run::numbers;
-use mltrainer_catalogue_core::{FitError, Outputs, choices};
+use mltrainer_catalogue_core::{FitError, Outputs, SeriesTable, Tracker, choices};
 use mltrainer_types::finite;
 use ndarray::Array2;
 use rand::SeedableRng as _;
@@ -125,8 +127,32 @@ struct Model {
     scale: f64,
     backcast: f64,
     bounds: Vec<(f64, f64)>,
+    envelope: Envelope,
     /// Coefficients of the mean by least squares.
     mean: Vec<f64>,
+}
+
+/// What the bounds of the next variance are made of.
+#[derive(Default)]
+struct Envelope {
+    /// Exponentially weighted mean of squared residuals.
+    smooth: f64,
+    /// The last squared residual.
+    last: f64,
+    variance: f64,
+    largest: f64,
+    unit: f64,
+}
+
+impl Envelope {
+    /// Wide bounds, as in arch: a millionth and a million times an exponentially weighted mean.
+    fn next(&mut self) -> (f64, f64) {
+        self.smooth = 0.94 * self.smooth + 0.06 * self.last;
+        (
+            (self.smooth / 1e6).max(self.variance / 1e8),
+            (self.smooth * 1e6).clamp(self.unit + self.largest, 1e7 * (self.unit + self.largest)),
+        )
+    }
 }
 
 /// Residuals, variances and standardised residuals of a pass.
@@ -190,6 +216,7 @@ impl Model {
             scale,
             backcast: 0.0,
             bounds: Vec::new(),
+            envelope: Envelope::default(),
             mean,
         };
         let mut e = Vec::new();
@@ -203,19 +230,21 @@ impl Model {
             .map(|(k, e)| weight(k) * e * e)
             .sum();
         let own = sum / total;
-        // Wide bounds, as in arch: a millionth and a million times an exponentially weighted mean.
         let n = e.len() as f64;
         let centre = e.iter().sum::<f64>() / n;
         let variance = e.iter().map(|e| (e - centre) * (e - centre)).sum::<f64>() / n;
-        let largest = e.iter().fold(0.0, |m: f64, e| m.max(e * e));
         let unit = 1.0 / (scale * scale);
-        let mut smooth = own;
-        for t in 0..e.len() {
-            smooth = 0.94 * smooth + 0.06 * if t == 0 { own } else { e[t - 1] * e[t - 1] };
-            model.bounds.push((
-                (smooth / 1e6).max(variance / 1e8),
-                (smooth * 1e6).clamp(unit + largest, 1e7 * (unit + largest)),
-            ));
+        model.envelope = Envelope {
+            smooth: own,
+            last: own,
+            variance,
+            largest: e.iter().fold(0.0, |m: f64, e| m.max(e * e)),
+            unit,
+        };
+        for e in &e {
+            let bounds = model.envelope.next();
+            model.bounds.push(bounds);
+            model.envelope.last = e * e;
         }
         model.backcast = spec.backcast.map_or(own, |b| b * unit);
         if !(model.backcast > 0.0 && variance > 0.0) {
@@ -230,6 +259,25 @@ impl Model {
     /// The k-th lag of the value at t.
     fn lag(&self, t: usize, k: usize) -> f64 {
         self.past[t + self.spec.lags - k]
+    }
+
+    /// What is left of the value at t after its mean.
+    fn residual(&self, mean: &[f64], t: usize) -> f64 {
+        let Some((mu, ar)) = mean.split_first() else {
+            return self.y[t];
+        };
+        let lags = ar.iter().enumerate();
+        self.y[t] - mu - lags.map(|(k, a)| a * self.lag(t, k + 1)).sum::<f64>()
+    }
+
+    /// Takes in one value more, in the units of the series.
+    fn extend(&mut self, value: f64) {
+        let t = self.y.len();
+        self.past.push(value / self.scale);
+        self.y.push(value / self.scale);
+        let bounds = self.envelope.next();
+        self.bounds.push(bounds);
+        self.envelope.last = self.residual(&self.mean, t).powi(2);
     }
 
     fn residuals(&self, mean: &[f64], e: &mut Vec<f64>) {
@@ -260,52 +308,72 @@ impl Model {
     }
 
     fn variances(&self, own: &[f64], pass: &mut Pass) {
-        let (omega, alpha, gamma, beta) = self.parts(own);
         pass.h.clear();
         for t in 0..self.y.len() {
-            let mut v = omega;
-            for (i, a) in alpha.iter().enumerate() {
-                v += a * t
-                    .checked_sub(i + 1)
-                    .map_or(self.backcast, |s| pass.e[s] * pass.e[s]);
-            }
-            for (i, g) in gamma.iter().enumerate() {
-                v += g * t.checked_sub(i + 1).map_or(0.5 * self.backcast, |s| {
-                    let e = pass.e[s].min(0.0);
-                    e * e
-                });
-            }
-            for (j, b) in beta.iter().enumerate() {
-                v += b * t.checked_sub(j + 1).map_or(self.backcast, |s| pass.h[s]);
-            }
-            pass.h.push(self.bounded(t, v).0);
+            let h = self.variance_at(t, own, pass);
+            pass.h.push(h);
         }
     }
 
-    fn log_variances(&self, own: &[f64], pass: &mut Pass) {
+    /// The variance at t from the residuals and variances before.
+    #[inline(always)]
+    fn variance_at(&self, t: usize, own: &[f64], pass: &Pass) -> f64 {
         let (omega, alpha, gamma, beta) = self.parts(own);
-        let before = self.backcast.ln();
+        let mut v = omega;
+        for (i, a) in alpha.iter().enumerate() {
+            v += a * t
+                .checked_sub(i + 1)
+                .map_or(self.backcast, |s| pass.e[s] * pass.e[s]);
+        }
+        for (i, g) in gamma.iter().enumerate() {
+            v += g * t.checked_sub(i + 1).map_or(0.5 * self.backcast, |s| {
+                let e = pass.e[s].min(0.0);
+                e * e
+            });
+        }
+        for (j, b) in beta.iter().enumerate() {
+            v += b * t.checked_sub(j + 1).map_or(self.backcast, |s| pass.h[s]);
+        }
+        self.bounded(t, v).0
+    }
+
+    fn log_variances(&self, own: &[f64], pass: &mut Pass) {
         pass.h.clear();
         pass.z.clear();
         let mut logs = Vec::with_capacity(self.y.len());
         for t in 0..self.y.len() {
-            let mut v = omega;
-            for (i, a) in alpha.iter().enumerate() {
-                v += a * t
-                    .checked_sub(i + 1)
-                    .map_or(0.0, |s| pass.z[s].abs() - MEAN_SIZE);
-            }
-            for (i, g) in gamma.iter().enumerate() {
-                v += g * t.checked_sub(i + 1).map_or(0.0, |s| pass.z[s]);
-            }
-            for (j, b) in beta.iter().enumerate() {
-                v += b * t.checked_sub(j + 1).map_or(before, |s| logs[s]);
-            }
-            let (log, h, _) = self.bounded_log(t, v);
+            let (log, h) = self.log_variance_at(t, own, &pass.z, &logs, 0);
             logs.push(log);
             pass.h.push(h);
             pass.z.push(pass.e[t] / h.sqrt());
         }
+    }
+
+    /// The logarithm of the variance at t and the variance, from the standardised errors and the logarithms before;
+    /// `logs` begins at row `first`.
+    #[inline(always)]
+    fn log_variance_at(
+        &self,
+        t: usize,
+        own: &[f64],
+        z: &[f64],
+        logs: &[f64],
+        first: usize,
+    ) -> (f64, f64) {
+        let (omega, alpha, gamma, beta) = self.parts(own);
+        let before = self.backcast.ln();
+        let mut v = omega;
+        for (i, a) in alpha.iter().enumerate() {
+            v += a * t.checked_sub(i + 1).map_or(0.0, |s| z[s].abs() - MEAN_SIZE);
+        }
+        for (i, g) in gamma.iter().enumerate() {
+            v += g * t.checked_sub(i + 1).map_or(0.0, |s| z[s]);
+        }
+        for (j, b) in beta.iter().enumerate() {
+            v += b * t.checked_sub(j + 1).map_or(before, |s| logs[s - first]);
+        }
+        let (log, h, _) = self.bounded_log(t, v);
+        (log, h)
     }
 
     /// A variance within its bounds, and what a change of it is multiplied by there.
@@ -890,6 +958,46 @@ impl Model {
         (out, change)
     }
 
+    /// Parameters in the units of the series brought to those of the recursion.
+    fn scaled(&self, own: &[f64]) -> Vec<f64> {
+        let spec = &self.spec;
+        let mut theta = own.to_vec();
+        let omega = spec.mean_terms();
+        if omega > 0 {
+            theta[0] /= self.scale;
+        }
+        match spec.kind {
+            Kind::Garch => theta[omega] /= self.scale * self.scale,
+            Kind::Egarch => {
+                let (start, count) = self.bounded_part();
+                let sum: f64 = theta[start..start + count].iter().sum();
+                theta[omega] -= (1.0 - sum) * 2.0 * self.scale.ln();
+            }
+        }
+        theta
+    }
+
+    /// The same with what stands on a bound lifted off it, where a climb could not leave.
+    fn lifted(&self, mut theta: Vec<f64>) -> Vec<f64> {
+        const OFF: f64 = 1e-3;
+        let spec = &self.spec;
+        let (start, count) = self.bounded_part();
+        let bounded = &mut theta[start..start + count];
+        if spec.kind == Kind::Egarch {
+            bounded.iter_mut().for_each(|b| *b = b.max(OFF));
+            return theta;
+        }
+        let (alpha, rest) = bounded.split_at_mut(spec.p);
+        let (gamma, beta) = rest.split_at_mut(spec.o);
+        for a in alpha.iter_mut().chain(beta) {
+            *a = a.max(OFF);
+        }
+        for (i, g) in gamma.iter_mut().enumerate() {
+            *g = g.max(OFF - alpha.get(i).copied().unwrap_or(0.0));
+        }
+        theta
+    }
+
     /// Variances of the errors after the last row, in scaled units.
     fn ahead(
         &self,
@@ -1028,17 +1136,23 @@ fn forgets(ar: &[f64]) -> bool {
     true
 }
 
-/// Fits and forecasts: the outputs that all entries of the family share.
+/// A fitted model.
+struct Fitted {
+    model: Model,
+    /// Parameters in scaled units.
+    theta: Vec<f64>,
+    pass: Pass,
+    log_likelihood: f64,
+    steps: usize,
+    converged: bool,
+}
+
+/// Fits; also from where an earlier fit ended, in the units of the series. With some large shocks the likelihood has
+/// several tops, and one search alone, from either place, may end on one that is lower by tens.
 ///
 /// # Errors
 /// Orders without a shock, too few rows, a series that does not vary, no finite likelihood.
-pub(crate) fn analyse(
-    series: &[f64],
-    mut spec: Spec,
-    horizon: usize,
-    paths: usize,
-    seed: u64,
-) -> Result<Outputs, FitError> {
+fn fitted(series: &[f64], mut spec: Spec, start: Option<&[f64]>) -> Result<Fitted, FitError> {
     if spec.p + spec.o == 0 {
         return Err(FitError::Data(
             "p and o are both 0: a variance that changes needs a shock; give p of at least 1"
@@ -1049,8 +1163,15 @@ pub(crate) fn analyse(
         spec.lags = 0;
     }
     let model = Model::new(series, spec)?;
+    let width = spec.width() + spec.dist.names().len();
+    let known = start.filter(|at| at.len() == width && at.iter().all(|v| v.is_finite()));
     let mut found: Option<(Vec<f64>, f64, usize, bool)> = None;
-    for start in model.starts() {
+    // The start of an earlier fit comes last: an end that is no higher leaves the fit as it is without it.
+    let starts = model
+        .starts()
+        .into_iter()
+        .chain(known.map(|at| model.lifted(model.scaled(at))));
+    for start in starts {
         let Some(top) = model.climb(&start) else {
             continue;
         };
@@ -1058,25 +1179,181 @@ pub(crate) fn analyse(
             found = Some(top);
         }
     }
+    let mut pass = Pass::default();
     let Some((theta, value, steps, converged)) = found else {
         return Err(FitError::Failed(
             "the likelihood is not finite from any starting point: check the series for extreme values".into(),
         ));
     };
     let (theta, _) = model.settled(theta, value);
-    let mut pass = Pass::default();
-    let n = model.y.len() as f64;
-    let log_likelihood = model.value(&theta, &mut pass) - n * model.scale.ln();
+    let log_likelihood = model.value(&theta, &mut pass) - model.y.len() as f64 * model.scale.ln();
     pass.z = pass
         .e
         .iter()
         .zip(&pass.h)
         .map(|(e, h)| e / h.sqrt())
         .collect();
-    let (own, change) = model.in_units(&theta);
+    Ok(Fitted {
+        model,
+        theta,
+        pass,
+        log_likelihood,
+        steps,
+        converged,
+    })
+}
+
+/// What is to come, in the units of the series.
+struct Outlook {
+    /// Of the value.
+    mean: Vec<f64>,
+    /// Of the error.
+    residual: Vec<f64>,
+    /// Of the value.
+    variance: Vec<f64>,
+}
+
+impl Fitted {
+    /// The next values; `own` are the parameters in the units of the series.
+    fn outlook(&self, own: &[f64], horizon: usize, paths: usize, seed: u64) -> Outlook {
+        let model = &self.model;
+        let means = model.spec.mean_terms();
+        let square = model.scale * model.scale;
+        let ahead = model.ahead(&self.theta, &self.pass, horizon, paths, seed);
+        let residual: Vec<f64> = ahead.iter().map(|v| v * square).collect();
+        // The mean, and the answer of later values to an error now.
+        let ar = if means > 1 { &own[1..means] } else { &[] };
+        let last = model.past.len().saturating_sub(ar.len());
+        let mut path: Vec<f64> = model.past[last..].iter().map(|v| v * model.scale).collect();
+        let known = path.len();
+        let mut answer = vec![1.0];
+        for step in 0..horizon {
+            let back = |of: &[f64]| {
+                let pairs = ar.iter().zip(of.iter().rev());
+                pairs.map(|(a, v)| a * v).sum::<f64>()
+            };
+            let mu = if means > 0 { own[0] } else { 0.0 };
+            path.push(mu + back(&path));
+            let next = back(&answer);
+            if step + 1 < horizon {
+                answer.push(next);
+            }
+        }
+        let variance = (0..horizon)
+            .map(|h| {
+                (0..=h)
+                    .map(|k| answer[h - k] * answer[h - k] * residual[k])
+                    .sum()
+            })
+            .collect();
+        Outlook {
+            mean: path.split_off(known),
+            residual,
+            variance,
+        }
+    }
+}
+
+/// A fitted model that goes on with its series.
+struct Following {
+    fitted: Fitted,
+    /// Parameters in the units of the series.
+    own: Vec<f64>,
+    paths: usize,
+    seed: u64,
+}
+
+impl Tracker for Following {
+    fn update(&mut self, value: f64) {
+        let Fitted {
+            model, theta, pass, ..
+        } = &mut self.fitted;
+        let t = model.y.len();
+        model.extend(value);
+        let own = &theta[..model.spec.width()];
+        let e = model.residual(&own[..model.spec.mean_terms()], t);
+        pass.e.push(e);
+        let h = match model.spec.kind {
+            Kind::Garch => model.variance_at(t, own, pass),
+            Kind::Egarch => {
+                let reach = t - model.spec.q.min(t);
+                let logs: Vec<f64> = pass.h[reach..].iter().map(|h| h.ln()).collect();
+                model.log_variance_at(t, own, &pass.z, &logs, reach).1
+            }
+        };
+        pass.h.push(h);
+        pass.z.push(e / h.sqrt());
+    }
+
+    fn forecast(&self, steps: usize) -> f64 {
+        // The mean needs no draws.
+        let ahead = self.fitted.outlook(&self.own, steps, 1, self.seed);
+        ahead.mean.last().copied().unwrap_or(f64::NAN)
+    }
+
+    fn spread(&self, steps: usize) -> Option<Vec<(f64, f64)>> {
+        let ahead = self.fitted.outlook(&self.own, steps, self.paths, self.seed);
+        Some(ahead.mean.into_iter().zip(ahead.variance).collect())
+    }
+
+    fn start(&self) -> Vec<f64> {
+        self.own.clone()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let unsure = !self.fitted.converged;
+        unsure.then(|| NO_MAXIMUM.to_owned()).into_iter().collect()
+    }
+}
+
+/// Fits a series of returns, from where an earlier fit ended if that is given, to go on with it.
+///
+/// # Errors
+/// As [`analyse`].
+pub(crate) fn track(
+    series: &[f64],
+    spec: Spec,
+    paths: usize,
+    seed: u64,
+    start: Option<&[f64]>,
+) -> Result<Box<dyn Tracker>, FitError> {
+    let fitted = fitted(series, spec, start)?;
+    let (own, _) = fitted.model.in_units(&fitted.theta);
+    Ok(Box::new(Following {
+        fitted,
+        own,
+        paths,
+        seed,
+    }))
+}
+
+/// Fits and forecasts: the outputs that all entries of the family share.
+///
+/// # Errors
+/// Orders without a shock, too few rows, a series that does not vary, no finite likelihood.
+pub(crate) fn analyse(
+    data: &SeriesTable,
+    spec: Spec,
+    horizon: usize,
+    paths: usize,
+    seed: u64,
+) -> Result<Outputs, FitError> {
+    let series = data.series(0);
+    let fitted = fitted(&series, spec, None)?;
+    let Fitted {
+        model,
+        theta,
+        pass,
+        log_likelihood,
+        steps,
+        converged,
+    } = &fitted;
+    let (spec, log_likelihood) = (model.spec, *log_likelihood);
+    let n = model.y.len() as f64;
+    let (own, change) = model.in_units(theta);
     let names = spec.names();
     let covariance = model
-        .covariance(&theta)
+        .covariance(theta)
         .map(|c| change.dot(&c).dot(&change.t()));
     let errors: Vec<Option<f64>> = (0..own.len())
         .map(|k| {
@@ -1116,31 +1393,8 @@ pub(crate) fn analyse(
     let half_life =
         (persistence > 0.0 && stationary).then(|| -std::f64::consts::LN_2 / persistence.ln());
     let square = model.scale * model.scale;
-    let ahead = model.ahead(&theta, &pass, horizon, paths, seed);
-    let ahead: Vec<f64> = ahead.iter().map(|v| v * square).collect();
-    // The mean, and the answer of later values to an error now.
     let ar = if means > 1 { &own[1..means] } else { &[] };
-    let mut path = series.to_vec();
-    let mut answer = vec![1.0];
-    for step in 0..horizon {
-        let back = |of: &[f64]| {
-            let pairs = ar.iter().zip(of.iter().rev());
-            pairs.map(|(a, v)| a * v).sum::<f64>()
-        };
-        let mu = if means > 0 { own[0] } else { 0.0 };
-        path.push(mu + back(&path));
-        let next = back(&answer);
-        if step + 1 < horizon {
-            answer.push(next);
-        }
-    }
-    let total: Vec<f64> = (0..horizon)
-        .map(|h| {
-            (0..=h)
-                .map(|k| answer[h - k] * answer[h - k] * ahead[k])
-                .sum()
-        })
-        .collect();
+    let ahead = fitted.outlook(&own, horizon, paths, seed);
     let lead = vec![f64::NAN; series.len() - model.y.len()];
     let rowwise = |values: Vec<f64>| {
         let mut all = lead.clone();
@@ -1149,6 +1403,19 @@ pub(crate) fn analyse(
     };
     let volatility = pass.h.iter().map(|h| h.sqrt() * model.scale).collect();
     let residuals = pass.e.iter().map(|e| e * model.scale).collect();
+    let mut warnings: Vec<String> = Vec::new();
+    if !converged {
+        warnings.push(NO_MAXIMUM.into());
+    }
+    if !stationary {
+        warnings.push("the persistence is not below 1: shocks to the variance never die out, and it tends to no level; a break in the level of variance looks the same".into());
+    }
+    if !forgets(ar) {
+        warnings.push("the mean does not forget: take differences or returns of the series".into());
+    }
+    if covariance.is_none() {
+        warnings.push("the likelihood is flat in some direction: there are no standard errors; take fewer terms".into());
+    }
     let count = own.len() as f64;
     let shape = |name: &str| {
         let at = spec.dist.names().iter().position(|n| *n == name);
@@ -1188,11 +1455,16 @@ pub(crate) fn analyse(
         ("conditional_volatility".into(), rowwise(volatility)),
         ("residuals".into(), rowwise(residuals)),
         ("standardized_residuals".into(), rowwise(pass.z.clone())),
-        ("forecast".into(), numbers(&path[series.len()..])),
-        ("variance_forecast".into(), numbers(&total)),
-        ("residual_variance_forecast".into(), numbers(&ahead)),
-        ("converged".into(), Value::from(converged)),
-        ("iterations".into(), Value::from(steps)),
+        ("forecast".into(), numbers(&ahead.mean)),
+        ("variance_forecast".into(), numbers(&ahead.variance)),
+        (
+            "residual_variance_forecast".into(),
+            numbers(&ahead.residual),
+        ),
+        ("converged".into(), Value::from(*converged)),
+        ("iterations".into(), Value::from(*steps)),
+        ("gaps".into(), dates::gaps(data)),
+        ("warnings".into(), Value::from(warnings)),
     ]))
 }
 
@@ -1260,6 +1532,11 @@ pub(crate) const OUTPUTS: &[(&str, &str)] = &[
     ),
     ("converged", "whether the climb ended on a maximum"),
     ("iterations", "steps of the climb"),
+    (
+        "gaps",
+        "where dates leave rows out: after, before, days; null without dates",
+    ),
+    ("warnings", "what to know of this fit, in words"),
 ];
 
 #[cfg(test)]
@@ -1352,6 +1629,62 @@ mod tests {
             let (chained, _) = model.chained(&x, &theta, &gradient);
             let by_free = |x: &[f64]| model.value(&model.theta(x), &mut Pass::default());
             assert_near(&chained, &differences(&by_free, &x), 1e-5);
+        }
+    }
+
+    #[test]
+    fn following_is_one_pass_and_a_refit_is_never_lower() {
+        let returns = series();
+        let early = returns.len() - 50;
+        for (kind, o, dist) in [
+            (Kind::Garch, 0, Dist::Normal),
+            (Kind::Garch, 1, Dist::SkewT),
+            (Kind::Egarch, 1, Dist::Normal),
+        ] {
+            let spec = Spec {
+                kind,
+                p: 1,
+                o,
+                q: 1,
+                mean: Mean::Ar,
+                lags: 1,
+                dist,
+                backcast: Some(2.0),
+                errors: Errors::Robust,
+            };
+            let first = fitted(&returns[..early], spec, None).unwrap();
+            let (own, _) = first.model.in_units(&first.theta);
+            let mut following = Following {
+                fitted: first,
+                own: own.clone(),
+                paths: 1,
+                seed: 1,
+            };
+            for r in &returns[early..] {
+                following.update(*r);
+            }
+            // The same parameters on all rows in one pass, in the units of all rows.
+            let model = Model::new(&returns, spec).unwrap();
+            let theta = model.scaled(&own);
+            let mut pass = Pass::default();
+            model.value(&theta, &mut pass);
+            let units = model.scale * model.scale;
+            let whole: Vec<f64> = pass.h[pass.h.len() - 50..]
+                .iter()
+                .map(|h| h * units)
+                .collect();
+            let units = following.fitted.model.scale.powi(2);
+            let h = &following.fitted.pass.h;
+            let followed: Vec<f64> = h[h.len() - 50..].iter().map(|h| h * units).collect();
+            assert_near(&followed, &whole, 1e-9);
+
+            let cold = fitted(&returns, spec, None).unwrap();
+            let warm = fitted(&returns, spec, Some(&own)).unwrap();
+            assert!(warm.log_likelihood >= cold.log_likelihood);
+            for wrong in [vec![], vec![0.5; own.len() + 1], vec![f64::NAN; own.len()]] {
+                let other = fitted(&returns, spec, Some(&wrong)).unwrap();
+                assert_eq!(other.theta, cold.theta);
+            }
         }
     }
 

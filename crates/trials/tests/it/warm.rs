@@ -5,7 +5,7 @@ use mltrainer_catalogue_core::{Ask, Design, Engine, ParamMap, Sequence, SeriesTa
 use mltrainer_compliance::{Gate, Verified};
 use mltrainer_data::bars::Bars;
 use mltrainer_data::bundled;
-use mltrainer_types::trial::{ModelRequest, TrialRequest, TrialState};
+use mltrainer_types::trial::{ModelRequest, Target, TrialRequest, TrialState};
 use ndarray::Array2;
 
 fn bars(symbol: &str) -> Verified<Bars> {
@@ -69,11 +69,6 @@ fn a_warm_fit_forecasts_what_a_cold_one_does() {
         let changes = closes[..late].windows(2).map(|w| (w[1] - w[0]).powi(2));
         let size = (changes.sum::<f64>() / late as f64).sqrt();
         for (model, params) in FOLLOWED {
-            // On closes the likelihood of two autoregressive terms and one moving average is flat or has
-            // several tops: the two searches end apart, by up to 0.63 of a day's move five days ahead.
-            if params == [("order", "2,1,1")] {
-                continue;
-            }
             let found = registry.find(model).unwrap();
             let params_map = found.params(&given(params)).unwrap();
             let track = found.entry.track.unwrap();
@@ -84,7 +79,14 @@ fn a_warm_fit_forecasts_what_a_cold_one_does() {
             // What a random walk has no use for leaves the likelihood flat, and the two may stand on different
             // ends of the flat; few terms are found again to the tolerance of the search.
             let few: [&[(&str, &str)]; 2] = [&[("order", "0,1,1")], &[("period", "5")]];
-            let tolerance = if few.contains(&params) { 2e-3 } else { 0.1 };
+            // Terms of both kinds nearly cancel on closes: the likelihood has several tops, and the tops of the
+            // fit before may lead to a higher one than the search from nothing finds (never to a lower one, which
+            // a test beside the likelihood says).
+            let tolerance = match params {
+                _ if few.contains(&params) => 2e-3,
+                [("order", "2,1,1")] => 1.0,
+                _ => 0.1,
+            };
             let both = |cold: &dyn Tracker, warm: &dyn Tracker, at: usize| {
                 for steps in [1, 5] {
                     let (a, b) = (cold.forecast(steps), warm.forecast(steps));
@@ -118,6 +120,226 @@ fn a_warm_fit_forecasts_what_a_cold_one_does() {
     }
     // The starts were followed.
     assert!(other_bits > 500, "{other_bits}");
+}
+
+/// Returns in percent of the S&P 500 from their first row on.
+fn returns(rows: usize) -> Verified<Sequence> {
+    let of = |b: &Bars| {
+        let returns = b.close.windows(2).map(|w| 100.0 * (w[1] / w[0] - 1.0));
+        Sequence::new("returns in percent", returns.take(rows).collect())
+    };
+    bars("SPX")
+        .derive("training series", "returns", of)
+        .unwrap()
+}
+
+/// What arch 8.0.0 forecasts: parameters fitted on the first 1,500 returns (`fit(last_obs=1500)`), then
+/// `forecast(start=1499)` on these and 250 more, none, 125 and 250 of them taken in. Means and variances.
+type Followed = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    [[&'static [f64]; 2]; 3],
+);
+const ARCH: [Followed; 4] = [
+    (
+        "garch",
+        &[],
+        [
+            [
+                &[0.0333591878; 5],
+                &[
+                    0.513947197,
+                    0.522679704,
+                    0.531346899,
+                    0.539949269,
+                    0.5484873,
+                ],
+            ],
+            [
+                &[0.0333591878; 5],
+                &[
+                    0.382123736,
+                    0.391842183,
+                    0.401487944,
+                    0.411061561,
+                    0.420563575,
+                ],
+            ],
+            [
+                &[0.0333591878; 5],
+                &[
+                    0.400708597,
+                    0.410288043,
+                    0.419795843,
+                    0.429232531,
+                    0.43859864,
+                ],
+            ],
+        ],
+    ),
+    (
+        "garch",
+        &[("dist", "t"), ("mean", "ar")],
+        [
+            [
+                &[
+                    -1.44591314e-05,
+                    0.0307148792,
+                    0.029670353,
+                    0.0297058577,
+                    0.0297046508,
+                ],
+                &[
+                    0.513938475,
+                    0.522677845,
+                    0.530774273,
+                    0.538811155,
+                    0.546789593,
+                ],
+            ],
+            [
+                &[
+                    0.0376741537,
+                    0.0294337991,
+                    0.0297138984,
+                    0.0297043775,
+                    0.0297047012,
+                ],
+                &[
+                    0.384018578,
+                    0.393552612,
+                    0.402587863,
+                    0.411556913,
+                    0.420460739,
+                ],
+            ],
+            [
+                &[
+                    0.0403960312,
+                    0.0293412793,
+                    0.0297170433,
+                    0.0297042706,
+                    0.0297047048,
+                ],
+                &[
+                    0.402920271,
+                    0.412338692,
+                    0.421237356,
+                    0.430070787,
+                    0.438839982,
+                ],
+            ],
+        ],
+    ),
+    (
+        "gjr_garch",
+        &[("dist", "skewt")],
+        [
+            [
+                &[-0.0146265386; 5],
+                &[
+                    0.429671137,
+                    0.442303603,
+                    0.454843704,
+                    0.467292114,
+                    0.479649503,
+                ],
+            ],
+            [
+                &[-0.0146265386; 5],
+                &[
+                    0.356529139,
+                    0.369696405,
+                    0.382767395,
+                    0.395742813,
+                    0.408623356,
+                ],
+            ],
+            [
+                &[-0.0146265386; 5],
+                &[
+                    0.352197904,
+                    0.36539684,
+                    0.378499267,
+                    0.391505892,
+                    0.404417416,
+                ],
+            ],
+        ],
+    ),
+    (
+        // Further steps are drawn.
+        "egarch",
+        &[("o", "1")],
+        [
+            [&[-0.0150203297], &[0.346160739]],
+            [&[-0.0150203297], &[0.400303399]],
+            [&[-0.0150203297], &[0.360150397]],
+        ],
+    ),
+];
+
+#[test]
+fn variances_are_followed_as_in_arch() {
+    let registry = registry();
+    let more = returns(1_750);
+    for (model, params, wanted) in ARCH {
+        let found = registry.find(model).unwrap();
+        let params_map = found.params(&given(params)).unwrap();
+        let mut tracker = found.entry.track.unwrap()(&params_map, &returns(1_500), None).unwrap();
+        assert_eq!(tracker.warnings(), Vec::<String>::new());
+        let mut taken = 1_500;
+        for (after, [means, variances]) in [0, 125, 250].into_iter().zip(wanted) {
+            for value in &more.get().values()[taken..1_500 + after] {
+                tracker.update(*value);
+            }
+            taken = 1_500 + after;
+            let spread = tracker.spread(means.len()).unwrap();
+            for (h, (mean, variance)) in spread.into_iter().enumerate() {
+                // Two climbs of one likelihood; arch stops a little earlier.
+                let (far, wide) = (
+                    (mean - means[h]).abs(),
+                    (variance / variances[h] - 1.0).abs(),
+                );
+                assert!(
+                    far < 1e-4 && wide < 1e-4,
+                    "{model} {params:?}, {after} taken in, {} ahead: {mean} {variance}",
+                    h + 1
+                );
+                assert_eq!(tracker.forecast(h + 1).to_bits(), mean.to_bits());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_of_returns_take_part_in_trials() {
+    let models = ["garch", "gjr_garch", "egarch"];
+    let request = |target| TrialRequest {
+        models: models
+            .iter()
+            .map(|m| ModelRequest::Id((*m).to_owned()))
+            .collect(),
+        target,
+        horizons: vec![1, 5],
+        ..small()
+    };
+    let spec = spec(&request(Target::LogVolatility));
+    let whole = Lab::new(2).run(&spec).await;
+    assert_eq!(whole.record.state, TrialState::Finished);
+    let own = || {
+        whole
+            .steps
+            .iter()
+            .filter(|s| models.contains(&s.model.as_str()))
+    };
+    assert!(own().count() > 0);
+    for step in own() {
+        assert_eq!(step.error, None, "{}", step.model);
+        assert!(!step.starts.0.is_empty(), "{}", step.model);
+    }
+    let one = Lab::new(1).run(&spec).await;
+    assert_eq!(one.record.result_sha256, whole.record.result_sha256);
 }
 
 /// Five forecasts after the first rows of the S&P 500.

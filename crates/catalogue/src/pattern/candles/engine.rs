@@ -155,11 +155,11 @@ pub(crate) type Averages = [f64; AVERAGES];
 /// 0 for nothing.
 pub(crate) enum Rule {
     /// From the last candles and their averages.
-    Shape(fn(&Candles, &Averages) -> i32),
+    Shape(fn(&Candles<'_>, &Averages) -> i32),
     /// The same, with the penetration.
-    Penetrated(fn(&Candles, &Averages, f64) -> i32),
+    Penetrated(fn(&Candles<'_>, &Averages, f64) -> i32),
     /// With what an earlier candle has left to be confirmed.
-    Watched(fn(&Candles, &Averages, &mut Watch) -> i32),
+    Watched(fn(&Candles<'_>, &Averages, &mut Watch) -> i32),
 }
 
 /// A pattern of the table.
@@ -184,7 +184,7 @@ impl Pattern {
         name: &'static str,
         lookback: usize,
         averages: &'static [(Setting, usize)],
-        shape: fn(&Candles, &Averages) -> i32,
+        shape: fn(&Candles<'_>, &Averages) -> i32,
     ) -> Self {
         Self {
             name,
@@ -202,7 +202,7 @@ impl Pattern {
         lookback: usize,
         averages: &'static [(Setting, usize)],
         penetration: f64,
-        shape: fn(&Candles, &Averages, f64) -> i32,
+        shape: fn(&Candles<'_>, &Averages, f64) -> i32,
     ) -> Self {
         Self {
             penetration: Some(penetration),
@@ -225,31 +225,58 @@ pub(crate) fn bearish(holds: bool) -> i32 {
 /// Candles kept: the longest pattern and the longest average before it.
 const KEPT: usize = 16;
 
-/// The last candles.
-pub(crate) struct Candles {
-    kept: [Candle; KEPT],
-    seen: usize,
-}
+/// The last candles, the present one last: opens, highs, lows and closes.
+#[derive(Clone, Copy)]
+pub(crate) struct Candles<'a>([&'a [f64; KEPT]; 4]);
 
-impl Candles {
-    fn push(&mut self, bar: &Bar) {
-        self.kept[self.seen % KEPT] = Candle {
-            open: bar.open,
-            high: bar.high,
-            low: bar.low,
-            close: bar.close,
-        };
-        self.seen += 1;
+/// What is seen before the first bar.
+const NOTHING: [f64; KEPT] = [0.0; KEPT];
+
+impl<'a> Candles<'a> {
+    /// The candles of slices as long as what is kept.
+    #[inline(always)]
+    fn of(columns: [&'a [f64]; 4]) -> Self {
+        Self(columns.map(|column| column.first_chunk().unwrap_or(&NOTHING)))
     }
 
     /// The candle so many ago; 0 is the present one.
-    fn ago(&self, back: usize) -> &Candle {
-        &self.kept[(self.seen + KEPT - 1 - back) % KEPT]
+    #[inline(always)]
+    fn ago(&self, back: usize) -> Candle {
+        let [open, high, low, close] = self.0.map(|column| column[(KEPT - 1 - back) % KEPT]);
+        Candle {
+            open,
+            high,
+            low,
+            close,
+        }
     }
 
     /// The last candles, the present one last.
     pub(crate) fn last<const N: usize>(&self) -> [Candle; N] {
-        std::array::from_fn(|i| *self.ago(N - 1 - i))
+        std::array::from_fn(|i| self.ago(N - 1 - i))
+    }
+}
+
+/// The last candles, kept twice so that they always stand in a row.
+struct Ring {
+    columns: [[f64; 2 * KEPT]; 4],
+    seen: usize,
+}
+
+impl Ring {
+    fn push(&mut self, bar: &Bar) {
+        let place = self.seen % KEPT;
+        let values = [bar.open, bar.high, bar.low, bar.close];
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            column[place] = value;
+            column[place + KEPT] = value;
+        }
+        self.seen += 1;
+    }
+
+    fn last(&self) -> Candles<'_> {
+        let start = self.seen % KEPT;
+        Candles::of(self.columns.each_ref().map(|column| &column[start..]))
     }
 }
 
@@ -283,10 +310,7 @@ impl Run {
     pub(super) const fn of<T: Table>() -> Self {
         Self {
             push: push::<T>,
-            all: |mut track, bars| {
-                let signals = bars.iter().map(|bar| push::<T>(&mut track, &bar));
-                signals.map(|signal| Some(f64::from(signal))).collect()
-            },
+            all: all::<T>,
         }
     }
 }
@@ -299,8 +323,13 @@ pub(crate) struct CandleState {
 
 /// What a pattern remembers.
 pub(super) struct Track {
+    candles: Ring,
+    seen: Seen,
+}
+
+/// What it remembers beside the candles.
+struct Seen {
     penetration: f64,
-    candles: Candles,
     sums: Averages,
     watch: Watch,
 }
@@ -310,13 +339,15 @@ impl CandleState {
         Self {
             run,
             track: Track {
-                penetration: penetration.or(pattern.penetration).unwrap_or(0.0),
-                candles: Candles {
-                    kept: [Candle::default(); KEPT],
+                candles: Ring {
+                    columns: [[0.0; 2 * KEPT]; 4],
                     seen: 0,
                 },
-                sums: [0.0; AVERAGES],
-                watch: Watch::default(),
+                seen: Seen {
+                    penetration: penetration.or(pattern.penetration).unwrap_or(0.0),
+                    sums: [0.0; AVERAGES],
+                    watch: Watch::default(),
+                },
             },
         }
     }
@@ -336,15 +367,44 @@ impl CandleState {
 /// Takes the next bar and gives the signal after it.
 #[inline]
 fn push<T: Table>(track: &mut Track, bar: &Bar) -> i32 {
-    let pattern = const { &T::PATTERN };
     let t = track.candles.seen;
     track.candles.push(bar);
+    look::<T>(&mut track.seen, &track.candles.last(), t)
+}
+
+/// The signals of a whole history, each bar looked at in turn.
+fn all<T: Table>(mut track: Track, bars: &Feed<'_>) -> Vec<Option<f64>> {
+    let mut signals = Vec::with_capacity(bars.len());
+    let known = |signal: i32| Some(f64::from(signal));
+    let first = bars.iter().take(KEPT - 1);
+    signals.extend(first.map(|bar| known(push::<T>(&mut track, &bar))));
+    // A variable of its own, that no call sees, can live in registers.
+    let mut seen = track.seen;
+    let [open, high, low, close] =
+        [bars.open(), bars.high(), bars.low(), bars.close()].map(|column| column.windows(KEPT));
+    let rest = open.zip(high).zip(low).zip(close);
+    signals.extend(rest.map(move |(((open, high), low), close)| {
+        // Every pattern is past its first bars here.
+        const { assert!(T::PATTERN.lookback < KEPT) };
+        known(look::<T>(
+            &mut seen,
+            &Candles::of([open, high, low, close]),
+            KEPT,
+        ))
+    }));
+    signals
+}
+
+/// The signal after the last of the candles, before which there were so many bars.
+#[inline(always)]
+fn look<T: Table>(track: &mut Seen, candles: &Candles<'_>, t: usize) -> i32 {
+    let pattern = const { &T::PATTERN };
     // The first bar on which the shape is looked at; the sums hold what lies before it.
     let start = pattern.lookback - pattern.early;
     if t < start {
         for (sum, (setting, back)) in track.sums.iter_mut().zip(pattern.averages) {
             if t + setting.period >= start {
-                *sum += setting.of(track.candles.ago(*back));
+                *sum += setting.of(&candles.ago(*back));
             }
         }
         return 0;
@@ -354,13 +414,13 @@ fn push<T: Table>(track: &mut Track, bar: &Bar) -> i32 {
         averages[i] = setting.average(track.sums[i]);
     }
     let signal = match &pattern.rule {
-        Rule::Shape(shape) => shape(&track.candles, &averages),
-        Rule::Penetrated(shape) => shape(&track.candles, &averages, track.penetration),
-        Rule::Watched(shape) => shape(&track.candles, &averages, &mut track.watch),
+        Rule::Shape(shape) => shape(candles, &averages),
+        Rule::Penetrated(shape) => shape(candles, &averages, track.penetration),
+        Rule::Watched(shape) => shape(candles, &averages, &mut track.watch),
     };
     for (sum, (setting, back)) in track.sums.iter_mut().zip(pattern.averages) {
-        let new = setting.of(track.candles.ago(*back));
-        *sum += new - setting.of(track.candles.ago(*back + setting.period));
+        let new = setting.of(&candles.ago(*back));
+        *sum += new - setting.of(&candles.ago(*back + setting.period));
     }
     if t < pattern.lookback { 0 } else { signal }
 }

@@ -216,7 +216,7 @@ pub(super) const ADVANCE_BLOCK: Pattern = Pattern::shape(
 );
 
 /// A star above a long white candle, then a black candle well into its body.
-fn evening(candles: &Candles, &[long, small, short, ..]: &Averages, penetration: f64) -> i32 {
+fn evening(candles: &Candles<'_>, &[long, small, short, ..]: &Averages, penetration: f64) -> i32 {
     let [a, b, c] = candles.last();
     bearish(
         // The rarest first.
@@ -231,7 +231,7 @@ fn evening(candles: &Candles, &[long, small, short, ..]: &Averages, penetration:
 }
 
 /// A star below a long black candle, then a white candle well into its body.
-fn morning(candles: &Candles, &[long, small, short, ..]: &Averages, penetration: f64) -> i32 {
+fn morning(candles: &Candles<'_>, &[long, small, short, ..]: &Averages, penetration: f64) -> i32 {
     let [a, b, c] = candles.last();
     bullish(
         // The rarest first.

@@ -108,7 +108,7 @@ pub(super) const HANGING_MAN: Pattern = Pattern::shape(
 );
 
 /// A body within the long one before: 80 when an end is equal.
-fn harami(candles: &Candles, &[long, small, ..]: &Averages) -> i32 {
+fn harami(candles: &Candles<'_>, &[long, small, ..]: &Averages) -> i32 {
     let [a, b] = candles.last();
     if !(a.body() > long && b.body() <= small) {
         0

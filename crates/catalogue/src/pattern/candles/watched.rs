@@ -22,7 +22,7 @@ fn breakout(c: &Candle, before: &Candle) -> i32 {
 }
 
 /// Begins a wait for the close to come back beyond the candle before the breakout, or goes on with one.
-fn watched(signal: i32, candles: &Candles, watch: &mut Watch) -> i32 {
+fn watched(signal: i32, candles: &Candles<'_>, watch: &mut Watch) -> i32 {
     let [before, c] = candles.last();
     if signal != 0 {
         *watch = Watch {
