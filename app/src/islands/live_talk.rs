@@ -115,9 +115,6 @@ mod alive {
             return;
         }
         jobs(&room);
-        for draft in all(".draft") {
-            let _ = draft.set_attribute("data-late", "");
-        }
         browser::follow(
             format!("/api/v1/conversations/{}/events", query::segment(&room.id)),
             &["message", "delta"],
@@ -126,7 +123,7 @@ mod alive {
                 after: Box::new({
                     let room = room.clone();
                     move || {
-                        // A broken line lost a part of what was being written.
+                        // What is being written comes again from its beginning.
                         room.drafts.borrow_mut().clear();
                         room.last.get()
                     }
@@ -206,12 +203,7 @@ mod alive {
         let follows = at_newest();
         let mut drafts = room.drafts.borrow_mut();
         if !drafts.iter().any(|(n, _)| *n == delta.answers) {
-            // Where the page came later than the first words, they come with the stored answer.
-            let late = el.has_attribute("data-late");
-            let begin = late.then(|| AnswerPiece::Text {
-                text: "… ".to_owned(),
-            });
-            drafts.push((delta.answers, begin.into_iter().collect()));
+            drafts.push((delta.answers, Vec::new()));
         }
         if let Some((_, draft)) = drafts.iter_mut().find(|(n, _)| *n == delta.answers) {
             draft.extend(delta.pieces.into_iter().map(piece));

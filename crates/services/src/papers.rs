@@ -160,8 +160,8 @@ impl Services {
         let key = format!("paper/{}", paper.id);
         let view = match self.run_backtest(&who.actor, request, Some(&key)).await {
             Ok(view) => view,
-            // A parameter that a paper states and that no strategy can have: the paper is read all the same.
-            Err(ServiceError::Invalid { detail, .. }) => {
+            // A parameter that no strategy can have, or data that do not bear it: the paper is read all the same.
+            Err(ServiceError::Invalid { detail, .. } | ServiceError::BadData(detail)) => {
                 paper
                     .reading
                     .notes

@@ -94,13 +94,52 @@ pub(crate) struct Talk {
     parts: AssistantParts,
     hub: Arc<Hub<ChatMessage>>,
     /// What is being written, by conversation.
-    drafts: Mutex<BTreeMap<String, broadcast::Sender<ChatDelta>>>,
+    drafts: Mutex<BTreeMap<String, Arc<Writing>>>,
     /// Turns under way: conversation and number of the message, and how to end it.
     turns: Mutex<BTreeMap<(String, i64), CancellationToken>>,
     parser: Mutex<Option<Known>>,
     /// Made at its first use, from what the store knows.
     meter: tokio::sync::OnceCell<Mutex<Meter>>,
     closing: CancellationToken,
+}
+
+/// What is being written in a conversation, for those who listen and for those who come later.
+struct Writing {
+    to: broadcast::Sender<ChatDelta>,
+    /// All of it since it began.
+    so_far: Mutex<Option<ChatDelta>>,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self {
+            to: broadcast::channel(256).0,
+            so_far: Mutex::default(),
+        }
+    }
+}
+
+impl Writing {
+    fn say(&self, delta: ChatDelta) {
+        let mut so_far = lock(&self.so_far);
+        match &mut *so_far {
+            Some(all) if all.answers == delta.answers => all.pieces.extend(delta.pieces.clone()),
+            other => *other = Some(delta.clone()),
+        }
+        // Without a listener the message is stored all the same.
+        let _ = self.to.send(delta);
+    }
+
+    /// Nothing is written yet, or what was is stored.
+    fn begin(&self) {
+        *lock(&self.so_far) = None;
+    }
+
+    /// What was written so far and what follows, nothing twice and nothing left out.
+    fn listen(&self) -> (Option<ChatDelta>, broadcast::Receiver<ChatDelta>) {
+        let so_far = lock(&self.so_far);
+        (so_far.clone(), self.to.subscribe())
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -132,13 +171,11 @@ impl Talk {
         self.hub.catch_up(&self.store).await;
     }
 
-    fn drafts_of(&self, conversation: &ConversationId) -> broadcast::Sender<ChatDelta> {
+    fn writing_in(&self, conversation: &ConversationId) -> Arc<Writing> {
         let mut drafts = lock(&self.drafts);
-        drafts.retain(|_, sender| sender.receiver_count() > 0);
-        let sender = drafts
-            .entry(conversation.0.clone())
-            .or_insert_with(|| broadcast::channel(256).0);
-        sender.clone()
+        // Those that somebody writes or reads.
+        drafts.retain(|_, w| Arc::strong_count(w) > 1 || w.to.receiver_count() > 0);
+        drafts.entry(conversation.0.clone()).or_default().clone()
     }
 
     fn works_on(&self, conversation: &ConversationId) -> usize {
@@ -596,4 +633,34 @@ fn joined(draft: &mut Draft) {
         draft.citations.extend(outcome.citations.iter().cloned());
     }
     draft.text = text_of(&draft.pieces);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mltrainer_types::llm::AnswerPiece;
+
+    #[tokio::test]
+    async fn who_comes_late_hears_everything_once() {
+        let delta = |answers, text: &str| ChatDelta {
+            answers,
+            pieces: vec![AnswerPiece::Text {
+                text: text.to_owned(),
+            }],
+        };
+        let writing = Writing::default();
+        assert_eq!(writing.listen().0, None);
+        writing.say(delta(1, "No "));
+        writing.say(delta(1, "edge"));
+        let (so_far, mut rest) = writing.listen();
+        writing.say(delta(1, "."));
+        let mut all = so_far.unwrap().pieces;
+        all.extend(rest.recv().await.unwrap().pieces);
+        assert_eq!(mltrainer_types::chat::text_of(&all), "No edge.");
+        // What another message is answered with begins anew, as does what was stored.
+        writing.say(delta(3, "Yes"));
+        assert_eq!(writing.listen().0, Some(delta(3, "Yes")));
+        writing.begin();
+        assert_eq!(writing.listen().0, None);
+    }
 }

@@ -206,7 +206,9 @@ impl Services {
         let Some(model) = self.inner.talk.parts.model.clone() else {
             return self.parser_turn(who, message, stop).await;
         };
-        match self.converse(model.as_ref(), who, message, stop).await {
+        let answer = self.converse(model.as_ref(), who, message, stop).await;
+        self.inner.talk.writing_in(&message.conversation).begin();
+        match answer {
             Ok(draft) => Ok(draft),
             // Ended by the person.
             Err(_) if stop.is_cancelled() => Ok(Draft {
@@ -277,23 +279,23 @@ impl Services {
             cost: None,
             foreign: false,
         };
-        let drafts = talk.drafts_of(&message.conversation);
+        let writing = talk.writing_in(&message.conversation);
         for round in 0..=ROUNDS {
+            writing.begin();
             if round == ROUNDS {
                 // No more tools: it has to answer with what it has.
                 request.tools.clear();
             }
             let figures = Arc::new(turn.figures.clone());
             let renderer = Arc::new(Mutex::new(Renderer::new(figures.clone(), said.clone())));
-            let (live, to, answers) = (renderer.clone(), drafts.clone(), message.seq);
+            let (live, to, answers) = (renderer.clone(), writing.clone(), message.seq);
             let call = Call {
                 cancel: stop.clone(),
                 report: Arc::new(move |event| {
                     if let AnswerEvent::TextDelta(text) = event {
                         let pieces = lock(&live).push(&text);
                         if !pieces.is_empty() {
-                            // Without a listener the message is stored all the same.
-                            let _ = to.send(ChatDelta { answers, pieces });
+                            to.say(ChatDelta { answers, pieces });
                         }
                     }
                 }),

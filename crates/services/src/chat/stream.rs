@@ -39,7 +39,8 @@ impl Services {
         let last = conversation.last_message;
         let feed = Arc::new(talk.store.clone());
         let stored = talk.hub.follow(feed, id, after.min(last), last);
-        let drafts = talk.drafts_of(&conversation.id).subscribe();
+        let (so_far, drafts) = talk.writing_in(&conversation.id).listen();
+        let so_far = futures::stream::iter(so_far.map(|delta| Ok(ChatSent::Delta(delta))));
         let drafts = futures::stream::unfold(drafts, |mut drafts| async move {
             loop {
                 match drafts.recv().await {
@@ -52,7 +53,7 @@ impl Services {
         });
         let stored = stored.map(|sent| sent.map(ChatSent::Message));
         let closing = talk.closing.clone();
-        let both = futures::stream::select(stored, drafts);
+        let both = futures::stream::select(stored, so_far.chain(drafts));
         Ok(Box::pin(both.take_until(async move {
             closing.cancelled().await;
         })))
