@@ -711,13 +711,12 @@ fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(
     let fill = |start: usize, piece: &mut [&mut [(f32, f32)]]| {
         if let Objective::Softmax(factor) = objective {
             let many = piece.first().map_or(0, |s| s.len());
-            for at in 0..many {
-                let i = start + at;
+            for i in start..start + many {
                 let p = softmax(f.iter().map(|f| f[i]));
                 for (k, p) in p.into_iter().enumerate() {
                     let g = p - f64::from(u8::from(rows.y[i] == k as f64));
                     let h = (factor * p * (1.0 - p)).max(1e-16);
-                    piece[k][at] = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
+                    piece[k][i - start] = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
                 }
             }
             return;

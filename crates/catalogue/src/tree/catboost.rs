@@ -571,6 +571,8 @@ struct Groups<'a> {
     level: usize,
     /// By column, with the level they are of.
     sums: Vec<(usize, Vec<(f64, f64)>)>,
+    /// Those of the level before, which become room for new ones.
+    spare: Vec<Vec<(f64, f64)>>,
 }
 
 /// Sums that are kept for the largest column times the number of columns: 64 MiB.
@@ -588,6 +590,7 @@ impl<'a> Groups<'a> {
             origins: vec![Origin::Rows],
             level: 0,
             sums: vec![(usize::MAX, Vec::new()); columns],
+            spare: vec![Vec::new(); columns],
         }
     }
 
@@ -596,13 +599,23 @@ impl<'a> Groups<'a> {
         self.spans.len() * self.g.len() * bins <= KEPT_SUMS
     }
 
+    /// Room for the sums of a column, which the thread that hands out work gets: what another one gets for
+    /// itself is kept for that one.
+    fn room(&mut self, binned: &Binned, column: usize) -> Vec<(f64, f64)> {
+        let size = self.spans.len() * self.g.len() * (binned.cuts(column) + 1);
+        let mut room = std::mem::take(&mut self.spare[column]);
+        room.clear();
+        room.reserve_exact(size);
+        room
+    }
+
     /// The sums of a column on this level.
-    fn sums(&self, binned: &Binned, column: usize) -> Vec<(f64, f64)> {
+    fn sums(&self, binned: &Binned, column: usize, mut sums: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         let bins = binned.cuts(column) + 1;
         let size = bins * self.g.len();
         let (level, before) = &self.sums[column];
         let follows = level.wrapping_add(1) == self.level;
-        let mut sums = vec![(0.0, 0.0); self.spans.len() * size];
+        sums.resize(self.spans.len() * size, (0.0, 0.0));
         for (k, (span, origin)) in self.spans.iter().zip(&self.origins).enumerate() {
             if follows && !matches!(origin, Origin::Rows) {
                 continue;
@@ -642,7 +655,8 @@ impl<'a> Groups<'a> {
     }
 
     fn keep(&mut self, column: usize, sums: Vec<(f64, f64)>) {
-        self.sums[column] = (self.level, sums);
+        let (_, before) = std::mem::replace(&mut self.sums[column], (self.level, sums));
+        self.spare[column] = before;
     }
 
     /// Parts every group by a question.
@@ -795,13 +809,13 @@ impl Maker<'_> {
         });
         let mut random = self.random.clone();
         let this = &*self;
-        let judge = |k: usize| {
+        let judge = |(k, room): (usize, Vec<(f64, f64)>)| {
             let now = state.read().unwrap_or_else(PoisonError::into_inner);
             let c = now.columns[k];
             let order = &this.orders[c];
             if let Some(groups) = &now.groups {
                 let allowed = this.large_enough(c, order, now.occupied, &now.slot);
-                let sums = groups.sums(this.binned, c);
+                let sums = groups.sums(this.binned, c, room);
                 let scores = this.judged(groups, &sums, c, allowed);
                 (sums, scores)
             } else {
@@ -817,15 +831,20 @@ impl Maker<'_> {
                     columns.truncate(((p as f64 * this.params.rsm).ceil() as usize).max(1));
                     columns.sort_unstable();
                 }
-                {
+                let jobs = {
                     let mut now = state.write().unwrap_or_else(PoisonError::into_inner);
                     now.columns.clone_from(&columns);
                     now.number(&leaf, level);
                     if now.groups.as_ref().is_some_and(|g| !g.fits(this.binned)) {
                         now.groups = None;
                     }
-                }
-                let found = team.run((0..columns.len()).collect());
+                    let mut room = |c: &usize| {
+                        let groups = now.groups.as_mut();
+                        groups.map_or_else(Vec::new, |g| g.room(this.binned, *c))
+                    };
+                    columns.iter().map(&mut room).enumerate().collect()
+                };
+                let found = team.run(jobs);
                 let mut now = state.write().unwrap_or_else(PoisonError::into_inner);
                 let mut best: Option<(f64, usize, usize)> = None;
                 for (c, (sums, scores)) in columns.into_iter().zip(found) {
