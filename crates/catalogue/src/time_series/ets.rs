@@ -465,9 +465,10 @@ fn fit(form: Form, y: &[f64], from: Option<&[f64]>) -> Option<Fit> {
                 .map(usize::from)
                 .iter()
                 .sum::<usize>();
-            let lifted = at.iter().enumerate().map(|(i, v)| {
-                if i < weights { v.clamp(-4.0, 4.0) } else { *v }
-            });
+            let lifted = at
+                .iter()
+                .enumerate()
+                .map(|(i, v)| if i < weights { v.clamp(-4.0, 4.0) } else { *v });
             optimize::bfgs(&mut value, &lifted.collect::<Vec<f64>>(), &limits)
         })
         .filter(|found| {
