@@ -114,7 +114,7 @@ impl Streamed for Dema {
         let average = || Recursive::ema(params.period);
         Ok(DemaState {
             first: average(),
-            second: average().from_bar(params.period - 1),
+            second: average().starting_at(params.period - 1),
         })
     }
 }

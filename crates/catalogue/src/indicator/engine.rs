@@ -281,7 +281,7 @@ impl Recursive {
     }
 
     /// The same, whose first value comes with that bar (the first bar is 0).
-    pub(crate) fn from_bar(mut self, bar: usize) -> Self {
+    pub(crate) fn starting_at(mut self, bar: usize) -> Self {
         self.second = bar % 2 == 1;
         self
     }
@@ -348,7 +348,7 @@ impl Recursive {
     pub(crate) fn all(mut self, values: &[f64]) -> Vec<f64> {
         let mut out = Vec::with_capacity(values.len());
         let mut rest = values;
-        while !(self.begun() && !self.second) {
+        while !self.begun() || self.second {
             let Some((x, later)) = rest.split_first() else {
                 return out;
             };
@@ -471,7 +471,7 @@ impl Blend {
     }
 
     /// The same, whose first value comes with that bar (the first bar is 0).
-    pub(crate) fn from_bar(mut self, bar: usize) -> Self {
+    pub(crate) fn starting_at(mut self, bar: usize) -> Self {
         self.place = bar % 4;
         self
     }
@@ -538,7 +538,7 @@ impl Blend {
     fn write<T>(mut self, values: &[f64], out: &mut [T], make: impl Fn(f64) -> T) {
         let mut rest = values;
         let mut done = 0;
-        while !(self.seen == self.period && self.place == 0) {
+        while self.seen != self.period || self.place != 0 {
             let Some((x, later)) = rest.split_first() else {
                 return;
             };
@@ -796,7 +796,7 @@ impl Atr {
     pub(crate) fn new(period: usize) -> Self {
         Self {
             range: TrueRange::default(),
-            average: Blend::wilder(period).from_bar(1),
+            average: Blend::wilder(period).starting_at(1),
         }
     }
 

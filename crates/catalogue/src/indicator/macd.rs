@@ -136,7 +136,7 @@ impl Streamed for Macd {
             // Both averages give their first value at the same bar.
             fast: Recursive::ema_after(fast, slow - fast),
             slow: Recursive::ema(slow),
-            signal: Recursive::ema(signal).from_bar(slow - 1),
+            signal: Recursive::ema(signal).starting_at(slow - 1),
         })
     }
 }

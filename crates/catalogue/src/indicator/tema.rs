@@ -118,8 +118,8 @@ impl Streamed for Tema {
         let average = || Recursive::ema(params.period);
         Ok(TemaState {
             first: average(),
-            second: average().from_bar(params.period - 1),
-            third: average().from_bar(2 * (params.period - 1)),
+            second: average().starting_at(params.period - 1),
+            third: average().starting_at(2 * (params.period - 1)),
         })
     }
 }

@@ -119,7 +119,7 @@ impl Streamed for Trix {
     const READS: &'static [Field] = &[Field::Close];
 
     fn start(params: &TrixParams) -> Result<TrixState, FitError> {
-        let average = |k: usize| Recursive::ema(params.period).from_bar(k * (params.period - 1));
+        let average = |k: usize| Recursive::ema(params.period).starting_at(k * (params.period - 1));
         Ok(TrixState {
             averages: [average(0), average(1), average(2)],
             last: Last::default(),

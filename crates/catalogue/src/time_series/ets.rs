@@ -459,7 +459,18 @@ fn fit(form: Form, y: &[f64], from: Option<&[f64]>) -> Option<Fit> {
     };
     let warm = from
         .filter(|at| at.len() == form.searched() && at.iter().all(|v| v.is_finite()))
-        .map(|at| optimize::bfgs(&mut value, at, &limits))
+        .map(|at| {
+            // Where a weight stood on its bound the slope has faded out: it is lifted off it.
+            let weights = 1 + [form.trend.is_some(), form.seasonal.is_some(), form.damped]
+                .map(usize::from)
+                .iter()
+                .sum::<usize>();
+            let lifted = at
+                .iter()
+                .enumerate()
+                .map(|(i, v)| if i < weights { v.clamp(-4.0, 4.0) } else { *v });
+            optimize::bfgs(&mut value, &lifted.collect::<Vec<f64>>(), &limits)
+        })
         .filter(|found| {
             let least = starts.first().map_or(f64::INFINITY, |(v, _)| *v);
             found.converged && found.value.is_finite() && found.value <= least

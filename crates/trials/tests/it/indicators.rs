@@ -113,6 +113,50 @@ fn indicators_equal_those_of_ta_lib() {
 }
 
 #[test]
+fn a_history_of_any_length_gives_the_bits_of_the_stream() {
+    let whole = bars("SPX");
+    // Around the warm-ups of the defaults, where the first bars taken together begin.
+    let lengths = (1..=130).chain([250, 999, 1_000, 1_001, 1_002]);
+    for rows in lengths {
+        let head = |b: &Bars| {
+            let cut = |c: &Option<Vec<f64>>| c.as_ref().map(|c| c[..rows].to_vec());
+            Ok::<_, FitError>(Bars {
+                open: cut(&b.open),
+                high: cut(&b.high),
+                low: cut(&b.low),
+                close: b.close[..rows].to_vec(),
+                volume: cut(&b.volume),
+            })
+        };
+        let head = whole.derive("head", "test", head).unwrap();
+        for entry in registry().entries() {
+            let Some(stream) = entry.stream else {
+                continue;
+            };
+            let id = entry.card.id;
+            let columns = run(id, &ParamMap::new(), &head);
+            let params = registry()
+                .find(id)
+                .unwrap()
+                .params(&ParamMap::new())
+                .unwrap();
+            let mut stream = stream(&params).unwrap();
+            for t in 0..rows {
+                let row = stream.push(head.get().bar(t)).unwrap();
+                for (value, (name, column)) in row.iter().zip(&columns) {
+                    let bits = |v: Option<f64>| v.map(f64::to_bits);
+                    assert_eq!(
+                        bits(*value),
+                        bits(column[t]),
+                        "{id} {name}, bar {t} of {rows}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn candlestick_patterns_equal_those_of_ta_lib() {
     let text = include_str!("../../../catalogue/tests/data/talib_candles.csv");
     let mut sets: BTreeMap<&str, Verified<Bars>> = BTreeMap::new();

@@ -315,16 +315,16 @@ fn variances_are_followed_as_in_arch() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn models_of_returns_take_part_in_trials() {
     let models = ["garch", "gjr_garch", "egarch"];
-    let request = |target| TrialRequest {
+    let request = TrialRequest {
         models: models
             .iter()
             .map(|m| ModelRequest::Id((*m).to_owned()))
             .collect(),
-        target,
+        target: Some(Target::LogVolatility),
         horizons: vec![1, 5],
         ..small()
     };
-    let spec = spec(&request(Target::LogVolatility));
+    let spec = spec(&request);
     let whole = Lab::new(2).run(&spec).await;
     assert_eq!(whole.record.state, TrialState::Finished);
     let own = || {
