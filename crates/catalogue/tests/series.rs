@@ -285,7 +285,7 @@ mod tests {
                     Err(e) => sentence(&format!("{id}, {rows} rows"), &e),
                     Ok(out) => {
                         let forecast = numbers(&out["forecast"]);
-                        if forecast.len() % 4 != 0
+                        if !forecast.len().is_multiple_of(4)
                             || forecast.is_empty()
                             || forecast.iter().any(|v| !v.is_finite())
                         {

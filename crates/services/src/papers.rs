@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn figures_of_a_back_test_answer_claims() {
         let of: Metrics = [
-            ("annual_return", 0.268_241_794_562_545_32),
+            ("annual_return", 0.268_241_794_562_545),
             ("max_drawdown", -0.4),
         ]
         .map(|(k, v)| (k.to_owned(), Some(v)))
