@@ -10,9 +10,13 @@ use mltrainer_types::llm::{Knowledge, KnowledgeCutoff, SpanResult, SteeredBy, St
 /// The panel; nothing where no language model steered.
 pub(crate) fn panel(s: &SteeredBy) -> Option<AnyView> {
     let s = s.steered_by.as_ref()?;
-    let where_ = format!("/chat/{}#m{}", segment(s.conversation.as_str()), s.message);
+    let place = s.conversation.as_ref().zip(s.message);
+    let link = place.map(|(conversation, message)| {
+        let place = format!("/chat/{}#m{message}", segment(conversation.as_str()));
+        view! { " " <a href=place>"The conversation"</a> }
+    });
     let body = view! {
-        <p>{words(s)} " " <a href=where_>"The conversation"</a></p>
+        <p>{words(s)} {link}</p>
         {(!s.spans.is_empty()).then(|| spans(&s.spans))}
     }
     .into_any();
@@ -27,7 +31,10 @@ pub(crate) fn panel(s: &SteeredBy) -> Option<AnyView> {
 /// Which model, up to when it may know what happened, and how to read what follows.
 fn words(s: &Steering) -> String {
     let has = |k: Knowledge| s.spans.iter().any(|r| r.knowledge == k);
-    let who = format!("{} at {}", s.model.model, s.model.host);
+    let who = match &s.model.model {
+        Some(model) => format!("{model} at {}", s.model.host),
+        None => format!("The model behind {}", s.model.host),
+    };
     match &s.model.cutoff {
         KnowledgeCutoff::Unknown => format!(
             "{who}. It is not known up to when it knows what happened, so all of this may be memory."
@@ -122,7 +129,7 @@ fn spans(all: &[SpanResult]) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mltrainer_types::llm::{DaySpan, LlmProvider, ModelIdentity};
+    use mltrainer_types::llm::{DaySpan, Steerer};
 
     #[test]
     fn the_words_say_what_may_be_memory() {
@@ -140,17 +147,16 @@ mod tests {
             beside_figures: [("annual_return".to_owned(), None)].into(),
         };
         let mut s = Steering {
-            model: ModelIdentity {
-                provider: LlmProvider::Anthropic,
-                model: "a-model".to_owned(),
+            model: Steerer {
+                model: Some("a-model".to_owned()),
                 host: "127.0.0.1".to_owned(),
                 cutoff: KnowledgeCutoff::Known {
                     last_day: day("2024-01-31"),
                     source: "configured".to_owned(),
                 },
             },
-            conversation: "c-1".into(),
-            message: 1,
+            conversation: Some("c-1".into()),
+            message: Some(1),
             spans: vec![span(Knowledge::Before)],
         };
         assert!(words(&s).contains("all of it may be memory"));
@@ -158,6 +164,8 @@ mod tests {
         assert!(words(&s).contains("later cannot be memory"));
         s.model.cutoff = KnowledgeCutoff::Unknown;
         assert!(words(&s).contains("not known up to when"));
+        s.model.model = None;
+        assert!(words(&s).starts_with("The model behind 127.0.0.1. It is not known"));
         assert!(panel(&SteeredBy::default()).is_none());
     }
 }

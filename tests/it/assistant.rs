@@ -398,6 +398,60 @@ async fn a_token_gives_its_trust_over_mcp_and_no_more() {
 }
 
 #[tokio::test]
+async fn what_a_client_over_mcp_begins_is_steered_by_its_model() {
+    let server = Server::fresh().await;
+    let backtest = |token: Option<String>| {
+        let server = &server;
+        async move {
+            let params = json!({"name": "run_backtest", "arguments": {"symbols": ["AAPL"]}});
+            let done = result(mcp(server, token.as_deref(), "tools/call", params).await).await;
+            let outcome = done["structuredContent"].clone();
+            let id = outcome["job"]["id"].as_str().unwrap().to_owned();
+            let path = format!("/api/v1/backtests/{id}/steering");
+            (outcome, server.json(&path).await["steered_by"].clone())
+        }
+    };
+    let (outcome, told) = backtest(None).await;
+    assert_eq!(
+        told["model"],
+        json!({"model": null, "host": "mcp", "cutoff": {"kind": "unknown"}})
+    );
+    assert_eq!(told["spans"][0]["knowledge"], "unknown", "{told}");
+    assert!(
+        outcome["notes"].to_string().contains("may be memory"),
+        "{outcome}"
+    );
+    // Whoever makes the token says which model it is for.
+    let args = [
+        "token",
+        "create",
+        "--name",
+        "desk",
+        "--trust",
+        "5",
+        "--model",
+        "a-model",
+        "--knows-until",
+        "2010-06-30",
+        "--format",
+        "json",
+    ];
+    let made = cli(&server.data_dir, &args).json();
+    assert_eq!(made["view"]["model"], "a-model");
+    let (_, told) = backtest(made["token"].as_str().map(str::to_owned)).await;
+    assert_eq!(told["model"]["model"], "a-model");
+    assert_eq!(told["model"]["host"], "mcp:desk");
+    assert_eq!(told["model"]["cutoff"]["last_day"], "2010-06-30");
+    let knowledge: Vec<&Value> = told["spans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["knowledge"])
+        .collect();
+    assert_eq!(knowledge, ["before", "after"]);
+}
+
+#[tokio::test]
 async fn mcp_answers_no_page_of_another_site() {
     let server = Launch::fresh()
         .env("MLTRAINER_ADMIN_TOKEN", "s3cret-s3cret")

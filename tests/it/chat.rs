@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::response::IntoResponse as _;
 use axum::routing::post;
 use mltrainer_it::{Launch, Server};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -52,13 +53,14 @@ fn nothing_unverified(answer: &Value) {
 struct Scripted {
     url: String,
     asked: Arc<Mutex<Vec<Value>>>,
+    script: Arc<Mutex<VecDeque<Value>>>,
 }
 
 impl Scripted {
     async fn start(answers: Vec<Value>) -> Self {
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
         let script: Arc<Mutex<VecDeque<Value>>> = Arc::new(Mutex::new(answers.into()));
-        let heard = asked.clone();
+        let (heard, rest) = (asked.clone(), script.clone());
         let app = Router::new().route(
             "/v1/chat/completions",
             post(move |axum::Json(request): axum::Json<Value>| {
@@ -84,7 +86,11 @@ impl Scripted {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, asked }
+        Self {
+            url,
+            asked,
+            script: rest,
+        }
     }
 
     async fn server(&self, trust: &str) -> Server {
@@ -242,6 +248,45 @@ async fn what_a_model_steered_is_told_apart_at_its_cut_off() {
         made["id"].as_str().unwrap()
     );
     assert_eq!(server.json(&path).await, json!({"steered_by": null}));
+}
+
+#[tokio::test]
+async fn what_a_model_began_is_steered_though_its_answer_is_stopped() {
+    let model = Scripted::start(vec![call(
+        "run_trial",
+        &json!({"request": {"symbols": ["AAPL"], "models": ["random_forest_200"], "target": "log_volatility", "horizons": [1, 5, 20]}}),
+    )])
+    .await;
+    let server = model.server("5").await;
+    let body = json!({"text": "Try a forest on AAPL"});
+    let said: Value = server
+        .post("/api/v1/conversations", &body)
+        .await
+        .json()
+        .await
+        .unwrap();
+    let mut begun = Value::Null;
+    for _ in 0..1_500 {
+        begun = server.json("/api/v1/trials").await["items"][0]["id"].clone();
+        if begun.is_string() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let conversation = said["conversation"].as_str().unwrap();
+    let stop = format!("/api/v1/conversations/{conversation}/stop");
+    assert_eq!(server.post(&stop, &json!({})).await.status(), 200);
+    let answer = answer_to(&server, &said).await;
+    assert!(answer["cards"][0]["outcome"].is_null(), "{answer}");
+    let trial = format!("/api/v1/trials/{}", begun.as_str().unwrap());
+    let told = server.json(&format!("{trial}/steering")).await["steered_by"].clone();
+    assert_eq!(told["model"]["model"], "scripted", "{told}");
+    assert_eq!(told["model"]["cutoff"]["last_day"], "2010-06-30");
+    assert_eq!(
+        (&told["conversation"], &told["message"]),
+        (&said["conversation"], &said["seq"])
+    );
+    server.post(&format!("{trial}/cancel"), &json!({})).await;
 }
 
 #[tokio::test]
@@ -534,17 +579,39 @@ async fn a_coach_is_measured_against_the_trial_without_it() {
         .unwrap()
         .to_owned();
     let body = json!({"trial": id, "models": ["naive_mean", "lasso"]});
-    let made = server.post("/api/v1/actions/override_models", &body).await;
-    assert_eq!(made.status(), 200, "{}", made.text().await.unwrap());
+    let keyed = async |action: &str, key: &str, body: &Value| {
+        let asked = server.request(Method::POST, &format!("/api/v1/actions/{action}"));
+        let asked = asked.header("Idempotency-Key", key).json(body);
+        asked.send().await.unwrap()
+    };
+    // The same key with the same command intervenes once; with another it is refused.
+    for _ in 0..2 {
+        let made = keyed("override_models", "k-1", &body).await;
+        assert_eq!(made.status(), 200, "{}", made.text().await.unwrap());
+    }
+    let other = json!({"trial": id, "models": ["ridge"]});
+    assert_eq!(keyed("override_models", "k-1", &other).await.status(), 409);
+    let advice = json!({"text": "shorter windows"});
+    assert_eq!(keyed("advise", "k-2", &advice).await.status(), 200);
+    let coaching = server.json("/api/v1/coaching").await;
+    assert_eq!(coaching["interventions"].as_array().unwrap().len(), 2);
+    // Taken back twice under one key: the one before stays.
+    for _ in 0..2 {
+        assert_eq!(keyed("undo", "k-3", &json!({})).await.status(), 200);
+    }
     let mut coaching = Value::Null;
     for _ in 0..1_200 {
         coaching = server.json("/api/v1/coaching").await;
-        if coaching["interventions"][0]["state"] == "measured" {
+        if coaching["interventions"][1]["state"] == "measured" {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let made = &coaching["interventions"][0];
+    assert_eq!(
+        coaching["interventions"][0]["state"], "undone",
+        "{coaching}"
+    );
+    let made = &coaching["interventions"][1];
     assert_eq!(made["state"], "measured", "{coaching}");
     assert_eq!(made["control"].as_str(), Some(id.as_str()));
     let effect = &made["effect"];
@@ -559,5 +626,86 @@ async fn a_coach_is_measured_against_the_trial_without_it() {
     let undone = server.post("/api/v1/actions/undo", &json!({})).await;
     assert_eq!(undone.status(), 200);
     let coaching = server.json("/api/v1/coaching").await;
-    assert_eq!(coaching["interventions"][0]["state"], "undone");
+    assert_eq!(coaching["interventions"][1]["state"], "undone");
+}
+
+#[tokio::test]
+async fn the_own_model_answers_a_question_within_its_budget() {
+    let model = Scripted::start(Vec::new()).await;
+    let server = model
+        .launch("9")
+        .env("MLTRAINER_COACH_UNATTENDED", "1")
+        .start()
+        .await;
+    // No edge is to be found in the mean of returns, so the engine asks; the model answers with another model.
+    let ask = async || {
+        let body = json!({"symbols": ["AAPL"], "models": ["lasso"], "target": "return", "horizons": [1], "start": "2006-01-03"});
+        let made = server.post("/api/v1/trials", &body).await;
+        let made: Value = made.json().await.unwrap();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let trial = ask().await;
+    let answer = call(
+        "override_models",
+        &json!({"trial": trial, "models": ["ridge"]}),
+    );
+    model.script.lock().unwrap().push_back(answer);
+    let mut coaching = Value::Null;
+    for _ in 0..1_200 {
+        coaching = server.json("/api/v1/coaching").await;
+        if coaching["interventions"][0]["state"] == "measured" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let made = &coaching["interventions"][0];
+    assert_eq!(made["state"], "measured", "{coaching}\n{}", server.log());
+    assert_eq!(made["coach"], "scripted unattended");
+    assert_eq!(made["control"].as_str(), Some(trial.as_str()));
+    let answered = |coaching: &Value, trial: &str| -> Value {
+        let all = coaching["requests"].as_array().unwrap();
+        let found = all.iter().find(|q| q["trial"] == trial);
+        found.map_or(Value::Null, |q| q["answered_by"].clone())
+    };
+    assert_eq!(answered(&coaching, &trial), made["id"]);
+    assert_eq!(coaching["unattended"]["per_day"], 1);
+    assert_eq!(coaching["unattended"]["today"], 1);
+    // It is told the evidence, and is offered commands of a coach only.
+    let asked = model.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0]["tools"].as_array().unwrap().len(), 3);
+    assert!(asked[0].to_string().contains(&trial));
+    // What it began is known as steered, and everything is on record.
+    let coached = made["coached"].as_str().unwrap();
+    let told = server
+        .json(&format!("/api/v1/trials/{coached}/steering"))
+        .await;
+    assert_eq!(told["steered_by"]["model"]["model"], "scripted");
+    let audit = server
+        .json("/api/compliance/audit?actor=scripted+unattended")
+        .await;
+    let actions: Vec<&str> = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["action"].as_str().unwrap())
+        .collect();
+    for action in ["coach.trust", "coach.override_models", "guidance.put"] {
+        assert!(actions.contains(&action), "{actions:?}");
+    }
+    // The budget of the day is used: the next questions, that of its own trial too, wait for a person.
+    let next = ask().await;
+    let open = async || {
+        let coaching = server.json("/api/v1/coaching").await;
+        let all = coaching["requests"].as_array().unwrap();
+        all.iter().any(|q| q["trial"] == next.as_str())
+    };
+    for _ in 0..600 {
+        if open().await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(open().await);
+    assert_eq!(model.asked.lock().unwrap().len(), 1);
 }

@@ -182,7 +182,8 @@ async fn hits(services: &Services, search: String) -> Result<Vec<Hit>, PageError
     Ok(hits)
 }
 
-async fn shown(id: String, before: Option<i64>) -> Result<Shown, PageError> {
+/// The newest messages of a conversation with what stands around.
+pub(super) async fn shown(id: String, before: Option<i64>) -> Result<Shown, PageError> {
     let services = reader()?;
     let messages = services
         .messages(&id, before)
@@ -382,6 +383,51 @@ fn one_page(s: Shown, before: Option<i64>, pairs: &[(String, String)]) -> AnyVie
                 .build();
             view! { <p class="older"><a class="button" href=href rel="prev">{format!("Show the {SHOWN} before")}</a></p> }
         });
+    let title = s.conversation.title.clone();
+    let (begun, around, others) = (
+        s.conversation.created_at,
+        s.around.clone(),
+        s.others.clone(),
+    );
+    let (working, talk) = talk(s, older, before, pairs);
+    let refresh = working.then(|| {
+        // An address that differs before its fragment: else nothing is loaded.
+        let again = if query::get(pairs, "again") == "1" {
+            "2"
+        } else {
+            "1"
+        };
+        let link = Link::to(&format!("/chat/{}", segment(&id))).with("again", again);
+        let content = format!("4; url={}#newest", link.build());
+        view! { <noscript><meta http-equiv="refresh" content=content/></noscript> }
+    });
+    view! {
+        <Title text=title.clone()/>
+        {strip(&around)}
+        {ui::head(
+            &[("/", "mlTrainer"), ("/chat", "Chat")],
+            title,
+            view! { <p class="quiet">"Begun " {ui::time(&begun)}</p> }.into_any(),
+        )}
+        {refresh}
+        <div class="chat-room">
+            {talk}
+            <aside class="chat-side" id="chat-side" aria-label="Other conversations, search and export">
+                {side(&others, &id, &around)}
+            </aside>
+        </div>
+    }
+    .into_any()
+}
+
+/// Whether a conversation is being answered, and its messages with the input below them.
+pub(super) fn talk(
+    s: Shown,
+    older: impl IntoView + 'static,
+    before: Option<i64>,
+    pairs: &[(String, String)],
+) -> (bool, AnyView) {
+    let id = s.conversation.id.to_string();
     let last = s.messages.last().map_or(0, |m| m.seq);
     // Later messages are left out: there is nothing to follow and nothing to say here.
     let past = before.is_some() && last < s.conversation.last_message;
@@ -401,38 +447,14 @@ fn one_page(s: Shown, before: Option<i64>, pairs: &[(String, String)]) -> AnyVie
     } else {
         dock(&id, last, working, pairs)
     };
-    let refresh = working.then(|| {
-        // An address that differs before its fragment: else nothing is loaded.
-        let again = if query::get(pairs, "again") == "1" {
-            "2"
-        } else {
-            "1"
-        };
-        let link = Link::to(&format!("/chat/{}", segment(&id))).with("again", again);
-        let content = format!("4; url={}#newest", link.build());
-        view! { <noscript><meta http-equiv="refresh" content=content/></noscript> }
-    });
-    view! {
-        <Title text=s.conversation.title.clone()/>
-        {strip(&s.around)}
-        {ui::head(
-            &[("/", "mlTrainer"), ("/chat", "Chat")],
-            s.conversation.title.clone(),
-            view! { <p class="quiet">"Begun " {ui::time(&s.conversation.created_at)}</p> }.into_any(),
-        )}
-        {refresh}
-        <div class="chat-room">
-            <section class="talk" aria-label="Conversation">
-                {older}
-                <div class="talk-turns" id="turns" role="log" aria-live="polite" aria-label="Messages">{list}</div>
-                {foot}
-            </section>
-            <aside class="chat-side" id="chat-side" aria-label="Other conversations, search and export">
-                {side(&s.others, &id, &s.around)}
-            </aside>
-        </div>
-    }
-    .into_any()
+    let section = view! {
+        <section class="talk" aria-label="Conversation">
+            {older}
+            <div class="talk-turns" id="turns" role="log" aria-live="polite" aria-label="Messages">{list}</div>
+            {foot}
+        </section>
+    };
+    (working, section.into_any())
 }
 
 /// The end of the messages, and what stays at the thumb.

@@ -1,6 +1,7 @@
 //! Coaches with their trust, what they did and what it changed against the uncoached control, the
 //! questions of the engine, and recipes.
 
+use super::chat::{self, Shown};
 use crate::error::PageError;
 use crate::format;
 use crate::query::{self, Link, segment};
@@ -14,9 +15,10 @@ use mltrainer_types::assistant::{AssistantAction, Undo};
 use mltrainer_types::chat::SayRequest;
 use mltrainer_types::coach::{
     CoachView, Coaching as View, GuidanceRequest, Intervention, InterventionState, Recipe,
+    Unattended,
 };
 
-/// Says a command of a coach in words; the answer stands in a conversation.
+/// Says a command of a coach in words; the answer stands in a conversation on the page.
 #[server(prefix = "/api/pages", endpoint = "coach_says")]
 pub(crate) async fn coach_says(text: String) -> Result<String, PageError> {
     let (services, actor) = writer()?;
@@ -30,7 +32,7 @@ pub(crate) async fn coach_says(text: String) -> Result<String, PageError> {
     let said = said.map_err(|e| refuse(&e)).map(|s| s.conversation.0);
     if plain_form() {
         leptos_axum::redirect(&match &said {
-            Ok(id) => format!("/chat/{}", segment(id)),
+            Ok(id) => format!("/coaching?conversation={}#newest", segment(id)),
             Err(e) => back("text", &text, e),
         });
     }
@@ -63,8 +65,14 @@ fn back(name: &str, value: &str, error: &PageError) -> String {
         .build()
 }
 
-async fn view() -> Result<View, PageError> {
-    reader()?.coaching().await.map_err(|e| refuse(&e))
+/// Everything on the page, with the conversation that its address names.
+async fn view(conversation: String) -> Result<(View, Option<Shown>), PageError> {
+    let all = reader()?.coaching().await.map_err(|e| refuse(&e))?;
+    let talk = match conversation.as_str() {
+        "" => None,
+        id => Some(chat::shown(id.to_owned(), None).await?),
+    };
+    Ok((all, talk))
 }
 
 /// The page.
@@ -73,6 +81,7 @@ pub fn Coaching() -> impl IntoView {
     let pairs = query::pairs(&use_location().search.get_untracked());
     let error = query::get(&pairs, "error").to_owned();
     let typed = query::get(&pairs, "text").to_owned();
+    let conversation = query::get(&pairs, "conversation").to_owned();
     view! {
         <Title text="Coaching"/>
         <div class="page">
@@ -87,10 +96,45 @@ pub fn Coaching() -> impl IntoView {
                 .into_any(),
             )}
             {(!error.is_empty()).then(|| view! { <p class="error" role="alert">{ui::sentence(&error)}</p> })}
-            {command(&typed)}
-            {ui::loaded(view(), 12, |v| parts(&v))}
+            {ui::loaded(view(conversation), 12, move |(v, talk)| view! {
+                {said(talk, &typed, &pairs)}
+                {parts(&v)}
+            }.into_any())}
         </div>
     }
+}
+
+/// The conversation with the engine as it goes on, or the input that begins one.
+fn said(talk: Option<Shown>, typed: &str, pairs: &[(String, String)]) -> AnyView {
+    let Some(shown) = talk else {
+        return command(typed);
+    };
+    let (_, talk) = chat::talk(shown, (), None, pairs);
+    view! {
+        <section class="chat with-engine">
+            {talk}
+            <p><a href="/coaching">"Another conversation"</a></p>
+        </section>
+    }
+    .into_any()
+}
+
+/// The program's own model as a coach, where it may act without a person.
+fn unattended(u: &Unattended) -> AnyView {
+    let acts = if u.trust < 9 {
+        "It acts from trust 9 on.".to_owned()
+    } else {
+        format!(
+            "It made {} of {} interventions of today.",
+            u.today, u.per_day
+        )
+    };
+    view! {
+        <p class="quiet">
+            {format!("{} answers questions of the engine without a person, each once. {acts}", u.coach)}
+        </p>
+    }
+    .into_any()
 }
 
 fn command(typed: &str) -> AnyView {
@@ -133,6 +177,7 @@ fn coaches(v: &View) -> AnyView {
     view! {
         {body}
         <p class="quiet">{v.rule.clone()}</p>
+        {v.unattended.as_ref().map(unattended)}
     }
     .into_any()
 }
@@ -170,9 +215,10 @@ fn questions(all: &[GuidanceRequest]) -> AnyView {
     let rows = all
         .iter()
         .map(|q| {
-            let state = match &q.answered_by {
-                Some(id) => format!("answered by {}", format::short_id(id)),
-                None => format!("open until {}; without an answer nothing is changed", format::time(&q.deadline)),
+            let state = match (&q.answered_by, &q.lapsed_at) {
+                (Some(id), _) => format!("answered by {}", format::short_id(id)),
+                (None, Some(at)) => format!("nobody answered until {}: nothing was changed", format::time(at)),
+                (None, None) => format!("open until {}; without an answer nothing is changed", format::time(&q.deadline)),
             };
             view! {
                 <li>

@@ -41,12 +41,16 @@ the built-in parser otherwise.
 
 ## Coaching
 
-A coach (a person, or a program over MCP) commands with `advise` (trust 3), `adjust_trial` (5), `override_models` (7) and
+A coach (a person, a program over MCP, or the program's own model) commands with `advise` (trust 3), `adjust_trial` (5), `override_models` (7) and
 `teach_methodology` (8); `undo` takes back. A trial is never changed: the coached one is a second trial, the first goes on as the
 control. When both have ended their best models are compared on the forecasts that both made, with a 95 % interval by Newey and
 West. Trust rises by one when the whole interval is above zero, falls by one when it is below, between 1 and 8; 9 and 10 are given
 by a person. After a trial without an edge, with a near tie (half a percent) or a drift (the loss of the last fifth of the days
-above 1.5 times that before) the engine asks; after 24 hours without an answer nothing is changed. The page is `/coaching`.
+above 1.5 times that before) the engine asks; after 24 hours without an answer nothing is changed, and that is recorded. The page is `/coaching`.
+
+The program's own model answers these questions without a person when `MLTRAINER_COACH_UNATTENDED` gives it a number of interventions a
+day and its trust is 9 or 10: each question is put to it once, with the evidence; it may advise, adjust or override in that trial, or say that
+nothing is worth a trial. The ceilings on cost hold. A command sent again under its key (after a kill) intervenes once.
 
 ## What the built-in parser does
 

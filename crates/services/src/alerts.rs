@@ -1,7 +1,7 @@
 //! Alerts: what is watched, and what was noticed.
 
 use crate::actions::{moments, returns};
-use crate::trials::new_uuid;
+use crate::trials::{made_before, new_uuid};
 use crate::{Authority, ServiceError, Services};
 use chrono::NaiveDate;
 use mltrainer_types::AlertId;
@@ -21,17 +21,30 @@ impl Services {
         Ok(self.inner.alerts.alerts().await?)
     }
 
-    /// Sets an alert.
+    /// Sets an alert. The same key with the same request sets it once.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] for an unknown symbol; [`ServiceError::Invalid`] when nothing, or something unknown, is
-    /// to be watched.
+    /// to be watched; [`ServiceError::Conflict`] for a key that came with another request.
     pub async fn create_alert(
         &self,
         who: &Authority,
         watch: &CreateAlert,
+        key: Option<&str>,
     ) -> Result<AlertView, ServiceError> {
         crate::actions::check(&AssistantAction::CreateAlert(Box::new(watch.clone())))?;
+        let (key, before) = made_before(self, key, watch).await?;
+        if let Some(id) = before {
+            let all = self.alerts().await?;
+            return all
+                .into_iter()
+                .find(|a| a.id.as_str() == id)
+                .ok_or_else(|| {
+                    ServiceError::Conflict(format!(
+                        "the alert {id} of this key was removed: use a new key for a new alert"
+                    ))
+                });
+        }
         for symbol in &watch.symbols {
             self.dataset_named(symbol).await?;
         }
@@ -45,7 +58,11 @@ impl Services {
             rule: None,
             detail: json!(watch),
         };
-        Ok(self.inner.alerts.watch(id, at, watch, audit).await?)
+        Ok(self
+            .inner
+            .alerts
+            .watch(id, at, watch, key.as_ref(), audit)
+            .await?)
     }
 
     /// Ends alerts; gives the ids of those that were ended.

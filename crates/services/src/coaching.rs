@@ -12,11 +12,11 @@
 //! the choice is made in the same way on both sides.
 
 use crate::actions::best_of;
-use crate::trials::new_uuid;
+use crate::trials::{made_before, new_uuid};
 use crate::{Authority, ServiceError, Services};
 use chrono::TimeDelta;
 use mltrainer_types::assistant::{
-    AdjustTrial, Advise, AssistantAction, OverrideModels, TeachMethodology,
+    AdjustTrial, Advise, AssistantAction, OverrideModels, TeachMethodology, Undo,
 };
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::coach::{
@@ -24,7 +24,7 @@ use mltrainer_types::coach::{
     TrustStep,
 };
 use mltrainer_types::trial::{
-    ModelRequest, PredictionSeries, Target, TrialRequest, TrialState, TrialView,
+    LeaderboardRow, ModelRequest, PredictionSeries, Target, TrialRequest, TrialState, TrialView,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -66,19 +66,25 @@ pub(crate) fn request_of(view: &TrialView) -> TrialRequest {
     request
 }
 
-/// Loss of each forecast of a model by symbol and day: squared error, or log loss of labels.
+/// Loss of each forecast of a row of the leaderboard by symbol and day: squared error, or log loss of labels.
 pub(crate) fn losses(
     series: &[PredictionSeries],
     view: &TrialView,
-    model: &str,
-    horizon: u32,
+    row: &LeaderboardRow,
 ) -> BTreeMap<(String, chrono::NaiveDate), f64> {
     let label = view.spec.target == Target::Direction;
     let mut all = BTreeMap::new();
-    for s in series
+    // One entry may stand in a trial twice, with other parameters.
+    let place = view
+        .spec
+        .models
         .iter()
-        .filter(|s| s.model == model && s.horizon == horizon)
-    {
+        .position(|m| m.model == row.model && m.params == row.params);
+    for s in series.iter().filter(|s| {
+        s.model == row.model
+            && s.horizon == row.horizon
+            && place.is_none_or(|place| s.model_index as usize == place)
+    }) {
         for (i, day) in s.dates.iter().enumerate() {
             let loss = if label {
                 let Some(p) = s.probability.get(i) else {
@@ -186,6 +192,7 @@ impl Services {
             requests: store.guidance(50).await?,
             recipes: store.recipes().await?,
             rule: RULE.to_owned(),
+            unattended: self.unattended().await?,
         })
     }
 
@@ -242,13 +249,29 @@ impl Services {
         Ok(self.inner.coaches.trust(coach, &step, audit).await?)
     }
 
-    /// Does a coach's command; gives the intervention and, where one was begun, the coached trial.
+    /// The intervention that a key made or took back before.
+    async fn intervention_of(&self, id: &str) -> Result<Intervention, ServiceError> {
+        let all = self.inner.coaches.interventions(u32::MAX).await?;
+        let found = all.into_iter().find(|i| i.id == id);
+        found.ok_or_else(|| ServiceError::NotFound {
+            what: "intervention",
+            id: id.to_owned(),
+            suggestions: Vec::new(),
+        })
+    }
+
+    /// Does a coach's command; gives the intervention and, where one was begun, the coached trial. The same key with
+    /// the same command intervenes once.
     pub(crate) async fn coach(
         &self,
         who: &Authority,
         action: &AssistantAction,
         key: Option<&str>,
     ) -> Result<Intervention, ServiceError> {
+        let (once, before) = made_before(self, key, action).await?;
+        if let Some(id) = before {
+            return self.intervention_of(&id).await;
+        }
         let now = self.inner.clock.now();
         let known = self.inner.coaches.coaches().await?;
         if !known.iter().any(|c| c.name == who.actor) {
@@ -300,14 +323,8 @@ impl Services {
         };
         self.inner
             .coaches
-            .intervene(&made, recipe.as_ref(), audit)
+            .intervene(&made, recipe.as_ref(), once.as_ref(), audit)
             .await?;
-        if let Some(trial) = &made.control {
-            self.inner
-                .coaches
-                .answer_guidance(trial, now, &made.id)
-                .await?;
-        }
         Ok(made)
     }
 
@@ -499,12 +516,19 @@ impl Services {
         })
     }
 
-    /// Takes an intervention back: the coached trial is cancelled if it runs, and the control stands.
+    /// Takes an intervention back: the coached trial is cancelled if it runs, and the control stands. The same key takes
+    /// one back, not the one before it too.
     pub(crate) async fn undo(
         &self,
         who: &Authority,
-        id: Option<&str>,
+        which: &Undo,
+        key: Option<&str>,
     ) -> Result<Intervention, ServiceError> {
+        let (once, before) = made_before(self, key, which).await?;
+        if let Some(id) = before {
+            return self.intervention_of(&id).await;
+        }
+        let id = which.intervention.as_deref();
         let all = self.inner.coaches.interventions(1_000).await?;
         let can = |i: &&Intervention| {
             i.state != InterventionState::Undone && (who.trust >= 9 || i.coach == who.actor)
@@ -553,7 +577,13 @@ impl Services {
         let undone = InterventionState::Undone;
         self.inner
             .coaches
-            .conclude(&found.id, undone, found.effect.as_ref(), audit)
+            .conclude(
+                &found.id,
+                undone,
+                found.effect.as_ref(),
+                once.as_ref(),
+                audit,
+            )
             .await?;
         Ok(Intervention {
             state: undone,
@@ -568,6 +598,12 @@ impl Services {
         }
         if let Err(e) = self.ask_for_guidance().await {
             tracing::warn!("no guidance was asked for: {e}");
+        }
+        if let Err(e) = self.lapse_questions().await {
+            tracing::warn!("questions whose time is over were not closed: {e}");
+        }
+        if let Err(e) = self.answer_unattended().await {
+            tracing::warn!("the model that coaches was not asked: {e}");
         }
     }
 
@@ -601,7 +637,7 @@ impl Services {
             };
             self.inner
                 .coaches
-                .conclude(&i.id, state, effect.as_ref(), audit)
+                .conclude(&i.id, state, effect.as_ref(), None, audit)
                 .await?;
             let Some(effect) = effect else { continue };
             let coaches = self.inner.coaches.coaches().await?;
@@ -639,8 +675,8 @@ impl Services {
         let of_a = self.predictions(a.id.as_str()).await?;
         let of_b = self.predictions(b.id.as_str()).await?;
         Ok(effect(
-            &losses(&of_a, a, &ours.model, *horizon),
-            &losses(&of_b, b, &theirs.model, *horizon),
+            &losses(&of_a, a, ours),
+            &losses(&of_b, b, theirs),
             *horizon,
             a.spec.target == Target::Direction,
         ))
@@ -678,8 +714,29 @@ impl Services {
                 evidence,
                 deadline: now + WAIT,
                 answered_by: None,
+                lapsed_at: None,
             };
             self.inner.coaches.ask_guidance(request, audit).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes the questions that nobody answered in time: nothing is changed then.
+    async fn lapse_questions(&self) -> Result<(), ServiceError> {
+        let now = self.inner.clock.now();
+        for q in self.inner.coaches.guidance(200).await? {
+            if q.answered_by.is_some() || q.lapsed_at.is_some() || q.deadline > now {
+                continue;
+            }
+            let audit = AuditEntry {
+                actor: "system".to_owned(),
+                action: "guidance.lapse".to_owned(),
+                subject: q.trial.0.clone(),
+                decision: "allowed".to_owned(),
+                rule: None,
+                detail: json!({ "kind": q.kind, "changed": false }),
+            };
+            self.inner.coaches.lapse_guidance(q.id, now, audit).await?;
         }
         Ok(())
     }
@@ -696,7 +753,7 @@ impl Services {
             return Ok(None);
         };
         let series = self.predictions(view.id.as_str()).await?;
-        let all = losses(&series, view, &best.model, *horizon);
+        let all = losses(&series, view, best);
         let mut by_day: Vec<(chrono::NaiveDate, f64)> = all
             .into_iter()
             .map(|((_, day), loss)| (day, loss))

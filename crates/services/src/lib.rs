@@ -33,6 +33,7 @@ pub mod run;
 mod steering;
 mod tokens;
 mod trials;
+mod unattended;
 
 pub use actions::{AgentNote, Authority, Stage};
 pub use analytics::Overlaid;
@@ -47,6 +48,8 @@ pub use mltrainer_data::export::Format;
 pub use mltrainer_data::import::Mapping;
 pub use mltrainer_data::sources::stream::MinuteBar;
 pub use mltrainer_data::sources::{Call, Progress, Sources, Step};
+pub use port::SteeredAction;
+pub use tokens::{NewToken, over_mcp};
 
 use hub::Hub;
 use ledger::Ledger;

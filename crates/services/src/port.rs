@@ -14,7 +14,7 @@ use mltrainer_types::coach::{
 };
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
-use mltrainer_types::llm::{LlmCall, MeterRecord, ModelIdentity};
+use mltrainer_types::llm::{LlmCall, MeterRecord, Steerer};
 use mltrainer_types::optimisation::{
     OptimisationEvent, OptimisationEventBody, OptimisationResult, OptimisationSpec,
     OptimisationSummary, OptimisationView, OptimisationWindow, WindowCurve,
@@ -567,26 +567,24 @@ pub trait ChatStore: Send + Sync {
     /// What was spent on this day and, over all days, by each conversation.
     async fn spent(&self, day: chrono::NaiveDate) -> Result<MeterRecord, PortError>;
 
-    /// Keeps that a language model steered a run; the first one that did is kept.
-    async fn steer(&self, run: &SteeredRun) -> Result<(), PortError>;
+    /// What an action made under a key that no trial, back test or optimisation has: the hash of its request and the id.
+    async fn made_under(&self, key: &str) -> Result<Option<(String, String)>, PortError>;
 
-    /// Which one steered a run of that kind.
-    async fn steered(&self, kind: &str, id: &str) -> Result<Option<SteeredRun>, PortError>;
+    /// Keeps that a language model asks for an action, before it is done: every run that is made under the
+    /// action's key, or under one that begins with it and a slash, is kept as steered when it is made.
+    async fn steer(&self, key: &str, by: &SteeredAction) -> Result<(), PortError>;
+
+    /// Which one steered a `trial`, `backtest` or `optimisation`.
+    async fn steered(&self, kind: &str, id: &str) -> Result<Option<SteeredAction>, PortError>;
 }
 
-/// A run that a language model steered.
+/// The language model that asks for an action.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SteeredRun {
-    /// `trial`, `backtest` or `optimisation`.
-    pub kind: String,
-    /// Its id.
-    pub id: String,
+pub struct SteeredAction {
     /// Which model.
-    pub model: ModelIdentity,
-    /// Where it was asked to.
-    pub conversation: ConversationId,
-    /// Number of the person's message.
-    pub message: i64,
+    pub model: Steerer,
+    /// The conversation and the number of the person's message in which it was asked to; not over MCP.
+    pub message: Option<(ConversationId, i64)>,
 }
 
 /// Papers.
@@ -645,6 +643,7 @@ pub trait AlertStore: Send + Sync {
         id: AlertId,
         at: DateTime<Utc>,
         watch: &CreateAlert,
+        key: Option<&Idempotency>,
         audit: AuditEntry,
     ) -> Result<AlertView, PortError>;
 
@@ -710,10 +709,12 @@ pub trait CoachStore: Send + Sync {
     ) -> Result<(), PortError>;
 
     /// Keeps an intervention, and the recipe it teaches; a recipe of the same name takes the place of the one before.
+    /// The open questions about its control are answered by it.
     async fn intervene(
         &self,
         made: &Intervention,
         recipe: Option<&Recipe>,
+        key: Option<&Idempotency>,
         audit: AuditEntry,
     ) -> Result<(), PortError>;
 
@@ -726,6 +727,7 @@ pub trait CoachStore: Send + Sync {
         id: &str,
         state: InterventionState,
         effect: Option<&Effect>,
+        key: Option<&Idempotency>,
         audit: AuditEntry,
     ) -> Result<(), PortError>;
 
@@ -742,11 +744,14 @@ pub trait CoachStore: Send + Sync {
     /// The newest questions first.
     async fn guidance(&self, limit: u32) -> Result<Vec<GuidanceRequest>, PortError>;
 
-    /// Marks the open questions of a trial as answered by an intervention.
-    async fn answer_guidance(
+    /// Marks that the program's own model is asked for an answer; `false` when it was asked before.
+    async fn put_guidance(&self, id: i64, at: DateTime<Utc>) -> Result<bool, PortError>;
+
+    /// Marks that the time of a question is over without an answer; `false` when it was answered or marked before.
+    async fn lapse_guidance(
         &self,
-        trial: &TrialId,
+        id: i64,
         at: DateTime<Utc>,
-        intervention: &str,
-    ) -> Result<u32, PortError>;
+        audit: AuditEntry,
+    ) -> Result<bool, PortError>;
 }

@@ -11,22 +11,28 @@
 
 use crate::actions::{best_of, shown, shown_percent};
 use crate::coaching::{effect, losses};
-use crate::port::SteeredRun;
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
 use mltrainer_assistant::llm::cutoff::split;
 use mltrainer_backtest::performance::of_equity;
-use mltrainer_types::chat::{ChatMessage, Job, OutcomeTable};
-use mltrainer_types::llm::{
-    DaySpan, Knowledge, KnowledgeCutoff, ModelIdentity, SpanResult, SteeredBy, Steering,
-};
+use mltrainer_types::chat::{Job, OutcomeTable};
+use mltrainer_types::llm::{DaySpan, Knowledge, KnowledgeCutoff, SpanResult, SteeredBy, Steering};
 use mltrainer_types::trial::{Metrics, PredictionSeries, Target, TrialView};
+use std::collections::BTreeMap;
 
 /// Kinds of runs that have a result of their own.
 const KINDS: [&str; 3] = ["trial", "backtest", "optimisation"];
 
 /// Figures of an equity that are told.
 const OF_EQUITY: [&str; 3] = ["annual_return", "sharpe_ratio", "max_drawdown"];
+
+/// Up to when the model may know what happened, for results that it steered.
+pub(crate) fn known_until(cutoff: &KnowledgeCutoff) -> String {
+    match cutoff {
+        KnowledgeCutoff::Unknown => "A language model steered this, and it is not known up to when it knows what happened: results on days of the past may be memory.".to_owned(),
+        KnowledgeCutoff::Known { last_day, .. } => format!("A language model steered this that may know what happened up to {last_day}: results up to that day may be memory, later ones are not."),
+    }
+}
 
 /// The spans of some days, told apart.
 fn spans(
@@ -54,14 +60,18 @@ fn of_trial(
         let Some(row) = best_of(view, *horizon) else {
             continue;
         };
-        let ours = losses(series, view, &row.model, *horizon);
-        let theirs = losses(series, view, &row.baseline_model, *horizon);
+        let ours = losses(series, view, row);
+        let baseline = view
+            .leaderboard
+            .iter()
+            .find(|r| r.is_baseline && r.horizon == *horizon && r.model == row.baseline_model);
+        let theirs = baseline.map_or_else(BTreeMap::new, |b| losses(series, view, b));
         let days = || ours.keys().map(|(_, day)| *day);
         let (Some(first), Some(last)) = (days().min(), days().max()) else {
             continue;
         };
         for (knowledge, within) in spans(first, last, cutoff) {
-            let part = |of: &std::collections::BTreeMap<(String, NaiveDate), f64>| {
+            let part = |of: &BTreeMap<(String, NaiveDate), f64>| {
                 let mut part = of.clone();
                 part.retain(|(_, day), _| (within.first..=within.last).contains(day));
                 part
@@ -214,25 +224,11 @@ fn table(spans: &[SpanResult]) -> Option<OutcomeTable> {
 }
 
 impl Services {
-    /// Keeps that a language model steered what was begun in a conversation, and gives its result told
-    /// apart, if it has one.
-    pub(crate) async fn note_steered(
-        &self,
-        job: &Job,
-        model: &ModelIdentity,
-        message: &ChatMessage,
-    ) -> Result<Option<OutcomeTable>, ServiceError> {
+    /// The result of what a language model began told apart, if it has one.
+    pub(crate) async fn told_apart(&self, job: &Job) -> Result<Option<OutcomeTable>, ServiceError> {
         if !KINDS.contains(&job.kind.as_str()) {
             return Ok(None);
         }
-        let run = SteeredRun {
-            kind: job.kind.clone(),
-            id: job.id.clone(),
-            model: model.clone(),
-            conversation: message.conversation.clone(),
-            message: message.seq,
-        };
-        self.inner.talk.store.steer(&run).await?;
         let told = self.steered_by(&job.kind, &job.id).await?;
         Ok(told.steered_by.and_then(|s| table(&s.spans)))
     }
@@ -244,19 +240,19 @@ impl Services {
     /// [`ServiceError::NotFound`].
     pub async fn steered_by(&self, kind: &str, id: &str) -> Result<SteeredBy, ServiceError> {
         let run = self.inner.talk.store.steered(kind, id).await?;
-        let cutoff = run
-            .as_ref()
-            .map_or(KnowledgeCutoff::Unknown, |r| r.model.cutoff.clone());
-        let spans = match kind {
-            "trial" => {
+        let spans = match (kind, &run) {
+            ("trial", None) => self.trial(id).await.map(|_| Vec::new())?,
+            ("optimisation", None) => self.optimisation(id).await.map(|_| Vec::new())?,
+            (_, None) => self.backtest(id).await.map(|_| Vec::new())?,
+            ("trial", Some(run)) => {
                 let view = self.trial(id).await?;
-                if run.is_some() && view.state.is_final() {
-                    of_trial(&view, &self.predictions(id).await?, &cutoff)
+                if view.state.is_final() {
+                    of_trial(&view, &self.predictions(id).await?, &run.model.cutoff)
                 } else {
                     Vec::new()
                 }
             }
-            "optimisation" => {
+            ("optimisation", Some(run)) => {
                 let view = self.optimisation(id).await?;
                 let curve = self.optimisation_curve(id).await?;
                 let some = |values: &[f64]| values.iter().map(|v| Some(*v)).collect::<Vec<_>>();
@@ -271,10 +267,10 @@ impl Services {
                         benchmark: &some(&curve.benchmark_equity),
                         periods_per_year: view.spec.request.test.periods_per_year.unwrap_or(252.0),
                     },
-                    &cutoff,
+                    &run.model.cutoff,
                 )
             }
-            _ => {
+            (_, Some(run)) => {
                 let view = self.backtest(id).await?;
                 of_curve(
                     &Curve {
@@ -285,16 +281,19 @@ impl Services {
                         benchmark: &view.benchmark_equity,
                         periods_per_year: view.spec.periods_per_year,
                     },
-                    &cutoff,
+                    &run.model.cutoff,
                 )
             }
         };
         Ok(SteeredBy {
-            steered_by: run.map(|run| Steering {
-                model: run.model,
-                conversation: run.conversation,
-                message: run.message,
-                spans,
+            steered_by: run.map(|run| {
+                let (conversation, message) = run.message.unzip();
+                Steering {
+                    model: run.model,
+                    conversation,
+                    message,
+                    spans,
+                }
             }),
         })
     }

@@ -461,6 +461,27 @@ pub(crate) fn new_uuid(at: chrono::DateTime<chrono::Utc>) -> Uuid {
 static NEXT: Mutex<uuid::ContextV7> = Mutex::new(uuid::ContextV7::new());
 
 /// The key with the hash of its request.
+/// The key of an action that makes something else than a run, with what it made before: none yet, or the id.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] for a key that is none, [`ServiceError::Conflict`] for one that came with another request.
+pub(crate) async fn made_before<T: serde::Serialize>(
+    services: &Services,
+    key: Option<&str>,
+    request: &T,
+) -> Result<(Option<Idempotency>, Option<String>), ServiceError> {
+    let Some(key) = key.map(|key| key_of(key, request)).transpose()? else {
+        return Ok((None, None));
+    };
+    match services.inner.talk.store.made_under(&key.key).await? {
+        Some((body, made)) if body == key.body_sha256 => Ok((Some(key), Some(made))),
+        Some(_) => Err(ServiceError::Conflict(
+            "this key came before with another request: use a new key for a new action".to_owned(),
+        )),
+        None => Ok((Some(key), None)),
+    }
+}
+
 pub(crate) fn key_of<T: serde::Serialize>(
     key: &str,
     request: &T,

@@ -1,10 +1,10 @@
 //! Tables `alerts` and `alert_events`.
 
 use crate::fault::Fault;
-use crate::{SqliteStore, Tx, audit, from_json, parse_time, time_text, to_json};
+use crate::{SqliteStore, Tx, action_keys, audit, from_json, parse_time, time_text, to_json};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use mltrainer_services::port::{AlertStore, PortError};
+use mltrainer_services::port::{AlertStore, Idempotency, PortError};
 use mltrainer_types::AlertId;
 use mltrainer_types::assistant::CreateAlert;
 use mltrainer_types::audit::AuditEntry;
@@ -47,6 +47,7 @@ impl SqliteStore {
         id: &AlertId,
         at: DateTime<Utc>,
         watch: &CreateAlert,
+        key: Option<&Idempotency>,
         entry: AuditEntry,
     ) -> Result<AlertView, Fault> {
         let row = sqlx::query(
@@ -58,6 +59,7 @@ impl SqliteStore {
         .bind(to_json(watch)?)
         .fetch_one(&mut **tx)
         .await?;
+        action_keys::insert(tx, key, id.as_str()).await?;
         audit::append(tx, &self.signer, at, &[entry]).await?;
         view(&row, Vec::new())
     }
@@ -164,10 +166,11 @@ impl AlertStore for SqliteStore {
         id: AlertId,
         at: DateTime<Utc>,
         watch: &CreateAlert,
+        key: Option<&Idempotency>,
         audit: AuditEntry,
     ) -> Result<AlertView, PortError> {
         let mut tx = self.begin().await?;
-        let set = self.write_alert(&mut tx, &id, at, watch, audit).await;
+        let set = self.write_alert(&mut tx, &id, at, watch, key, audit).await;
         let set = set.map_err(|f| self.port(f))?;
         self.commit_tx(tx).await?;
         Ok(set)
@@ -209,7 +212,7 @@ mod tests {
     use super::*;
     use crate::testing::{entry, store};
     use chrono::{Days, NaiveDate};
-    use mltrainer_services::port::AuditStore;
+    use mltrainer_services::port::{AuditStore, ChatStore as _};
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
@@ -238,7 +241,7 @@ mod tests {
             ..CreateAlert::default()
         };
         let set = store
-            .watch(id.into(), at(second), &watch, entry(id))
+            .watch(id.into(), at(second), &watch, None, entry(id))
             .await
             .unwrap();
         assert_eq!(set.watch, watch);
@@ -309,12 +312,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_key_sets_one_alert() {
+        let (_folder, store) = store().await;
+        let key = Idempotency {
+            key: "c-1/1/0".into(),
+            body_sha256: "aa".into(),
+        };
+        let watch = CreateAlert::default();
+        for id in ["w-1", "w-2"] {
+            let set = store.watch(id.into(), at(0), &watch, Some(&key), entry(id));
+            assert_eq!(set.await.is_ok(), id == "w-1");
+        }
+        let kept: Vec<String> = store
+            .alerts()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|a| a.id.0)
+            .collect();
+        assert_eq!(kept, ["w-1"]);
+        let made = store.made_under("c-1/1/0").await.unwrap();
+        assert_eq!(made, Some(("aa".into(), "w-1".into())));
+        assert_eq!(store.made_under("c-1/1/1").await.unwrap(), None);
+    }
+
+    #[tokio::test]
     async fn a_failing_record_leaves_no_alert_behind() {
         let (_folder, store) = store().await;
         let mut bad = entry("w-1");
         bad.decision = "perhaps".into();
         store
-            .watch("w-1".into(), at(0), &CreateAlert::default(), bad)
+            .watch("w-1".into(), at(0), &CreateAlert::default(), None, bad)
             .await
             .unwrap_err();
         assert_eq!(store.alerts().await.unwrap(), []);

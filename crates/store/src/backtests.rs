@@ -1,7 +1,7 @@
 //! Table `backtests`.
 
 use crate::fault::Fault;
-use crate::{SqliteStore, Tx, audit, from_json, time_text, to_json};
+use crate::{SqliteStore, Tx, audit, from_json, steered_runs, time_text, to_json};
 use async_trait::async_trait;
 use mltrainer_services::port::{BacktestStore, Kept, NewBacktest, PortError, TriedOn};
 use mltrainer_trials::spec::{combinations, spec_key};
@@ -42,6 +42,9 @@ impl SqliteStore {
         .bind(new.idempotency.as_ref().map(|k| &k.body_sha256))
         .execute(&mut **tx)
         .await?;
+        if let Some(key) = &new.idempotency {
+            steered_runs::claim(tx, "backtest", new.view.id.as_str(), &key.key).await?;
+        }
         audit::append(tx, &self.signer, at, &[new.audit]).await?;
         Ok(Kept::Made)
     }

@@ -1,10 +1,10 @@
 //! Tables `coach_trust`, `interventions`, `recipes` and `guidance_requests`.
 
 use crate::fault::Fault;
-use crate::{SqliteStore, Tx, audit, from_json, parse_time, time_text, to_json};
+use crate::{SqliteStore, Tx, action_keys, audit, from_json, parse_time, time_text, to_json};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use mltrainer_services::port::{CoachStore, PortError};
+use mltrainer_services::port::{CoachStore, Idempotency, PortError};
 use mltrainer_types::TrialId;
 use mltrainer_types::audit::AuditEntry;
 use mltrainer_types::coach::{
@@ -29,6 +29,7 @@ fn step(row: &SqliteRow) -> Result<(String, TrustStep), Fault> {
 }
 
 fn request(row: &SqliteRow) -> Result<GuidanceRequest, Fault> {
+    let lapsed: Option<&str> = row.try_get("lapsed_at")?;
     Ok(GuidanceRequest {
         id: row.try_get("id")?,
         at: parse_time(row.try_get("at")?)?,
@@ -38,6 +39,7 @@ fn request(row: &SqliteRow) -> Result<GuidanceRequest, Fault> {
         evidence: from_json("evidence", row.try_get("evidence")?)?,
         deadline: parse_time(row.try_get("deadline")?)?,
         answered_by: row.try_get("answered_by")?,
+        lapsed_at: lapsed.map(parse_time).transpose()?,
     })
 }
 
@@ -94,6 +96,7 @@ impl SqliteStore {
         tx: &mut Tx,
         made: &Intervention,
         recipe: Option<&Recipe>,
+        key: Option<&Idempotency>,
         entry: AuditEntry,
     ) -> Result<(), Fault> {
         sqlx::query("INSERT INTO interventions (id, coach, state, body) VALUES (?, ?, ?, ?)")
@@ -114,6 +117,18 @@ impl SqliteStore {
             .execute(&mut **tx)
             .await?;
         }
+        if let Some(trial) = &made.control {
+            sqlx::query(
+                "UPDATE guidance_requests SET answered_by = ?
+                 WHERE trial = ? AND answered_by IS NULL AND deadline > ?",
+            )
+            .bind(&made.id)
+            .bind(trial.as_str())
+            .bind(time_text(made.at))
+            .execute(&mut **tx)
+            .await?;
+        }
+        action_keys::insert(tx, key, &made.id).await?;
         audit::append(tx, &self.signer, made.at, &[entry]).await
     }
 
@@ -123,6 +138,7 @@ impl SqliteStore {
         id: &str,
         state: InterventionState,
         effect: Option<&Effect>,
+        key: Option<&Idempotency>,
         entry: AuditEntry,
     ) -> Result<(), Fault> {
         let row = sqlx::query("SELECT body FROM interventions WHERE id = ?")
@@ -138,6 +154,7 @@ impl SqliteStore {
             .bind(id)
             .execute(&mut **tx)
             .await?;
+        action_keys::insert(tx, key, id).await?;
         audit::append(tx, &self.signer, self.clock.now(), &[entry]).await
     }
 
@@ -154,6 +171,28 @@ impl SqliteStore {
         rows.iter()
             .map(|row| from_json(what, row.try_get("body")?))
             .collect()
+    }
+
+    async fn write_lapse(
+        &self,
+        tx: &mut Tx,
+        id: i64,
+        at: DateTime<Utc>,
+        entry: AuditEntry,
+    ) -> Result<bool, Fault> {
+        let done = sqlx::query(
+            "UPDATE guidance_requests SET lapsed_at = ?
+             WHERE id = ? AND answered_by IS NULL AND lapsed_at IS NULL",
+        )
+        .bind(time_text(at))
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit::append(tx, &self.signer, at, &[entry]).await?;
+        Ok(true)
     }
 
     async fn write_request(
@@ -202,10 +241,13 @@ impl CoachStore for SqliteStore {
         &self,
         made: &Intervention,
         recipe: Option<&Recipe>,
+        key: Option<&Idempotency>,
         audit: AuditEntry,
     ) -> Result<(), PortError> {
         let mut tx = self.begin().await?;
-        let done = self.write_intervention(&mut tx, made, recipe, audit).await;
+        let done = self
+            .write_intervention(&mut tx, made, recipe, key, audit)
+            .await;
         done.map_err(|f| self.port(f))?;
         self.commit_tx(tx).await
     }
@@ -225,11 +267,12 @@ impl CoachStore for SqliteStore {
         id: &str,
         state: InterventionState,
         effect: Option<&Effect>,
+        key: Option<&Idempotency>,
         audit: AuditEntry,
     ) -> Result<(), PortError> {
         let mut tx = self.begin().await?;
         let done = self
-            .write_conclusion(&mut tx, id, state, effect, audit)
+            .write_conclusion(&mut tx, id, state, effect, key, audit)
             .await;
         done.map_err(|f| self.port(f))?;
         self.commit_tx(tx).await
@@ -268,24 +311,29 @@ impl CoachStore for SqliteStore {
             .collect()
     }
 
-    async fn answer_guidance(
-        &self,
-        trial: &TrialId,
-        at: DateTime<Utc>,
-        intervention: &str,
-    ) -> Result<u32, PortError> {
+    async fn put_guidance(&self, id: i64, at: DateTime<Utc>) -> Result<bool, PortError> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE guidance_requests SET answered_by = ?
-             WHERE trial = ? AND answered_by IS NULL AND deadline > ?",
-        )
-        .bind(intervention)
-        .bind(trial.as_str())
-        .bind(time_text(at))
-        .execute(&mut *tx)
-        .await
-        .map_err(|e| self.port(e.into()))?;
+        let done =
+            sqlx::query("UPDATE guidance_requests SET put_at = ? WHERE id = ? AND put_at IS NULL")
+                .bind(time_text(at))
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .map_err(|e| self.port(e.into()))?;
         self.commit_tx(tx).await?;
-        Ok(u32::try_from(done.rows_affected()).unwrap_or(u32::MAX))
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn lapse_guidance(
+        &self,
+        id: i64,
+        at: DateTime<Utc>,
+        audit: AuditEntry,
+    ) -> Result<bool, PortError> {
+        let mut tx = self.begin().await?;
+        let done = self.write_lapse(&mut tx, id, at, audit).await;
+        let lapsed = done.map_err(|f| self.port(f))?;
+        self.commit_tx(tx).await?;
+        Ok(lapsed)
     }
 }

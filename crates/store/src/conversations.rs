@@ -2,12 +2,12 @@
 
 use crate::fault::Fault;
 use crate::{
-    SqliteStore, Tx, audit, from_json, memory, model_calls, parse_time, steered_runs, time_text,
-    to_json,
+    SqliteStore, Tx, action_keys, audit, from_json, memory, model_calls, parse_time, steered_runs,
+    time_text, to_json,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
-use mltrainer_services::port::{ChatStore, MemoryQuery, PortError, SteeredRun};
+use mltrainer_services::port::{ChatStore, MemoryQuery, PortError, SteeredAction};
 use mltrainer_types::ConversationId;
 use mltrainer_types::assistant::Question;
 use mltrainer_types::audit::AuditEntry;
@@ -289,15 +289,21 @@ impl ChatStore for SqliteStore {
             .map_err(|f| self.port(f))
     }
 
-    async fn steer(&self, run: &SteeredRun) -> Result<(), PortError> {
+    async fn made_under(&self, key: &str) -> Result<Option<(String, String)>, PortError> {
+        action_keys::find(&self.readers, key)
+            .await
+            .map_err(|f| self.port(f))
+    }
+
+    async fn steer(&self, key: &str, by: &SteeredAction) -> Result<(), PortError> {
         let mut tx = self.begin().await?;
-        steered_runs::insert(&mut tx, run)
+        steered_runs::announce(&mut tx, key, by)
             .await
             .map_err(|f| self.port(f))?;
         self.commit_tx(tx).await
     }
 
-    async fn steered(&self, kind: &str, id: &str) -> Result<Option<SteeredRun>, PortError> {
+    async fn steered(&self, kind: &str, id: &str) -> Result<Option<SteeredAction>, PortError> {
         steered_runs::get(&self.readers, kind, id)
             .await
             .map_err(|f| self.port(f))

@@ -4,6 +4,7 @@
 //! its audit records too, and is on the disk when it is acknowledged (WAL, `synchronous = FULL`).
 //! One file a table: the schema in `migrations/`, the statements here.
 
+mod action_keys;
 mod alerts;
 mod audit;
 mod backtests;

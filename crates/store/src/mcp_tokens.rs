@@ -14,15 +14,20 @@ fn view(row: &SqliteRow) -> Result<TokenView, Fault> {
     let trust: u8 = count("trust", row.try_get("trust")?)?;
     let expires: Option<&str> = row.try_get("expires")?;
     let revoked: Option<&str> = row.try_get("revoked_at")?;
+    let knows_until: Option<&str> = row.try_get("knows_until")?;
+    let day = |name, text: Option<&str>| {
+        text.map(|day| from_json(name, &format!("\"{day}\"")))
+            .transpose()
+    };
     Ok(TokenView {
         name: row.try_get("name")?,
         trust,
         scopes: TokenView::scopes(trust),
         created_at: parse_time(row.try_get("created_at")?)?,
-        expires: expires
-            .map(|day| from_json("expires", &format!("\"{day}\"")))
-            .transpose()?,
+        expires: day("expires", expires)?,
         revoked_at: revoked.map(parse_time).transpose()?,
+        model: row.try_get("model")?,
+        knows_until: day("knows_until", knows_until)?,
     })
 }
 
@@ -35,14 +40,16 @@ impl SqliteStore {
         entry: AuditEntry,
     ) -> Result<bool, Fault> {
         let done = sqlx::query(
-            "INSERT INTO mcp_tokens (name, sha256, trust, created_at, expires) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO mcp_tokens (name, sha256, trust, created_at, expires, model, knows_until)
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&token.name)
         .bind(sha256)
         .bind(i64::from(token.trust))
         .bind(time_text(token.created_at))
         .bind(token.expires.map(|day| day.to_string()))
+        .bind(&token.model)
+        .bind(token.knows_until.map(|day| day.to_string()))
         .execute(&mut **tx)
         .await?;
         let made = done.rows_affected() > 0;
@@ -140,6 +147,8 @@ mod tests {
             created_at: "2026-11-29T15:00:00.000001Z".parse().unwrap(),
             expires: "2026-12-31".parse().ok(),
             revoked_at: None,
+            model: Some("a-model".to_owned()),
+            knows_until: "2025-01-31".parse().ok(),
         }
     }
 

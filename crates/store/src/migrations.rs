@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 22] = [
+pub(crate) const ALL: [(&str, &str); 24] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -95,6 +95,14 @@ pub(crate) const ALL: [(&str, &str); 22] = [
     (
         "0022_papers",
         include_str!("../../../migrations/0022_papers.sql"),
+    ),
+    (
+        "0023_steered_actions",
+        include_str!("../../../migrations/0023_steered_actions.sql"),
+    ),
+    (
+        "0024_coaching_once",
+        include_str!("../../../migrations/0024_coaching_once.sql"),
     ),
 ];
 

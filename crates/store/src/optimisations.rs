@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::{
     SqliteStore, Tx, audit, count, from_json, optimisation_events, optimisation_windows,
-    parse_time, time_text, to_json,
+    parse_time, steered_runs, time_text, to_json,
 };
 use async_trait::async_trait;
 use mltrainer_services::port::{
@@ -119,6 +119,9 @@ impl SqliteStore {
         .bind(new.idempotency.as_ref().map(|k| &k.body_sha256))
         .execute(&mut **tx)
         .await?;
+        if let Some(key) = &new.idempotency {
+            steered_runs::claim(tx, "optimisation", new.id.as_str(), &key.key).await?;
+        }
         let first = OptimisationEventBody::State(StateEvent {
             state: TrialState::Queued,
             reason: None,

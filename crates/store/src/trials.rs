@@ -2,8 +2,8 @@
 
 use crate::fault::Fault;
 use crate::{
-    SqliteStore, Tx, audit, count, from_json, idempotency_keys, parse_time, time_text, to_json,
-    trial_events, trial_steps,
+    SqliteStore, Tx, audit, count, from_json, idempotency_keys, parse_time, steered_runs,
+    time_text, to_json, trial_events, trial_steps,
 };
 use async_trait::async_trait;
 use mltrainer_services::port::{
@@ -180,6 +180,7 @@ impl SqliteStore {
         .await?;
         if let Some(key) = &trial.idempotency {
             idempotency_keys::insert(tx, key, &trial.id, trial.at).await?;
+            steered_runs::claim(tx, "trial", trial.id.as_str(), &key.key).await?;
         }
         let events = trial_events::insert(tx, &trial.id, 0, trial.at, vec![first_event()]).await?;
         audit::append(tx, &self.signer, trial.at, &[trial.audit]).await?;

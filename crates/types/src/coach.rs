@@ -156,6 +156,22 @@ pub struct GuidanceRequest {
     pub deadline: DateTime<Utc>,
     /// The intervention that answered.
     pub answered_by: Option<String>,
+    /// When its time was over without an answer: nothing was changed.
+    pub lapsed_at: Option<DateTime<Utc>>,
+}
+
+/// The program's own model as a coach that acts without a person, within a budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Unattended {
+    /// The name it acts under.
+    pub coach: String,
+    /// Its trust; below 9 it does not act without a person.
+    pub trust: u8,
+    /// Interventions that it may make a day (UTC).
+    pub per_day: u32,
+    /// Those it made today.
+    pub today: u32,
 }
 
 /// Everything that the coaching page shows.
@@ -172,4 +188,6 @@ pub struct Coaching {
     pub recipes: Vec<Recipe>,
     /// The rule by which trust moves, in words.
     pub rule: String,
+    /// The program's own model, where it was allowed to act without a person.
+    pub unattended: Option<Unattended>,
 }

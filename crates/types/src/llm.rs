@@ -119,11 +119,11 @@ pub struct SpanResult {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Steering {
     /// Which model, and up to when it can know.
-    pub model: ModelIdentity,
-    /// The conversation in which it did.
-    pub conversation: ConversationId,
-    /// Number of the person's message that it answered.
-    pub message: i64,
+    pub model: Steerer,
+    /// The conversation in which it did; absent when a client over MCP did.
+    pub conversation: Option<ConversationId>,
+    /// Number of the person's message that it answered, in a conversation.
+    pub message: Option<i64>,
     /// What the run shows, told apart by what the model may have known; empty before there is a result.
     pub spans: Vec<SpanResult>,
 }
@@ -134,6 +134,28 @@ pub struct Steering {
 pub struct SteeredBy {
     /// Absent when a person, the built-in parser or a program did.
     pub steered_by: Option<Steering>,
+}
+
+/// A model that steers runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Steerer {
+    /// Its name; absent when it acts over MCP and nobody said which it is.
+    pub model: Option<String>,
+    /// Host that was asked, or the name that it acts under over MCP.
+    pub host: String,
+    /// Up to when it can know.
+    pub cutoff: KnowledgeCutoff,
+}
+
+impl From<&ModelIdentity> for Steerer {
+    fn from(identity: &ModelIdentity) -> Self {
+        Self {
+            model: Some(identity.model.clone()),
+            host: identity.host.clone(),
+            cutoff: identity.cutoff.clone(),
+        }
+    }
 }
 
 /// Which model was asked, and where.

@@ -20,6 +20,10 @@ pub struct TokenView {
     pub expires: Option<NaiveDate>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The language model that acts with it, as far as whoever made the token says.
+    pub model: Option<String>,
+    /// The last day of which that model knows.
+    pub knows_until: Option<NaiveDate>,
 }
 
 impl TokenView {
@@ -51,6 +55,8 @@ mod tests {
             created_at: at("2026-01-01T00:00:00Z"),
             expires: "2026-01-31".parse().ok(),
             revoked_at: None,
+            model: None,
+            knows_until: None,
         };
         assert_eq!(
             token.scopes,

@@ -62,6 +62,15 @@ fn from(read: Read<'_>, today: NaiveDate, seed: u64, secret: String) -> Result<A
             price,
             ceilings: ceilings(read)?,
             trust,
+            unattended: match read("MLTRAINER_COACH_UNATTENDED") {
+                None => 0,
+                Some(text) => text.trim().parse().map_err(|_| {
+                    wrong(
+                        "MLTRAINER_COACH_UNATTENDED",
+                        "a whole number of interventions a day is needed",
+                    )
+                })?,
+            },
             secret,
         },
         mask: yes(read, "MLTRAINER_LLM_MASK")?.then_some(seed),

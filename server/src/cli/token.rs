@@ -5,7 +5,7 @@ use super::{Failure, Global};
 use base64::Engine as _;
 use chrono::NaiveDate;
 use clap::Subcommand;
-use mltrainer_services::{Authority, Services};
+use mltrainer_services::{Authority, NewToken, Services};
 use mltrainer_types::token::TokenView;
 use serde_json::json as value;
 use std::process::ExitCode;
@@ -27,6 +27,12 @@ pub(super) enum Token {
         /// Last day (UTC) on which it holds, YYYY-MM-DD; for ever when absent
         #[arg(long, value_name = "DAY")]
         expires: Option<NaiveDate>,
+        /// The language model that will act with it: kept with each run that it begins
+        #[arg(long, value_name = "NAME")]
+        model: Option<String>,
+        /// Last day of which that model knows, YYYY-MM-DD; the published one of a known model when absent
+        #[arg(long, value_name = "DAY")]
+        knows_until: Option<NaiveDate>,
     },
     /// Lists all tokens that were ever made, without the tokens themselves
     List,
@@ -53,10 +59,18 @@ impl Token {
                 name,
                 trust,
                 expires,
+                model,
+                knows_until,
             } => {
                 let token = random()?;
-                let made = services.create_token(&who, &name, trust, expires, &token);
-                let made = made.await?;
+                let new = NewToken {
+                    name,
+                    trust,
+                    expires,
+                    model,
+                    knows_until,
+                };
+                let made = services.create_token(&who, new, &token).await?;
                 if as_json {
                     json(&value!({ "token": token, "view": made }))?;
                 } else {
@@ -97,7 +111,16 @@ fn random() -> Result<String, Failure> {
 }
 
 fn table(services: &Services, all: &[TokenView]) -> String {
-    let mut table = Table::new(&["name", "trust", "scopes", "made", "last day", "state"]);
+    let mut table = Table::new(&[
+        "name",
+        "trust",
+        "scopes",
+        "made",
+        "last day",
+        "state",
+        "model",
+        "knows until",
+    ]);
     for t in all {
         let scopes: Vec<&str> = t.scopes.iter().map(|s| s.as_str()).collect();
         let state = if t.revoked_at.is_some() {
@@ -114,6 +137,8 @@ fn table(services: &Services, all: &[TokenView]) -> String {
             t.created_at.format("%Y-%m-%d").to_string(),
             t.expires.map_or("-".to_owned(), |d| d.to_string()),
             state.to_owned(),
+            t.model.clone().unwrap_or_else(|| "-".to_owned()),
+            t.knows_until.map_or("-".to_owned(), |d| d.to_string()),
         ]);
     }
     table.text()

@@ -4,14 +4,14 @@
 //! request with an origin must come from the server's own, and must show a token where there are tokens:
 //! one of `mltrainer token`, or the administrator's. Sessions are not kept: each request stands for itself.
 
-use super::Mcp;
+use super::{Client, Mcp};
 use crate::web::{AppState, HttpError};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use mltrainer_services::Authority;
+use mltrainer_services::{Authority, over_mcp};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use std::sync::Arc;
@@ -41,18 +41,18 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(state.clone(), gate))
 }
 
-/// Lets a request in with the authority that it shows.
+/// Lets a request in as the client that it shows to be.
 async fn gate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    match authority(&state, request.headers()).await {
-        Ok(authority) => {
-            request.extensions_mut().insert(authority);
+    match client(&state, request.headers()).await {
+        Ok(client) => {
+            request.extensions_mut().insert(client);
             next.run(request).await
         }
         Err(refused) => refused.into_response(),
     }
 }
 
-async fn authority(state: &AppState, headers: &HeaderMap) -> Result<Authority, HttpError> {
+async fn client(state: &AppState, headers: &HeaderMap) -> Result<Client, HttpError> {
     let text = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok());
     let host = text(header::HOST);
     let own = |origin: &str| origin.split_once("://").map(|(_, rest)| rest) == host;
@@ -70,15 +70,24 @@ async fn authority(state: &AppState, headers: &HeaderMap) -> Result<Authority, H
         .map(|(_, token)| token.trim());
     let refused =
         |detail: &str| HttpError::new(StatusCode::UNAUTHORIZED, "token-needed", "Refused", detail);
+    let unnamed = |who: Authority| -> Result<Client, HttpError> {
+        let model = over_mcp(&who.actor, None, None)?;
+        Ok(Client { who, model })
+    };
     match token {
-        Some(token) if state.access.is_token(token) => Ok(Authority::person("admin")),
-        Some(token) => state.services.token_holder(token).await?.ok_or_else(|| {
-            refused("this token is unknown, past its last day or revoked: `mltrainer token create` makes one")
-        }),
-        None if state.access.needs_token() || !state.services.tokens().await?.is_empty() => Err(
-            refused("MCP needs a token here: send Authorization: Bearer TOKEN; `mltrainer token create` makes one"),
-        ),
-        None => Ok(Authority {
+        Some(token) if state.access.is_token(token) => unnamed(Authority::person("admin")),
+        Some(token) => match state.services.token_holder(token).await? {
+            Some((who, model)) => Ok(Client { who, model }),
+            None => Err(refused(
+                "this token is unknown, past its last day or revoked: `mltrainer token create` makes one",
+            )),
+        },
+        None if state.access.needs_token() || !state.services.tokens().await?.is_empty() => {
+            Err(refused(
+                "MCP needs a token here: send Authorization: Bearer TOKEN; `mltrainer token create` makes one",
+            ))
+        }
+        None => unnamed(Authority {
             actor: PERSON.0.to_owned(),
             trust: PERSON.1,
         }),

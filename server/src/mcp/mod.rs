@@ -14,7 +14,9 @@ mod resources;
 
 use crate::action::action;
 use crate::outcome;
-use mltrainer_services::{AgentNote, Authority, ServiceError, Services, Stage, VERSION};
+use mltrainer_services::{
+    AgentNote, Authority, ServiceError, Services, Stage, SteeredAction, VERSION,
+};
 use mltrainer_types::assistant::{ActionInfo, AssistantAction};
 use mltrainer_types::chat::ActionOutcome;
 use rmcp::model::{
@@ -41,18 +43,27 @@ const TICK: Duration = Duration::from_secs(10);
 /// What a client's model is told first.
 const INSTRUCTIONS: &str = "mlTrainer runs honest trials of forecasting models on real market data: every forecast is out of sample, every result has its lineage, and \"no edge found\" is a common and useful answer. Tools are its typed actions; their answers cite stored results, so quote numbers from them and from nowhere else. What takes long answers with a job after 45 seconds: read mltrainer://trials/{id} until its state is final, or call the tool with a progress token to wait. Past results promise nothing.";
 
+/// Who asks, and what is known of the language model that it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    /// With which trust.
+    pub(crate) who: Authority,
+    /// Kept with the runs that it begins.
+    pub(crate) model: SteeredAction,
+}
+
 /// The MCP server; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Mcp {
     services: Services,
     /// Who asks, where no token says it.
-    local: Option<Authority>,
+    local: Option<Client>,
     tools: Arc<Vec<Tool>>,
 }
 
 impl Mcp {
     /// Over standard input and output everybody is this one; over HTTP the request says who asks.
-    pub(crate) fn new(services: Services, local: Option<Authority>) -> Self {
+    pub(crate) fn new(services: Services, local: Option<Client>) -> Self {
         let tools = services.actions().into_iter().map(tool).collect();
         Self {
             services,
@@ -62,9 +73,9 @@ impl Mcp {
     }
 
     /// Who asks.
-    fn authority(&self, context: &RequestContext<RoleServer>) -> Result<Authority, ErrorData> {
+    fn client(&self, context: &RequestContext<RoleServer>) -> Result<Client, ErrorData> {
         let parts = context.extensions.get::<axum::http::request::Parts>();
-        let shown = parts.and_then(|p| p.extensions.get::<Authority>());
+        let shown = parts.and_then(|p| p.extensions.get::<Client>());
         shown
             .or(self.local.as_ref())
             .cloned()
@@ -76,7 +87,7 @@ impl Mcp {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
-        let who = self.authority(&context)?;
+        let client = self.client(&context)?;
         let params = request.arguments.map_or(Value::Null, Value::Object);
         let action = match action(&request.name, params) {
             Ok(action) => action,
@@ -89,7 +100,7 @@ impl Mcp {
         let progress = context.meta.get_progress_token();
         let progress = progress.map(|token| Told::new(token, context.peer.clone()));
         let done = tokio::select! {
-            done = self.perform(&who, &action, progress) => done,
+            done = self.perform(client, &action, progress) => done,
             () = context.ct.cancelled() => Err(ServiceError::Unavailable(
                 "the call was cancelled; what it had begun goes on".to_owned(),
             )),
@@ -103,14 +114,17 @@ impl Mcp {
     /// Does an action: to the end where progress is told, else for as long as clients are patient.
     async fn perform(
         &self,
-        who: &Authority,
+        client: Client,
         action: &AssistantAction,
         progress: Option<Told>,
     ) -> Result<ActionOutcome, ServiceError> {
+        let Client { who, model } = client;
+        let who = &who;
         let mut stage = Stage {
-            // What is asked for again under it is found, not begun anew.
+            // What the action begins is made under it, and known by it as steered.
             key: Some(format!("mcp/{}", uuid::Uuid::now_v7())),
             wait: true,
+            model: Some(model),
             ..Stage::alone()
         };
         if let Some(progress) = progress {
@@ -122,13 +136,15 @@ impl Mcp {
                 never = progress.tell(heard) => match never {},
             };
         }
-        let waited = self.services.perform(who, action, &stage);
-        match tokio::time::timeout(PATIENCE, waited).await {
-            Ok(done) => done,
-            Err(_) => {
-                stage.wait = false;
-                self.services.perform(who, action, &stage).await
-            }
+        let hurry = stage.hurry.clone();
+        let patience = async {
+            tokio::time::sleep(PATIENCE).await;
+            hurry.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            done = self.services.perform(who, action, &stage) => done,
+            never = patience => match never {},
         }
     }
 }
@@ -237,7 +253,7 @@ impl ServerHandler for Mcp {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        self.authority(&context)?;
+        self.client(&context)?;
         let all = resources::list(&self.services).await?;
         Ok(ListResourcesResult::with_all_items(all))
     }
@@ -257,7 +273,7 @@ impl ServerHandler for Mcp {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        self.authority(&context)?;
+        self.client(&context)?;
         let read = resources::read(&self.services, &request.uri).await?;
         Ok(read.into())
     }

@@ -1,11 +1,11 @@
 //! `/api/v1/goal`, `/api/v1/alerts`: what everything is to serve, and what is watched.
 
-use crate::web::extract::{Body, Path};
+use crate::web::extract::{Body, Path, idempotency_key};
 use crate::web::guard::Actor;
 use crate::web::{AppState, HttpError};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use mltrainer_services::{Authority, Services};
 use mltrainer_types::assistant::{CreateAlert, RemoveAlert, SetGoal};
 use mltrainer_types::chat::{AlertView, GoalView};
@@ -44,14 +44,17 @@ async fn alerts(State(services): State<Services>) -> Result<Json<Vec<AlertView>>
 }
 
 /// Sets an alert on symbols or on what is held.
-#[utoipa::path(post, path = "/api/v1/alerts", tag = "assistant", operation_id = "create_alert", request_body = CreateAlert, responses((status = 201, body = AlertView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/alerts", tag = "assistant", operation_id = "create_alert", params(("Idempotency-Key" = Option<String>, Header, description = "Any text of the client's")), request_body = CreateAlert, responses((status = 201, body = AlertView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn create(
     State(services): State<Services>,
     actor: Actor,
+    headers: HeaderMap,
     Body(watch): Body<CreateAlert>,
 ) -> Result<(StatusCode, Json<AlertView>), HttpError> {
     let who = Authority::person(actor.0);
-    let made = services.create_alert(&who, &watch).await?;
+    let made = services
+        .create_alert(&who, &watch, idempotency_key(&headers)?)
+        .await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 

@@ -226,6 +226,17 @@ pub fn cutoff(
     }
 }
 
+/// The knowledge cut-off of a model of which only the name is known: the configured one, else the published one of the
+/// model of that name.
+#[must_use]
+pub fn cutoff_by_name(model: &str, configured: Option<NaiveDate>) -> KnowledgeCutoff {
+    let of = |provider| cutoff(provider, model, configured);
+    match of(LlmProvider::Anthropic) {
+        KnowledgeCutoff::Unknown => of(LlmProvider::OpenaiCompatible),
+        known => known,
+    }
+}
+
 /// Prices of a server that costs nothing by the token: one's own.
 #[must_use]
 pub fn free(as_of: NaiveDate) -> ModelPrice {

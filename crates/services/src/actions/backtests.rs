@@ -210,7 +210,7 @@ impl Services {
         stage.tell("Model agent", told.done(&stage.said, &made)?);
         if stage.wait {
             let mut events = self.follow_optimisation(&id, 0).await?;
-            while let Some(event) = events.next().await {
+            while let Some(Some(event)) = stage.hurry.run_until_cancelled(events.next()).await {
                 event?;
             }
         }

@@ -39,7 +39,7 @@ impl Services {
         p: &Undo,
         stage: &Stage,
     ) -> Result<ActionOutcome, ServiceError> {
-        let undone = self.undo(who, p.intervention.as_deref()).await?;
+        let undone = self.undo(who, p, stage.key.as_deref()).await?;
         let mut reply = Reply::new(Some("/coaching".to_owned()));
         let (id, words) = (
             reply.name("intervention", &undone.id),

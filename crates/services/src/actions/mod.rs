@@ -26,6 +26,8 @@ pub(crate) use data::{moments, returns, shown, shown_percent};
 pub(crate) use reply::Reply;
 pub(crate) use trials::best_of;
 
+use crate::port::SteeredAction;
+use crate::steering::known_until;
 use crate::{ServiceError, Services};
 use mltrainer_compliance::{ActionLevel, permit};
 use mltrainer_types::assistant::{ActionInfo, AssistantAction, AssistantAction as A, infos};
@@ -34,6 +36,7 @@ use mltrainer_types::chat::{ActionOutcome, Job};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
 
 /// Commands of a coach.
 const COACH: [&str; 5] = [
@@ -84,6 +87,10 @@ pub struct Stage {
     pub notes: Option<UnboundedSender<AgentNote>>,
     /// The words of the person, whose numbers an answer may repeat.
     pub said: Vec<String>,
+    /// The language model that asks for it, if one does.
+    pub model: Option<SteeredAction>,
+    /// Ends the waiting: the answer then says what was begun, and that goes on.
+    pub hurry: CancellationToken,
 }
 
 impl Stage {
@@ -160,8 +167,20 @@ impl Services {
         if spec.changes {
             let entry = self.action_entry(who, action, None);
             self.inner.audit.append(vec![entry]).await?;
+            // Before the action, so that what it begins is known as steered whatever becomes of the answer.
+            if let (Some(model), Some(key)) = (&stage.model, &stage.key) {
+                self.inner.talk.store.steer(key, model).await?;
+            }
         }
         let mut outcome = self.act(who, action, stage).await?;
+        if spec.changes
+            && let Some(by) = &stage.model
+        {
+            outcome.notes.push(known_until(&by.model.cutoff));
+            if let Some(job) = &outcome.job {
+                outcome.tables.extend(self.told_apart(job).await?);
+            }
+        }
         action.id().clone_into(&mut outcome.action);
         Ok(outcome)
     }

@@ -194,11 +194,15 @@ pub(super) fn report(reply: &mut Reply, view: &TrialView) {
 }
 
 impl Services {
-    /// Waits for the end of a trial, or until somebody pauses it.
-    pub(super) async fn trial_end(&self, id: &str) -> Result<TrialView, ServiceError> {
+    /// Waits for the end of a trial, or until somebody pauses it or the stage is in a hurry.
+    pub(super) async fn trial_end(
+        &self,
+        id: &str,
+        stage: &Stage,
+    ) -> Result<TrialView, ServiceError> {
         let after = self.trial(id).await?.last_event;
         let mut events = self.follow(id, after).await?;
-        while let Some(event) = events.next().await {
+        while let Some(Some(event)) = stage.hurry.run_until_cancelled(events.next()).await {
             if let EventBody::State(s) = &event?.event.body
                 && s.state == TrialState::Paused
             {
@@ -226,7 +230,7 @@ impl Services {
         told.say("The trial was begun; it is tested on windows that its models never saw.");
         stage.tell("Model agent", told.done(&stage.said, &made)?);
         if stage.wait {
-            self.trial_end(made.id.as_str()).await
+            self.trial_end(made.id.as_str(), stage).await
         } else {
             self.trial(made.id.as_str()).await
         }

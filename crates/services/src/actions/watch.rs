@@ -85,7 +85,7 @@ impl Services {
         p: &CreateAlert,
         stage: &Stage,
     ) -> Result<ActionOutcome, ServiceError> {
-        let alert = self.create_alert(who, p).await?;
+        let alert = self.create_alert(who, p, stage.key.as_deref()).await?;
         let mut reply = Reply::new(None);
         reply.job(Job {
             kind: "alert".to_owned(),

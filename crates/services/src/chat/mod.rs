@@ -68,6 +68,8 @@ pub struct AssistantParts {
     pub ceilings: Ceilings,
     /// The trust of what a model proposes, 1 to 10.
     pub trust: u8,
+    /// Interventions a day (UTC) that the model may make as a coach without a person; it needs trust 9 for any.
+    pub unattended: u32,
     /// Text that no outsider can guess, from which the marks around quoted material are made.
     pub secret: String,
 }
@@ -80,6 +82,7 @@ impl Default for AssistantParts {
             price: None,
             ceilings: Ceilings::default(),
             trust: 5,
+            unattended: 0,
             secret: String::new(),
         }
     }
@@ -91,7 +94,7 @@ type Known = (BTreeSet<String>, Arc<Parser>);
 /// What the conversations of a process share.
 pub(crate) struct Talk {
     pub(crate) store: Arc<dyn ChatStore>,
-    parts: AssistantParts,
+    pub(crate) parts: AssistantParts,
     hub: Arc<Hub<ChatMessage>>,
     /// What is being written, by conversation.
     drafts: Mutex<BTreeMap<String, Arc<Writing>>>,

@@ -18,7 +18,7 @@ use mltrainer_types::assistant::{AssistantAction, spec};
 use mltrainer_types::chat::{
     ActionCard, ActionOutcome, CardState, ChatDelta, ChatMessage, ChatRole, text_of,
 };
-use mltrainer_types::llm::{Cost, KnowledgeCutoff, LlmCall, ModelIdentity, StopReason, TokenUsage};
+use mltrainer_types::llm::{Cost, LlmCall, ModelIdentity, StopReason, TokenUsage};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -79,7 +79,7 @@ impl Services {
     }
 
     /// Asks the model once, within the ceilings; the record of the call is stored whatever became of it.
-    async fn ask_model(
+    pub(crate) async fn ask_model(
         &self,
         model: &dyn LanguageModel,
         conversation: &str,
@@ -405,18 +405,11 @@ impl Services {
             return Ok((sentence(why), true));
         }
         turn.foreign |= FOREIGN.contains(&action.id());
-        let mut card = self
-            .do_action(authority, message, place, &action, stop)
+        let card = self
+            .do_action(authority, message, place, &action, Some(model), stop)
             .await?;
-        let told = match &mut card.outcome {
+        let told = match &card.outcome {
             Some(outcome) => {
-                if action.spec().is_some_and(|s| s.changes) {
-                    outcome.notes.push(known_until(&model.cutoff));
-                    if let Some(job) = outcome.job.clone() {
-                        let told_apart = self.note_steered(&job, model, message).await?;
-                        outcome.tables.extend(told_apart);
-                    }
-                }
                 let name = format!("r{}", place + 1);
                 let text = describe(&mut turn.figures, &name, outcome);
                 (
@@ -431,14 +424,6 @@ impl Services {
         };
         turn.cards.push(card);
         Ok(told)
-    }
-}
-
-/// Up to when the model may know what happened, for results that it steered.
-fn known_until(cutoff: &KnowledgeCutoff) -> String {
-    match cutoff {
-        KnowledgeCutoff::Unknown => "A language model steered this, and it is not known up to when it knows what happened: results on days of the past may be memory.".to_owned(),
-        KnowledgeCutoff::Known { last_day, .. } => format!("A language model steered this that may know what happened up to {last_day}: results up to that day may be memory, later ones are not."),
     }
 }
 

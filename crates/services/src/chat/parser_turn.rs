@@ -2,11 +2,13 @@
 
 use super::{Draft, joined, lock, sentence};
 use crate::actions::{AgentNote, Stage};
+use crate::port::SteeredAction;
 use crate::{Authority, ServiceError, Services};
 use mltrainer_assistant::parser::{Context, Lexicon, ModelName, Parser, SymbolName};
 use mltrainer_types::assistant::{AssistantAction, ParsedAction, Understanding, spec};
 use mltrainer_types::chat::{ActionCard, CardState, ChatMessage, ChatRole};
 use mltrainer_types::data::DatasetKind;
+use mltrainer_types::llm::ModelIdentity;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -173,7 +175,7 @@ impl Services {
             let mut card = if failed {
                 card_of(&parsed.action, CardState::Skipped)
             } else {
-                self.do_action(who, message, n, &parsed.action, stop)
+                self.do_action(who, message, n, &parsed.action, None, stop)
                     .await?
             };
             if let Some(outcome) = &mut card.outcome {
@@ -199,13 +201,15 @@ impl Services {
         Ok(draft)
     }
 
-    /// Does one action of a message; what agents say on the way is stored as it comes.
+    /// Does one action of a message, which a language model may have proposed; what agents say on the way is
+    /// stored as it comes.
     pub(super) async fn do_action(
         &self,
         who: &Authority,
         message: &ChatMessage,
         place: usize,
         action: &AssistantAction,
+        model: Option<&ModelIdentity>,
         stop: &CancellationToken,
     ) -> Result<ActionCard, ServiceError> {
         let (notes, mut heard) = mpsc::unbounded_channel::<AgentNote>();
@@ -214,6 +218,11 @@ impl Services {
             wait: true,
             notes: Some(notes),
             said: vec![message.text.clone()],
+            model: model.map(|model| SteeredAction {
+                model: model.into(),
+                message: Some((message.conversation.clone(), message.seq)),
+            }),
+            ..Stage::alone()
         };
         let work = async {
             let outcome = self.perform(who, action, &stage).await;
