@@ -10,6 +10,7 @@ use crate::pages::compliance::Compliance;
 use crate::pages::dashboard::Dashboard;
 use crate::pages::data::Data;
 use crate::pages::dataset::Dataset;
+use crate::pages::learning::Learning;
 use crate::pages::model::Model;
 use crate::pages::models::Models;
 use crate::pages::new_backtest::NewBacktest;
@@ -87,6 +88,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/trials") view=Trials ssr=SsrMode::Async/>
                     <Route path=path!("/trials/new") view=NewTrial ssr=SsrMode::Async/>
                     <Route path=path!("/trials/:id") view=Trial ssr=SsrMode::Async/>
+                    <Route path=path!("/learning") view=Learning ssr=SsrMode::Async/>
                     <Route path=path!("/papers") view=Papers ssr=SsrMode::Async/>
                     <Route path=path!("/papers/:id") view=Paper ssr=SsrMode::Async/>
                     <Route path=path!("/backtests") view=Backtests ssr=SsrMode::Async/>

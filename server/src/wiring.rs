@@ -66,6 +66,7 @@ impl Open {
             coaches: store.clone(),
             tokens: store.clone(),
             papers: store.clone(),
+            learning: store.clone(),
             paper_reader: PaperWorker::find(paper_worker),
             assistant: parts,
             library: folder.join("data"),

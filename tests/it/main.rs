@@ -18,6 +18,7 @@ mod crash;
 mod data;
 mod explain;
 mod features;
+mod learning;
 mod optimisations;
 mod papers;
 mod portfolio;

@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod data;
 pub mod dataset;
 pub mod drawn;
+pub mod learning;
 pub mod model;
 pub mod models;
 pub mod new_backtest;

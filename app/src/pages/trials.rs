@@ -34,6 +34,7 @@ pub fn Trials() -> impl IntoView {
                 view! {
                     <div class="actions">
                         <a class="button primary" href="/trials/new">"New trial"</a>
+                        <a class="button" href="/learning">"What trials taught"</a>
                     </div>
                 }
                 .into_any(),

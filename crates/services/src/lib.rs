@@ -23,6 +23,7 @@ mod health;
 mod hub;
 mod import;
 mod layers;
+mod learning;
 mod ledger;
 pub mod model_file;
 mod papers;
@@ -60,7 +61,8 @@ use mltrainer_types::catalogue::CatalogueEntry;
 use mltrainer_types::event::TrialEvent;
 use port::{
     AlertStore, AuditStore, BacktestStore, ChatStore, Clock, CoachStore, DatasetStore, GoalStore,
-    OptimisationStore, PaperReader, PaperStore, PortfolioStore, TokenStore, TrialStore,
+    LearningStore, OptimisationStore, PaperReader, PaperStore, PortfolioStore, TokenStore,
+    TrialStore,
 };
 use room::Room;
 use std::path::PathBuf;
@@ -108,6 +110,8 @@ pub struct Parts {
     pub coaches: Arc<dyn CoachStore>,
     /// Papers.
     pub papers: Arc<dyn PaperStore>,
+    /// What finished trials taught.
+    pub learning: Arc<dyn LearningStore>,
     /// What reads PDFs; without it papers cannot be added.
     pub paper_reader: Option<Arc<dyn PaperReader>>,
     /// The language model, its ceilings and its trust.
@@ -145,6 +149,7 @@ struct Inner {
     tokens: Arc<dyn TokenStore>,
     coaches: Arc<dyn CoachStore>,
     papers: Arc<dyn PaperStore>,
+    learning: Arc<dyn LearningStore>,
     paper_reader: Option<Arc<dyn PaperReader>>,
     talk: chat::Talk,
     ledger: Arc<Ledger>,
@@ -201,6 +206,7 @@ impl Services {
                 tokens: parts.tokens,
                 coaches: parts.coaches,
                 papers: parts.papers,
+                learning: parts.learning,
                 paper_reader: parts.paper_reader,
                 talk: chat::Talk::new(parts.chat, parts.assistant),
                 ledger,
@@ -234,6 +240,9 @@ impl Services {
                     services.take_up().await;
                     if services.inner.caretaker.load(Ordering::Relaxed) {
                         services.look_after_coaching().await;
+                        if let Err(e) = services.learn().await {
+                            tracing::warn!("finished trials were not learned from: {e}");
+                        }
                     }
                 }
                 if look.is_multiple_of(ALERT_LOOKS)

@@ -14,6 +14,7 @@ use mltrainer_types::coach::{
 };
 use mltrainer_types::data::DatasetDetail;
 use mltrainer_types::event::TrialEvent;
+use mltrainer_types::learning::Experience;
 use mltrainer_types::llm::{LlmCall, MeterRecord, Steerer};
 use mltrainer_types::optimisation::{
     OptimisationEvent, OptimisationEventBody, OptimisationResult, OptimisationSpec,
@@ -692,6 +693,20 @@ pub trait TokenStore: Send + Sync {
         at: DateTime<Utc>,
         audit: AuditEntry,
     ) -> Result<Option<TokenView>, PortError>;
+}
+
+/// What finished trials taught.
+#[async_trait]
+pub trait LearningStore: Send + Sync {
+    /// Finished trials that left no record yet, oldest first.
+    async fn unlearned(&self, limit: u32) -> Result<Vec<TrialId>, PortError>;
+
+    /// Keeps the records of a trial, each with the place of its model in the specification; those of a trial that left
+    /// some stay as they are.
+    async fn learn(&self, trial: &TrialId, all: &[(u32, Experience)]) -> Result<(), PortError>;
+
+    /// All records, in the order in which their trials were made.
+    async fn experiences(&self) -> Result<Vec<Experience>, PortError>;
 }
 
 /// Coaches, what they did and what came of it.

@@ -11,6 +11,7 @@ mod backtests;
 mod coaches;
 mod conversations;
 mod datasets;
+mod experiences;
 mod fault;
 mod goals;
 mod idempotency_keys;

@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 24] = [
+pub(crate) const ALL: [(&str, &str); 25] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -103,6 +103,10 @@ pub(crate) const ALL: [(&str, &str); 24] = [
     (
         "0024_coaching_once",
         include_str!("../../../migrations/0024_coaching_once.sql"),
+    ),
+    (
+        "0025_experiences",
+        include_str!("../../../migrations/0025_experiences.sql"),
     ),
 ];
 

@@ -18,6 +18,7 @@ pub mod event;
 pub mod feature;
 pub mod health;
 pub mod id;
+pub mod learning;
 pub mod llm;
 pub mod optimisation;
 pub mod paper;

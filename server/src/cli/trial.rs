@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mltrainer_services::Services;
 use mltrainer_types::event::{EventBody, Level};
+use mltrainer_types::learning::Proposal;
 use mltrainer_types::trial::{
     Costs, ModelRequest, Target, TrialRequest, TrialState, TrialView, Validation,
 };
@@ -57,6 +58,18 @@ pub(super) enum Trial {
     Resume {
         /// Id
         id: String,
+    },
+    /// Proposes models for a new trial from finished ones, and says what such proposals are worth
+    Propose {
+        /// Symbols, with commas
+        #[arg(long, value_delimiter = ',', required = true)]
+        symbols: Vec<String>,
+        /// What is to be forecast
+        #[arg(long, value_enum, default_value = "return")]
+        target: TargetArg,
+        /// Bars ahead
+        #[arg(long, default_value_t = 1)]
+        horizon: u32,
     },
     /// Writes a trial's forecasts (csv) or the whole trial (json)
     Export {
@@ -234,10 +247,39 @@ impl Trial {
             Self::Follow { id, after } => return follow(services, &id, after, as_json).await,
             Self::Cancel { id } => print(&services.cancel_trial(ACTOR, &id).await?, as_json)?,
             Self::Pause { id } => print(&services.pause_trial(ACTOR, &id).await?, as_json)?,
+            Self::Propose {
+                symbols,
+                target,
+                horizon,
+            } => {
+                let made = services.propose(&symbols, target.into(), horizon).await?;
+                propose(&made, as_json)?;
+            }
             Self::Export { id, out } => export(services, &id, out, as_json).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Prints what finished trials speak for.
+fn propose(made: &Proposal, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return json(made);
+    }
+    let mut table = Table::new(&["model", "expected skill", "records", "seconds", "why"]);
+    for m in &made.models {
+        table.row([
+            m.model.clone(),
+            figure(Some(m.skill)),
+            m.records.to_string(),
+            format!("{:.1}", m.took_ms / 1e3),
+            m.why.clone(),
+        ]);
+    }
+    if !made.models.is_empty() {
+        say(table.text().trim_end())?;
+    }
+    say(&made.sentence)
 }
 
 /// Follows a trial that runs in this process, with a bar on a terminal, and prints it at its end.

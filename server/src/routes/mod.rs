@@ -12,6 +12,7 @@ mod docs;
 mod events;
 mod goals;
 mod health;
+mod learning;
 mod models;
 mod optimisations;
 mod papers;
@@ -63,6 +64,7 @@ fn all() -> OpenApiRouter<AppState> {
         .merge(conversations::router())
         .merge(goals::router())
         .merge(papers::router())
+        .merge(learning::router())
         .merge(compliance::router())
 }
 
@@ -137,6 +139,8 @@ mod tests {
             "/api/v1/conversations/{id}/export.json",
             "/api/v1/memory",
             "/api/v1/goal",
+            "/api/v1/learning",
+            "/api/v1/learning/proposals",
             "/api/v1/papers",
             "/api/v1/papers/{id}",
             "/api/v1/coaching",
