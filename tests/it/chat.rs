@@ -50,14 +50,14 @@ fn nothing_unverified(answer: &Value) {
 }
 
 /// A server that speaks as OpenAI-compatible ones do, and says what it is told to, in order.
-struct Scripted {
+pub(crate) struct Scripted {
     url: String,
-    asked: Arc<Mutex<Vec<Value>>>,
+    pub(crate) asked: Arc<Mutex<Vec<Value>>>,
     script: Arc<Mutex<VecDeque<Value>>>,
 }
 
 impl Scripted {
-    async fn start(answers: Vec<Value>) -> Self {
+    pub(crate) async fn start(answers: Vec<Value>) -> Self {
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
         let script: Arc<Mutex<VecDeque<Value>>> = Arc::new(Mutex::new(answers.into()));
         let (heard, rest) = (asked.clone(), script.clone());
@@ -93,7 +93,7 @@ impl Scripted {
         }
     }
 
-    async fn server(&self, trust: &str) -> Server {
+    pub(crate) async fn server(&self, trust: &str) -> Server {
         self.launch(trust).start().await
     }
 
@@ -108,7 +108,7 @@ impl Scripted {
     }
 }
 
-fn call(name: &str, arguments: &Value) -> Value {
+pub(crate) fn call(name: &str, arguments: &Value) -> Value {
     json!({"role": "assistant", "tool_calls": [{
         "index": 0, "id": format!("call_{name}"), "type": "function",
         "function": {"name": name, "arguments": arguments.to_string()},

@@ -10,8 +10,8 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 use mltrainer_types::paper::{
-    ClaimKind, Comparison, Paper as View, PaperReading, PaperSummary, PaperTable, PaperTest,
-    Passage,
+    ClaimKind, Comparison, ModelReading, Paper as View, PaperReading, PaperSummary, PaperTable,
+    PaperTest, Passage,
 };
 
 /// Characters of a section that stand open on the page.
@@ -147,7 +147,7 @@ fn parts(p: &View) -> AnyView {
                     {p.file.clone()} " · " {format::counted(p.pages.into(), "page", "pages")} " · read " {ui::time(&p.added_at)} " · "
                     {ui::hash(&p.sha256)}
                 </p>
-                <p class="lede">"What follows was found by rules. A claim is what the paper says, not what was found here."</p>
+                <p class="lede">"What follows was found by rules, and by a language model where one is configured. A claim is what the paper says, not what was found here."</p>
                 {notes}
             }
             .into_any(),
@@ -158,6 +158,7 @@ fn parts(p: &View) -> AnyView {
             <div>{found(r)}</div>
             <div>{passages("horizons", "Horizons and holding periods", &r.horizons)}</div>
         </div>
+        {r.by_model.as_ref().map(by_model)}
         {passages("formulas", "Formulas", &r.formulas)}
         {(!r.tables.is_empty()).then(|| ui::panel("tables", "Tables", ().into_any(), r.tables.iter().map(table).collect_view().into_any()))}
         {sections(r)}
@@ -175,7 +176,7 @@ fn figure(kind: ClaimKind, x: Option<f64>) -> String {
 }
 
 fn strategy(p: &View) -> AnyView {
-    let body = match (&p.reading.strategy, &p.test) {
+    let body = match (p.reading.testable(), &p.test) {
         (None, _) => view! {
             <p>
                 "Its method is none of the ready-made strategies. "
@@ -234,12 +235,11 @@ fn compared(c: &Comparison) -> impl IntoView + use<> {
 }
 
 fn claims(r: &PaperReading) -> AnyView {
-    if r.claims.is_empty() {
+    if r.all_claims().next().is_none() {
         return ().into_any();
     }
     let rows = r
-        .claims
-        .iter()
+        .all_claims()
         .map(|c| {
             view! {
                 <tr>
@@ -258,6 +258,35 @@ fn claims(r: &PaperReading) -> AnyView {
         "Results that it claims",
         ().into_any(),
         ui::table("Claims", "plain", heads, rows),
+    )
+}
+
+/// What a language model found beside the rules.
+fn by_model(m: &ModelReading) -> AnyView {
+    let list = |all: &[Passage]| {
+        let items = all.iter().map(quote).collect_view();
+        view! { <ul class="quotes">{items}</ul> }.into_any()
+    };
+    let left_out = match m.dropped {
+        0 => "All of its report stands in the paper.".to_owned(),
+        n => format!(
+            "{} of its report were left out: no words of the paper bear them out.",
+            format::counted(n.into(), "part", "parts")
+        ),
+    };
+    let body = view! {
+        <p class="quiet">{format!("{} was asked for quotations. {left_out}", m.model)}</p>
+        {ui::facts(vec![
+            ("Method", list(&m.method)),
+            ("Data", list(&m.data)),
+            ("Horizons", list(&m.horizons)),
+        ])}
+    };
+    ui::panel(
+        "by-model",
+        "What a language model read",
+        ().into_any(),
+        body.into_any(),
     )
 }
 

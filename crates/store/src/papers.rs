@@ -18,7 +18,7 @@ fn paper(row: &SqliteRow) -> Result<Paper, Fault> {
 }
 
 fn summary(paper: Paper, snippet: Option<String>) -> PaperSummary {
-    let title = paper.reading.title;
+    let title = paper.reading.title.clone();
     PaperSummary {
         id: paper.id,
         title: if title.is_empty() {
@@ -29,8 +29,8 @@ fn summary(paper: Paper, snippet: Option<String>) -> PaperSummary {
         file: paper.file,
         pages: paper.pages,
         added_at: paper.added_at,
-        claims: u32::try_from(paper.reading.claims.len()).unwrap_or(u32::MAX),
-        strategy: paper.reading.strategy.map(|s| s.strategy),
+        claims: u32::try_from(paper.reading.all_claims().count()).unwrap_or(u32::MAX),
+        strategy: paper.reading.testable().map(|s| s.strategy.clone()),
         snippet,
     }
 }

@@ -126,6 +126,26 @@ pub struct PaperStrategy {
     pub from: Vec<Passage>,
 }
 
+/// What a language model found in a text, as far as the text's own words bear it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ModelReading {
+    /// The model.
+    pub model: String,
+    /// What is done.
+    pub method: Vec<Passage>,
+    /// Markets, data and years.
+    pub data: Vec<Passage>,
+    /// Horizons and holding periods.
+    pub horizons: Vec<Passage>,
+    /// Results that the paper claims.
+    pub claims: Vec<Claim>,
+    /// The ready-made strategy that the method comes to.
+    pub strategy: Option<PaperStrategy>,
+    /// Parts of its report that no words of the paper bear out; they are left out.
+    pub dropped: u32,
+}
+
 /// What rules found in a text; nothing of it is a fact of ours.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -150,8 +170,30 @@ pub struct PaperReading {
     pub claims: Vec<Claim>,
     /// A strategy that can be tested here, where one was recognised.
     pub strategy: Option<PaperStrategy>,
+    /// What a language model found beside the rules, where one was asked.
+    #[serde(default)]
+    pub by_model: Option<ModelReading>,
     /// What could not be read or was left out, in words.
     pub notes: Vec<String>,
+}
+
+impl PaperReading {
+    /// The strategy to test: the rules', else the model's.
+    #[must_use]
+    pub fn testable(&self) -> Option<&PaperStrategy> {
+        let model = self.by_model.as_ref().and_then(|m| m.strategy.as_ref());
+        self.strategy.as_ref().or(model)
+    }
+
+    /// All claims: the rules', then those that only a model found.
+    pub fn all_claims(&self) -> impl Iterator<Item = &Claim> {
+        let more = self.by_model.iter().flat_map(|m| &m.claims);
+        self.claims.iter().chain(more.filter(|c| {
+            let same =
+                |o: &&Claim| o.kind == c.kind && (o.value.abs() - c.value.abs()).abs() < 1e-9;
+            !self.claims.iter().any(|o| same(&o))
+        }))
+    }
 }
 
 /// A claim beside what our own back test measured.

@@ -8,6 +8,7 @@
 //! Not claimed: understanding. A claim is what a sentence says beside a number, not what a table holds, and
 //! nothing that a paper says is a fact of ours: its words are data and begin nothing.
 
+pub mod by_model;
 mod claims;
 mod layout;
 mod methods;
@@ -65,6 +66,7 @@ pub fn read(pages: &[String]) -> PaperReading {
         sections,
         claims,
         strategy,
+        by_model: None,
         notes,
     }
 }

@@ -25,7 +25,11 @@ fn report(reply: &mut Reply, paper: &Paper) {
     };
     let title = reply.name("title", title);
     let pages = reply.count("pages", paper.pages);
-    reply.say(&format!("{title} was read by rules: {pages} pages."));
+    let by = match &r.by_model {
+        Some(m) => format!("by rules and by {}", reply.name("language model", &m.model)),
+        None => "by rules".to_owned(),
+    };
+    reply.say(&format!("{title} was read {by}: {pages} pages."));
     if let Some(method) = r.methods.first() {
         let name = reply.name("method", &method.name);
         reply.say(&format!("It speaks most of {name}."));
@@ -37,11 +41,11 @@ fn report(reply: &mut Reply, paper: &Paper) {
         );
         reply.say(&format!("Its sample runs from {first} to {last}."));
     }
-    let claims = reply.count("claims", r.claims.len());
+    let claims = reply.count("claims", r.all_claims().count());
     reply.say(&format!(
         "Results that its sentences claim: {claims}. They are its words, not facts of this program."
     ));
-    match (&r.strategy, &paper.test) {
+    match (r.testable(), &paper.test) {
         (Some(strategy), Some(test)) => {
             let (name, symbols) = (
                 reply.name("strategy", &strategy.strategy),
@@ -79,9 +83,8 @@ fn report(reply: &mut Reply, paper: &Paper) {
             );
         }
     }
-    let rows = r
-        .claims
-        .iter()
+    let rows: Vec<Vec<String>> = r
+        .all_claims()
         .take(CLAIMS)
         .map(|c| {
             vec![
@@ -92,7 +95,7 @@ fn report(reply: &mut Reply, paper: &Paper) {
             ]
         })
         .collect();
-    if !r.claims.is_empty() {
+    if !rows.is_empty() {
         reply.table(
             "What it claims",
             &["Figure", "Value", "Page", "Its words"],
