@@ -290,10 +290,9 @@ impl Backtest {
             Some(Look::Optimise(wanted)) => Job::Optimise(Box::new(wanted.asked()?)),
             Some(look) => Job::Look(look),
         };
-        let open = global.open().await?;
-        let outcome = job.done(&open.services, as_json).await;
-        open.close().await;
-        outcome
+        global
+            .with(async |open| job.done(&open.services, as_json).await)
+            .await
     }
 }
 

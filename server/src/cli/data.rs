@@ -98,10 +98,9 @@ impl Data {
             Self::Export { out, .. } => Some(export_format(out)?),
             _ => None,
         };
-        let open = global.open().await?;
-        let outcome = self.run(&open.services, as_json, file, to).await;
-        open.close().await;
-        outcome
+        global
+            .with(async |open| self.run(&open.services, as_json, file, to).await)
+            .await
     }
 
     async fn run(

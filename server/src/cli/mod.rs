@@ -216,6 +216,17 @@ impl Global {
         self.open_with(assistant::configured()?).await
     }
 
+    /// Opens the folder for a command, and closes it whatever came of that.
+    async fn with<T>(
+        &self,
+        run: impl AsyncFnOnce(&Open) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let open = self.open().await?;
+        let outcome = run(&open).await;
+        open.close().await;
+        outcome
+    }
+
     async fn open_with(&self, assistant: Assistant) -> Result<Open, Failure> {
         let sources = sources::configured()?;
         let folder = self.folder()?;

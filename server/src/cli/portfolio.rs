@@ -3,7 +3,6 @@
 use super::out::{Table, figure, json, say};
 use super::run::{assignment, parameters};
 use super::{Failure, Format, Global};
-use crate::wiring::Open;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use mltrainer_services::Services;
@@ -317,10 +316,10 @@ fn read<T>(flag: &str, result: Result<T, String>) -> Result<T, Failure> {
 impl Portfolio {
     pub(super) async fn execute(self, global: &Global) -> Result<ExitCode, Failure> {
         let as_json = global.format(&[Format::Table, Format::Json])? == Format::Json;
-        let open = global.open().await?;
-        let outcome = self.run(&open.services, as_json).await;
-        Open::close(open).await;
-        outcome.map(|()| ExitCode::SUCCESS)
+        let done = global
+            .with(async |open| self.run(&open.services, as_json).await)
+            .await;
+        done.map(|()| ExitCode::SUCCESS)
     }
 
     async fn run(self, services: &Services, as_json: bool) -> Result<(), Failure> {

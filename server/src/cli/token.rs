@@ -46,10 +46,9 @@ pub(super) enum Token {
 impl Token {
     pub(super) async fn execute(self, global: &Global) -> Result<ExitCode, Failure> {
         let as_json = global.is_json()?;
-        let open = global.open().await?;
-        let outcome = self.run(&open.services, as_json).await;
-        open.close().await;
-        outcome
+        global
+            .with(async |open| self.run(&open.services, as_json).await)
+            .await
     }
 
     async fn run(self, services: &Services, as_json: bool) -> Result<ExitCode, Failure> {

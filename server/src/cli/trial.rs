@@ -194,10 +194,9 @@ impl Trial {
             _ => &[Format::Table, Format::Json],
         };
         let format = global.format(known)?;
-        let open = global.open().await?;
-        let outcome = self.run(&open, format == Format::Json).await;
-        open.close().await;
-        outcome
+        global
+            .with(async |open| self.run(open, format == Format::Json).await)
+            .await
     }
 
     async fn run(self, open: &Open, as_json: bool) -> Result<ExitCode, Failure> {
