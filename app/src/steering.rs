@@ -109,7 +109,7 @@ fn spans(all: &[SpanResult]) -> AnyView {
             view! {
                 <tr>
                     <th scope="row">{s.subject.clone()}</th>
-                    <td>{format::span(s.span.first, s.span.last)}</td>
+                    <td>{format!("{} to {}", format::day(s.span.first), format::day(s.span.last))}</td>
                     <td>{memory}</td>
                     <td class="num">{format::count(s.rows.into())}</td>
                     {figures.into_iter().map(|f| view! { <td class="num">{f}</td> }).collect_view()}

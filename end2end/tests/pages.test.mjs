@@ -110,10 +110,13 @@ test("the rooms are reached by the menu, which says where one is", async () => {
       await open(page, "/");
       const menu = page.getByRole("navigation", { name: "Rooms" });
       for (const [name, path] of [["Chat", "/chat"], ["Analytics", "/analytics"], ["Models", "/models"], ["Trials", "/trials"], ["Data", "/data"], ["Compliance", "/compliance"]]) {
-        await menu.getByRole("link", { name, exact: true }).click();
+        const link = menu.getByRole("link", { name, exact: true });
+        // On a phone some stand behind a button.
+        if (!(await link.isVisible())) await menu.getByRole("button", { name: "More" }).click();
+        await link.click();
         await page.waitForURL((url) => url.pathname === path);
         await hydrated(page);
-        await menu.locator("a[aria-current=page]", { hasText: name }).waitFor();
+        await menu.locator("a[aria-current=page]", { hasText: name }).first().waitFor({ state: "attached" });
       }
       await page.goBack();
       await page.waitForURL((url) => url.pathname === "/data");
