@@ -254,7 +254,7 @@ async fn what_a_model_steered_is_told_apart_at_its_cut_off() {
 async fn what_a_model_began_is_steered_though_its_answer_is_stopped() {
     let model = Scripted::start(vec![call(
         "run_trial",
-        &json!({"request": {"symbols": ["AAPL"], "models": ["random_forest_200"], "target": "log_volatility", "horizons": [1, 5, 20]}}),
+        &json!({"request": {"symbols": ["AAPL", "IBM", "MSFT"], "models": ["random_forest_100", "gradient_boosting"], "target": "log_volatility", "horizons": [1, 5, 20]}}),
     )])
     .await;
     let server = model.server("5").await;

@@ -80,10 +80,11 @@ pub(crate) fn shown_percent(x: f64) -> String {
     }
 }
 
-/// A number as it stands in a table, with four significant digits.
+/// A number as it stands in a table, with four significant digits; very small ones by their power of ten.
 pub(crate) fn shown(x: Option<f64>) -> String {
     match x {
         Some(0.0) => "0".to_owned(),
+        Some(x) if x.abs() < 1e-4 => format!("{x:.1e}"),
         Some(x) if x.is_finite() => {
             let digits = 3 - x.abs().log10().floor() as i32;
             let places = usize::try_from(digits.clamp(0, 12)).unwrap_or(0);
