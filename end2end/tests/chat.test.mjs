@@ -280,6 +280,27 @@ test("what was said is found again, and a conversation is taken along", async ()
   });
 });
 
+test("a coach speaks with the engine on the coaching page", async () => {
+  await withPage(chrome, program, PHONE, async (page) => {
+    await open(page, "/coaching");
+    await page.getByLabel("A command in words").fill("Advise to try shorter windows");
+    await page.getByRole("button", { name: "Say it" }).click();
+    await page.waitForURL(/\/coaching\?conversation=c-/);
+    await hydrated(page);
+    await answers(page).first().waitFor(PATIENT);
+    // The next command is answered in place, and the page around shows what it made.
+    await input(page).fill("Advise to leave out the tree models");
+    await page.getByRole("button", { name: "Send" }).click();
+    await answers(page).nth(1).waitFor(PATIENT);
+    assert.match(page.url(), /\/coaching\?conversation=c-/);
+    await accessible(page, "coaching");
+    await fits(page, "coaching");
+    await open(page, "/coaching");
+    assert.equal((await program.json("/api/v1/coaching")).interventions.length, 2);
+    await page.getByText("Advice: ", { exact: false }).first().waitFor();
+  });
+});
+
 test("the goal is in view as soon as it is set", async () => {
   await withPage(chrome, program, PHONE, async (page) => {
     const id = await conversation("What can you do?");

@@ -38,6 +38,7 @@ const pages = () => [
   "/analytics?dataset=bundled:AAPL&start=2011-01-03&end=2012-06-29&show=sma:period=20,bollinger_bands:period=20,rsi,macd&feature=log_return_5&with=MSFT,IBM,GOOG,SPX",
   "/analytics?dataset=bundled:IBM&show=sma:period=0,nope", "/portfolio",
   "/portfolio?run=1&symbols=JNJ_ADJ,KO_ADJ,XOM_ADJ&change=KO_ADJ:0.5",
+  "/papers", "/papers?q=nothing", "/coaching", "/learning", "/learning?symbols=IBM&target=log_volatility&horizon=5",
 ];
 
 for (const [name, device] of [["phone", PHONE], ["desktop", DESKTOP]]) {
