@@ -98,7 +98,7 @@ async fn finished_trials_propose_models_for_the_next_one() {
     for (query, status) in [
         ("symbols=NOPE", 404),
         ("symbols=AAPL&horizon=0", 422),
-        ("symbols=AAPL&target=luck", 422),
+        ("symbols=AAPL&target=luck", 400),
         ("", 422),
     ] {
         let refused = server

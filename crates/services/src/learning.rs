@@ -192,6 +192,13 @@ fn ranked<'a>(records: &[&'a Experience], traits: &Traits, horizon: u32) -> Vec<
     all
 }
 
+fn counted(n: usize, one: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    }
+}
+
 fn percent(x: f64) -> String {
     format!("{:.1} %", 100.0 * x)
 }
@@ -220,14 +227,11 @@ fn proposed(said: &Said<'_>, title: String) -> Option<ProposedModel> {
         nearest: nearest.trial.clone(),
         took_ms: mean(&took),
         why: format!(
-            "In {} of finished trials its loss was {} {than} the naive forecast's on average; most alike is the trial of {}, {} bars ahead.",
-            match trials.len() {
-                1 => "one".to_owned(),
-                n => n.to_string(),
-            },
+            "In {} its loss was {} {than} the naive forecast's on average; most alike is the trial of {}, {} ahead.",
+            counted(trials.len(), "finished trial"),
             percent(m.abs()),
             nearest.symbols.join(", "),
-            nearest.horizon,
+            counted(nearest.horizon as usize, "bar"),
         ),
     })
 }
@@ -310,8 +314,8 @@ fn worth(standing: Option<&Standing>) -> String {
         _ => format!("too few to compare with {what}"),
     };
     format!(
-        "In {} trials its proposal would have had a mean skill of {}, the first choice {}, a random one {}: {}, {}.",
-        s.asked,
+        "In {} its proposal would have had a mean skill of {}, the first choice {}, a random one {}: {}, {}.",
+        counted(s.asked as usize, "trial"),
         percent(s.proposed),
         percent(s.default),
         percent(s.random),
@@ -410,16 +414,16 @@ impl Services {
             )
         } else if models.is_empty() {
             format!(
-                "None of the {} models that {} trials tried was better than the naive forecast where the data were alike.",
-                ranked.len(),
-                trials.len()
+                "None of the {} of {} was better than the naive forecast where the data were alike.",
+                counted(ranked.len(), "model"),
+                counted(trials.len(), "trial")
             )
         } else {
             let standing = standing(&records, &|t| self.first_choices(t));
             format!(
-                "From {} records of {} trials. {} A proposal is where to begin: the trial judges.",
-                same.len(),
-                trials.len(),
+                "From {} of {}. {} A proposal is where to begin: the trial judges.",
+                counted(same.len(), "record"),
+                counted(trials.len(), "trial"),
                 worth(standing.as_ref())
             )
         };

@@ -84,7 +84,7 @@ pub(super) enum Trial {
 /// What is forecast.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum TargetArg {
+pub(super) enum TargetArg {
     Return,
     Direction,
     LogVolatility,
