@@ -91,7 +91,7 @@ fn form(asked: &Asked) -> AnyView {
         .collect_view();
     view! {
         <form method="get" action="/learning" class="filters" aria-label="Propose models">
-            {ui::field("symbols", "Symbols", "With commas", None, view! { <input id="symbols" name="symbols" required=true maxlength="400" value=asked.symbols.clone() placeholder="AAPL"/> }.into_any())}
+            {ui::field("symbols", "Symbols, with commas", "", None, view! { <input id="symbols" name="symbols" required=true maxlength="400" value=asked.symbols.clone() placeholder="AAPL"/> }.into_any())}
             {ui::field("target", "Target", "", None, view! { <select id="target" name="target">{targets}</select> }.into_any())}
             {ui::field("horizon", "Bars ahead", "", None, view! { <input type="number" id="horizon" name="horizon" min="1" max="250" value=asked.horizon.clone()/> }.into_any())}
             <div class="field submit"><button class="button primary">"Propose models"</button></div>
@@ -116,10 +116,12 @@ fn proposal(p: &Proposal) -> AnyView {
         .build();
     let found = (!p.models.is_empty()).then(|| {
         let rows = p.models.iter().map(row).collect_view().into_any();
-        let heads = ui::heads(&["Model", "#Expected skill", "#Records", "#Seconds", "Why"]);
+        let heads = ui::heads(&["Model", "#Expected skill", "#Records", "#Seconds"]);
+        let reasons = p.models.iter().map(reason).collect_view();
         view! {
             {ui::table("Proposed models", "plain", heads, rows)}
-            <p><a class="button primary" href=trial>"Begin a trial with these"</a></p>
+            <ul class="notes">{reasons}</ul>
+            <div class="actions"><a class="button primary" href=trial>"Begin a trial with these"</a></div>
         }
     });
     let body = view! {
@@ -143,11 +145,17 @@ fn row(m: &ProposedModel) -> AnyView {
             <td class="num">{format::percent(Some(m.skill), 1)}</td>
             <td class="num">{m.records}</td>
             <td class="num">{format::decimal(m.took_ms / 1e3, 1)}</td>
-            <td>
-                {m.why.clone()} " "
-                <a href=format!("/trials/{}", segment(m.nearest.as_str()))>"That trial"</a>
-            </td>
         </tr>
+    }
+    .into_any()
+}
+
+fn reason(m: &ProposedModel) -> AnyView {
+    view! {
+        <li>
+            {m.title.clone()} ": " {m.why.clone()} " "
+            <a href=format!("/trials/{}", segment(m.nearest.as_str()))>"That trial"</a>
+        </li>
     }
     .into_any()
 }
