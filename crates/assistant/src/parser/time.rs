@@ -435,6 +435,8 @@ fn last_of_month(y: i32, m: u32) -> Option<NaiveDate> {
         .pred_opt()
 }
 
+const UNTIL: &[&str] = &["to", "until", "till", "through"];
+
 type Point = (NaiveDate, NaiveDate, usize);
 
 /// A day, month, quarter or year at a place: its first and last day and the first token after it.
@@ -471,7 +473,11 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
             let day = NaiveDate::from_ymd_opt(y.unwrap_or(today.year()), m, d)?;
             return Some((day, day, if y.is_some() { i + 1 } else { at + 2 }));
         }
-        if bare_year && !t.is(&["may"]) {
+        // "may" is a month only where a day or a span is spoken of.
+        let month_of_may = at.checked_sub(1).and_then(get).is_some_and(|p| {
+            p.is(&["in", "since", "during", "until", "from", "till", "before", "after"])
+        });
+        if bare_year && (!t.is(&["may"]) || month_of_may) {
             let y = today.year() - i32::from(m > today.month());
             return Some((
                 NaiveDate::from_ymd_opt(y, m, 1)?,
@@ -510,6 +516,22 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
             NaiveDate::from_ymd_opt(y, 12, 31)?,
             at + 1,
         ));
+    }
+    // "last March", "last May".
+    if t.is(&["last", "this", "past"])
+        && let Some(m) = get(at + 1).and_then(month)
+        && get(at + 2).and_then(year).is_none()
+        && get(at + 2).and_then(Token::count).is_none()
+    {
+        let y = today.year() - i32::from(m > today.month());
+        return Some((
+            NaiveDate::from_ymd_opt(y, m, 1)?,
+            last_of_month(y, m)?,
+            at + 2,
+        ));
+    }
+    if t.is(&["now", "present"]) && at > 0 && get(at - 1).is_some_and(|p| p.is(UNTIL)) {
+        return Some((today, today, at + 1));
     }
     if t.is(&["today"]) {
         return Some((today, today, at + 1));
@@ -638,7 +660,9 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
         let bare = year(t).is_some()
             && (is(at + 1, &["to", "through", "until"])
                 || tokens.get(at + 1).is_some_and(|t| t.mark() == Some('-')))
-            && tokens.get(at + 2).and_then(year).is_some();
+            && tokens
+                .get(at + 2)
+                .is_some_and(|t| year(t).is_some() || t.is(&["now", "today", "present"]));
         let (from, to, next) = point(tokens, if led { at + 1 } else { at }, today, led || bare)?;
         // "2005-2010", "Jan 2010 to March 2012".
         let years = is(next, &["and"])
