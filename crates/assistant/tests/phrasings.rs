@@ -282,6 +282,7 @@ fn conversation(parser: &Parser, turns: &str) -> Understanding {
         match &understood {
             Understanding::Actions { actions } => {
                 for a in actions {
+                    context.last_action = Some(a.action.clone());
                     let params = a.action.params();
                     for place in ["/symbols", "/request/symbols"] {
                         if let Some(Value::Array(symbols)) = params.pointer(place) {

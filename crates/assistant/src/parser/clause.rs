@@ -148,6 +148,25 @@ impl<'a> Clause<'a> {
                 to: head + 1,
             });
         }
+        // "put Exxon beside Chevron", "call off the trial": a verb at the head is no option.
+        if let Some(t) = tokens.get(head)
+            && t.is(&["put", "call"])
+            && !tokens.get(head + 1).is_some_and(|n| {
+                n.is(&[
+                    "on", "option", "options", "struck", "strike", "spread", "price", "with",
+                    "expiring",
+                ]) || n.mark().is_some()
+                    || n.plain().is_some()
+            })
+        {
+            notes.retain(|n| {
+                n.from != head
+                    || !matches!(
+                        n.seen,
+                        Seen::Concept("option" | "strike") | Seen::Term(Term::Right, _)
+                    )
+            });
+        }
         // "ridge or lasso?" asks which is better.
         if tokens.iter().any(|t| t.mark() == Some('?'))
             && let Some(or) = tokens.iter().position(|t| t.is(&["or"]))
@@ -267,7 +286,14 @@ impl<'a> Clause<'a> {
 
     /// Models that can forecast, without names that are also something else.
     pub(super) fn models_at(&self) -> Vec<(String, usize, usize)> {
-        self.models_where(|m| m.forecasts() && !AMBIGUOUS_MODELS.contains(&m.id.as_str()))
+        let clear = |m: &ModelName| m.forecasts() && !AMBIGUOUS_MODELS.contains(&m.id.as_str());
+        // Beside a model that is one for sure, "theta" is no Greek and "var" no risk.
+        let beside = ["compare", "versus", "better"].iter().any(|c| self.has(c))
+            && !self.has("risk_measure")
+            && !self.models_where(clear).is_empty();
+        self.models_where(|m| {
+            clear(m) || (beside && m.forecasts() && ["theta", "var"].contains(&m.id.as_str()))
+        })
     }
 
     pub(super) fn models(&self) -> Vec<String> {
@@ -374,6 +400,8 @@ impl<'a> Clause<'a> {
     pub(super) fn pronoun(&self) -> bool {
         self.tokens.iter().enumerate().any(|(i, t)| {
             t.is(&["it"])
+                || (t.is(&["last", "latest", "newest", "previous", "current"])
+                    && self.tokens.get(i + 1).is_some_and(|n| n.lower == "one"))
                 || (t.is(&["this", "that"])
                     && self.tokens.get(i + 1).is_none_or(|n| {
                         n.mark().is_some()
@@ -456,7 +484,9 @@ impl<'a> Clause<'a> {
             if let Some(found) = at(i) {
                 return Some(found);
             }
-            let small = ["of", "a", "the", "annual", "in", "for", "each", "implied"];
+            let small = [
+                "of", "a", "the", "annual", "in", "for", "each", "implied", "starting", "initial",
+            ];
             if !self.tokens.get(i)?.is(&small) {
                 return None;
             }
@@ -521,7 +551,7 @@ impl<'a> Clause<'a> {
             .filter_map(|(i, t)| Some((i, t.percent()?)))
             .collect();
         let (Some(first), Some(name)) = (percents.first(), named.first()) else {
-            return Vec::new();
+            return self.split(named);
         };
         let before = first.0 < name.1;
         let near = |i: usize, (_, from, to): &(String, usize, usize)| {
@@ -547,6 +577,36 @@ impl<'a> Clause<'a> {
                     .map(|n| (n.0.clone(), *v))
             })
             .collect()
+    }
+
+    /// "60/40 SPX and KO": parts of a hundred, as many as there are names.
+    fn split(&self, named: &[(String, usize, usize)]) -> Vec<(String, f64)> {
+        for i in 0..self.tokens.len() {
+            let mut parts: Vec<u32> = Vec::new();
+            let mut at = i;
+            while let Some(n) = self.tokens.get(at).and_then(Token::count) {
+                parts.push(n);
+                let joins = self
+                    .tokens
+                    .get(at + 1)
+                    .is_some_and(|t| t.mark().is_some_and(|c| c == '/' || c == '-'));
+                if !joins {
+                    break;
+                }
+                at += 2;
+            }
+            if parts.len() >= 2
+                && parts.len() == named.len()
+                && parts.iter().map(|n| u64::from(*n)).sum::<u64>() == 100
+            {
+                return named
+                    .iter()
+                    .zip(parts)
+                    .map(|(n, p)| (n.0.clone(), f64::from(p) / 100.0))
+                    .collect();
+            }
+        }
+        Vec::new()
     }
 
     /// A count before one of these words: "five models", "at most 20 positions", "the last ten trials".
@@ -655,9 +715,49 @@ impl<'a> Clause<'a> {
         None
     }
 
+    /// "up more than 10 % in the last 3 months", "down over 5 % this month": the return over these days.
+    fn moves(&self) -> Vec<mltrainer_types::assistant::ScreenRule> {
+        let mut rules = Vec::new();
+        for (i, t) in self.tokens.iter().enumerate() {
+            let up = t.is(&["up", "gained", "risen", "rose", "climbed", "added"]);
+            let down = t.is(&["down", "lost", "fallen", "fell", "dropped", "declined"]);
+            if !(up || down) {
+                continue;
+            }
+            let Some((share, at)) = (1..=4)
+                .map(|k| i + k)
+                .find_map(|k| Some((self.tokens.get(k)?.percent()?, k)))
+            else {
+                continue;
+            };
+            let Some(days) = self
+                .durations
+                .iter()
+                .find(|d| d.from > at && d.from <= at + 4)
+                .and_then(|d| d.bars().first().copied())
+            else {
+                continue;
+            };
+            let within = self.bound(at) == Some(Bound::Most);
+            let mut rule = mltrainer_types::assistant::ScreenRule {
+                measure: "momentum".to_owned(),
+                days: Some(days),
+                ..Default::default()
+            };
+            match (up, within) {
+                (true, false) => rule.at_least = Some(share),
+                (true, true) => rule.at_most = Some(share),
+                (false, false) => rule.at_most = Some(-share),
+                (false, true) => rule.at_least = Some(-share),
+            }
+            rules.push(rule);
+        }
+        rules
+    }
+
     /// Conditions of a screen: a measure with bounds, or with a span to look back over.
     pub(super) fn rules(&self) -> Vec<mltrainer_types::assistant::ScreenRule> {
-        let mut rules = Vec::new();
+        let mut rules = self.moves();
         for (measure, from, to) in self.terms(Term::Measure) {
             let lookback = self
                 .durations
@@ -773,6 +873,21 @@ impl<'a> Clause<'a> {
             "metric" => self.term(Term::Metric).is_some(),
             "style" => self.term(Term::Style).is_some(),
             "allocation" => self.term(Term::Allocation).is_some(),
+            // One that is no figure of a portfolio too: "my Sharpe ratio" asks for no weights.
+            "scheme" => self.terms(Term::Allocation).iter().any(|(_, from, to)| {
+                ![
+                    "sharpe",
+                    "sharpe ratio",
+                    "risk adjusted return",
+                    "risk adjusted returns",
+                    "cvar",
+                    "expected shortfall",
+                    "tail risk",
+                    "conditional value at risk",
+                ]
+                .contains(&self.words(*from, *to).to_lowercase().as_str())
+            }),
+            "many" => self.count_of(&["trial", "backtest_thing"]).is_some(),
             "search" => self.term(Term::Search).is_some(),
             "source" => self.term(Term::Source).is_some(),
             "family" => self.term(Term::Family).is_some(),

@@ -16,6 +16,8 @@
 //! Not claimed: grammar, other languages than English, or sentences with several negations.
 
 mod clause;
+mod denied;
+mod follow;
 mod guard;
 mod notice;
 mod patterns;
@@ -90,6 +92,8 @@ pub struct Context {
     pub last_alert: Option<String>,
     /// The symbols that "it" and "this stock" stand for.
     pub last_symbols: Vec<String>,
+    /// The action that "and for MSFT?" and "now with 20 days" change.
+    pub last_action: Option<AssistantAction>,
     /// The question that the text may answer.
     pub question: Option<Question>,
 }
@@ -104,6 +108,7 @@ impl Context {
             last_backtest: None,
             last_alert: None,
             last_symbols: Vec::new(),
+            last_action: None,
             question: None,
         }
     }
@@ -125,7 +130,45 @@ struct Reading {
     negated: bool,
 }
 
+impl Reading {
+    /// Whether it is more than a look.
+    fn changes(&self) -> bool {
+        spec(self.action.id()).is_none_or(|s| s.permission > Permission::Look)
+    }
+}
+
+/// Actions whose parameter is what was said, in its words.
+const FREE_TEXT: &[&str] = &[
+    "set_goal",
+    "advise",
+    "teach_methodology",
+    "develop_strategy",
+    "search_memory",
+    "help",
+];
+
+/// A sentence for what comes to nothing.
+struct Nothing(&'static str);
+
+impl Nothing {
+    fn with(&self, ids: &[&str]) -> Understanding {
+        Understanding::NotUnderstood {
+            sentence: self.0.to_owned(),
+            suggestions: examples(ids),
+        }
+    }
+}
+
+const DENIED: Nothing = Nothing("That says what not to do, so nothing was done");
+const NOTHING_DONE: Nothing = Nothing("Nothing was done");
+
 impl Parser {
+    /// Whether these words end or overrule something: "don't alert me any more" asks for it.
+    fn ends_something(&self, chars: &[char], tokens: &[Token], context: &Context) -> bool {
+        self.read(chars, tokens, context)
+            .is_some_and(|r| ["remove_alert", "override_models"].contains(&r.action.id()))
+    }
+
     /// A parser that knows these names.
     #[must_use]
     pub fn new(lexicon: Lexicon) -> Self {
@@ -140,15 +183,34 @@ impl Parser {
         let mut tokens = guard::take_out_reports(text::tokens(text));
         let suspicious = guard::suspicious(&tokens);
         let mended = self.phrases.mend(&mut tokens);
+        if denied::withdrawn(&tokens) {
+            return NOTHING_DONE.with(&["help"]);
+        }
         if let Some(answer) = self.answer(text, &tokens, context) {
             return answer;
         }
-        let whole = self.read(&chars, &tokens, context);
-        if suspicious
-            && whole
-                .as_ref()
-                .is_none_or(|r| spec(r.action.id()).is_none_or(|s| s.permission > Permission::Look))
+        if !suspicious && let Some(action) = self.follow_up(&chars, &tokens, context) {
+            return self.finish(text, action, &mended);
+        }
+        let mut whole = self.read(&chars, &tokens, context);
+        // What is denied is left out; what is then still asked for is done.
+        if whole
+            .as_ref()
+            .is_none_or(|r| !FREE_TEXT.contains(&r.action.id()))
         {
+            let kept = denied::without(&tokens, |part| self.ends_something(&chars, part, context));
+            if kept.len() < tokens.len() {
+                let rest = self.read(&chars, &kept, context);
+                let changes = whole.as_ref().is_some_and(|r| r.changes());
+                if rest.is_some() {
+                    tokens = kept;
+                    whole = rest;
+                } else if changes {
+                    return DENIED.with(&["help"]);
+                }
+            }
+        }
+        if suspicious && whole.as_ref().is_none_or(Reading::changes) {
             return Understanding::NotUnderstood {
                 sentence: "Rules, permissions and checks cannot be set aside from here, and nothing was done".to_owned(),
                 suggestions: examples(&["help", "list_audit", "show_trial"]),
@@ -158,10 +220,7 @@ impl Parser {
             return several;
         }
         if whole.as_ref().is_some_and(|r| r.negated) {
-            return Understanding::NotUnderstood {
-                sentence: "That says what not to do, so nothing was done".to_owned(),
-                suggestions: examples(&["help"]),
-            };
+            return DENIED.with(&["help"]);
         }
         let Some(reading) = whole else {
             return not_understood(&self.clause(&chars, &tokens, context));
@@ -256,53 +315,110 @@ impl Parser {
         context: &Context,
         mended: &[String],
     ) -> Option<Understanding> {
-        let parts = parts(&self.clause(chars, tokens, context));
+        let whole = self.clause(chars, tokens, context);
+        let parts = parts(&whole);
         // More than a few is a document, not a list of wishes.
-        if !(2..=6).contains(&parts.len()) {
-            return None;
+        if (2..=6).contains(&parts.len())
+            && let Some(found) = self.all_of(
+                chars,
+                parts.iter().map(|(f, t)| tokens[*f..*t].to_vec()),
+                context,
+                mended,
+            )
+        {
+            return Some(found);
         }
+        self.all_of(chars, shared_verb(&whole)?.into_iter(), context, mended)
+            .filter(|found| {
+                matches!(found, Understanding::Actions { actions } if actions
+                    .iter()
+                    .all(|a| spec(a.action.id()).is_some_and(|s| s.permission == Permission::Look)))
+            })
+    }
+
+    /// The actions of these parts, where each can be done; a part that names no symbol is about those of
+    /// the part before it.
+    fn all_of(
+        &self,
+        chars: &[char],
+        parts: impl Iterator<Item = Vec<Token>>,
+        context: &Context,
+        mended: &[String],
+    ) -> Option<Understanding> {
         let mut context = context.clone();
-        let mut readings: Vec<Reading> = Vec::new();
-        for (from, to) in parts {
-            let reading = self.read(chars, &tokens[from..to], &context)?;
-            let free_text = [
-                "set_goal",
-                "advise",
-                "teach_methodology",
-                "develop_strategy",
-                "search_memory",
-                "help",
-            ];
+        let mut readings: Vec<(Reading, Vec<String>)> = Vec::new();
+        let mut symbols: Vec<String> = Vec::new();
+        for part in parts {
+            let mut reading = self.read(chars, &part, &context)?;
+            let mut notes = Vec::new();
+            if let Some(problem) = reading.action.problems().first() {
+                let filled = follow::with_symbols(&reading.action, &problem.slot, &symbols)?;
+                notes.push(format!(
+                    "{} was taken for {} too",
+                    symbols.join(", "),
+                    reading.action.id().replace('_', " ")
+                ));
+                reading.action = filled;
+            }
             if reading.negated
                 || !reading.action.problems().is_empty()
-                || free_text.contains(&reading.action.id())
+                || FREE_TEXT.contains(&reading.action.id())
                 || readings
                     .last()
-                    .is_some_and(|r| r.action.id() == reading.action.id())
+                    .is_some_and(|(r, _)| r.action.id() == reading.action.id())
             {
                 return None;
             }
-            let symbols: Vec<String> = self
-                .clause(chars, &tokens[from..to], &context)
+            let named: Vec<String> = self
+                .clause(chars, &part, &context)
                 .symbols_at()
                 .into_iter()
                 .map(|s| s.0)
                 .collect();
-            if !symbols.is_empty() {
-                context.last_symbols = symbols;
+            if !named.is_empty() {
+                context.last_symbols.clone_from(&named);
+                symbols = named;
             }
-            readings.push(reading);
+            readings.push((reading, notes));
         }
         Some(Understanding::Actions {
             actions: readings
                 .into_iter()
-                .map(|r| ParsedAction {
-                    notes: self.remarks(&r.action, mended),
-                    action: r.action,
-                    confidence: r.confidence,
-                    used: r.used,
+                .map(|(r, mut notes)| {
+                    notes.extend(self.remarks(&r.action, mended));
+                    ParsedAction {
+                        notes,
+                        action: r.action,
+                        confidence: r.confidence,
+                        used: r.used,
+                    }
                 })
                 .collect(),
+        })
+    }
+
+    /// The action before, changed by what a sentence such as "and for MSFT?" says.
+    fn follow_up(&self, chars: &[char], tokens: &[Token], context: &Context) -> Option<Reading> {
+        let before = context.last_action.as_ref()?;
+        let clause = self.clause(chars, tokens, context);
+        if FREE_TEXT.contains(&before.id()) || !follow::elliptic(&clause) {
+            return None;
+        }
+        let said = slots::fill(before.id(), &clause, None)?;
+        let nothing = self.clause(&[], &[], context);
+        let silent = slots::fill(before.id(), &nothing, None)?;
+        let action = follow::changed(before, &said, &silent)?;
+        let score = Score {
+            id: spec(before.id())?.id,
+            weight: patterns::LEAST,
+            pattern: "",
+        };
+        Some(Reading {
+            negated: false,
+            used: used(&clause, &score, &action),
+            confidence: 0.7,
+            weight: score.weight,
+            action,
         })
     }
 
@@ -475,7 +591,9 @@ fn negated(clause: &Clause<'_>, score: &Score) -> bool {
         return false;
     }
     clause.tokens.iter().enumerate().any(|(i, t)| {
-        let alone = t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"]);
+        // "why don't you train a forest?" asks for it.
+        let alone = t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"])
+            && !(i > 0 && clause.tokens[i - 1].is(&["why"]));
         let not =
             t.is(&["not"]) && i > 0 && clause.tokens[i - 1].is(&["do", "should", "must", "please"]);
         (alone || not) && asking(clause, score).any(|n| n.from == i + 1 || n.from == i + 2)
@@ -516,7 +634,17 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
     };
     // "is training a forest expensive?": a question of yes or no begins nothing; what follows it may.
     let head = ["is", "are", "was", "were", "did", "has", "have", "had"];
-    let question = clause.tokens.first().is_some_and(|t| t.is(&head));
+    let pronoun = |t: &Token| {
+        t.is(&[
+            "i", "we", "you", "they", "he", "she", "there", "the", "my", "any", "it",
+        ])
+    };
+    let question = clause.tokens.first().is_some_and(|t| {
+        let next = clause.tokens.get(1);
+        // "have a go at it" asks for it, "should we?" does not.
+        (t.is(&head) && (!t.is(&["have"]) || next.is_some_and(pronoun)))
+            || (t.is(&["should", "shall"]) && next.is_some_and(|n| n.is(&["i", "we"])))
+    });
     let end = clause
         .tokens
         .iter()
@@ -556,6 +684,25 @@ fn parts(clause: &Clause<'_>) -> Vec<(usize, usize)> {
         parts.push((from, tokens.len()));
     }
     parts
+}
+
+/// "list my trials and my backtests": the second part with the verb of the first.
+fn shared_verb(clause: &Clause<'_>) -> Option<Vec<Vec<Token>>> {
+    let tokens = clause.tokens;
+    let and = tokens.iter().enumerate().position(|(i, t)| {
+        t.is(&["and"])
+            && i > 0
+            && tokens
+                .get(i + 1)
+                .is_some_and(|n| n.is(&["my", "the", "its", "all", "our", "their", "any"]))
+    })?;
+    let verb = clause.notes.iter().find(|n| {
+        n.to <= and
+            && matches!(n.seen, Seen::Concept(c) if clause::kind(c) == Some(vocabulary::Kind::Ask))
+    })?;
+    let mut second = tokens[verb.from..verb.to].to_vec();
+    second.extend_from_slice(&tokens[and + 1..]);
+    Some(vec![tokens[..and].to_vec(), second])
 }
 
 fn span(clause: &Clause<'_>, from: usize, to: usize) -> Option<TextSpan> {

@@ -72,6 +72,8 @@ pub(super) struct Phrases {
     words: Vec<(bool, Vec<char>, String)>,
     stems: BTreeSet<String>,
     symbols: BTreeSet<String>,
+    /// Those with data.
+    registered: BTreeSet<String>,
 }
 
 impl Phrases {
@@ -81,6 +83,7 @@ impl Phrases {
             words: Vec::new(),
             stems: BTreeSet::new(),
             symbols: lexicon.symbols.iter().map(|s| s.symbol.clone()).collect(),
+            registered: lexicon.symbols.iter().map(|s| s.symbol.clone()).collect(),
         };
         for (name, _, phrases) in CONCEPTS {
             p.add(phrases, &Seen::Concept(name));
@@ -286,8 +289,14 @@ impl Phrases {
                     }
                 }
                 Piece::Word => {
+                    // Two letters are one where there are data of it: "ge", "ko", but not "5 ms".
+                    let counted = i
+                        .checked_sub(1)
+                        .and_then(|p| tokens.get(p))
+                        .is_some_and(|p| matches!(p.piece, Piece::Number { .. }));
                     known
-                        && t.text.len() >= 3
+                        && (t.text.len() >= 3
+                            || (t.text.len() == 2 && self.registered.contains(&upper) && !counted))
                         && t.text == t.lower
                         && !COMMON.contains(&t.lower.as_str())
                         && !named
@@ -323,7 +332,9 @@ fn hides(a: &Note, b: &Note) -> bool {
         (&a.seen, &b.seen),
         (Seen::Concept(_), Seen::Concept(_))
             | (Seen::Strategy(_) | Seen::Symbol(_), Seen::Model(_))
-            | (Seen::Model(_), Seen::Symbol(_))
+            | (Seen::Model(_), Seen::Symbol(_) | Seen::Strategy(_))
+            // In "hierarchical risk parity" nobody asks for a risk.
+            | (Seen::Term(Term::Allocation, "risk_parity" | "hierarchical_risk_parity"), Seen::Concept(_))
             | (Seen::Symbol(_), Seen::Concept(_) | Seen::Term(..))
     );
     longer && ((overlaps && a.seen.rivals(&b.seen)) || (inside && across))

@@ -52,6 +52,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "train_ensemble",
         &[
+            "combine #model !teach",
+            "combine #model @symbol !teach",
             "train|build|want|combine|run|forecast ensemble",
             "train|build|want|combine|run|forecast|show ensemble @symbol",
             "ensemble train @symbol",
@@ -89,6 +91,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "compare_trials",
         &[
+            "versus @trials2",
             "compare @trials2",
             "better @trials2",
             "compare|versus @trial trial",
@@ -99,6 +102,11 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_trials",
         &[
+            "list|about @state !@model !@strategy !portfolio !goal !data !quality !universe !@symbol !feature !catalogue !model !audit !the_result !alert_thing !portfolio",
+            "#trial @many +0.5",
+            "show|list every trial",
+            "show|list every trial @state",
+            "every trial @state",
             "#trial @bare +0.5",
             "all_trials +1.5",
             "all_trials @symbol +1",
@@ -117,6 +125,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_trial",
         &[
+            "list better model !@model !@symbol !@trials2",
+            "list|about|status @metric trial",
+            "list|about|status @metric trial @ref_trial|@trial",
             "@trial @bare",
             "status @bare",
             "better model @trial|@ref_trial",
@@ -134,6 +145,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "explain_trial",
         &[
+            "explain why @model",
+            "why @model better",
             "explain @bare",
             "explain @trial",
             "explain @ref_trial",
@@ -167,6 +180,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "resume_trial",
         &[
+            "resume again @ref_trial",
             "resume +1 !about|why|who",
             "resume @trial !about|why|who",
             "resume @ref_trial !about|why|who",
@@ -182,6 +196,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "cancel_trial",
         &[
+            "drop trial !what_if !alert !#trial !@symbol",
+            "drop @trial !what_if !alert !@symbol",
             "cancel @trial !about|why|who",
             "cancel @ref_trial !alert_thing !about|why|who",
             "cancel trial !#trial !about|why|who",
@@ -214,6 +230,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "screen_universe",
         &[
+            "list|show @style !@symbol !portfolio !forecast !analyse !model !feature !memory !optimise !about",
             "screen @bare",
             "screen universe !portfolio",
             "screen @style !portfolio !memory",
@@ -232,6 +249,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "optimise_portfolio",
         &[
+            "@scheme portfolio +1 !backtest !what_if !risk_measure !status !alert !@pairs",
             "optimise portfolio !goal|goal_is !backtest",
             "optimise @allocation !goal|goal_is !@strategy !backtest",
             "build|want|show|screen|list @allocation portfolio !status",
@@ -288,6 +306,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "portfolio_risk",
         &[
+            "risk_measure +1.25 !optimise !@symbol !alert !advise !teach !train !forecast !trial !explain !@trial !@model !@scheme !about",
+            "list|show risk_measure +0.5 !optimise !@symbol !trial !@model !about",
             "risk portfolio !optimise",
             "risk portfolio my !optimise",
             "risk my !optimise",
@@ -303,6 +323,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "what_if_portfolio",
         &[
+            "react fall !@symbol",
             "what_if trade_change @symbol !backtest !strike",
             "what_if trade_change portfolio !backtest",
             "what_if trade_change @symbol portfolio !backtest",
@@ -343,6 +364,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_backtest",
         &[
+            "list|about|status|show @metric backtest_thing !#backtest_thing",
+            "list @metric backtest_thing +0.5 !#backtest_thing",
+            "about @metric backtest_thing +1 !#backtest_thing",
             "@backtest @bare",
             "show|status @backtest",
             "show|status backtest_thing !#backtest_thing",
@@ -355,6 +379,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_backtests",
         &[
+            "list strategy tried",
+            "list|show #strategy tried",
             "#backtest_thing +1 !compare",
             "list #backtest_thing",
             "show #backtest_thing",
@@ -367,6 +393,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "optimise_strategy",
         &[
+            "better params @strategy",
+            "better params @strategy @symbol",
             "tune @strategy !portfolio",
             "tune strategy !portfolio",
             "tune @strategy @symbol !portfolio",
@@ -447,6 +475,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_datasets",
         &[
+            "have_it anything @symbol !trial !alert_thing !backtest_thing !strategy !portfolio !model !feature",
             "dataset|data @bare",
             "list dataset|data !quality !where_from",
             "list data @symbol !quality !where_from !plot",
@@ -458,6 +487,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_data",
         &[
+            "where_was prices @symbol @date +0.5 !come !portfolio",
+            "where_was prices @symbol !come !portfolio !@trial !trial",
             "show|plot @symbol !@tool !portfolio !analyse",
             "prices @symbol !alert !fetch",
             "show|plot prices",
@@ -476,6 +507,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "data_quality",
         &[
+            "check|list|show|run quality",
+            "check|list|show|run quality @symbol|@dataset",
             "quality @bare",
             "quality data @bare",
             "check data",
@@ -638,6 +671,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "adjust_trial",
         &[
+            "put_word @param trial|@ref_trial|@trial +0.5",
             "adjust @param",
             "adjust @param trial|@trial|@ref_trial",
             "adjust trial|@trial",

@@ -66,7 +66,7 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             trial: c
                 .trial()
                 .or_else(|| {
-                    c.has("the_result")
+                    (c.has("the_result") || c.has("better"))
                         .then(|| c.context.last_trial.clone())
                         .flatten()
                 })
@@ -92,7 +92,11 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
         "optimise_portfolio" => A::OptimisePortfolio(Box::new(optimise(c))),
         "backtest_portfolio" => A::BacktestPortfolio(Box::new(backtest_portfolio(c))),
         "show_portfolio" => A::ShowPortfolio(Box::new(HoldingsRequest {
-            as_of: c.days.as_of,
+            // "on 31 December": the one day that is named.
+            as_of: c.days.as_of.or(c
+                .days
+                .start
+                .filter(|d| c.days.end == Some(*d) && *d < c.context.today)),
             benchmark: c.symbols().into_iter().next(),
             ..HoldingsRequest::default()
         })),
@@ -225,7 +229,11 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             }))
         }
         "override_models" => A::OverrideModels(Box::new(act::OverrideModels {
-            trial: c.trial().unwrap_or_default(),
+            // "your choice" is that of the trial that was last spoken of.
+            trial: c
+                .trial()
+                .or_else(|| c.context.last_trial.clone())
+                .unwrap_or_default(),
             models: c.models(),
         })),
         "teach_methodology" => A::TeachMethodology(Box::new(act::TeachMethodology {
@@ -458,11 +466,16 @@ fn screen(c: &Clause<'_>) -> act::ScreenUniverse {
             .map(|s| s.0.to_owned()),
         rules,
         top: c.count_of(&["universe"]).or_else(|| {
-            let i = c
-                .tokens
-                .iter()
-                .position(|t| t.is(&["top", "best", "first", "me"]))?;
-            c.tokens.get(i + 1).and_then(Token::count)
+            // "the five least volatile", "top 10", "only the first 3".
+            c.tokens.iter().enumerate().find_map(|(i, t)| {
+                let style = c.terms(Term::Style).iter().any(|s| s.1 == i + 1);
+                let led = i
+                    .checked_sub(1)
+                    .and_then(|p| c.tokens.get(p))
+                    .is_some_and(|p| p.is(&["top", "best", "first", "me", "only"]));
+                let unit = c.durations.iter().any(|d| d.from <= i && i < d.to);
+                t.count().filter(|_| (led || style) && !unit)
+            })
         }),
         as_of: c.days.as_of,
     }
@@ -709,7 +722,9 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
         .iter()
         .find_map(Token::percent)
         .or_else(|| part("quarter").then_some(0.25))
-        .or_else(|| part("third").then_some(1.0 / 3.0));
+        .or_else(|| part("third").then_some(1.0 / 3.0))
+        .or_else(|| part("fifth").then_some(0.2))
+        .or_else(|| part("tenth").then_some(0.1));
     let less = word(&[
         "sell", "sold", "cut", "reduce", "reduced", "trim", "trimmed", "lower", "lowered",
         "decrease", "drop", "dropped", "remove", "removed",
@@ -989,6 +1004,26 @@ fn create_alert(c: &Clause<'_>) -> act::CreateAlert {
             alert.triggers.push(topic);
         }
     }
+    // "10 % from its peak" is a drawdown, "5 % in a day" is none.
+    let of_words = |first: &[&str], second: &[&str]| {
+        c.tokens
+            .windows(2)
+            .any(|w| w[0].is(first) && w[1].is(second))
+    };
+    let peak = of_words(
+        &["its", "the", "their", "from", "a"],
+        &["peak", "peaks", "high", "highs", "top"],
+    ) && c.tokens.iter().any(|t| t.is(&["from", "below", "off"]));
+    let in_a_day = of_words(&["a", "one", "single", "any"], &["day", "session"])
+        || c.tokens.iter().any(|t| t.is(&["daily", "intraday"]))
+        || c.durations.iter().any(|d| d.bars() == [1]);
+    if percent.is_some() && c.has("fall") {
+        if in_a_day && !c.tokens.iter().any(|t| t.is(&["drawdown", "drawdowns"])) {
+            alert.triggers.retain(|t| t != "drawdown");
+        } else if peak && !alert.triggers.iter().any(|t| t == "drawdown") {
+            alert.triggers.push("drawdown".to_owned());
+        }
+    }
     if let Some(p) = percent {
         if alert.triggers.iter().any(|t| t == "drawdown") {
             alert.drawdown = Some(p.abs());
@@ -1060,7 +1095,13 @@ fn remove_alert(c: &Clause<'_>) -> act::RemoveAlert {
 
 fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
     let percent = |words: &[&str]| c.percent_of(words);
-    let symbol = c.symbols_at().into_iter().next().map(|s| s.0);
+    // "a call on it": the one spoken of before.
+    let symbol = c.symbols().into_iter().next();
+    // A share without its sign: "sigma=0.2".
+    let share = |t: &Token| {
+        t.percent()
+            .or_else(|| t.plain().filter(|v| *v > 0.0 && *v < 2.0))
+    };
     // "S=100, K=95, r=3%".
     let equals = |name: &str| {
         c.tokens
@@ -1119,9 +1160,13 @@ fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
             .find(|d| d.purpose == Use::Plain)
             .and_then(super::time::Duration::calendar_days),
         expiry: expiry_day,
-        volatility: percent(&["vol", "volatility", "sigma", "iv"]),
+        volatility: percent(&["vol", "volatility", "sigma", "iv"]).or_else(|| {
+            ["vol", "volatility", "sigma", "iv"]
+                .iter()
+                .find_map(|n| equals(n).and_then(share))
+        }),
         rate: percent(&["rate", "interest", "riskless"])
-            .or_else(|| equals("r").and_then(Token::percent)),
+            .or_else(|| equals("r").or_else(|| equals("rate")).and_then(share)),
         dividend_yield: percent(&["dividend", "dividends", "yield"]),
         style: match c.term(Term::Exercise) {
             Some("american") => Some(act::ExerciseStyle::American),
@@ -1356,6 +1401,28 @@ fn free_text(c: &Clause<'_>, after: &[&str], all: bool) -> String {
                 .find(|i| c.tokens[*i].is(&["in", "for", "to"]))
         });
     let words = c.words(begin, tail.unwrap_or(end));
+    // "teach a methodology": says nothing yet.
+    let empty = [
+        "a",
+        "an",
+        "new",
+        "the",
+        "methodology",
+        "method",
+        "recipe",
+        "engine",
+        "you",
+        "me",
+        "some",
+        "advice",
+    ];
+    if words
+        .to_lowercase()
+        .split_whitespace()
+        .all(|w| empty.contains(&w))
+    {
+        return String::new();
+    }
     if [
         "you something",
         "something",

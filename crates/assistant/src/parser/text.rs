@@ -345,7 +345,11 @@ fn written_day(whole: &str) -> Option<NaiveDate> {
     if a.len() > 2 || b.len() > 2 {
         return None;
     }
-    let year = if y.len() == 4 { y.parse().ok()? } else { return None };
+    let year = if y.len() == 4 {
+        y.parse().ok()?
+    } else {
+        return None;
+    };
     let (a, b): (u32, u32) = (a.parse().ok()?, b.parse().ok()?);
     let (month, day) = if slashes && a <= 12 { (a, b) } else { (b, a) };
     NaiveDate::from_ymd_opt(year, month, day)

@@ -475,7 +475,9 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
         }
         // "may" is a month only where a day or a span is spoken of.
         let month_of_may = at.checked_sub(1).and_then(get).is_some_and(|p| {
-            p.is(&["in", "since", "during", "until", "from", "till", "before", "after"])
+            p.is(&[
+                "in", "since", "during", "until", "from", "till", "before", "after",
+            ])
         });
         if bare_year && (!t.is(&["may"]) || month_of_may) {
             let y = today.year() - i32::from(m > today.month());

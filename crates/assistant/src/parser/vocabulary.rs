@@ -27,7 +27,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "outlook",
         Kind::Ask,
-        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will",
+        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will|your read|read on|reading on|reading of",
     ),
     (
         "train",
@@ -54,13 +54,13 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "compare",
         Kind::Ask,
-        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside",
+        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside|beside|up against|put up against",
     ),
     ("versus", Kind::Ask, "versus|vs|or rather|against"),
     (
         "better",
         Kind::Ask,
-        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of",
+        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of|badly|poorly|did so well|so well|underperform",
     ),
     (
         "correlate",
@@ -70,7 +70,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "list",
         Kind::Ask,
-        "list|enumerate|which|what|any|are there|is there|show me all|show all|overview of|do you have|do you know|available|what is in|what is there|all my|all of my|all our|what kind of|kind of|carry|have you got|got any|on offer|do you offer|do you support|can i choose|which of my|how many|do we have|have we got",
+        "list|enumerate|which|what|any|are there|is there|show me all|show all|overview of|do you have|do you know|available|what is in|what is there|all my|all of my|all our|what kind of|kind of|carry|have you got|got any|on offer|do you offer|do you support|can i choose|which of my|how many|do we have|have we got|anything",
     ),
     (
         "show",
@@ -95,7 +95,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "resume",
         Kind::Ask,
-        "resume|continue|unpause|carry on|go on|proceed|pick up again|restart|unfreeze|keep going|go ahead|reactivate|get going again|unhold|pick up where|move on with|take up",
+        "resume|continue|unpause|carry on|go on|proceed|pick up again|restart|unfreeze|keep going|go ahead|reactivate|get going again|unhold|pick up where|move on with|take up|back up|let it run|let it go on|let it continue|let it carry on",
     ),
     (
         "cancel",
@@ -110,7 +110,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "what_if",
         Kind::Ask,
-        "what if|what would happen|what happens if|what happens to|suppose|supposing|imagine|assume|how would|what would change|if we had|if i had|what would|what will happen|what then|how about with|what about with|if instead|play through|consider",
+        "what if|what would happen|what happens if|what happens to|suppose|supposing|imagine|assume|how would|what would change|if we had|if i had|what would|what will happen|what then|how about with|what about with|if instead|play through|consider|how bad would|how badly would|how hard would",
     ),
     (
         "again",
@@ -180,12 +180,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "verify",
         Kind::Ask,
-        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of",
+        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of|trust|ok|okay|in order|sound|safe|correct",
     ),
     (
         "import",
         Kind::Ask,
-        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data",
+        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data|bring it in|read it in|put it in",
     ),
     (
         "fetch",
@@ -206,12 +206,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "teach",
         Kind::Ask,
-        "teach|learn this|learn the following|train the engine to|show you a method|i will teach|learn my",
+        "teach|learn this|learn the following|train the engine to|show you a method|i will teach|learn my|to learn|new methodology|here is a method|here is a methodology|a method for you",
     ),
     (
         "override",
         Kind::Ask,
-        "override|overrule|force|instead of your choice|instead of your selection|insist on|against your choice|do not agree|disagree|dont agree|ignore your choice|your choice is wrong|against your selection|i decide|i insist",
+        "override|overrule|force|instead of your choice|instead of your selection|insist on|against your choice|do not agree|disagree|dont agree|ignore your choice|your choice is wrong|against your selection|i decide|i insist|no matter what|regardless|at all cost|must use|has to use",
     ),
     (
         "undo",
@@ -267,12 +267,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "own",
         Kind::Ask,
-        "do i own|do i hold|i hold|i own|have i made|money have i|did i make|am i up|am i down|my gain|my profit|my loss|making money|make money|am i making|do i have|are mine|my investment|did i gain|my return|i am holding|i am invested",
+        "do i own|do i hold|i hold|i own|have i made|money have i|did i make|am i up|am i down|my gain|my profit|my loss|making money|make money|am i making|do i have|are mine|my investment|did i gain|my return|i am holding|i am invested|p&l|pnl|profit and loss",
     ),
     (
         "where_from",
         Kind::Ask,
-        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of",
+        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of|went into|go into|goes into|gone into|feed into|fed into|used for|used in",
     ),
     (
         "come_from",
@@ -287,7 +287,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "react",
         Kind::Ask,
-        "react|what would happen|what happens|how would|suffer|lose if",
+        "react|what would happen|what happens|how would|suffer|lose if|how bad|how badly|how hard",
     ),
     // Things.
     (
@@ -408,7 +408,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "fall",
         Kind::Ask,
-        "fall|drop|crash|decline|rise|rally|tank|plunge|correction|sell off|lose|crash|slump|collapse|jump|spike|dip|sink|surge|halve",
+        "fall|drop|crash|decline|rise|rally|tank|plunge|correction|sell off|lose|crash|slump|collapse|jump|spike|dip|sink|surge|halve|fell|tumble|tumbled|sank|plummet",
     ),
     (
         "trade_change",
@@ -482,6 +482,31 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         Kind::Ask,
         "new trial|another trial|fresh trial|new experiment|another experiment|new run",
     ),
+    ("drop", Kind::Ask, "drop|ditch|bin|dump|axe"),
+    ("every", Kind::Thing, "every|each|all"),
+    (
+        "have_it",
+        Kind::Ask,
+        "do you have|have you got|got any|have we got|do we have|is there|are there",
+    ),
+    ("anything", Kind::Thing, "anything|something|data|any data"),
+    (
+        "risk_measure",
+        Kind::Thing,
+        "value at risk|var|cvar|expected shortfall|conditional value at risk",
+    ),
+    (
+        "where_was",
+        Kind::Ask,
+        "where did|where was|what did|how high was|how low was",
+    ),
+    (
+        "come",
+        Kind::Thing,
+        "come|came|get|got|obtain|taken|take|source",
+    ),
+    ("put_word", Kind::Ask, "put|bring|push"),
+    ("tried", Kind::Thing, "tested|tried|back tested|backtested"),
     (
         "order",
         Kind::Ask,
@@ -1095,7 +1120,7 @@ pub(super) const STRATEGY_ALIASES: &[(&str, &[(&str, u32)], &str)] = &[
     (
         "sma_crossover",
         &[],
-        "sma crossover|moving average crossover|ma crossover|sma cross|moving average cross|average crossover|crossover of two averages|moving average length|moving average",
+        "sma crossover|moving average crossover|ma crossover|sma cross|moving average cross|average crossover|crossover of two averages|crossover|moving average length|moving average",
     ),
     (
         "sma_crossover",
