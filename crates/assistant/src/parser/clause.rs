@@ -167,6 +167,15 @@ impl<'a> Clause<'a> {
                     )
             });
         }
+        // "since the crisis of 2008" is a time and no risk.
+        notes.retain(|n| {
+            !(matches!(n.seen, Seen::Concept("risk" | "fall" | "market"))
+                && days.used.iter().any(|(f, t)| {
+                    *f < n.from
+                        && n.from < *t
+                        && tokens[*f].is(&["since", "from", "after", "before", "until", "between"])
+                }))
+        });
         // "ridge or lasso?" asks which is better.
         if tokens.iter().any(|t| t.mark() == Some('?'))
             && let Some(or) = tokens.iter().position(|t| t.is(&["or"]))
@@ -370,7 +379,7 @@ impl<'a> Clause<'a> {
         let definite = |t: &Token| {
             t.is(&[
                 "the", "this", "that", "my", "our", "last", "latest", "current", "previous",
-                "newest", "same", "your",
+                "newest", "same", "your", "these", "those",
             ])
         };
         let named = self.notes.iter().any(|n| {
@@ -548,7 +557,11 @@ impl<'a> Clause<'a> {
             .tokens
             .iter()
             .enumerate()
-            .filter_map(|(i, t)| Some((i, t.percent()?)))
+            .filter_map(|(i, t)| {
+                // "half AAPL and half KO".
+                let half = || t.plain().filter(|_| t.lower == "half");
+                Some((i, t.percent().or_else(half)?))
+            })
             .collect();
         let (Some(first), Some(name)) = (percents.first(), named.first()) else {
             return self.split(named);
@@ -618,8 +631,17 @@ impl<'a> Clause<'a> {
             if !concepts.contains(&c) {
                 return None;
             }
-            (1..=2).find_map(|k| {
+            (1..=4).find_map(|k| {
                 let t = self.tokens.get(n.from.checked_sub(k)?)?;
+                // "the 5 most recent trials".
+                let recent = (1..k).all(|j| {
+                    self.tokens[n.from - j].is(&[
+                        "most", "recent", "latest", "newest", "last", "finished", "previous",
+                    ])
+                });
+                if k > 2 && !recent {
+                    return None;
+                }
                 if k == 2 && !self.tokens.get(n.from - 1).is_some_and(Token::is_word) {
                     return None;
                 }
@@ -886,6 +908,17 @@ impl<'a> Clause<'a> {
                     "conditional value at risk",
                 ]
                 .contains(&self.words(*from, *to).to_lowercase().as_str())
+            }),
+            // Nothing but names and days, with small words.
+            "covered" => self.tokens.iter().enumerate().all(|(i, t)| {
+                t.mark().is_some()
+                    || t.is(POLITE)
+                    || t.is(&["the", "in", "from", "over", "for", "of", "on", "since"])
+                    || self
+                        .notes
+                        .iter()
+                        .any(|n| n.from <= i && i < n.to && matches!(n.seen, Seen::Symbol(_)))
+                    || self.days.used.iter().any(|(f, to)| *f <= i && i < *to)
             }),
             "many" => self.count_of(&["trial", "backtest_thing"]).is_some(),
             "search" => self.term(Term::Search).is_some(),

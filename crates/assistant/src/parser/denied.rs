@@ -14,7 +14,24 @@ const BEFORE: &[&str] = &[
 ];
 
 /// Whether the whole text takes back what was said before it.
-pub(super) fn withdrawn(tokens: &[Token]) -> bool {
+///
+/// To a question, a mere "no thanks" or "cancel" does it too.
+pub(super) fn withdrawn(tokens: &[Token], asked: bool) -> bool {
+    let no = tokens
+        .iter()
+        .any(|t| t.is(&["no", "cancel", "stop", "nope", "nah"]));
+    if asked
+        && no
+        && tokens.iter().all(|t| {
+            t.mark().is_some()
+                || t.is(&[
+                    "no", "nope", "nah", "cancel", "stop", "thanks", "thank", "you", "please",
+                    "that", "it",
+                ])
+        })
+    {
+        return true;
+    }
     let words: Vec<&str> = tokens
         .iter()
         .filter(|t| {

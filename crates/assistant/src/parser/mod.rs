@@ -165,8 +165,11 @@ const NOTHING_DONE: Nothing = Nothing("Nothing was done");
 impl Parser {
     /// Whether these words end or overrule something: "don't alert me any more" asks for it.
     fn ends_something(&self, chars: &[char], tokens: &[Token], context: &Context) -> bool {
-        self.read(chars, tokens, context)
-            .is_some_and(|r| ["remove_alert", "override_models"].contains(&r.action.id()))
+        self.read(chars, tokens, context).is_some_and(|r| {
+            // "I don't need an alert" names none to remove.
+            r.action.id() == "override_models"
+                || (r.action.id() == "remove_alert" && r.action.problems().is_empty())
+        })
     }
 
     /// A parser that knows these names.
@@ -183,7 +186,7 @@ impl Parser {
         let mut tokens = guard::take_out_reports(text::tokens(text));
         let suspicious = guard::suspicious(&tokens);
         let mended = self.phrases.mend(&mut tokens);
-        if denied::withdrawn(&tokens) {
+        if denied::withdrawn(&tokens, context.question.is_some()) {
             return NOTHING_DONE.with(&["help"]);
         }
         if let Some(answer) = self.answer(text, &tokens, context) {
@@ -643,6 +646,7 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
         let next = clause.tokens.get(1);
         // "have a go at it" asks for it, "should we?" does not.
         (t.is(&head) && (!t.is(&["have"]) || next.is_some_and(pronoun)))
+            || (t.is(&["would", "could"]) && next.is_some_and(|n| n.is(&["it", "that"])))
             || (t.is(&["should", "shall"]) && next.is_some_and(|n| n.is(&["i", "we"])))
     });
     let end = clause

@@ -207,8 +207,26 @@ impl Phrases {
                 .filter_map(|(rank, w, key)| Some((distance(&word, w, most)?, rank, w, key)))
                 // Two slips only in a verb that asks: "positive" is no "position".
                 .filter(|(d, other, ..)| *d < 2 || !**other)
-                // Of the nearest a verb that asks, then the first in the order of the alphabet.
-                .min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+                // Of the nearest a verb that asks, then the longest common beginning, then the alphabet.
+                .min_by(|a, b| {
+                    let apart = |w: &[char]| {
+                        word.len() - w.iter().zip(&word).take_while(|(a, b)| a == b).count()
+                    };
+                    // Letters that only changed places are nearest: "trian" is "train" and not "trial".
+                    let letters = |w: &[char]| {
+                        let (mut a, mut b) = (w.to_vec(), word.clone());
+                        a.sort_unstable();
+                        b.sort_unstable();
+                        a != b
+                    };
+                    (a.0, a.1, letters(a.2), apart(a.2), a.2).cmp(&(
+                        b.0,
+                        b.1,
+                        letters(b.2),
+                        apart(b.2),
+                        b.2,
+                    ))
+                });
             if let Some((_, _, w, key)) = best {
                 let mended: String = w.iter().collect();
                 told.push(format!("\"{}\" was read as \"{mended}\"", t.text));
@@ -281,7 +299,12 @@ impl Phrases {
                     if known {
                         t.text.len() > 1 && !(shouted && plain)
                     } else {
-                        (2..=5).contains(&t.text.len())
+                        // One letter is a symbol where it is said to be one: "import ford.csv as F".
+                        let said = i
+                            .checked_sub(1)
+                            .and_then(|p| tokens.get(p))
+                            .is_some_and(|p| p.is(&["as", "symbol", "ticker"]));
+                        (2 - usize::from(said)..=5).contains(&t.text.len())
                             && t.text.bytes().all(|b| b.is_ascii_uppercase())
                             && !plain
                             && !named

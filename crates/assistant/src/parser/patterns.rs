@@ -102,6 +102,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_trials",
         &[
+            "list|show i_ran",
+            "list|show i_ran @symbol +1",
+            "every #trial",
+            "every #trial @symbol",
             "list|about @state !@model !@strategy !portfolio !goal !data !quality !universe !@symbol !feature !catalogue !model !audit !the_result !alert_thing !portfolio",
             "#trial @many +0.5",
             "show|list every trial",
@@ -125,6 +129,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_trial",
         &[
+            "analyse @trial !@symbol",
             "list better model !@model !@symbol !@trials2",
             "list|about|status @metric trial",
             "list|about|status @metric trial @ref_trial|@trial",
@@ -145,6 +150,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "explain_trial",
         &[
+            "explain @model better",
             "explain why @model",
             "why @model better",
             "explain @bare",
@@ -196,6 +202,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "cancel_trial",
         &[
+            "cancel @bare !@symbol !alert_thing !portfolio !order !goal !strategy !data !#trial",
             "drop trial !what_if !alert !#trial !@symbol",
             "drop @trial !what_if !alert !@symbol",
             "cancel @trial !about|why|who",
@@ -288,10 +295,12 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_portfolio",
         &[
+            "performance my !@symbol !@trial !trial !backtest_thing !@strategy !@model",
+            "performance my versus @symbol",
             "show|list|status portfolio !@allocation !risk",
             "portfolio @bare",
-            "own +1",
-            "list own",
+            "own +1 !alert_thing !trial !#trial !backtest_thing !goal",
+            "list own !alert_thing !trial !#trial !backtest_thing !goal",
             "status portfolio my !risk",
             "show|list portfolio my !risk",
             "portfolio my !order !fall",
@@ -364,6 +373,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_backtest",
         &[
+            "backtest_thing last_one @bare +0.5 !#backtest_thing",
             "list|about|status|show @metric backtest_thing !#backtest_thing",
             "list @metric backtest_thing +0.5 !#backtest_thing",
             "about @metric backtest_thing +1 !#backtest_thing",
@@ -475,7 +485,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_datasets",
         &[
-            "have_it anything @symbol !trial !alert_thing !backtest_thing !strategy !portfolio !model !feature",
+            "have_it anything @symbol !check !quality !trial !alert_thing !backtest_thing !strategy !portfolio !model !feature",
             "dataset|data @bare",
             "list dataset|data !quality !where_from",
             "list data @symbol !quality !where_from !plot",
@@ -487,6 +497,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_data",
         &[
+            "@symbol @date @covered",
             "where_was prices @symbol @date +0.5 !come !portfolio",
             "where_was prices @symbol !come !portfolio !@trial !trial",
             "show|plot @symbol !@tool !portfolio !analyse",
@@ -507,6 +518,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "data_quality",
         &[
+            "wrong data +0.5",
+            "wrong data @symbol +1",
             "check|list|show|run quality",
             "check|list|show|run quality @symbol|@dataset",
             "quality @bare",
@@ -650,7 +663,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         &[
             "goal @bare",
             "show|list|about goal",
-            "list goal_is +1",
+            "list|about goal_is +1",
             "status goal",
             "how_close goal",
             "show|list|about goal my",
@@ -671,6 +684,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "adjust_trial",
         &[
+            "finish early trial|@trial|@ref_trial +0.5",
             "put_word @param trial|@ref_trial|@trial +0.5",
             "adjust @param",
             "adjust @param trial|@trial|@ref_trial",

@@ -80,7 +80,7 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .trial()
                 .or_else(|| {
                     // "why did ridge win?" speaks of the trial that was last spoken of.
-                    (c.has("why") && !c.models_at().is_empty())
+                    ((c.has("why") || c.has("better")) && !c.models_at().is_empty())
                         .then(|| c.context.last_trial.clone())
                         .flatten()
                 })
@@ -225,7 +225,7 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 trial: c.trial().unwrap_or_default(),
                 params,
                 weights: c.pairs(&c.models_at()).into_iter().collect(),
-                stop_early: c.has("cancel") && c.has("early"),
+                stop_early: (c.has("cancel") || c.has("finish")) && c.has("early"),
             }))
         }
         "override_models" => A::OverrideModels(Box::new(act::OverrideModels {
@@ -742,7 +742,9 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
     ]);
     // "the S&P falls 20 %" is a move of the market, not of a position.
     let index_moves = c.has("fall")
-        && c.has("portfolio")
+        && percent.is_some()
+        && !symbols.is_empty()
+        && !word(&["i", "we"])
         && symbols.iter().all(|(s, ..)| s == "SPX" || s == "IXIC");
     let mut made = act::WhatIfPortfolio::default();
     let from = symbols.iter().find(|s| led(s.1, &["from", "out"]));

@@ -324,6 +324,14 @@ fn piece(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
     if (c == '-' && !(digits && next.is_ascii_digit())) || c == '_' {
         return at + 1;
     }
+    // "Procter & Gamble", "AAPL & MSFT".
+    if c == '&' && before.is_whitespace() && next.is_whitespace() {
+        let mut and = token(Piece::Word, chars, at, at + 1, at, at + 1);
+        and.lower = "and".to_owned();
+        and.stem = "and".to_owned();
+        found.push(and);
+        return at + 1;
+    }
     let c = if matches!(c, '–' | '—') { '-' } else { c };
     found.push(token(Piece::Mark(c), chars, at, at + 1, at, at + 1));
     at + 1

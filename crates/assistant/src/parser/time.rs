@@ -439,6 +439,66 @@ const UNTIL: &[&str] = &["to", "until", "till", "through"];
 
 type Point = (NaiveDate, NaiveDate, usize);
 
+/// Spans with a name, in whole years: words, first and last year.
+const PERIODS: &[(&[&str], i32, i32)] = &[
+    (&["global", "financial", "crisis"], 2008, 2009),
+    (&["great", "financial", "crisis"], 2008, 2009),
+    (&["financial", "crisis"], 2008, 2009),
+    (&["great", "recession"], 2008, 2009),
+    (&["gfc"], 2008, 2009),
+    (&["dot", "com", "bubble"], 2000, 2002),
+    (&["dot", "com", "crash"], 2000, 2002),
+    (&["dotcom", "bubble"], 2000, 2002),
+    (&["dotcom", "crash"], 2000, 2002),
+    (&["covid", "crash"], 2020, 2020),
+    (&["covid"], 2020, 2020),
+    (&["pandemic"], 2020, 2020),
+    (&["eighties"], 1980, 1989),
+    (&["nineties"], 1990, 1999),
+];
+
+/// "the financial crisis", "the crisis of 2008", "the 2008 crash", "the nineties", "the 90s".
+fn period(tokens: &[Token], at: usize) -> Option<Point> {
+    let years = |from: i32, to: i32, next: usize| {
+        Some((
+            NaiveDate::from_ymd_opt(from, 1, 1)?,
+            NaiveDate::from_ymd_opt(to, 12, 31)?,
+            next,
+        ))
+    };
+    let crisis = |i: usize| {
+        tokens
+            .get(i)
+            .is_some_and(|t| t.is(&["crisis", "crash", "bubble", "recession", "meltdown"]))
+    };
+    if let Some(y) = tokens.get(at).and_then(year)
+        && (crisis(at + 1)
+            || (tokens.get(at + 1).is_some_and(|t| t.is(&["financial"])) && crisis(at + 2)))
+    {
+        return years(y, y, at + 2 + usize::from(!crisis(at + 1)));
+    }
+    if crisis(at)
+        && tokens.get(at + 1).is_some_and(|t| t.is(&["of", "in"]))
+        && let Some(y) = tokens.get(at + 2).and_then(year)
+    {
+        return years(y, y, at + 3);
+    }
+    let (words, from, to) = PERIODS.iter().find(|(words, ..)| {
+        words
+            .iter()
+            .enumerate()
+            .all(|(k, w)| tokens.get(at + k).is_some_and(|t| t.is(&[w])))
+    })?;
+    let next = at + words.len();
+    // "the financial crisis of 2008": the year says it.
+    if tokens.get(next).is_some_and(|t| t.is(&["of", "in"]))
+        && let Some(y) = tokens.get(next + 1).and_then(year)
+    {
+        return years(y, y, next + 2);
+    }
+    years(*from, *to, next)
+}
+
 /// A day, month, quarter or year at a place: its first and last day and the first token after it.
 fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Option<Point> {
     let t = tokens.get(at)?;
@@ -449,6 +509,9 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
     let skip_comma = |i: usize| i + usize::from(get(i).is_some_and(|t| t.mark() == Some(',')));
     if t.is(&["the"]) {
         return point(tokens, at + 1, today, bare_year);
+    }
+    if let Some(found) = period(tokens, at) {
+        return Some(found);
     }
     if t.is(&["end", "beginning", "start"]) && get(at + 1).is_some_and(|t| t.is(&["of"])) {
         let (from, to, next) = point(tokens, at + 2, today, true)?;
@@ -630,6 +693,12 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
         let joins = is(next, &["to", "until", "till", "through", "and", "up"])
             || tokens.get(next).is_some_and(|t| t.mark() == Some('-'));
         if joins && let Some((_, to, end)) = point(tokens, after(next + 1), today, true) {
+            // "from January to June 2015": the year of the second is that of the first.
+            let bare = next == after(at + 1) + 1 && month(&tokens[next - 1]).is_some();
+            if bare && tokens.get(end - 1).and_then(year).is_some() {
+                let y = to.year() - i32::from(from.month() > to.month());
+                named.start = NaiveDate::from_ymd_opt(y, from.month(), 1);
+            }
             named.end = Some(to);
             return Some(end);
         }

@@ -27,7 +27,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "outlook",
         Kind::Ask,
-        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will|your read|read on|reading on|reading of",
+        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will|your read|read on|reading on|reading of|deal with|the story with|going on with",
     ),
     (
         "train",
@@ -54,7 +54,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "compare",
         Kind::Ask,
-        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside|beside|up against|put up against",
+        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside|beside|up against|put up against|compete|take on each other",
     ),
     ("versus", Kind::Ask, "versus|vs|or rather|against"),
     (
@@ -149,12 +149,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "develop",
         Kind::Ask,
-        "develop|devise|design|invent|come up with|work out|research|create|build|construct|think up|have an idea|sketch|draft|write|formulate|idea for",
+        "develop|devise|design|invent|come up with|work out|research|create|build|construct|think up|have an idea|sketch|draft|write|formulate|idea for|make|think of",
     ),
     (
         "alert",
         Kind::Ask,
-        "alert|monitor|watch|notify|warn|let me know|tell me when|tell me if|tell me as soon as|ping|keep an eye|track|inform me|keep tabs|message me|shout|heads up|flag|remind me when|remind me if|send me a|drop me|get back to me when|wake me|observe|look out for|be informed|know when|know if|know as soon as|hear when",
+        "alert|monitor|watch|notify|warn|let me know|tell me when|tell me if|tell me as soon as|ping|keep an eye|track|inform me|keep tabs|message me|shout|heads up|flag|remind me when|remind me if|send me a|drop me|get back to me when|wake me|observe|look out for|be informed|know when|know if|know as soon as|hear when|text me|email me|mail me|buzz me|tell me once|get in touch",
     ),
     (
         "remove",
@@ -180,7 +180,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "verify",
         Kind::Ask,
-        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of|trust|ok|okay|in order|sound|safe|correct",
+        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of|trust|ok|okay|in order|sound|safe|correct|complete|unaltered|untouched",
     ),
     (
         "import",
@@ -236,7 +236,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "help",
         Kind::Ask,
-        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability",
+        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say",
     ),
     (
         "hello",
@@ -267,7 +267,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "own",
         Kind::Ask,
-        "do i own|do i hold|i hold|i own|have i made|money have i|did i make|am i up|am i down|my gain|my profit|my loss|making money|make money|am i making|do i have|are mine|my investment|did i gain|my return|i am holding|i am invested|p&l|pnl|profit and loss",
+        "do i own|do i hold|i hold|i own|have i made|money have i|did i make|am i up|am i down|my gain|my profit|my loss|making money|make money|am i making|do i have|are mine|my investment|did i gain|my return|i am holding|i am invested|p&l|pnl|profit and loss|in profit|in the black|in the red",
     ),
     (
         "where_from",
@@ -507,6 +507,18 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     ),
     ("put_word", Kind::Ask, "put|bring|push"),
     ("tried", Kind::Thing, "tested|tried|back tested|backtested"),
+    (
+        "i_ran",
+        Kind::Thing,
+        "i run|i ran|i have run|have i run|we ran|we have run|did i run|have we run",
+    ),
+    ("finish", Kind::Ask, "finish|wrap up|conclude"),
+    ("last_one", Kind::Thing, "last|latest|newest|previous"),
+    (
+        "wrong",
+        Kind::Ask,
+        "anything wrong|something wrong|wrong with|problem with|error in",
+    ),
     (
         "order",
         Kind::Ask,
