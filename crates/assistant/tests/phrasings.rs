@@ -389,3 +389,15 @@ fn sixth_sentences_are_understood() {
         rows.len()
     );
 }
+
+#[test]
+fn seventh_sentences_are_understood() {
+    let rows = turns(include_str!("data/phrasings_seventh.tsv"));
+    let (failed, told) = fifth_failures(&rows);
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{told}",
+        failed.len(),
+        rows.len()
+    );
+}
