@@ -167,6 +167,22 @@ impl<'a> Clause<'a> {
                     )
             });
         }
+        // "model the direction of it": the verb.
+        if tokens.get(head).is_some_and(|t| t.is(&["model"]))
+            && tokens
+                .get(head + 1)
+                .is_some_and(|t| t.is(&["the", "a", "my", "how", "whether"]))
+        {
+            notes.push(Note {
+                seen: Seen::Concept("forecast"),
+                from: head,
+                to: head + 1,
+            });
+        }
+        // "hmm" alone is no hidden Markov model.
+        if tokens.iter().filter(|t| t.is_word()).count() == 1 {
+            notes.retain(|n| !(matches!(n.seen, Seen::Model(_)) && tokens[n.from].text == "hmm"));
+        }
         // "since the crisis of 2008" is a time and no risk.
         notes.retain(|n| {
             !(matches!(n.seen, Seen::Concept("risk" | "fall" | "market"))

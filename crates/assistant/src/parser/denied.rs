@@ -87,20 +87,33 @@ enum Begin {
 
 fn begin(part: &[Token]) -> Begin {
     let mut i = 0;
-    while part.get(i).is_some_and(|t| t.is(BEFORE)) && !no(part, i) {
+    while part.get(i).is_some_and(|t| t.is(BEFORE))
+        && !no(part, i)
+        && !part
+            .get(i + 1)
+            .is_some_and(|n| n.is(&["not"]) && part[i].is(&["would"]))
+    {
         i += 1;
     }
     let is = |k: usize, words: &[&str]| part.get(k).is_some_and(|t| t.is(words));
     let to = if is(
         i,
         &[
-            "dont", "cannot", "cant", "mustnt", "shouldnt", "wont", "without", "not",
+            "dont", "cannot", "cant", "mustnt", "shouldnt", "wont", "without", "not", "didnt",
+            "havent", "wouldnt",
         ],
     ) {
         i + 1
     } else if is(i, &["never"]) && !is(i + 1, &["mind"]) {
         i + 1
-    } else if is(i, &["do", "should", "must", "will"]) && is(i + 1, &["not", "never"]) {
+    } else if is(
+        i,
+        &[
+            "do", "should", "must", "will", "am", "are", "is", "was", "were", "would", "could",
+            "did", "have",
+        ],
+    ) && is(i + 1, &["not", "never"])
+    {
         i + 2
     } else if no(part, i) {
         i + 2

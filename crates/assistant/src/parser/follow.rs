@@ -56,14 +56,26 @@ pub(super) fn elliptic(c: &Clause<'_>) -> bool {
     says && goes_on
 }
 
-/// The action before with what was said put in; `silent` is what saying nothing comes to.
+/// The action before with what was said put in; `silent` is what saying nothing comes to, `sideless`
+/// whether no word says above or below.
 pub(super) fn changed(
     before: &AssistantAction,
     said: &AssistantAction,
     silent: &AssistantAction,
+    sideless: bool,
 ) -> Option<AssistantAction> {
     let mut params = before.params();
-    let changes = put_in(&mut params, &said.params(), &silent.params());
+    let mut said = said.params();
+    // "same for GE at 80": on the side on which it was.
+    if before.id() == "create_alert"
+        && sideless
+        && !params["price_below"].is_null()
+        && let Some(price) = said.get_mut("price_above").map(Value::take)
+        && !price.is_null()
+    {
+        said["price_below"] = price;
+    }
+    let changes = put_in(&mut params, &said, &silent.params());
     if !changes {
         return None;
     }

@@ -128,6 +128,8 @@ struct Reading {
     used: Vec<UsedText>,
     /// Whether the sentence says not to do it.
     negated: bool,
+    /// Whether a word asks for it; names alone may also be an answer.
+    asks: bool,
 }
 
 impl Reading {
@@ -303,6 +305,7 @@ impl Parser {
         let confidence = confidence(&clause, &used, best.weight, next);
         Some(Reading {
             negated: negated(&clause, &best),
+            asks: asking(&clause, &best).next().is_some(),
             action,
             weight: best.weight,
             confidence,
@@ -410,7 +413,12 @@ impl Parser {
         let said = slots::fill(before.id(), &clause, None)?;
         let nothing = self.clause(&[], &[], context);
         let silent = slots::fill(before.id(), &nothing, None)?;
-        let action = follow::changed(before, &said, &silent)?;
+        let sideless = !tokens.iter().any(|t| {
+            t.is(&[
+                "above", "over", "below", "under", "rises", "falls", "exceeds", "drops",
+            ])
+        });
+        let action = follow::changed(before, &said, &silent, sideless)?;
         let score = Score {
             id: spec(before.id())?.id,
             weight: patterns::LEAST,
@@ -418,6 +426,7 @@ impl Parser {
         };
         Some(Reading {
             negated: false,
+            asks: true,
             used: used(&clause, &score, &action),
             confidence: 0.7,
             weight: score.weight,
@@ -435,7 +444,10 @@ impl Parser {
         let chars: Vec<char> = text.chars().collect();
         let own = self
             .read(&chars, tokens, &alone)
-            .is_some_and(|r| r.weight >= patterns::LEAST + 0.5);
+            .filter(|r| r.weight >= patterns::LEAST + 0.5);
+        // "my portfolio" is a wish of its own only where it answers nothing.
+        let names_only = own.as_ref().is_some_and(|r| !r.asks);
+        let own = own.is_some_and(|r| r.asks);
         let free = ["text", "idea", "query"].contains(&question.slot.as_str());
         if (own && !free) || guard::suspicious(tokens) {
             return None;
@@ -453,6 +465,9 @@ impl Parser {
         if free {
             action = with_text(&question.params, &question.action, &question.slot, text)?;
         }
+        if names_only && action.problems().iter().any(|p| p.slot == question.slot) {
+            return None;
+        }
         let score = Score {
             id: spec(&question.action)?.id,
             weight: patterns::LEAST,
@@ -461,6 +476,7 @@ impl Parser {
         let used = used(&clause, &score, &action);
         let reading = Reading {
             negated: false,
+            asks: true,
             confidence: question.confidence,
             weight: score.weight,
             used,
@@ -579,6 +595,7 @@ fn help(clause: &Clause<'_>, all: &[Score]) -> Reading {
     };
     Reading {
         negated: false,
+        asks: true,
         used: used(clause, &score, &action),
         confidence: 0.8,
         weight: score.weight,
@@ -657,6 +674,10 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
     if question && score.id != "analyse_symbol" && asking(clause, score).all(|n| n.from < end) {
         return true;
     }
+    // "I would like a lasso trained on it" wants it.
+    if clause.has("want") {
+        return false;
+    }
     let mut notes = asking(clause, score).peekable();
     notes.peek().is_some() && notes.all(past)
 }
@@ -676,6 +697,20 @@ fn parts(clause: &Clause<'_>) -> Vec<(usize, usize)> {
     for (i, t) in tokens.iter().enumerate() {
         let ends = t.mark().is_some_and(|c| ";.!?".contains(c))
             || t.is(&["then"])
+            || (t.mark() == Some(',')
+                && tokens.get(i + 1).is_some_and(|n| {
+                    n.is(&[
+                        "second",
+                        "secondly",
+                        "third",
+                        "thirdly",
+                        "next",
+                        "finally",
+                        "lastly",
+                        "afterwards",
+                    ])
+                })
+                && i > from)
             || (t.is(&["and"]) && i > from && verb(i + 1));
         if ends {
             if i > from {
@@ -696,9 +731,16 @@ fn shared_verb(clause: &Clause<'_>) -> Option<Vec<Vec<Token>>> {
     let and = tokens.iter().enumerate().position(|(i, t)| {
         t.is(&["and"])
             && i > 0
-            && tokens
+            && (tokens
                 .get(i + 1)
                 .is_some_and(|n| n.is(&["my", "the", "its", "all", "our", "their", "any"]))
+                || clause.notes.iter().any(|n| {
+                    // "models and features".
+                    n.from == i + 1
+                        && n.to == tokens.len()
+                        && tokens[n.to - 1].lower.ends_with('s')
+                        && matches!(n.seen, Seen::Concept(c) if clause::kind(c) == Some(vocabulary::Kind::Thing))
+                }))
     })?;
     let verb = clause.notes.iter().find(|n| {
         n.to <= and

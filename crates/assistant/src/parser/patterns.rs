@@ -29,6 +29,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "run_trial",
         &[
+            "propose trial @model|@symbol",
+            "propose trial @model @symbol",
             "train +1 !ensemble",
             "train model|@model|@symbol !ensemble",
             "train @model @symbol",
@@ -150,6 +152,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "explain_trial",
         &[
+            "explain @model the_result +1",
             "explain @model better",
             "explain why @model",
             "why @model better",
@@ -215,6 +218,12 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "what_if_trial",
         &[
+            "again @target +0.5",
+            "again forecast @target",
+            "again @date",
+            "again @horizon",
+            "what_if trade_change @symbol trial",
+            "what_if trade_change @model",
             "what_if @model ?instead !portfolio",
             "what_if @horizon !portfolio !fall",
             "what_if @date !portfolio !would_have !trade_change",
@@ -237,6 +246,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "screen_universe",
         &[
+            "list|show|about universe @style +1 !portfolio !optimise !memory",
+            "list about universe @style +1 !portfolio !optimise !memory",
             "list|show @style !@symbol !portfolio !forecast !analyse !model !feature !memory !optimise !about",
             "screen @bare",
             "screen universe !portfolio",
@@ -282,6 +293,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "backtest_portfolio",
         &[
+            "would_have portfolio @pairs +1",
             "backtest portfolio",
             "would_have portfolio",
             "backtest @pairs",
@@ -305,7 +317,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "show|list portfolio my !risk",
             "portfolio my !order !fall",
             "worth portfolio my",
-            "compare|versus portfolio @symbol !risk",
+            "compare|versus portfolio @symbol !risk !backtest",
             "performance portfolio",
             "performance portfolio @symbol",
             "list own portfolio",
@@ -315,6 +327,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "portfolio_risk",
         &[
+            "risk_measure portfolio !optimise !alert",
+            "risk_measure portfolio my +1 !optimise !alert",
             "risk_measure +1.25 !optimise !@symbol !alert !advise !teach !train !forecast !trial !explain !@trial !@model !@scheme !about",
             "list|show risk_measure +0.5 !optimise !@symbol !trial !@model !about",
             "risk portfolio !optimise",
@@ -332,6 +346,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "what_if_portfolio",
         &[
+            "backtest fall @percent !strategy !@strategy",
+            "backtest fall market|portfolio @percent +1 !strategy !@strategy",
             "react fall !@symbol",
             "what_if trade_change @symbol !backtest !strike",
             "what_if trade_change portfolio !backtest",
@@ -373,6 +389,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_backtest",
         &[
+            "list trades backtest_thing +1 !#backtest_thing",
             "backtest_thing last_one @bare +0.5 !#backtest_thing",
             "list|about|status|show @metric backtest_thing !#backtest_thing",
             "list @metric backtest_thing +0.5 !#backtest_thing",
@@ -423,6 +440,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "develop_strategy",
         &[
+            "invent @topic +1.5 !trial !@trial",
             "develop strategy +1 !portfolio !@pdf",
             "develop strategy @topic +1 !@pdf",
             "develop strategy @symbol +1 !@pdf",
@@ -469,6 +487,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "price_option",
         &[
+            "option strike @right +0.5",
             "worth option",
             "worth @right",
             "worth option @right",
@@ -485,6 +504,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_datasets",
         &[
+            "list universe cover",
             "have_it anything @symbol !check !quality !trial !alert_thing !backtest_thing !strategy !portfolio !model !feature",
             "dataset|data @bare",
             "list dataset|data !quality !where_from",
@@ -497,6 +517,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_data",
         &[
+            "where_was universe @symbol @date !come !portfolio !own",
             "@symbol @date @covered",
             "where_was prices @symbol @date +0.5 !come !portfolio",
             "where_was prices @symbol !come !portfolio !@trial !trial",
@@ -511,7 +532,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "prices @symbol @date !alert !fetch",
             "plot +1",
             "@dataset @bare",
-            "@symbol @bare",
+            "@symbol @bare !@tool",
             "prices @symbol @bare",
         ],
     ),
@@ -564,7 +585,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_model",
         &[
-            "@entry @bare +0.25",
+            "@entry @bare +0.25 !@symbol",
             "list @entry +0.25 !#catalogue !@symbol !trial !@trial !feature !better",
             "help about|explain @entry !@symbol !trial !@trial",
             "about @entry !@symbol !@trial !better",
@@ -612,6 +633,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_audit",
         &[
+            "show refused +1",
+            "list refused +1",
+            "audit @trial|@backtest +1",
             "audit @bare",
             "refused +1.25",
             "show|list audit",
@@ -675,7 +699,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "advise",
         &[
-            "advise +1.5 !portfolio",
+            "advise +1.5 !portfolio !paper",
             "advise trial|@trial|engine",
             "advise trial @ref_trial",
             "advise build|show",

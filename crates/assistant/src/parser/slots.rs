@@ -66,7 +66,8 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             trial: c
                 .trial()
                 .or_else(|| {
-                    (c.has("the_result") || c.has("better"))
+                    let training = c.tokens.iter().any(|t| t.is(&["training"]));
+                    (c.has("the_result") || c.has("better") || training)
                         .then(|| c.context.last_trial.clone())
                         .flatten()
                 })
@@ -80,9 +81,10 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .trial()
                 .or_else(|| {
                     // "why did ridge win?" speaks of the trial that was last spoken of.
-                    ((c.has("why") || c.has("better")) && !c.models_at().is_empty())
-                        .then(|| c.context.last_trial.clone())
-                        .flatten()
+                    ((c.has("why") || c.has("better") || c.has("explain"))
+                        && (c.has("the_result") || !c.models_at().is_empty()))
+                    .then(|| c.context.last_trial.clone())
+                    .flatten()
                 })
                 .unwrap_or_default(),
             models: c.models(),
@@ -437,7 +439,31 @@ fn new_ones(c: &Clause<'_>, all: Vec<(String, usize, usize)>) -> Vec<String> {
         .tokens
         .windows(2)
         .position(|w| w[0].is(&["instead", "rather", "place"]) && w[1].is(&["of", "than"]));
+    // "swap AAPL for IBM", "replace ridge with lasso": the first is what was before.
+    let word = |at: usize, words: &[&str]| c.tokens.get(at).is_some_and(|t| t.is(words));
+    let swapped = (0..c.tokens.len())
+        .find(|i| {
+            word(
+                *i,
+                &[
+                    "swap",
+                    "swapped",
+                    "replace",
+                    "replaced",
+                    "exchange",
+                    "exchanged",
+                    "substitute",
+                ],
+            )
+        })
+        .and_then(|i| {
+            let joint = (i..c.tokens.len()).find(|k| word(*k, &["for", "with", "by"]))?;
+            all.iter()
+                .any(|(_, from, _)| *from > joint)
+                .then_some((i, joint))
+        });
     all.into_iter()
+        .filter(|(_, from, _)| swapped.is_none_or(|(i, joint)| !(i < *from && *from < joint)))
         .filter(|(_, from, _)| old.is_none_or(|o| *from < o || *from > o + 3))
         .map(|s| s.0)
         .collect()
@@ -934,7 +960,7 @@ fn develop(c: &Clause<'_>) -> act::DevelopStrategy {
         // "something tradable from options flow? A strategy please".
         let end = (start..c.tokens.len())
             .find(|i| c.tokens[*i].mark().is_some())
-            .unwrap_or(start);
+            .unwrap_or_else(|| idea_end(c));
         idea = c.words(start + 1, end);
     }
     act::DevelopStrategy {
@@ -1019,7 +1045,7 @@ fn create_alert(c: &Clause<'_>) -> act::CreateAlert {
     let in_a_day = of_words(&["a", "one", "single", "any"], &["day", "session"])
         || c.tokens.iter().any(|t| t.is(&["daily", "intraday"]))
         || c.durations.iter().any(|d| d.bars() == [1]);
-    if percent.is_some() && c.has("fall") {
+    if percent.is_some() && (c.has("fall") || falls) {
         if in_a_day && !c.tokens.iter().any(|t| t.is(&["drawdown", "drawdowns"])) {
             alert.triggers.retain(|t| t != "drawdown");
         } else if peak && !alert.triggers.iter().any(|t| t == "drawdown") {
@@ -1029,7 +1055,7 @@ fn create_alert(c: &Clause<'_>) -> act::CreateAlert {
     if let Some(p) = percent {
         if alert.triggers.iter().any(|t| t == "drawdown") {
             alert.drawdown = Some(p.abs());
-        } else if c.has("fall") {
+        } else if c.has("fall") || falls {
             alert.triggers.push("move".to_owned());
             alert.daily_move = Some(if falls { -p.abs() } else { p.abs() });
         }

@@ -553,6 +553,16 @@ fn word(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
             return tail;
         }
         next = tail;
+        // "I'd like" is "I would like".
+        if said == "d" {
+            found.push(token(Piece::Word, chars, at, end, at, end));
+            let mut would = token(Piece::Word, chars, end, next, end, next);
+            would.text = "would".to_owned();
+            would.lower = "would".to_owned();
+            would.stem = stem("would");
+            found.push(would);
+            return next;
+        }
         let base: String = chars[at..end].iter().collect::<String>().to_lowercase();
         let asks = [
             "what", "how", "where", "who", "that", "it", "there", "here", "when", "why",

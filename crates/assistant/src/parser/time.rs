@@ -673,6 +673,14 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
     let is = |i: usize, words: &[&str]| tokens.get(i).is_some_and(|t| t.is(words));
     // "starting in 2010", "as of 30 June", "up to 2012".
     let after = |i: usize| i + usize::from(is(i, &["in", "from", "on", "at", "with", "to", "of"]));
+    // "with 2015 as the start".
+    if let Some(y) = year(t)
+        && is(at + 1, &["as"])
+        && (is(at + 2, &["start", "beginning"]) || is(at + 3, &["start", "beginning"]))
+    {
+        named.start = NaiveDate::from_ymd_opt(y, 1, 1);
+        return Some(at + 3 + usize::from(!is(at + 2, &["start", "beginning"])));
+    }
     if t.is(&["as"]) && is(at + 1, &["of", "at"]) {
         let (_, to, next) = point(tokens, at + 2, today, true)?;
         named.as_of = Some(to);

@@ -22,7 +22,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "analyse",
         Kind::Ask,
-        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything",
+        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything|peek|glance|have a peek",
     ),
     (
         "outlook",
@@ -47,7 +47,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "build",
         Kind::Ask,
-        "build|create|make|construct|put together|set up|assemble|compose|give me",
+        "build|create|make|construct|put together|set up|assemble|compose|give me|gimme",
     ),
     ("want", Kind::Ask, "want|need|would like|id like"),
     ("combine", Kind::Ask, "stack|combine|blend|pool"),
@@ -75,7 +75,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "show",
         Kind::Ask,
-        "show|display|open|view|see|print|present|let me see|give me|bring up|pull up",
+        "show|display|open|view|see|print|present|let me see|give me|bring up|pull up|gimme",
     ),
     (
         "status",
@@ -110,7 +110,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "what_if",
         Kind::Ask,
-        "what if|what would happen|what happens if|what happens to|suppose|supposing|imagine|assume|how would|what would change|if we had|if i had|what would|what will happen|what then|how about with|what about with|if instead|play through|consider|how bad would|how badly would|how hard would",
+        "what if|what would happen|what happens if|what happens to|suppose|supposing|imagine|assume|how would|what would change|if we had|if i had|what would|what will happen|what then|how about with|what about with|if instead|play through|consider|how bad would|how badly would|how hard would|what changes if|what changes when|how does it change",
     ),
     (
         "again",
@@ -185,7 +185,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "import",
         Kind::Ask,
-        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data|bring it in|read it in|put it in",
+        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data|bring it in|read it in|put it in|take in|takes in",
     ),
     (
         "fetch",
@@ -236,7 +236,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "help",
         Kind::Ask,
-        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say",
+        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say|where do i start|where to start|i am new|new here|where do i begin",
     ),
     (
         "hello",
@@ -246,7 +246,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "how_to",
         Kind::Ask,
-        "how do i|how can i|how to|help with|help me with|how does one|how do you|how would i|how would one|show me how|how would you|explain how to|what is the way to|tell me how to",
+        "how do i|how can i|how to|help with|help me with|how does one|how do you|how would i|how would one|show me how to|show me how i|how would you|explain how to|what is the way to|tell me how to",
     ),
     (
         "read",
@@ -262,7 +262,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "about",
         Kind::Ask,
-        "what is|tell me about|describe|info|information|explain|how does|work|mean|details of|show|parameter|documentation|define|info on|information on|tell me about|what about|more about|what are the|hyperparameter|meaning of|learn about|introduction to|what are|what does|understand",
+        "what is|tell me about|describe|info|information|explain|how does|work|mean|details of|show|parameter|documentation|define|info on|information on|tell me about|what about|more about|what are the|hyperparameter|meaning of|learn about|introduction to|what are|what does|understand|teach me|teach me about",
     ),
     (
         "own",
@@ -272,7 +272,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "where_from",
         Kind::Ask,
-        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of|went into|go into|goes into|gone into|feed into|fed into|used for|used in",
+        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of|went into|go into|goes into|gone into|feed into|fed into|used for|used in|from which|from what|made from|made of",
     ),
     (
         "come_from",
@@ -498,7 +498,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "where_was",
         Kind::Ask,
-        "where did|where was|what did|how high was|how low was",
+        "where did|where was|what did|how high was|how low was|how much was|how much were",
     ),
     (
         "come",
@@ -518,6 +518,21 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         "wrong",
         Kind::Ask,
         "anything wrong|something wrong|wrong with|problem with|error in",
+    ),
+    (
+        "propose",
+        Kind::Ask,
+        "how about|lets have|lets do|what about",
+    ),
+    (
+        "invent",
+        Kind::Ask,
+        "come up with|invent|devise|think up|dream up",
+    ),
+    (
+        "cover",
+        Kind::Ask,
+        "covered|cover|included|supported|on file",
     ),
     (
         "order",
@@ -802,7 +817,7 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
         "training",
         "running|run right now|active|in progress|still going|ongoing",
     ),
-    (Term::State, "queued", "queued|waiting|in the queue"),
+    (Term::State, "queued", "queued|waiting|in the queue|pending"),
     (Term::State, "paused", "paused|on hold|suspended"),
     (Term::State, "finished", "finished|completed|complete"),
     (Term::State, "failed", "failed|broken|crashed"),
@@ -1132,7 +1147,7 @@ pub(super) const STRATEGY_ALIASES: &[(&str, &[(&str, u32)], &str)] = &[
     (
         "sma_crossover",
         &[],
-        "sma crossover|moving average crossover|ma crossover|sma cross|moving average cross|average crossover|crossover of two averages|crossover|moving average length|moving average",
+        "sma crossover|moving average crossover|ma crossover|sma cross|moving average cross|average crossover|crossover of two averages|crossover|moving average length|sma length|sma window|sma period|moving average",
     ),
     (
         "sma_crossover",
