@@ -10,7 +10,12 @@ use super::text::Token;
 
 const BEFORE: &[&str] = &[
     "please", "i", "we", "you", "ok", "okay", "so", "and", "but", "well", "no", "yes", "just",
-    "really", "now", "would", "rather", "thanks", "hey",
+    "really", "now", "would", "rather", "thanks", "hey", "there", "is", "theres", "simply", "also",
+];
+
+const AUXILIARIES: &[&str] = &[
+    "do", "should", "must", "will", "am", "are", "is", "was", "were", "would", "could", "did",
+    "have",
 ];
 
 /// Whether the whole text takes back what was said before it.
@@ -91,7 +96,7 @@ fn begin(part: &[Token]) -> Begin {
         && !no(part, i)
         && !part
             .get(i + 1)
-            .is_some_and(|n| n.is(&["not"]) && part[i].is(&["would"]))
+            .is_some_and(|n| n.is(&["not", "never"]) && part[i].is(AUXILIARIES))
     {
         i += 1;
     }
@@ -102,20 +107,10 @@ fn begin(part: &[Token]) -> Begin {
             "dont", "cannot", "cant", "mustnt", "shouldnt", "wont", "without", "not", "didnt",
             "havent", "wouldnt",
         ],
-    ) {
-        i + 1
-    } else if is(i, &["never"]) && !is(i + 1, &["mind"]) {
-        i + 1
-    } else if is(
-        i,
-        &[
-            "do", "should", "must", "will", "am", "are", "is", "was", "were", "would", "could",
-            "did", "have",
-        ],
-    ) && is(i + 1, &["not", "never"])
+    ) || (is(i, &["never"]) && !is(i + 1, &["mind"]))
     {
-        i + 2
-    } else if no(part, i) {
+        i + 1
+    } else if (is(i, AUXILIARIES) && is(i + 1, &["not", "never"])) || no(part, i) {
         i + 2
     } else {
         return Begin::Plain;
@@ -170,4 +165,11 @@ pub(super) fn without(tokens: &[Token], wanted: impl Fn(&[Token]) -> bool) -> Ve
         .iter()
         .all(|(f, t)| begin(&tokens[*f..*t]) == Begin::Plain || wanted(&tokens[*f..*t]));
     if plain { tokens.to_vec() } else { kept }
+}
+
+/// Whether the first part is denied.
+pub(super) fn first(tokens: &[Token]) -> bool {
+    parts(tokens)
+        .first()
+        .is_some_and(|(from, to)| begin(&tokens[*from..*to]) != Begin::Plain)
 }

@@ -199,20 +199,23 @@ impl Parser {
         }
         let mut whole = self.read(&chars, &tokens, context);
         // What is denied is left out; what is then still asked for is done.
-        if whole
-            .as_ref()
-            .is_none_or(|r| !FREE_TEXT.contains(&r.action.id()))
-        {
-            let kept = denied::without(&tokens, |part| self.ends_something(&chars, part, context));
-            if kept.len() < tokens.len() {
-                let rest = self.read(&chars, &kept, context);
-                let changes = whole.as_ref().is_some_and(|r| r.changes());
-                if rest.is_some() {
-                    tokens = kept;
-                    whole = rest;
-                } else if changes {
-                    return DENIED.with(&["help"]);
-                }
+        let kept = denied::without(&tokens, |part| self.ends_something(&chars, part, context));
+        if kept.len() < tokens.len() {
+            let free = whole
+                .as_ref()
+                .is_some_and(|r| FREE_TEXT.contains(&r.action.id()));
+            let changes = whole.as_ref().is_some_and(Reading::changes);
+            // A goal or an advice may deny something in its own words; its first part may not.
+            let rest = if free {
+                None
+            } else {
+                self.read(&chars, &kept, context)
+            };
+            if rest.is_some() {
+                tokens = kept;
+                whole = rest;
+            } else if changes && (!free || denied::first(&tokens)) {
+                return DENIED.with(&["help"]);
             }
         }
         if suspicious && whole.as_ref().is_none_or(Reading::changes) {
@@ -282,7 +285,7 @@ impl Parser {
                 || clause.has("help")
                 || !all.iter().any(|s| s.weight >= patterns::LEAST)
         });
-        let best = head.or_else(|| {
+        let best = head.filter(|s| !reported(&clause, s)).or_else(|| {
             all.iter()
                 .find(|s| {
                     s.weight >= patterns::LEAST
@@ -605,19 +608,82 @@ fn help(clause: &Clause<'_>, all: &[Score]) -> Reading {
 
 /// Whether "don't", "do not" or "never" stands before the verb of an action that changes something.
 fn negated(clause: &Clause<'_>, score: &Score) -> bool {
-    let looks = spec(score.id).is_none_or(|s| s.permission == Permission::Look);
-    // "don't alert me", "I don't agree with your choice" are what these ask for.
-    if looks || score.id == "remove_alert" || score.id == "override_models" {
+    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) {
         return false;
     }
-    clause.tokens.iter().enumerate().any(|(i, t)| {
-        // "why don't you train a forest?" asks for it.
-        let alone = t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"])
-            && !(i > 0 && clause.tokens[i - 1].is(&["why"]));
-        let not =
-            t.is(&["not"]) && i > 0 && clause.tokens[i - 1].is(&["do", "should", "must", "please"]);
-        (alone || not) && asking(clause, score).any(|n| n.from == i + 1 || n.from == i + 2)
-    })
+    let denials: Vec<usize> = clause
+        .tokens
+        .iter()
+        .enumerate()
+        .filter(|(i, t)| {
+            let before = i.checked_sub(1).and_then(|p| clause.tokens.get(p));
+            // "why don't you train a forest?" asks for it.
+            (t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"])
+                && !before.is_some_and(|b| b.is(&["why"])))
+                || (t.is(&["need"]) && before.is_some_and(|b| b.is(&["no"])))
+                || (t.is(&["not"])
+                    && before.is_some_and(|b| {
+                        b.is(&[
+                            "do", "should", "must", "please", "am", "are", "rather", "would",
+                            "will", "did",
+                        ])
+                    }))
+        })
+        .map(|(i, _)| i)
+        .collect();
+    // "don't alert me", "I don't agree with your choice" are what these ask for; "don't delete it" is not.
+    if score.id == "remove_alert" || score.id == "override_models" {
+        return denials.iter().any(|i| {
+            clause.tokens[i + 1..].iter().take(5).any(|t| {
+                t.is(&[
+                    "delete", "remove", "cancel", "clear", "drop", "kill", "disable", "stop",
+                    "turn", "switch", "override", "overrule", "force",
+                ])
+            })
+        });
+    }
+    denials
+        .iter()
+        .any(|i| asking(clause, score).any(|n| n.from == i + 1 || n.from == i + 2))
+}
+
+/// Whether the sentence doubts whether to do it: "should I train it?", "would it be wise to pause?".
+fn doubted(clause: &Clause<'_>, score: &Score) -> bool {
+    let word = |i: usize, words: &[&str]| clause.tokens.get(i).is_some_and(|t| t.is(words));
+    let head = clause.head.min(2);
+    let judged = |from: usize| {
+        (from..from + 5).any(|i| {
+            word(
+                i,
+                &[
+                    "wise",
+                    "good",
+                    "bad",
+                    "sensible",
+                    "reasonable",
+                    "ok",
+                    "okay",
+                    "idea",
+                    "smart",
+                    "useful",
+                    "worth",
+                    "clever",
+                    "advisable",
+                    "worthwhile",
+                    "safe",
+                ],
+            )
+        })
+    };
+    let asks = (0..=head).any(|i| {
+        (word(i, &["should", "shall"]) && word(i + 1, &["i", "we", "you"]))
+            || (word(i, &["is", "would", "was", "will"])
+                && word(i + 1, &["it", "that"])
+                && judged(i + 2))
+    });
+    // "should I sell Apple?" asks for an outlook, "should I use ridge or lasso?" for a comparison.
+    asks && !(score.id == "analyse_symbol" && clause.has("outlook"))
+        && !(score.id == "compare_models" && !clause.has("compare"))
 }
 
 /// What asks, in the best pattern of an action.
@@ -642,7 +708,13 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
         "set_goal",
         "remove_alert",
     ];
-    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) || may.contains(&score.id) {
+    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) {
+        return false;
+    }
+    if doubted(clause, score) {
+        return true;
+    }
+    if may.contains(&score.id) {
         return false;
     }
     let past = |n: &notice::Note| {
