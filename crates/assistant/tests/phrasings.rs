@@ -402,3 +402,10 @@ fn seventh_sentences_are_understood() {
         rows.len()
     );
 }
+
+#[test]
+fn eighth_sentences_are_understood() {
+    let rows = turns(include_str!("data/phrasings_eighth.tsv"));
+    let (failed, told) = fifth_failures(&rows);
+    assert_eq!(failed, [""; 0], "of {}:\n{told}", rows.len());
+}

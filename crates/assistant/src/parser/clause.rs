@@ -183,6 +183,17 @@ impl<'a> Clause<'a> {
         if tokens.iter().filter(|t| t.is_word()).count() == 1 {
             notes.retain(|n| !(matches!(n.seen, Seen::Model(_)) && tokens[n.from].text == "hmm"));
         }
+        // "the nasdaq loses a third": an index is the market.
+        let indices: Vec<Note> = notes
+            .iter()
+            .filter(|n| matches!(&n.seen, Seen::Symbol(s) if s == "SPX" || s == "IXIC"))
+            .map(|n| Note {
+                seen: Seen::Concept("market"),
+                from: n.from,
+                to: n.to,
+            })
+            .collect();
+        notes.extend(indices);
         // "since the crisis of 2008" is a time and no risk.
         notes.retain(|n| {
             !(matches!(n.seen, Seen::Concept("risk" | "fall" | "market"))
@@ -768,11 +779,28 @@ impl<'a> Clause<'a> {
             else {
                 continue;
             };
+            // "this month" counts as a month.
+            let this = || {
+                (at + 1..at + 4).find_map(|k| {
+                    let unit = self
+                        .tokens
+                        .get(k + 1)
+                        .filter(|_| self.tokens[k].is(&["this"]))?;
+                    Some(match unit.lower.as_str() {
+                        "week" => 5,
+                        "month" => 21,
+                        "quarter" => 63,
+                        "year" => 252,
+                        _ => return None,
+                    })
+                })
+            };
             let Some(days) = self
                 .durations
                 .iter()
                 .find(|d| d.from > at && d.from <= at + 4)
                 .and_then(|d| d.bars().first().copied())
+                .or_else(this)
             else {
                 continue;
             };

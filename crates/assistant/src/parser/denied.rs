@@ -110,6 +110,9 @@ fn begin(part: &[Token]) -> Begin {
     ) || (is(i, &["never"]) && !is(i + 1, &["mind"]))
     {
         i + 1
+    } else if is(i, &["before", "unless", "until"]) && is(i + 1, &["you", "we", "i"]) {
+        // "before you train anything, ask me".
+        i + 2
     } else if (is(i, AUXILIARIES) && is(i + 1, &["not", "never"])) || no(part, i) {
         i + 2
     } else {

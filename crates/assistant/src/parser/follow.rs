@@ -21,7 +21,7 @@ const SMALL: &[&str] = &[
     "what", "how", "the", "this", "that", "time", "for", "on", "to", "at", "in", "over", "of", "a",
     "an", "please", "do", "it", "thing", "top", "first", "next", "ahead", "days", "day", "using",
     "use", "is", "one", "ok", "okay", "then", "from", "since", "until", "as", "well", "horizon",
-    "try", "make", "s",
+    "try", "make", "s", "ones",
 ];
 
 /// Whether a sentence only goes on with the one before.

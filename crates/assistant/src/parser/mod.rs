@@ -683,7 +683,7 @@ fn doubted(clause: &Clause<'_>, score: &Score) -> bool {
     });
     // "should I sell Apple?" asks for an outlook, "should I use ridge or lasso?" for a comparison.
     asks && !(score.id == "analyse_symbol" && clause.has("outlook"))
-        && !(score.id == "compare_models" && !clause.has("compare"))
+        && (score.id != "compare_models" || clause.has("compare"))
 }
 
 /// What asks, in the best pattern of an action.

@@ -357,7 +357,7 @@ fn hides(a: &Note, b: &Note) -> bool {
             | (Seen::Strategy(_) | Seen::Symbol(_), Seen::Model(_))
             | (Seen::Model(_), Seen::Symbol(_) | Seen::Strategy(_))
             // In "hierarchical risk parity" nobody asks for a risk.
-            | (Seen::Term(Term::Allocation, "risk_parity" | "hierarchical_risk_parity"), Seen::Concept(_))
+            | (Seen::Term(Term::Allocation, "risk_parity" | "hierarchical_risk_parity" | "min_variance"), Seen::Concept(_))
             | (Seen::Symbol(_), Seen::Concept(_) | Seen::Term(..))
     );
     longer && ((overlaps && a.seen.rivals(&b.seen)) || (inside && across))

@@ -67,6 +67,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "compare_models",
         &[
+            "rank @models2",
+            "rank @models2 @symbol",
             "compare @models2",
             "versus @models2",
             "better @models2",
@@ -246,6 +248,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "screen_universe",
         &[
+            "who @style +1 !trial !@trial !audit !@audited",
             "list|show|about universe @style +1 !portfolio !optimise !memory",
             "list about universe @style +1 !portfolio !optimise !memory",
             "list|show @style !@symbol !portfolio !forecast !analyse !model !feature !memory !optimise !about",
@@ -267,6 +270,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "optimise_portfolio",
         &[
+            "weights @symbols2 !backtest !@pairs !compare !versus !trial !@model",
             "@scheme portfolio +1 !backtest !what_if !risk_measure !status !alert !@pairs",
             "optimise portfolio !goal|goal_is !backtest",
             "optimise @allocation !goal|goal_is !@strategy !backtest",
@@ -311,8 +315,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "performance my versus @symbol",
             "show|list|status portfolio !@allocation !risk",
             "portfolio @bare",
-            "own +1 !alert_thing !trial !#trial !backtest_thing !goal",
-            "list own !alert_thing !trial !#trial !backtest_thing !goal",
+            "own +1 !@strategy !alert_thing !trial !#trial !backtest_thing !goal",
+            "list own !@strategy !alert_thing !trial !#trial !backtest_thing !goal",
             "status portfolio my !risk",
             "show|list portfolio my !risk",
             "portfolio my !order !fall",
@@ -389,6 +393,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_backtest",
         &[
+            "@metric backtest_thing last_one !#backtest_thing",
             "list trades backtest_thing +1 !#backtest_thing",
             "backtest_thing last_one @bare +0.5 !#backtest_thing",
             "list|about|status|show @metric backtest_thing !#backtest_thing",
@@ -451,6 +456,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "create_alert",
         &[
+            "alert @bare",
             "alert @symbol",
             "alert portfolio",
             "alert @topic",
@@ -504,6 +510,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_datasets",
         &[
+            "list universe have_it !@style !@rule",
             "list universe cover",
             "have_it anything @symbol !check !quality !trial !alert_thing !backtest_thing !strategy !portfolio !model !feature",
             "dataset|data @bare",
@@ -613,6 +620,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_lineage",
         &[
+            "lineage @bare",
             "where_from @trial|@backtest|@dataset|@symbol !strategy !portfolio",
             "where_from the_result|trial @ref_trial",
             "where_from @ref_trial",
@@ -656,7 +664,13 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ("verify_audit", &["verify audit"]),
     (
         "import_data",
-        &["import @csv", "import file", "import file @csv"],
+        &[
+            "read_it @csv",
+            "read_it @csv @symbol +1",
+            "import @csv",
+            "import file",
+            "import file @csv",
+        ],
     ),
     (
         "fetch_data",

@@ -83,6 +83,18 @@ type Known = BTreeMap<&'static str, Met>;
 /// The first choice that fits counts; only when one element has taken what another needed, the other
 /// choices are tried.
 fn weight(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Option<f64> {
+    for e in elements(pattern) {
+        if let Element::Need(alternatives) = e
+            && !alternatives.split('|').any(|name| {
+                !known
+                    .entry(name)
+                    .or_insert_with(|| element(clause, name))
+                    .is_empty()
+            })
+        {
+            return None;
+        }
+    }
     greedy(clause, pattern, known).or_else(|| other_choice(clause, pattern, known))
 }
 

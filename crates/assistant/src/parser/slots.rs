@@ -1323,6 +1323,10 @@ fn set_goal(c: &Clause<'_>, answer: Option<&str>) -> act::SetGoal {
             begin += 1;
         }
     }
+    // "8 % a year, make that the goal": what stands before it.
+    if c.words(begin, c.tokens.len()).is_empty() && !c.terms(Term::Metric).is_empty() {
+        begin = 0;
+    }
     let l = limits(c);
     let mut metrics: Vec<act::GoalMetric> = Vec::new();
     for (metric, from, to) in c.terms(Term::Metric) {

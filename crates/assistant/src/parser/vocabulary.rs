@@ -22,12 +22,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "analyse",
         Kind::Ask,
-        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything|peek|glance|have a peek",
+        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything|peek|glance|have a peek|lowdown",
     ),
     (
         "outlook",
         Kind::Ask,
-        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will|your read|read on|reading on|reading of|deal with|the story with|going on with",
+        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will|your read|read on|reading on|reading of|deal with|the story with|going on with|do you think|you think",
     ),
     (
         "train",
@@ -95,7 +95,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "resume",
         Kind::Ask,
-        "resume|continue|unpause|carry on|go on|proceed|pick up again|restart|unfreeze|keep going|go ahead|reactivate|get going again|unhold|pick up where|move on with|take up|back up|let it run|let it go on|let it continue|let it carry on",
+        "resume|continue|unpause|carry on|go on|proceed|pick up again|restart|unfreeze|keep going|go ahead|reactivate|get going again|unhold|pick up where|move on with|take up|back up|let it run|let it go on|let it continue|let it carry on|wake",
     ),
     (
         "cancel",
@@ -175,7 +175,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "check",
         Kind::Ask,
-        "check|how good|quality|clean|gap|complete|missing|error|problem|reliable|trust|bad|trust|suspicious|wrong|okay|fine|sound|accurate|outliers",
+        "check|how good|quality|clean|gap|complete|missing|error|problem|reliable|trust|bad|trust|suspicious|wrong|okay|fine|sound|accurate|outliers|ok|in order|in good shape",
     ),
     (
         "verify",
@@ -196,7 +196,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "goal_is",
         Kind::Ask,
-        "goal is|target is|objective is|aim is|aim for|aiming for|goal to|objective to|goal should be|aim at|aiming at|i aim for|goal should|target should be|goal will be|i strive for|goal now is|objective should be",
+        "goal is|target is|objective is|aim is|aim for|aiming for|goal to|objective to|goal should be|aim at|aiming at|i aim for|goal should|target should be|goal will be|i strive for|goal now is|objective should be|goal be|objective be|target be",
     ),
     (
         "adjust",
@@ -231,12 +231,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "remember",
         Kind::Ask,
-        "remember|recall|did i say|did we say|did i ask|did i last ask|did i mention|we talked about|we talk about|discussed|we discuss|i told you|did we talk|we said|i said|you said|we spoke|mentioned|have we talked|have we discussed|talked about|you told me|we agreed|did we decide|we decided|did you tell me|i tell you|did i tell|told you|tell you about|have i told",
+        "remember|recall|did i say|did we say|did i ask|did i last ask|did i mention|we talked about|we talk about|discussed|we discuss|i told you|did we talk|we said|i said|you said|we spoke|mentioned|have we talked|have we discussed|talked about|you told me|we agreed|did we decide|we decided|did you tell me|i tell you|did i tell|told you|tell you about|have i told|was said|were said|said about|been said",
     ),
     (
         "help",
         Kind::Ask,
-        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say|where do i start|where to start|i am new|new here|where do i begin",
+        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say|where do i start|where to start|i am new|new here|where do i begin|is possible here|possible here",
     ),
     (
         "hello",
@@ -318,7 +318,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "portfolio",
         Kind::Thing,
-        "portfolio|holding|position|allocation|my stocks|my shares|my investments|book|my book|basket",
+        "portfolio|holding|position|allocation|my stocks|my shares|my investments|book|my book|basket|mix",
     ),
     (
         "strategy",
@@ -328,7 +328,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "weights",
         Kind::Thing,
-        "weight|share of each|allocation|allocate",
+        "weight|share of each|allocation|allocate|how much of each|how much should i put",
     ),
     (
         "alert_thing",
@@ -386,7 +386,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "universe",
         Kind::Thing,
-        "stock|share|universe|market|name|symbol|company|equity|security|instrument|ticker|asset|candidate",
+        "stock|share|universe|market|name|symbol|company|equity|security|instrument|ticker|asset|candidate|index|indices",
     ),
     (
         "params",
@@ -470,7 +470,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "works",
         Kind::Ask,
-        "work|profitable|pay off|pay|hold up|make sense|any good|earn",
+        "work|profitable|pay off|pay|hold up|make sense|any good|earn|make money|makes money",
     ),
     (
         "about_it",
@@ -534,6 +534,8 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         Kind::Ask,
         "covered|cover|included|supported|on file",
     ),
+    ("rank", Kind::Ask, "rank|sort|order by"),
+    ("read_it", Kind::Ask, "read"),
     (
         "order",
         Kind::Ask,
@@ -667,12 +669,12 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
     (
         Term::Style,
         "momentum",
-        "momentum|strong momentum|strongest momentum|winners",
+        "momentum|strong momentum|strongest momentum|winners|leader|top performer|best performer",
     ),
     (
         Term::Style,
         "low_volatility",
-        "low volatility|low vol|calm|least volatile|lowest volatility|quiet",
+        "low volatility|low vol|calm|least volatile|lowest volatility|quiet|quietest|calmest|steadiest|least risky|safest",
     ),
     (
         Term::Style,
