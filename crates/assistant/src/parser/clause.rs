@@ -92,6 +92,7 @@ const FILLERS: &[&str] = &[
     "would",
     "smaller",
     "larger",
+    "bigger",
     "lower",
     "higher",
     "not",
@@ -118,6 +119,7 @@ const LEAST: &[&str] = &[
     "exceeding",
     "beyond",
     "larger",
+    "bigger",
     "higher",
     "from",
 ];
@@ -914,7 +916,14 @@ impl<'a> Clause<'a> {
             "trial" => !self.ids("t-").is_empty(),
             "trials2" => {
                 self.ids("t-").len()
-                    + usize::from(!self.ids("t-").is_empty() && self.refers(&["trial"], false))
+                    + usize::from(
+                        !self.ids("t-").is_empty()
+                            && (self.refers(&["trial"], false)
+                                || self
+                                    .tokens
+                                    .windows(2)
+                                    .any(|w| w[0].is(&["last", "latest"]) && w[1].lower == "one")),
+                    )
                     >= 2
             }
             "backtest" => !self.ids("b-").is_empty(),

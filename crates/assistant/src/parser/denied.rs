@@ -141,15 +141,56 @@ fn no(part: &[Token], i: usize) -> bool {
         })
 }
 
+/// Words of what may be wanted in a denial: "don't alert me", "I don't agree with your choice".
+const ENDED: &[&str] = &[
+    "alert",
+    "alerts",
+    "alerting",
+    "alarm",
+    "alarms",
+    "watch",
+    "watching",
+    "monitor",
+    "monitoring",
+    "notify",
+    "notifications",
+    "notification",
+    "warn",
+    "warning",
+    "warnings",
+    "ping",
+    "track",
+    "tracking",
+    "choice",
+    "selection",
+    "agree",
+    "message",
+];
+
 /// The tokens without what is denied. `wanted` says of a denied part that it asks for something all the
 /// same.
 pub(super) fn without(tokens: &[Token], wanted: impl Fn(&[Token]) -> bool) -> Vec<Token> {
+    let begins: Vec<(usize, usize, Begin)> = parts(tokens)
+        .into_iter()
+        .map(|(from, to)| {
+            let part = &tokens[from..to];
+            let begin = match begin(part) {
+                Begin::Denial { .. } if part.iter().any(|t| t.is(ENDED)) && wanted(part) => {
+                    Begin::Plain
+                }
+                other => other,
+            };
+            (from, to, begin)
+        })
+        .collect();
+    if begins.iter().all(|b| b.2 == Begin::Plain) {
+        return tokens.to_vec();
+    }
     let mut kept: Vec<Token> = Vec::new();
     let mut on = false;
-    for (from, to) in parts(tokens) {
+    for (from, to, begin) in begins {
         let part = &tokens[from..to];
-        match begin(part) {
-            Begin::Denial { .. } if !on && wanted(part) => {}
+        match begin {
             Begin::Denial { empty: true } => break,
             Begin::Denial { empty: false } => {
                 on = true;
@@ -163,11 +204,7 @@ pub(super) fn without(tokens: &[Token], wanted: impl Fn(&[Token]) -> bool) -> Ve
         let mark = usize::from(tokens.get(to).is_some_and(|t| t.mark().is_some()));
         kept.extend_from_slice(&tokens[from..to + mark]);
     }
-    // Nothing was denied: as it was, with its marks.
-    let plain = parts(tokens)
-        .iter()
-        .all(|(f, t)| begin(&tokens[*f..*t]) == Begin::Plain || wanted(&tokens[*f..*t]));
-    if plain { tokens.to_vec() } else { kept }
+    kept
 }
 
 /// Whether the first part is denied.

@@ -465,7 +465,10 @@ impl Parser {
         let mended = self.phrases.mend(&mut tokens);
         let clause = self.clause(&chars, &tokens, &alone);
         let mut action = slots::fill(&question.action, &clause, Some(&question.slot))?;
-        if free {
+        // A goal has figures too.
+        if question.action == "set_goal" {
+            action = slots::fill("set_goal", &clause, Some("text"))?;
+        } else if free {
             action = with_text(&question.params, &question.action, &question.slot, text)?;
         }
         if names_only && action.problems().iter().any(|p| p.slot == question.slot) {
@@ -711,7 +714,15 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
     if spec(score.id).is_none_or(|s| s.permission == Permission::Look) {
         return false;
     }
-    if doubted(clause, score) {
+    // "I will cancel it myself": nothing is left to do.
+    let own = clause.tokens.iter().any(|t| t.is(&["myself", "ourselves"]));
+    let announced = |n: &notice::Note| {
+        let back = |k: usize| n.from.checked_sub(k).and_then(|i| clause.tokens.get(i));
+        back(1).is_some_and(|t| t.is(&["will"])) && back(2).is_some_and(|t| t.is(&["i", "we"]))
+    };
+    let mut verbs = asking(clause, score).peekable();
+    let announced = verbs.peek().is_some() && verbs.all(announced);
+    if own || announced || doubted(clause, score) {
         return true;
     }
     if may.contains(&score.id) {

@@ -294,16 +294,16 @@ impl Phrases {
             let yes = match t.piece {
                 Piece::Cashtag => true,
                 Piece::Word if is_capitals(&t.text) => {
+                    // One letter is a symbol where it is said to be one: "import ford.csv as F".
+                    let said = i
+                        .checked_sub(1)
+                        .and_then(|p| tokens.get(p))
+                        .is_some_and(|p| p.is(&["as", "symbol", "ticker"]));
                     let plain =
                         COMMON.contains(&t.lower.as_str()) || ACRONYMS.contains(&t.text.as_str());
                     if known {
-                        t.text.len() > 1 && !(shouted && plain)
+                        (t.text.len() > 1 || said) && !(shouted && plain)
                     } else {
-                        // One letter is a symbol where it is said to be one: "import ford.csv as F".
-                        let said = i
-                            .checked_sub(1)
-                            .and_then(|p| tokens.get(p))
-                            .is_some_and(|p| p.is(&["as", "symbol", "ticker"]));
                         (2 - usize::from(said)..=5).contains(&t.text.len())
                             && t.text.bytes().all(|b| b.is_ascii_uppercase())
                             && !plain

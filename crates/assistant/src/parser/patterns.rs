@@ -154,11 +154,14 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "explain_trial",
         &[
+            "mattered feature +1",
+            "list mattered feature +0.5",
+            "mattered feature @model",
             "explain @model the_result +1",
             "explain @model better",
             "explain why @model",
             "why @model better",
-            "explain @bare",
+            "explain @bare !@entry",
             "explain @trial",
             "explain @ref_trial",
             "explain trial",
@@ -311,7 +314,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_portfolio",
         &[
-            "performance my !@symbol !@trial !trial !backtest_thing !@strategy !@model",
+            "performance my !goal !@symbol !@trial !trial !backtest_thing !@strategy !@model",
             "performance my versus @symbol",
             "show|list|status portfolio !@allocation !risk",
             "portfolio @bare",
@@ -516,8 +519,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "dataset|data @bare",
             "list dataset|data !quality !where_from",
             "list data @symbol !quality !where_from !plot",
-            "list @datakind",
-            "list data @datakind",
+            "list @datakind !feature",
+            "list data @datakind !feature",
             "list dataset run !feature !model",
         ],
     ),
@@ -699,6 +702,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_goal",
         &[
+            "status goal my +0.5",
+            "performance goal",
+            "performance goal my +0.5",
             "goal @bare",
             "show|list|about goal",
             "list|about goal_is +1",

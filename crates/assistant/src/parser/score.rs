@@ -99,7 +99,7 @@ fn weight(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Opti
 }
 
 /// Choices of one element that are tried.
-const CHOICES: usize = 6;
+const CHOICES: usize = 4;
 
 fn other_choice(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Option<f64> {
     let mut sum = 0.0;

@@ -81,8 +81,8 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .trial()
                 .or_else(|| {
                     // "why did ridge win?" speaks of the trial that was last spoken of.
-                    ((c.has("why") || c.has("better") || c.has("explain"))
-                        && (c.has("the_result") || !c.models_at().is_empty()))
+                    ((c.has("why") || c.has("better") || c.has("explain") || c.has("mattered"))
+                        && (c.has("the_result") || c.has("mattered") || !c.models_at().is_empty()))
                     .then(|| c.context.last_trial.clone())
                     .flatten()
                 })
@@ -410,7 +410,17 @@ fn list(c: &Clause<'_>, things: &[&str]) -> act::ListRuns {
 
 fn trial_ref(c: &Clause<'_>) -> act::TrialRef {
     act::TrialRef {
-        trial: c.trial().unwrap_or_default(),
+        // "resume training" speaks of the trial that was last spoken of.
+        trial: c
+            .trial()
+            .or_else(|| {
+                c.tokens
+                    .iter()
+                    .any(|t| t.is(&["training"]))
+                    .then(|| c.context.last_trial.clone())
+                    .flatten()
+            })
+            .unwrap_or_default(),
     }
 }
 

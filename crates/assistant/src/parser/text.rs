@@ -553,13 +553,18 @@ fn word(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
             return tail;
         }
         next = tail;
-        // "I'd like" is "I would like".
-        if said == "d" {
+        // "I'd like" is "I would like", "I'll do it" is "I will do it".
+        let full = match said.as_str() {
+            "d" => Some("would"),
+            "ll" => Some("will"),
+            _ => None,
+        };
+        if let Some(full) = full {
             found.push(token(Piece::Word, chars, at, end, at, end));
             let mut would = token(Piece::Word, chars, end, next, end, next);
-            would.text = "would".to_owned();
-            would.lower = "would".to_owned();
-            would.stem = stem("would");
+            would.text = full.to_owned();
+            would.lower = full.to_owned();
+            would.stem = stem(full);
             found.push(would);
             return next;
         }

@@ -439,6 +439,21 @@ const UNTIL: &[&str] = &["to", "until", "till", "through"];
 
 type Point = (NaiveDate, NaiveDate, usize);
 
+/// Days from Monday.
+fn weekday(t: &Token) -> Option<u64> {
+    const NAMES: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let at = NAMES.iter().position(|n| t.is(&[n]))?;
+    u64::try_from(at).ok()
+}
+
 /// Spans with a name, in whole years: words, first and last year.
 const PERIODS: &[(&[&str], i32, i32)] = &[
     (&["global", "financial", "crisis"], 2008, 2009),
@@ -597,6 +612,13 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
     }
     if t.is(&["now", "present"]) && at > 0 && get(at - 1).is_some_and(|p| p.is(UNTIL)) {
         return Some((today, today, at + 1));
+    }
+    // "since Monday", "last Friday": the last such day before today.
+    let skip = usize::from(t.is(&["last"]));
+    if let Some(day) = get(at + skip).and_then(weekday) {
+        let back = (7 + u64::from(today.weekday().num_days_from_monday()) - day) % 7;
+        let day = today.checked_sub_days(Days::new(if back == 0 { 7 } else { back }))?;
+        return Some((day, day, at + skip + 1));
     }
     if t.is(&["today"]) {
         return Some((today, today, at + 1));

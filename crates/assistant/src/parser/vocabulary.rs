@@ -60,7 +60,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "better",
         Kind::Ask,
-        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of|badly|poorly|did so well|so well|underperform",
+        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of|badly|poorly|did so well|so well|underperform|lost to|lost against",
     ),
     (
         "correlate",
@@ -85,7 +85,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "explain",
         Kind::Ask,
-        "explain|why|interpret|understand|what drives|drive|matter|make sense of|reason|walk me through|mean|made|cause|important|contribute|behind|led to|lead to|responsible|elaborate|clarify|influence",
+        "explain|why|interpret|understand|what drives|drive|matter|make sense of|reason|walk me through|mean|made|cause|important|contribute|behind|led to|lead to|responsible|elaborate|clarify|influence|how come",
     ),
     (
         "pause",
@@ -211,7 +211,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "override",
         Kind::Ask,
-        "override|overrule|force|instead of your choice|instead of your selection|insist on|against your choice|do not agree|disagree|dont agree|ignore your choice|your choice is wrong|against your selection|i decide|i insist|no matter what|regardless|at all cost|must use|has to use",
+        "override|overrule|force|instead of your choice|instead of your selection|insist on|against your choice|do not agree|disagree|dont agree|ignore your choice|your choice is wrong|against your selection|i decide|i insist|no matter what|regardless|at all cost|must use|has to use|engine choice|replace the choice|replace your choice",
     ),
     (
         "undo",
@@ -221,7 +221,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "advise",
         Kind::Ask,
-        "advise|advice|coach|suggest|hint|recommend|tip|counsel|word of advice|my view is|consider this|note to the engine|guidance|warn the engine",
+        "advise|advice|coach|suggest|hint|recommend|tip|counsel|word of advice|my view is|consider this|note to the engine|guidance|warn the engine|tell the engine",
     ),
     (
         "search",
@@ -236,7 +236,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "help",
         Kind::Ask,
-        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say|where do i start|where to start|i am new|new here|where do i begin|is possible here|possible here",
+        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say|where do i start|where to start|i am new|new here|where do i begin|is possible here|possible here|this thing work|thing work",
     ),
     (
         "hello",
@@ -262,7 +262,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "about",
         Kind::Ask,
-        "what is|tell me about|describe|info|information|explain|how does|work|mean|details of|show|parameter|documentation|define|info on|information on|tell me about|what about|more about|what are the|hyperparameter|meaning of|learn about|introduction to|what are|what does|understand|teach me|teach me about",
+        "what is|tell me about|describe|info|information|explain|how does|work|mean|details of|show|parameter|documentation|define|info on|information on|tell me about|what about|more about|what are the|hyperparameter|meaning of|learn about|introduction to|what are|what does|understand|teach me|teach me about|docs|doc",
     ),
     (
         "own",
@@ -303,12 +303,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "model",
         Kind::Thing,
-        "model|algorithm|learner|method|estimator|regressor|classifier|selection|choice|technique",
+        "model|algorithm|learner|method|estimator|regressor|classifier|selection|choice|technique|algo",
     ),
     (
         "catalogue",
         Kind::Thing,
-        "catalogue|model|algorithm|indicator|pattern|candlestick pattern|search|classification|regression|forecasting|clustering|method|machine learning method|learner|technique|model type|preset",
+        "catalogue|model|algorithm|indicator|pattern|candlestick pattern|search|classification|regression|forecasting|clustering|method|machine learning method|learner|technique|model type|preset|algo",
     ),
     (
         "ensemble",
@@ -353,7 +353,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "prices",
         Kind::Thing,
-        "price|chart|history|closing price|close|bar|quote|candle|candlestick|graph|ohlc|price history|closing value|price series",
+        "price|chart|history|closing price|close|bar|quote|candle|candlestick|graph|ohlc|price history|closing value|price series|trading at|trade at",
     ),
     ("plot", Kind::Ask, "plot|chart|draw|graph"),
     (
@@ -442,7 +442,11 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         Kind::Thing,
         "backtest|back test|back tested|backtested",
     ),
-    ("why", Kind::Ask, "why|what is the reason|reason for"),
+    (
+        "why",
+        Kind::Ask,
+        "why|what is the reason|reason for|how come",
+    ),
     (
         "so_far",
         Kind::Thing,
@@ -536,6 +540,11 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     ),
     ("rank", Kind::Ask, "rank|sort|order by"),
     ("read_it", Kind::Ask, "read"),
+    (
+        "mattered",
+        Kind::Thing,
+        "matter|mattered|important|importance|contribute",
+    ),
     (
         "order",
         Kind::Ask,
@@ -832,7 +841,7 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
     (Term::BarSpan, "hour", "hourly|hour bar"),
     (Term::BarSpan, "minute", "minute|minutely|minute bar"),
     (Term::BarSpan, "day", "daily|day bar"),
-    (Term::DataKind, "bars", "daily bar"),
+    (Term::DataKind, "bars", "daily bar|bar data|bar dataset"),
     (Term::DataKind, "closes", "closes|closing price"),
     (Term::DataKind, "intraday", "intraday|minute bar|hourly bar"),
     (
@@ -1142,6 +1151,12 @@ pub(super) const COMPANIES: &[(&str, &str)] = &[
     ("VZ", "verizon"),
     ("SPY", "spy etf"),
     ("QQQ", "qqq"),
+    ("F", "ford|ford motor"),
+    ("GM", "general motors"),
+    ("ADBE", "adobe"),
+    ("COST", "costco"),
+    ("PYPL", "paypal"),
+    ("UBER", "uber"),
 ];
 
 /// Ready-made strategies by what people call them: id, parameters, phrases.
@@ -1159,7 +1174,7 @@ pub(super) const STRATEGY_ALIASES: &[(&str, &[(&str, u32)], &str)] = &[
     (
         "rsi_reversion",
         &[],
-        "rsi reversion|rsi mean reversion|reversion by rsi|rsi strategy",
+        "rsi dip|rsi reversion|rsi mean reversion|reversion by rsi|rsi strategy",
     ),
     (
         "donchian_breakout",
