@@ -13,7 +13,7 @@
 //! guessed. What a text may not do is in `guard`.
 //! Source: the design is that of classic slot-filling dialogue systems, as in Bobrow et al. (1977), GUS,
 //! a frame-driven dialog system, Artificial Intelligence 8.
-//! Not claimed: grammar, other languages than English, or sentences with several negations.
+//! Not claimed: grammar, other languages than English, or double negations.
 
 mod clause;
 mod denied;
