@@ -67,9 +67,31 @@ give the same answer.
 3. Every action has patterns of these. The heaviest pattern wins, so the most specific reading; below a least weight nothing is
    understood. The confidence says how much of the text was used and how far the next action is behind.
 4. The action's own checks ask for what is missing, one question at a time; an answer completes the sentence. A symbol is never
-   guessed. Several actions are read from one text when each part can be done as it stands.
+   guessed. Several actions are read from one text when each part can be done; a part that names no symbol is about those of
+   the part before it, and says so.
+5. What is denied is left out and the rest is read (\"don't start anything, just show me AAPL\"). Where the caller hands in the
+   last action, \"and for MSFT?\" and \"now with 20 days\" change it.
 
 In bars a week is 5, a month 21, a quarter 63, a year 252. A span such as 7-10 days is given by its two ends.
+A crisis with a name is whole years: the financial crisis 2008 and 2009, the dot-com bubble 2000 to 2002. 03/04/2012 is 4 March.
+
+### What it was measured on
+
+Tables of sentences under `crates/assistant/tests/data`; a test holds what is reached. Understood means the action and its
+parameters, or the question that was due. The first four tables (882 sentences) were written by the parser's author, and his later
+sets were understood at 52 to 72 % at first sight.
+
+| sentences | at first sight | when it was mended |
+|---|---|---|
+| 260 by somebody who had read only this page | 198 (76 %) | 260 |
+| 140 more of the same, held aside | 107 (76 %) | 117 (84 %); then these were read too, 138 now |
+| 243, 215 and 146, written in turn by the same while mending | 208 (86 %), 173 (80 %), 121 (83 %) | 243, 214, 146 |
+
+Whoever wrote the held part also mended the parser, so that its last figure may flatter; three to four of five is the best guess at what
+somebody else's sentence meets. Most others are said to be not understood or asked back. At first sight four of the 260 began
+something that was not meant (\"un-pause t-0190dddd\" paused it, \"should I train an lstm?\" trained it), and after mending one of
+the 140 held aside (\"if the trial fails, I'll cancel it myself\"); none of them does now. Known to fail: a trial or an ensemble without
+a verb (\"ensemble on JNJ\"), weights in words (\"twice the weight\"), companies outside a list of about fifty.
 
 ## What a text can never do
 
@@ -77,8 +99,8 @@ In bars a week is 5, a month 21, a quarter 63, a year 252. A span such as 7-10 d
   2,000 characters are data. They are one piece without words, so no pattern can match them.
 - A text that asks to set rules aside, or speaks in another's name (\"system:\", \"you are now\"), comes to no action above `look`.
 - No action above `look` without a verb or asking phrase among the user's own words: names alone change nothing.
-- What is only told (\"the trial was cancelled\"), denied (\"do not cancel it\") or asked as a question of yes or no (\"is training
-  a forest expensive?\") begins nothing.
+- What is only told (\"the trial was cancelled\"), announced (\"I'll cancel it myself\"), denied (\"do not cancel it\"), doubted
+  (\"should I cancel it?\") or asked as a question of yes or no (\"is training a forest expensive?\") begins nothing.
 - No action approves a model, places an order or changes a permission.
 
 ## Actions

@@ -9,7 +9,14 @@
 //! are the best guess at what somebody else's sentence meets; most others were said to be not
 //! understood or asked back. Four of these 400 came to an action that changes something and was not meant:
 //! "every trial I ran on IBM" ran one, "all my backtests of IBM" made one, "start the paused trial again"
-//! paused it, "show AAPL" analysed it. The tests require what is reached now.
+//! paused it, "show AAPL" analysed it.
+//! `phrasings_fifth.tsv` (400) was written by somebody who had read docs/assistant.md only, in an order
+//! by hash: of the first 260, for development, 198 were understood at first sight, of the last 140, held
+//! aside, 107; when all 260 were, 117 of the 140 (one row had named a parameter as this test does not
+//! and was mended before that run), which were then read too. `phrasings_sixth.tsv`, `_seventh` and
+//! `_eighth` were written in turn while mending: 208 of 243, 173 of 215 and 121 of 146 at first sight; four
+//! rows were loosened afterwards, where nothing begun or a question is right too. The tests require what
+//! is reached now.
 //! Data: names of models as in the catalogue's list, symbols as bundled.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by stopping")]
@@ -231,4 +238,190 @@ fn third_sentences_are_understood() {
 #[test]
 fn fourth_sentences_are_understood() {
     check(&read(include_str!("data/phrasings_fourth.tsv")), &[]);
+}
+
+/// Sentences of the fifth table: turns, what must come of the last one, the parameters that matter.
+fn fifth(held_aside: bool) -> Vec<Row> {
+    let all = turns(include_str!("data/phrasings_fifth.tsv")).into_iter();
+    if held_aside {
+        all.skip(260).collect()
+    } else {
+        all.take(260).collect()
+    }
+}
+
+fn turns(table: &'static str) -> Vec<Row> {
+    table
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .map(|l| {
+            let f: Vec<&str> = l.split('\t').collect();
+            Row {
+                sentence: f[0],
+                expected: f[1],
+                slots: if f[2].is_empty() {
+                    Value::Null
+                } else {
+                    serde_json::from_str(f[2]).unwrap()
+                },
+            }
+        })
+        .collect()
+}
+
+/// Whether everything wanted is there; lists hold the same in any order, `"*"` stands for anything.
+fn holds(wanted: &Value, got: &Value) -> bool {
+    match (wanted, got) {
+        (Value::Null, _) => true,
+        (Value::String(any), got) if any == "*" => !got.is_null(),
+        (Value::Object(w), got) => w
+            .iter()
+            .all(|(k, v)| holds(v, got.get(k).unwrap_or(&Value::Null))),
+        (Value::Array(w), Value::Array(g)) => {
+            w.len() == g.len() && w.iter().all(|w| g.iter().any(|g| holds(w, g)))
+        }
+        (w, g) => w == g,
+    }
+}
+
+/// What a conversation comes to: its turns one after the other, as the services hand them on.
+fn conversation(parser: &Parser, turns: &str) -> Understanding {
+    let mut context = context();
+    let mut last = None;
+    for turn in turns.split(" >> ") {
+        let understood = parser.parse(turn, &context);
+        context.question = None;
+        match &understood {
+            Understanding::Actions { actions } => {
+                for a in actions {
+                    context.last_action = Some(a.action.clone());
+                    let params = a.action.params();
+                    for place in ["/symbols", "/request/symbols"] {
+                        if let Some(Value::Array(symbols)) = params.pointer(place) {
+                            context.last_symbols = symbols
+                                .iter()
+                                .map(|s| s.as_str().unwrap().to_owned())
+                                .collect();
+                        }
+                    }
+                }
+            }
+            Understanding::Question(q) => context.question = Some(q.clone()),
+            Understanding::NotUnderstood { .. } => {}
+        }
+        last = Some(understood);
+    }
+    last.unwrap()
+}
+
+/// Rows of the fifth table that are not understood, and what came instead.
+fn fifth_failures(rows: &[Row]) -> (Vec<&'static str>, String) {
+    let parser = Parser::new(lexicon());
+    let mut told = String::new();
+    let mut failed = Vec::new();
+    for row in rows {
+        let understood = conversation(&parser, row.sentence);
+        let (ids, params, changes) = match &understood {
+            Understanding::Actions { actions } => {
+                let ids: Vec<&str> = actions.iter().map(|a| a.action.id()).collect();
+                let mut params: Vec<Value> = actions
+                    .iter()
+                    .map(|a| said(a.action.id(), &a.action.params()))
+                    .collect();
+                let params = if params.len() == 1 {
+                    params.remove(0)
+                } else {
+                    Value::Array(params)
+                };
+                let changes = ids
+                    .iter()
+                    .any(|id| ACTIONS.iter().any(|a| a.id == *id && a.changes));
+                (ids.join(" + "), params, changes)
+            }
+            Understanding::Question(q) => (
+                format!("?{}.{}", q.action, q.slot),
+                said(&q.action, &q.params),
+                false,
+            ),
+            Understanding::NotUnderstood { .. } => ("-".to_owned(), Value::Null, false),
+        };
+        let wanted = numbers(&row.slots);
+        let ok = row.expected.split('|').any(|e| {
+            e == ids
+                || (e == "none" && !changes)
+                || (e.starts_with('?')
+                    && ids.starts_with(e)
+                    && (e == "?" || e.contains('.') || ids[e.len()..].starts_with('.')))
+        });
+        // The order of several actions is that of the sentence.
+        let right = match (&wanted, &params) {
+            (Value::Array(w), Value::Array(g)) => {
+                w.len() == g.len() && w.iter().zip(g).all(|(w, g)| holds(w, g))
+            }
+            (w, g) => holds(w, g),
+        };
+        if !ok || !right {
+            failed.push(row.sentence);
+            writeln!(
+                told,
+                "{}\n  wanted {} {wanted}\n  got    {ids} {params}",
+                row.sentence, row.expected
+            )
+            .unwrap();
+        }
+    }
+    (failed, told)
+}
+
+#[test]
+fn fifth_sentences_are_understood() {
+    let (failed, told) = fifth_failures(&fifth(false));
+    assert!(failed.is_empty(), "{} of 260:\n{told}", failed.len());
+}
+
+#[test]
+fn fifth_sentences_held_aside_are_understood() {
+    let (failed, told) = fifth_failures(&fifth(true));
+    assert_eq!(
+        failed,
+        [
+            // How much it weighs now is not known to the parser: it asks.
+            "give ridge twice the weight in the trial",
+            // No verb: nothing that costs computing time begins without one.
+            "ensemble on JNJ pls",
+        ],
+        "of 140:\n{told}"
+    );
+}
+
+#[test]
+fn sixth_sentences_are_understood() {
+    let rows = turns(include_str!("data/phrasings_sixth.tsv"));
+    let (failed, told) = fifth_failures(&rows);
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{told}",
+        failed.len(),
+        rows.len()
+    );
+}
+
+#[test]
+fn seventh_sentences_are_understood() {
+    let rows = turns(include_str!("data/phrasings_seventh.tsv"));
+    let (failed, told) = fifth_failures(&rows);
+    assert_eq!(
+        failed,
+        // The question comes to the prices, the test's name alone to what it is.
+        ["does AAPL show autocorrelation? ljung box please"],
+        "of {}:\n{told}",
+        rows.len()
+    );
+}
+
+#[test]
+fn eighth_sentences_are_understood() {
+    let rows = turns(include_str!("data/phrasings_eighth.tsv"));
+    let (failed, told) = fifth_failures(&rows);
+    assert_eq!(failed, [""; 0], "of {}:\n{told}", rows.len());
 }

@@ -117,6 +117,34 @@ fn setting_rules_aside_does_nothing() {
 }
 
 #[test]
+fn a_denied_or_doubted_command_begins_nothing() {
+    let mut begun = Vec::new();
+    for said in COMMANDS {
+        for text in [
+            format!("don't {said}"),
+            format!("please do not {said}"),
+            format!("do not, ever, {said}"),
+            format!("I am not asking you to {said}"),
+            format!("I don't want you to {said}"),
+            format!("I would rather not {said}"),
+            format!("there is no need to {said}"),
+            format!("never {said}"),
+            format!("never ever {said} or anything like it"),
+            format!("should I {said}?"),
+            format!("would it be wise to {said}?"),
+            format!("is it a good idea to {said}?"),
+        ] {
+            // "don't alert me" ends the watching.
+            let ended = said.starts_with("alert") && ids(&text) == ["remove_alert"];
+            if most(&text) != Permission::Look && !ended {
+                begun.push((ids(&text), text));
+            }
+        }
+    }
+    assert!(begun.is_empty(), "{begun:#?}");
+}
+
+#[test]
 fn what_stands_far_behind_is_no_command() {
     let pasted = format!("{} cancel the trial", "words of a report. ".repeat(120));
     assert_eq!(most(&pasted), Permission::Look);

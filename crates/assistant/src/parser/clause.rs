@@ -92,6 +92,7 @@ const FILLERS: &[&str] = &[
     "would",
     "smaller",
     "larger",
+    "bigger",
     "lower",
     "higher",
     "not",
@@ -118,6 +119,7 @@ const LEAST: &[&str] = &[
     "exceeding",
     "beyond",
     "larger",
+    "bigger",
     "higher",
     "from",
 ];
@@ -148,6 +150,61 @@ impl<'a> Clause<'a> {
                 to: head + 1,
             });
         }
+        // "put Exxon beside Chevron", "call off the trial": a verb at the head is no option.
+        if let Some(t) = tokens.get(head)
+            && t.is(&["put", "call"])
+            && !tokens.get(head + 1).is_some_and(|n| {
+                n.is(&[
+                    "on", "option", "options", "struck", "strike", "spread", "price", "with",
+                    "expiring",
+                ]) || n.mark().is_some()
+                    || n.plain().is_some()
+            })
+        {
+            notes.retain(|n| {
+                n.from != head
+                    || !matches!(
+                        n.seen,
+                        Seen::Concept("option" | "strike") | Seen::Term(Term::Right, _)
+                    )
+            });
+        }
+        // "model the direction of it": the verb.
+        if tokens.get(head).is_some_and(|t| t.is(&["model"]))
+            && tokens
+                .get(head + 1)
+                .is_some_and(|t| t.is(&["the", "a", "my", "how", "whether"]))
+        {
+            notes.push(Note {
+                seen: Seen::Concept("forecast"),
+                from: head,
+                to: head + 1,
+            });
+        }
+        // "hmm" alone is no hidden Markov model.
+        if tokens.iter().filter(|t| t.is_word()).count() == 1 {
+            notes.retain(|n| !(matches!(n.seen, Seen::Model(_)) && tokens[n.from].text == "hmm"));
+        }
+        // "the nasdaq loses a third": an index is the market.
+        let indices: Vec<Note> = notes
+            .iter()
+            .filter(|n| matches!(&n.seen, Seen::Symbol(s) if s == "SPX" || s == "IXIC"))
+            .map(|n| Note {
+                seen: Seen::Concept("market"),
+                from: n.from,
+                to: n.to,
+            })
+            .collect();
+        notes.extend(indices);
+        // "since the crisis of 2008" is a time and no risk.
+        notes.retain(|n| {
+            !(matches!(n.seen, Seen::Concept("risk" | "fall" | "market"))
+                && days.used.iter().any(|(f, t)| {
+                    *f < n.from
+                        && n.from < *t
+                        && tokens[*f].is(&["since", "from", "after", "before", "until", "between"])
+                }))
+        });
         // "ridge or lasso?" asks which is better.
         if tokens.iter().any(|t| t.mark() == Some('?'))
             && let Some(or) = tokens.iter().position(|t| t.is(&["or"]))
@@ -267,7 +324,14 @@ impl<'a> Clause<'a> {
 
     /// Models that can forecast, without names that are also something else.
     pub(super) fn models_at(&self) -> Vec<(String, usize, usize)> {
-        self.models_where(|m| m.forecasts() && !AMBIGUOUS_MODELS.contains(&m.id.as_str()))
+        let clear = |m: &ModelName| m.forecasts() && !AMBIGUOUS_MODELS.contains(&m.id.as_str());
+        // Beside a model that is one for sure, "theta" is no Greek and "var" no risk.
+        let beside = ["compare", "versus", "better"].iter().any(|c| self.has(c))
+            && !self.has("risk_measure")
+            && !self.models_where(clear).is_empty();
+        self.models_where(|m| {
+            clear(m) || (beside && m.forecasts() && ["theta", "var"].contains(&m.id.as_str()))
+        })
     }
 
     pub(super) fn models(&self) -> Vec<String> {
@@ -344,7 +408,7 @@ impl<'a> Clause<'a> {
         let definite = |t: &Token| {
             t.is(&[
                 "the", "this", "that", "my", "our", "last", "latest", "current", "previous",
-                "newest", "same", "your",
+                "newest", "same", "your", "these", "those",
             ])
         };
         let named = self.notes.iter().any(|n| {
@@ -374,6 +438,8 @@ impl<'a> Clause<'a> {
     pub(super) fn pronoun(&self) -> bool {
         self.tokens.iter().enumerate().any(|(i, t)| {
             t.is(&["it"])
+                || (t.is(&["last", "latest", "newest", "previous", "current"])
+                    && self.tokens.get(i + 1).is_some_and(|n| n.lower == "one"))
                 || (t.is(&["this", "that"])
                     && self.tokens.get(i + 1).is_none_or(|n| {
                         n.mark().is_some()
@@ -456,7 +522,9 @@ impl<'a> Clause<'a> {
             if let Some(found) = at(i) {
                 return Some(found);
             }
-            let small = ["of", "a", "the", "annual", "in", "for", "each", "implied"];
+            let small = [
+                "of", "a", "the", "annual", "in", "for", "each", "implied", "starting", "initial",
+            ];
             if !self.tokens.get(i)?.is(&small) {
                 return None;
             }
@@ -518,10 +586,14 @@ impl<'a> Clause<'a> {
             .tokens
             .iter()
             .enumerate()
-            .filter_map(|(i, t)| Some((i, t.percent()?)))
+            .filter_map(|(i, t)| {
+                // "half AAPL and half KO".
+                let half = || t.plain().filter(|_| t.lower == "half");
+                Some((i, t.percent().or_else(half)?))
+            })
             .collect();
         let (Some(first), Some(name)) = (percents.first(), named.first()) else {
-            return Vec::new();
+            return self.split(named);
         };
         let before = first.0 < name.1;
         let near = |i: usize, (_, from, to): &(String, usize, usize)| {
@@ -549,6 +621,36 @@ impl<'a> Clause<'a> {
             .collect()
     }
 
+    /// "60/40 SPX and KO": parts of a hundred, as many as there are names.
+    fn split(&self, named: &[(String, usize, usize)]) -> Vec<(String, f64)> {
+        for i in 0..self.tokens.len() {
+            let mut parts: Vec<u32> = Vec::new();
+            let mut at = i;
+            while let Some(n) = self.tokens.get(at).and_then(Token::count) {
+                parts.push(n);
+                let joins = self
+                    .tokens
+                    .get(at + 1)
+                    .is_some_and(|t| t.mark().is_some_and(|c| c == '/' || c == '-'));
+                if !joins {
+                    break;
+                }
+                at += 2;
+            }
+            if parts.len() >= 2
+                && parts.len() == named.len()
+                && parts.iter().map(|n| u64::from(*n)).sum::<u64>() == 100
+            {
+                return named
+                    .iter()
+                    .zip(parts)
+                    .map(|(n, p)| (n.0.clone(), f64::from(p) / 100.0))
+                    .collect();
+            }
+        }
+        Vec::new()
+    }
+
     /// A count before one of these words: "five models", "at most 20 positions", "the last ten trials".
     pub(super) fn count_of(&self, concepts: &[&str]) -> Option<u32> {
         self.notes.iter().find_map(|n| {
@@ -558,8 +660,17 @@ impl<'a> Clause<'a> {
             if !concepts.contains(&c) {
                 return None;
             }
-            (1..=2).find_map(|k| {
+            (1..=4).find_map(|k| {
                 let t = self.tokens.get(n.from.checked_sub(k)?)?;
+                // "the 5 most recent trials".
+                let recent = (1..k).all(|j| {
+                    self.tokens[n.from - j].is(&[
+                        "most", "recent", "latest", "newest", "last", "finished", "previous",
+                    ])
+                });
+                if k > 2 && !recent {
+                    return None;
+                }
                 if k == 2 && !self.tokens.get(n.from - 1).is_some_and(Token::is_word) {
                     return None;
                 }
@@ -655,9 +766,66 @@ impl<'a> Clause<'a> {
         None
     }
 
+    /// "up more than 10 % in the last 3 months", "down over 5 % this month": the return over these days.
+    fn moves(&self) -> Vec<mltrainer_types::assistant::ScreenRule> {
+        let mut rules = Vec::new();
+        for (i, t) in self.tokens.iter().enumerate() {
+            let up = t.is(&["up", "gained", "risen", "rose", "climbed", "added"]);
+            let down = t.is(&["down", "lost", "fallen", "fell", "dropped", "declined"]);
+            if !(up || down) {
+                continue;
+            }
+            let Some((share, at)) = (1..=4)
+                .map(|k| i + k)
+                .find_map(|k| Some((self.tokens.get(k)?.percent()?, k)))
+            else {
+                continue;
+            };
+            // "this month" counts as a month.
+            let this = || {
+                (at + 1..at + 4).find_map(|k| {
+                    let unit = self
+                        .tokens
+                        .get(k + 1)
+                        .filter(|_| self.tokens[k].is(&["this"]))?;
+                    Some(match unit.lower.as_str() {
+                        "week" => 5,
+                        "month" => 21,
+                        "quarter" => 63,
+                        "year" => 252,
+                        _ => return None,
+                    })
+                })
+            };
+            let Some(days) = self
+                .durations
+                .iter()
+                .find(|d| d.from > at && d.from <= at + 4)
+                .and_then(|d| d.bars().first().copied())
+                .or_else(this)
+            else {
+                continue;
+            };
+            let within = self.bound(at) == Some(Bound::Most);
+            let mut rule = mltrainer_types::assistant::ScreenRule {
+                measure: "momentum".to_owned(),
+                days: Some(days),
+                ..Default::default()
+            };
+            match (up, within) {
+                (true, false) => rule.at_least = Some(share),
+                (true, true) => rule.at_most = Some(share),
+                (false, false) => rule.at_most = Some(-share),
+                (false, true) => rule.at_least = Some(-share),
+            }
+            rules.push(rule);
+        }
+        rules
+    }
+
     /// Conditions of a screen: a measure with bounds, or with a span to look back over.
     pub(super) fn rules(&self) -> Vec<mltrainer_types::assistant::ScreenRule> {
-        let mut rules = Vec::new();
+        let mut rules = self.moves();
         for (measure, from, to) in self.terms(Term::Measure) {
             let lookback = self
                 .durations
@@ -748,7 +916,14 @@ impl<'a> Clause<'a> {
             "trial" => !self.ids("t-").is_empty(),
             "trials2" => {
                 self.ids("t-").len()
-                    + usize::from(!self.ids("t-").is_empty() && self.refers(&["trial"], false))
+                    + usize::from(
+                        !self.ids("t-").is_empty()
+                            && (self.refers(&["trial"], false)
+                                || self
+                                    .tokens
+                                    .windows(2)
+                                    .any(|w| w[0].is(&["last", "latest"]) && w[1].lower == "one")),
+                    )
                     >= 2
             }
             "backtest" => !self.ids("b-").is_empty(),
@@ -773,6 +948,32 @@ impl<'a> Clause<'a> {
             "metric" => self.term(Term::Metric).is_some(),
             "style" => self.term(Term::Style).is_some(),
             "allocation" => self.term(Term::Allocation).is_some(),
+            // One that is no figure of a portfolio too: "my Sharpe ratio" asks for no weights.
+            "scheme" => self.terms(Term::Allocation).iter().any(|(_, from, to)| {
+                ![
+                    "sharpe",
+                    "sharpe ratio",
+                    "risk adjusted return",
+                    "risk adjusted returns",
+                    "cvar",
+                    "expected shortfall",
+                    "tail risk",
+                    "conditional value at risk",
+                ]
+                .contains(&self.words(*from, *to).to_lowercase().as_str())
+            }),
+            // Nothing but names and days, with small words.
+            "covered" => self.tokens.iter().enumerate().all(|(i, t)| {
+                t.mark().is_some()
+                    || t.is(POLITE)
+                    || t.is(&["the", "in", "from", "over", "for", "of", "on", "since"])
+                    || self
+                        .notes
+                        .iter()
+                        .any(|n| n.from <= i && i < n.to && matches!(n.seen, Seen::Symbol(_)))
+                    || self.days.used.iter().any(|(f, to)| *f <= i && i < *to)
+            }),
+            "many" => self.count_of(&["trial", "backtest_thing"]).is_some(),
             "search" => self.term(Term::Search).is_some(),
             "source" => self.term(Term::Source).is_some(),
             "family" => self.term(Term::Family).is_some(),

@@ -13,9 +13,11 @@
 //! guessed. What a text may not do is in `guard`.
 //! Source: the design is that of classic slot-filling dialogue systems, as in Bobrow et al. (1977), GUS,
 //! a frame-driven dialog system, Artificial Intelligence 8.
-//! Not claimed: grammar, other languages than English, or sentences with several negations.
+//! Not claimed: grammar, other languages than English, or double negations.
 
 mod clause;
+mod denied;
+mod follow;
 mod guard;
 mod notice;
 mod patterns;
@@ -90,6 +92,8 @@ pub struct Context {
     pub last_alert: Option<String>,
     /// The symbols that "it" and "this stock" stand for.
     pub last_symbols: Vec<String>,
+    /// The action that "and for MSFT?" and "now with 20 days" change.
+    pub last_action: Option<AssistantAction>,
     /// The question that the text may answer.
     pub question: Option<Question>,
 }
@@ -104,6 +108,7 @@ impl Context {
             last_backtest: None,
             last_alert: None,
             last_symbols: Vec::new(),
+            last_action: None,
             question: None,
         }
     }
@@ -123,9 +128,52 @@ struct Reading {
     used: Vec<UsedText>,
     /// Whether the sentence says not to do it.
     negated: bool,
+    /// Whether a word asks for it; names alone may also be an answer.
+    asks: bool,
 }
 
+impl Reading {
+    /// Whether it is more than a look.
+    fn changes(&self) -> bool {
+        spec(self.action.id()).is_none_or(|s| s.permission > Permission::Look)
+    }
+}
+
+/// Actions whose parameter is what was said, in its words.
+const FREE_TEXT: &[&str] = &[
+    "set_goal",
+    "advise",
+    "teach_methodology",
+    "develop_strategy",
+    "search_memory",
+    "help",
+];
+
+/// A sentence for what comes to nothing.
+struct Nothing(&'static str);
+
+impl Nothing {
+    fn with(&self, ids: &[&str]) -> Understanding {
+        Understanding::NotUnderstood {
+            sentence: self.0.to_owned(),
+            suggestions: examples(ids),
+        }
+    }
+}
+
+const DENIED: Nothing = Nothing("That says what not to do, so nothing was done");
+const NOTHING_DONE: Nothing = Nothing("Nothing was done");
+
 impl Parser {
+    /// Whether these words end or overrule something: "don't alert me any more" asks for it.
+    fn ends_something(&self, chars: &[char], tokens: &[Token], context: &Context) -> bool {
+        self.read(chars, tokens, context).is_some_and(|r| {
+            // "I don't need an alert" names none to remove.
+            r.action.id() == "override_models"
+                || (r.action.id() == "remove_alert" && r.action.problems().is_empty())
+        })
+    }
+
     /// A parser that knows these names.
     #[must_use]
     pub fn new(lexicon: Lexicon) -> Self {
@@ -140,15 +188,37 @@ impl Parser {
         let mut tokens = guard::take_out_reports(text::tokens(text));
         let suspicious = guard::suspicious(&tokens);
         let mended = self.phrases.mend(&mut tokens);
+        if denied::withdrawn(&tokens, context.question.is_some()) {
+            return NOTHING_DONE.with(&["help"]);
+        }
         if let Some(answer) = self.answer(text, &tokens, context) {
             return answer;
         }
-        let whole = self.read(&chars, &tokens, context);
-        if suspicious
-            && whole
+        if !suspicious && let Some(action) = self.follow_up(&chars, &tokens, context) {
+            return self.finish(text, action, &mended);
+        }
+        let mut whole = self.read(&chars, &tokens, context);
+        // What is denied is left out; what is then still asked for is done.
+        let kept = denied::without(&tokens, |part| self.ends_something(&chars, part, context));
+        if kept.len() < tokens.len() {
+            let free = whole
                 .as_ref()
-                .is_none_or(|r| spec(r.action.id()).is_none_or(|s| s.permission > Permission::Look))
-        {
+                .is_some_and(|r| FREE_TEXT.contains(&r.action.id()));
+            let changes = whole.as_ref().is_some_and(Reading::changes);
+            // A goal or an advice may deny something in its own words; its first part may not.
+            let rest = if free {
+                None
+            } else {
+                self.read(&chars, &kept, context)
+            };
+            if rest.is_some() {
+                tokens = kept;
+                whole = rest;
+            } else if changes && (!free || denied::first(&tokens)) {
+                return DENIED.with(&["help"]);
+            }
+        }
+        if suspicious && whole.as_ref().is_none_or(Reading::changes) {
             return Understanding::NotUnderstood {
                 sentence: "Rules, permissions and checks cannot be set aside from here, and nothing was done".to_owned(),
                 suggestions: examples(&["help", "list_audit", "show_trial"]),
@@ -158,10 +228,7 @@ impl Parser {
             return several;
         }
         if whole.as_ref().is_some_and(|r| r.negated) {
-            return Understanding::NotUnderstood {
-                sentence: "That says what not to do, so nothing was done".to_owned(),
-                suggestions: examples(&["help"]),
-            };
+            return DENIED.with(&["help"]);
         }
         let Some(reading) = whole else {
             return not_understood(&self.clause(&chars, &tokens, context));
@@ -218,7 +285,7 @@ impl Parser {
                 || clause.has("help")
                 || !all.iter().any(|s| s.weight >= patterns::LEAST)
         });
-        let best = head.or_else(|| {
+        let best = head.filter(|s| !reported(&clause, s)).or_else(|| {
             all.iter()
                 .find(|s| {
                     s.weight >= patterns::LEAST
@@ -241,6 +308,7 @@ impl Parser {
         let confidence = confidence(&clause, &used, best.weight, next);
         Some(Reading {
             negated: negated(&clause, &best),
+            asks: asking(&clause, &best).next().is_some(),
             action,
             weight: best.weight,
             confidence,
@@ -256,53 +324,116 @@ impl Parser {
         context: &Context,
         mended: &[String],
     ) -> Option<Understanding> {
-        let parts = parts(&self.clause(chars, tokens, context));
+        let whole = self.clause(chars, tokens, context);
+        let parts = parts(&whole);
         // More than a few is a document, not a list of wishes.
-        if !(2..=6).contains(&parts.len()) {
-            return None;
+        if (2..=6).contains(&parts.len())
+            && let Some(found) = self.all_of(
+                chars,
+                parts.iter().map(|(f, t)| tokens[*f..*t].to_vec()),
+                context,
+                mended,
+            )
+        {
+            return Some(found);
         }
+        self.all_of(chars, shared_verb(&whole)?.into_iter(), context, mended)
+            .filter(|found| {
+                matches!(found, Understanding::Actions { actions } if actions
+                    .iter()
+                    .all(|a| spec(a.action.id()).is_some_and(|s| s.permission == Permission::Look)))
+            })
+    }
+
+    /// The actions of these parts, where each can be done; a part that names no symbol is about those of
+    /// the part before it.
+    fn all_of(
+        &self,
+        chars: &[char],
+        parts: impl Iterator<Item = Vec<Token>>,
+        context: &Context,
+        mended: &[String],
+    ) -> Option<Understanding> {
         let mut context = context.clone();
-        let mut readings: Vec<Reading> = Vec::new();
-        for (from, to) in parts {
-            let reading = self.read(chars, &tokens[from..to], &context)?;
-            let free_text = [
-                "set_goal",
-                "advise",
-                "teach_methodology",
-                "develop_strategy",
-                "search_memory",
-                "help",
-            ];
+        let mut readings: Vec<(Reading, Vec<String>)> = Vec::new();
+        let mut symbols: Vec<String> = Vec::new();
+        for part in parts {
+            let mut reading = self.read(chars, &part, &context)?;
+            let mut notes = Vec::new();
+            if let Some(problem) = reading.action.problems().first() {
+                let filled = follow::with_symbols(&reading.action, &problem.slot, &symbols)?;
+                notes.push(format!(
+                    "{} was taken for {} too",
+                    symbols.join(", "),
+                    reading.action.id().replace('_', " ")
+                ));
+                reading.action = filled;
+            }
             if reading.negated
                 || !reading.action.problems().is_empty()
-                || free_text.contains(&reading.action.id())
+                || FREE_TEXT.contains(&reading.action.id())
                 || readings
                     .last()
-                    .is_some_and(|r| r.action.id() == reading.action.id())
+                    .is_some_and(|(r, _)| r.action.id() == reading.action.id())
             {
                 return None;
             }
-            let symbols: Vec<String> = self
-                .clause(chars, &tokens[from..to], &context)
+            let named: Vec<String> = self
+                .clause(chars, &part, &context)
                 .symbols_at()
                 .into_iter()
                 .map(|s| s.0)
                 .collect();
-            if !symbols.is_empty() {
-                context.last_symbols = symbols;
+            if !named.is_empty() {
+                context.last_symbols.clone_from(&named);
+                symbols = named;
             }
-            readings.push(reading);
+            readings.push((reading, notes));
         }
         Some(Understanding::Actions {
             actions: readings
                 .into_iter()
-                .map(|r| ParsedAction {
-                    notes: self.remarks(&r.action, mended),
-                    action: r.action,
-                    confidence: r.confidence,
-                    used: r.used,
+                .map(|(r, mut notes)| {
+                    notes.extend(self.remarks(&r.action, mended));
+                    ParsedAction {
+                        notes,
+                        action: r.action,
+                        confidence: r.confidence,
+                        used: r.used,
+                    }
                 })
                 .collect(),
+        })
+    }
+
+    /// The action before, changed by what a sentence such as "and for MSFT?" says.
+    fn follow_up(&self, chars: &[char], tokens: &[Token], context: &Context) -> Option<Reading> {
+        let before = context.last_action.as_ref()?;
+        let clause = self.clause(chars, tokens, context);
+        if FREE_TEXT.contains(&before.id()) || !follow::elliptic(&clause) {
+            return None;
+        }
+        let said = slots::fill(before.id(), &clause, None)?;
+        let nothing = self.clause(&[], &[], context);
+        let silent = slots::fill(before.id(), &nothing, None)?;
+        let sideless = !tokens.iter().any(|t| {
+            t.is(&[
+                "above", "over", "below", "under", "rises", "falls", "exceeds", "drops",
+            ])
+        });
+        let action = follow::changed(before, &said, &silent, sideless)?;
+        let score = Score {
+            id: spec(before.id())?.id,
+            weight: patterns::LEAST,
+            pattern: "",
+        };
+        Some(Reading {
+            negated: false,
+            asks: true,
+            used: used(&clause, &score, &action),
+            confidence: 0.7,
+            weight: score.weight,
+            action,
         })
     }
 
@@ -316,7 +447,10 @@ impl Parser {
         let chars: Vec<char> = text.chars().collect();
         let own = self
             .read(&chars, tokens, &alone)
-            .is_some_and(|r| r.weight >= patterns::LEAST + 0.5);
+            .filter(|r| r.weight >= patterns::LEAST + 0.5);
+        // "my portfolio" is a wish of its own only where it answers nothing.
+        let names_only = own.as_ref().is_some_and(|r| !r.asks);
+        let own = own.is_some_and(|r| r.asks);
         let free = ["text", "idea", "query"].contains(&question.slot.as_str());
         if (own && !free) || guard::suspicious(tokens) {
             return None;
@@ -331,8 +465,14 @@ impl Parser {
         let mended = self.phrases.mend(&mut tokens);
         let clause = self.clause(&chars, &tokens, &alone);
         let mut action = slots::fill(&question.action, &clause, Some(&question.slot))?;
-        if free {
+        // A goal has figures too.
+        if question.action == "set_goal" {
+            action = slots::fill("set_goal", &clause, Some("text"))?;
+        } else if free {
             action = with_text(&question.params, &question.action, &question.slot, text)?;
+        }
+        if names_only && action.problems().iter().any(|p| p.slot == question.slot) {
+            return None;
         }
         let score = Score {
             id: spec(&question.action)?.id,
@@ -342,6 +482,7 @@ impl Parser {
         let used = used(&clause, &score, &action);
         let reading = Reading {
             negated: false,
+            asks: true,
             confidence: question.confidence,
             weight: score.weight,
             used,
@@ -460,6 +601,7 @@ fn help(clause: &Clause<'_>, all: &[Score]) -> Reading {
     };
     Reading {
         negated: false,
+        asks: true,
         used: used(clause, &score, &action),
         confidence: 0.8,
         weight: score.weight,
@@ -469,17 +611,82 @@ fn help(clause: &Clause<'_>, all: &[Score]) -> Reading {
 
 /// Whether "don't", "do not" or "never" stands before the verb of an action that changes something.
 fn negated(clause: &Clause<'_>, score: &Score) -> bool {
-    let looks = spec(score.id).is_none_or(|s| s.permission == Permission::Look);
-    // "don't alert me", "I don't agree with your choice" are what these ask for.
-    if looks || score.id == "remove_alert" || score.id == "override_models" {
+    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) {
         return false;
     }
-    clause.tokens.iter().enumerate().any(|(i, t)| {
-        let alone = t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"]);
-        let not =
-            t.is(&["not"]) && i > 0 && clause.tokens[i - 1].is(&["do", "should", "must", "please"]);
-        (alone || not) && asking(clause, score).any(|n| n.from == i + 1 || n.from == i + 2)
-    })
+    let denials: Vec<usize> = clause
+        .tokens
+        .iter()
+        .enumerate()
+        .filter(|(i, t)| {
+            let before = i.checked_sub(1).and_then(|p| clause.tokens.get(p));
+            // "why don't you train a forest?" asks for it.
+            (t.is(&["dont", "never", "cannot", "cant", "mustnt", "shouldnt"])
+                && !before.is_some_and(|b| b.is(&["why"])))
+                || (t.is(&["need"]) && before.is_some_and(|b| b.is(&["no"])))
+                || (t.is(&["not"])
+                    && before.is_some_and(|b| {
+                        b.is(&[
+                            "do", "should", "must", "please", "am", "are", "rather", "would",
+                            "will", "did",
+                        ])
+                    }))
+        })
+        .map(|(i, _)| i)
+        .collect();
+    // "don't alert me", "I don't agree with your choice" are what these ask for; "don't delete it" is not.
+    if score.id == "remove_alert" || score.id == "override_models" {
+        return denials.iter().any(|i| {
+            clause.tokens[i + 1..].iter().take(5).any(|t| {
+                t.is(&[
+                    "delete", "remove", "cancel", "clear", "drop", "kill", "disable", "stop",
+                    "turn", "switch", "override", "overrule", "force",
+                ])
+            })
+        });
+    }
+    denials
+        .iter()
+        .any(|i| asking(clause, score).any(|n| n.from == i + 1 || n.from == i + 2))
+}
+
+/// Whether the sentence doubts whether to do it: "should I train it?", "would it be wise to pause?".
+fn doubted(clause: &Clause<'_>, score: &Score) -> bool {
+    let word = |i: usize, words: &[&str]| clause.tokens.get(i).is_some_and(|t| t.is(words));
+    let head = clause.head.min(2);
+    let judged = |from: usize| {
+        (from..from + 5).any(|i| {
+            word(
+                i,
+                &[
+                    "wise",
+                    "good",
+                    "bad",
+                    "sensible",
+                    "reasonable",
+                    "ok",
+                    "okay",
+                    "idea",
+                    "smart",
+                    "useful",
+                    "worth",
+                    "clever",
+                    "advisable",
+                    "worthwhile",
+                    "safe",
+                ],
+            )
+        })
+    };
+    let asks = (0..=head).any(|i| {
+        (word(i, &["should", "shall"]) && word(i + 1, &["i", "we", "you"]))
+            || (word(i, &["is", "would", "was", "will"])
+                && word(i + 1, &["it", "that"])
+                && judged(i + 2))
+    });
+    // "should I sell Apple?" asks for an outlook, "should I use ridge or lasso?" for a comparison.
+    asks && !(score.id == "analyse_symbol" && clause.has("outlook"))
+        && (score.id != "compare_models" || clause.has("compare"))
 }
 
 /// What asks, in the best pattern of an action.
@@ -504,7 +711,21 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
         "set_goal",
         "remove_alert",
     ];
-    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) || may.contains(&score.id) {
+    if spec(score.id).is_none_or(|s| s.permission == Permission::Look) {
+        return false;
+    }
+    // "I will cancel it myself": nothing is left to do.
+    let own = clause.tokens.iter().any(|t| t.is(&["myself", "ourselves"]));
+    let announced = |n: &notice::Note| {
+        let back = |k: usize| n.from.checked_sub(k).and_then(|i| clause.tokens.get(i));
+        back(1).is_some_and(|t| t.is(&["will"])) && back(2).is_some_and(|t| t.is(&["i", "we"]))
+    };
+    let mut verbs = asking(clause, score).peekable();
+    let announced = verbs.peek().is_some() && verbs.all(announced);
+    if own || announced || doubted(clause, score) {
+        return true;
+    }
+    if may.contains(&score.id) {
         return false;
     }
     let past = |n: &notice::Note| {
@@ -516,7 +737,18 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
     };
     // "is training a forest expensive?": a question of yes or no begins nothing; what follows it may.
     let head = ["is", "are", "was", "were", "did", "has", "have", "had"];
-    let question = clause.tokens.first().is_some_and(|t| t.is(&head));
+    let pronoun = |t: &Token| {
+        t.is(&[
+            "i", "we", "you", "they", "he", "she", "there", "the", "my", "any", "it",
+        ])
+    };
+    let question = clause.tokens.first().is_some_and(|t| {
+        let next = clause.tokens.get(1);
+        // "have a go at it" asks for it, "should we?" does not.
+        (t.is(&head) && (!t.is(&["have"]) || next.is_some_and(pronoun)))
+            || (t.is(&["would", "could"]) && next.is_some_and(|n| n.is(&["it", "that"])))
+            || (t.is(&["should", "shall"]) && next.is_some_and(|n| n.is(&["i", "we"])))
+    });
     let end = clause
         .tokens
         .iter()
@@ -524,6 +756,10 @@ fn reported(clause: &Clause<'_>, score: &Score) -> bool {
         .unwrap_or(clause.tokens.len());
     if question && score.id != "analyse_symbol" && asking(clause, score).all(|n| n.from < end) {
         return true;
+    }
+    // "I would like a lasso trained on it" wants it.
+    if clause.has("want") {
+        return false;
     }
     let mut notes = asking(clause, score).peekable();
     notes.peek().is_some() && notes.all(past)
@@ -544,6 +780,20 @@ fn parts(clause: &Clause<'_>) -> Vec<(usize, usize)> {
     for (i, t) in tokens.iter().enumerate() {
         let ends = t.mark().is_some_and(|c| ";.!?".contains(c))
             || t.is(&["then"])
+            || (t.mark() == Some(',')
+                && tokens.get(i + 1).is_some_and(|n| {
+                    n.is(&[
+                        "second",
+                        "secondly",
+                        "third",
+                        "thirdly",
+                        "next",
+                        "finally",
+                        "lastly",
+                        "afterwards",
+                    ])
+                })
+                && i > from)
             || (t.is(&["and"]) && i > from && verb(i + 1));
         if ends {
             if i > from {
@@ -556,6 +806,32 @@ fn parts(clause: &Clause<'_>) -> Vec<(usize, usize)> {
         parts.push((from, tokens.len()));
     }
     parts
+}
+
+/// "list my trials and my backtests": the second part with the verb of the first.
+fn shared_verb(clause: &Clause<'_>) -> Option<Vec<Vec<Token>>> {
+    let tokens = clause.tokens;
+    let and = tokens.iter().enumerate().position(|(i, t)| {
+        t.is(&["and"])
+            && i > 0
+            && (tokens
+                .get(i + 1)
+                .is_some_and(|n| n.is(&["my", "the", "its", "all", "our", "their", "any"]))
+                || clause.notes.iter().any(|n| {
+                    // "models and features".
+                    n.from == i + 1
+                        && n.to == tokens.len()
+                        && tokens[n.to - 1].lower.ends_with('s')
+                        && matches!(n.seen, Seen::Concept(c) if clause::kind(c) == Some(vocabulary::Kind::Thing))
+                }))
+    })?;
+    let verb = clause.notes.iter().find(|n| {
+        n.to <= and
+            && matches!(n.seen, Seen::Concept(c) if clause::kind(c) == Some(vocabulary::Kind::Ask))
+    })?;
+    let mut second = tokens[verb.from..verb.to].to_vec();
+    second.extend_from_slice(&tokens[and + 1..]);
+    Some(vec![tokens[..and].to_vec(), second])
 }
 
 fn span(clause: &Clause<'_>, from: usize, to: usize) -> Option<TextSpan> {

@@ -72,6 +72,8 @@ pub(super) struct Phrases {
     words: Vec<(bool, Vec<char>, String)>,
     stems: BTreeSet<String>,
     symbols: BTreeSet<String>,
+    /// Those with data.
+    registered: BTreeSet<String>,
 }
 
 impl Phrases {
@@ -81,6 +83,7 @@ impl Phrases {
             words: Vec::new(),
             stems: BTreeSet::new(),
             symbols: lexicon.symbols.iter().map(|s| s.symbol.clone()).collect(),
+            registered: lexicon.symbols.iter().map(|s| s.symbol.clone()).collect(),
         };
         for (name, _, phrases) in CONCEPTS {
             p.add(phrases, &Seen::Concept(name));
@@ -204,8 +207,26 @@ impl Phrases {
                 .filter_map(|(rank, w, key)| Some((distance(&word, w, most)?, rank, w, key)))
                 // Two slips only in a verb that asks: "positive" is no "position".
                 .filter(|(d, other, ..)| *d < 2 || !**other)
-                // Of the nearest a verb that asks, then the first in the order of the alphabet.
-                .min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+                // Of the nearest a verb that asks, then the longest common beginning, then the alphabet.
+                .min_by(|a, b| {
+                    let apart = |w: &[char]| {
+                        word.len() - w.iter().zip(&word).take_while(|(a, b)| a == b).count()
+                    };
+                    // Letters that only changed places are nearest: "trian" is "train" and not "trial".
+                    let letters = |w: &[char]| {
+                        let (mut a, mut b) = (w.to_vec(), word.clone());
+                        a.sort_unstable();
+                        b.sort_unstable();
+                        a != b
+                    };
+                    (a.0, a.1, letters(a.2), apart(a.2), a.2).cmp(&(
+                        b.0,
+                        b.1,
+                        letters(b.2),
+                        apart(b.2),
+                        b.2,
+                    ))
+                });
             if let Some((_, _, w, key)) = best {
                 let mended: String = w.iter().collect();
                 told.push(format!("\"{}\" was read as \"{mended}\"", t.text));
@@ -273,12 +294,17 @@ impl Phrases {
             let yes = match t.piece {
                 Piece::Cashtag => true,
                 Piece::Word if is_capitals(&t.text) => {
+                    // One letter is a symbol where it is said to be one: "import ford.csv as F".
+                    let said = i
+                        .checked_sub(1)
+                        .and_then(|p| tokens.get(p))
+                        .is_some_and(|p| p.is(&["as", "symbol", "ticker"]));
                     let plain =
                         COMMON.contains(&t.lower.as_str()) || ACRONYMS.contains(&t.text.as_str());
                     if known {
-                        t.text.len() > 1 && !(shouted && plain)
+                        (t.text.len() > 1 || said) && !(shouted && plain)
                     } else {
-                        (2..=5).contains(&t.text.len())
+                        (2 - usize::from(said)..=5).contains(&t.text.len())
                             && t.text.bytes().all(|b| b.is_ascii_uppercase())
                             && !plain
                             && !named
@@ -286,8 +312,14 @@ impl Phrases {
                     }
                 }
                 Piece::Word => {
+                    // Two letters are one where there are data of it: "ge", "ko", but not "5 ms".
+                    let counted = i
+                        .checked_sub(1)
+                        .and_then(|p| tokens.get(p))
+                        .is_some_and(|p| matches!(p.piece, Piece::Number { .. }));
                     known
-                        && t.text.len() >= 3
+                        && (t.text.len() >= 3
+                            || (t.text.len() == 2 && self.registered.contains(&upper) && !counted))
                         && t.text == t.lower
                         && !COMMON.contains(&t.lower.as_str())
                         && !named
@@ -323,7 +355,9 @@ fn hides(a: &Note, b: &Note) -> bool {
         (&a.seen, &b.seen),
         (Seen::Concept(_), Seen::Concept(_))
             | (Seen::Strategy(_) | Seen::Symbol(_), Seen::Model(_))
-            | (Seen::Model(_), Seen::Symbol(_))
+            | (Seen::Model(_), Seen::Symbol(_) | Seen::Strategy(_))
+            // In "hierarchical risk parity" nobody asks for a risk.
+            | (Seen::Term(Term::Allocation, "risk_parity" | "hierarchical_risk_parity" | "min_variance"), Seen::Concept(_))
             | (Seen::Symbol(_), Seen::Concept(_) | Seen::Term(..))
     );
     longer && ((overlaps && a.seen.rivals(&b.seen)) || (inside && across))

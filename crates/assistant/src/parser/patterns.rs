@@ -29,6 +29,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "run_trial",
         &[
+            "propose trial @model|@symbol",
+            "propose trial @model @symbol",
             "train +1 !ensemble",
             "train model|@model|@symbol !ensemble",
             "train @model @symbol",
@@ -52,6 +54,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "train_ensemble",
         &[
+            "combine #model !teach",
+            "combine #model @symbol !teach",
             "train|build|want|combine|run|forecast ensemble",
             "train|build|want|combine|run|forecast|show ensemble @symbol",
             "ensemble train @symbol",
@@ -63,6 +67,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "compare_models",
         &[
+            "rank @models2",
+            "rank @models2 @symbol",
             "compare @models2",
             "versus @models2",
             "better @models2",
@@ -89,6 +95,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "compare_trials",
         &[
+            "versus @trials2",
             "compare @trials2",
             "better @trials2",
             "compare|versus @trial trial",
@@ -99,6 +106,15 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_trials",
         &[
+            "list|show i_ran",
+            "list|show i_ran @symbol +1",
+            "every #trial",
+            "every #trial @symbol",
+            "list|about @state !@model !@strategy !portfolio !goal !data !quality !universe !@symbol !feature !catalogue !model !audit !the_result !alert_thing !portfolio",
+            "#trial @many +0.5",
+            "show|list every trial",
+            "show|list every trial @state",
+            "every trial @state",
             "#trial @bare +0.5",
             "all_trials +1.5",
             "all_trials @symbol +1",
@@ -117,6 +133,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_trial",
         &[
+            "analyse @trial !@symbol",
+            "list better model !@model !@symbol !@trials2",
+            "list|about|status @metric trial",
+            "list|about|status @metric trial @ref_trial|@trial",
             "@trial @bare",
             "status @bare",
             "better model @trial|@ref_trial",
@@ -134,7 +154,14 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "explain_trial",
         &[
-            "explain @bare",
+            "mattered feature +1",
+            "list mattered feature +0.5",
+            "mattered feature @model",
+            "explain @model the_result +1",
+            "explain @model better",
+            "explain why @model",
+            "why @model better",
+            "explain @bare !@entry",
             "explain @trial",
             "explain @ref_trial",
             "explain trial",
@@ -167,6 +194,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "resume_trial",
         &[
+            "resume again @ref_trial",
             "resume +1 !about|why|who",
             "resume @trial !about|why|who",
             "resume @ref_trial !about|why|who",
@@ -182,6 +210,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "cancel_trial",
         &[
+            "cancel @bare !@symbol !alert_thing !portfolio !order !goal !strategy !data !#trial",
+            "drop trial !what_if !alert !#trial !@symbol",
+            "drop @trial !what_if !alert !@symbol",
             "cancel @trial !about|why|who",
             "cancel @ref_trial !alert_thing !about|why|who",
             "cancel trial !#trial !about|why|who",
@@ -192,6 +223,12 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "what_if_trial",
         &[
+            "again @target +0.5",
+            "again forecast @target",
+            "again @date",
+            "again @horizon",
+            "what_if trade_change @symbol trial",
+            "what_if trade_change @model",
             "what_if @model ?instead !portfolio",
             "what_if @horizon !portfolio !fall",
             "what_if @date !portfolio !would_have !trade_change",
@@ -214,6 +251,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "screen_universe",
         &[
+            "who @style +1 !trial !@trial !audit !@audited",
+            "list|show|about universe @style +1 !portfolio !optimise !memory",
+            "list about universe @style +1 !portfolio !optimise !memory",
+            "list|show @style !@symbol !portfolio !forecast !analyse !model !feature !memory !optimise !about",
             "screen @bare",
             "screen universe !portfolio",
             "screen @style !portfolio !memory",
@@ -232,6 +273,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "optimise_portfolio",
         &[
+            "weights @symbols2 !backtest !@pairs !compare !versus !trial !@model",
+            "@scheme portfolio +1 !backtest !what_if !risk_measure !status !alert !@pairs",
             "optimise portfolio !goal|goal_is !backtest",
             "optimise @allocation !goal|goal_is !@strategy !backtest",
             "build|want|show|screen|list @allocation portfolio !status",
@@ -257,6 +300,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "backtest_portfolio",
         &[
+            "would_have portfolio @pairs +1",
             "backtest portfolio",
             "would_have portfolio",
             "backtest @pairs",
@@ -270,15 +314,17 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_portfolio",
         &[
+            "performance my !goal !@symbol !@trial !trial !backtest_thing !@strategy !@model",
+            "performance my versus @symbol",
             "show|list|status portfolio !@allocation !risk",
             "portfolio @bare",
-            "own +1",
-            "list own",
+            "own +1 !@strategy !alert_thing !trial !#trial !backtest_thing !goal",
+            "list own !@strategy !alert_thing !trial !#trial !backtest_thing !goal",
             "status portfolio my !risk",
             "show|list portfolio my !risk",
             "portfolio my !order !fall",
             "worth portfolio my",
-            "compare|versus portfolio @symbol !risk",
+            "compare|versus portfolio @symbol !risk !backtest",
             "performance portfolio",
             "performance portfolio @symbol",
             "list own portfolio",
@@ -288,6 +334,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "portfolio_risk",
         &[
+            "risk_measure portfolio !optimise !alert",
+            "risk_measure portfolio my +1 !optimise !alert",
+            "risk_measure +1.25 !optimise !@symbol !alert !advise !teach !train !forecast !trial !explain !@trial !@model !@scheme !about",
+            "list|show risk_measure +0.5 !optimise !@symbol !trial !@model !about",
             "risk portfolio !optimise",
             "risk portfolio my !optimise",
             "risk my !optimise",
@@ -303,6 +353,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "what_if_portfolio",
         &[
+            "backtest fall @percent !strategy !@strategy",
+            "backtest fall market|portfolio @percent +1 !strategy !@strategy",
+            "react fall !@symbol",
             "what_if trade_change @symbol !backtest !strike",
             "what_if trade_change portfolio !backtest",
             "what_if trade_change @symbol portfolio !backtest",
@@ -343,6 +396,12 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_backtest",
         &[
+            "@metric backtest_thing last_one !#backtest_thing",
+            "list trades backtest_thing +1 !#backtest_thing",
+            "backtest_thing last_one @bare +0.5 !#backtest_thing",
+            "list|about|status|show @metric backtest_thing !#backtest_thing",
+            "list @metric backtest_thing +0.5 !#backtest_thing",
+            "about @metric backtest_thing +1 !#backtest_thing",
             "@backtest @bare",
             "show|status @backtest",
             "show|status backtest_thing !#backtest_thing",
@@ -355,6 +414,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_backtests",
         &[
+            "list strategy tried",
+            "list|show #strategy tried",
             "#backtest_thing +1 !compare",
             "list #backtest_thing",
             "show #backtest_thing",
@@ -367,6 +428,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "optimise_strategy",
         &[
+            "better params @strategy",
+            "better params @strategy @symbol",
             "tune @strategy !portfolio",
             "tune strategy !portfolio",
             "tune @strategy @symbol !portfolio",
@@ -385,6 +448,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "develop_strategy",
         &[
+            "invent @topic +1.5 !trial !@trial",
             "develop strategy +1 !portfolio !@pdf",
             "develop strategy @topic +1 !@pdf",
             "develop strategy @symbol +1 !@pdf",
@@ -395,6 +459,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "create_alert",
         &[
+            "alert @bare",
             "alert @symbol",
             "alert portfolio",
             "alert @topic",
@@ -431,6 +496,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "price_option",
         &[
+            "option strike @right +0.5",
             "worth option",
             "worth @right",
             "worth option @right",
@@ -447,17 +513,24 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_datasets",
         &[
+            "list universe have_it !@style !@rule",
+            "list universe cover",
+            "have_it anything @symbol !check !quality !trial !alert_thing !backtest_thing !strategy !portfolio !model !feature",
             "dataset|data @bare",
             "list dataset|data !quality !where_from",
             "list data @symbol !quality !where_from !plot",
-            "list @datakind",
-            "list data @datakind",
+            "list @datakind !feature",
+            "list data @datakind !feature",
             "list dataset run !feature !model",
         ],
     ),
     (
         "show_data",
         &[
+            "where_was universe @symbol @date !come !portfolio !own",
+            "@symbol @date @covered",
+            "where_was prices @symbol @date +0.5 !come !portfolio",
+            "where_was prices @symbol !come !portfolio !@trial !trial",
             "show|plot @symbol !@tool !portfolio !analyse",
             "prices @symbol !alert !fetch",
             "show|plot prices",
@@ -469,13 +542,17 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "prices @symbol @date !alert !fetch",
             "plot +1",
             "@dataset @bare",
-            "@symbol @bare",
+            "@symbol @bare !@tool",
             "prices @symbol @bare",
         ],
     ),
     (
         "data_quality",
         &[
+            "wrong data +0.5",
+            "wrong data @symbol +1",
+            "check|list|show|run quality",
+            "check|list|show|run quality @symbol|@dataset",
             "quality @bare",
             "quality data @bare",
             "check data",
@@ -518,7 +595,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_model",
         &[
-            "@entry @bare +0.25",
+            "@entry @bare +0.25 !@symbol",
             "list @entry +0.25 !#catalogue !@symbol !trial !@trial !feature !better",
             "help about|explain @entry !@symbol !trial !@trial",
             "about @entry !@symbol !@trial !better",
@@ -546,6 +623,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_lineage",
         &[
+            "lineage @bare",
             "where_from @trial|@backtest|@dataset|@symbol !strategy !portfolio",
             "where_from the_result|trial @ref_trial",
             "where_from @ref_trial",
@@ -566,6 +644,9 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "list_audit",
         &[
+            "show refused +1",
+            "list refused +1",
+            "audit @trial|@backtest +1",
             "audit @bare",
             "refused +1.25",
             "show|list audit",
@@ -586,7 +667,13 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     ("verify_audit", &["verify audit"]),
     (
         "import_data",
-        &["import @csv", "import file", "import file @csv"],
+        &[
+            "read_it @csv",
+            "read_it @csv @symbol +1",
+            "import @csv",
+            "import file",
+            "import file @csv",
+        ],
     ),
     (
         "fetch_data",
@@ -615,9 +702,12 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "show_goal",
         &[
+            "status goal my +0.5",
+            "performance goal",
+            "performance goal my +0.5",
             "goal @bare",
             "show|list|about goal",
-            "list goal_is +1",
+            "list|about goal_is +1",
             "status goal",
             "how_close goal",
             "show|list|about goal my",
@@ -629,7 +719,7 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "advise",
         &[
-            "advise +1.5 !portfolio",
+            "advise +1.5 !portfolio !paper",
             "advise trial|@trial|engine",
             "advise trial @ref_trial",
             "advise build|show",
@@ -638,6 +728,8 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
     (
         "adjust_trial",
         &[
+            "finish early trial|@trial|@ref_trial +0.5",
+            "put_word @param trial|@ref_trial|@trial +0.5",
             "adjust @param",
             "adjust @param trial|@trial|@ref_trial",
             "adjust trial|@trial",

@@ -79,7 +79,81 @@ type Met = Vec<(f64, Option<(usize, usize)>)>;
 type Known = BTreeMap<&'static str, Met>;
 
 /// The weight of a pattern. One word meets one element only: "run" is not both the verb and the trial.
+///
+/// The first choice that fits counts; only when one element has taken what another needed, the other
+/// choices are tried.
 fn weight(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Option<f64> {
+    for e in elements(pattern) {
+        if let Element::Need(alternatives) = e
+            && !alternatives.split('|').any(|name| {
+                !known
+                    .entry(name)
+                    .or_insert_with(|| element(clause, name))
+                    .is_empty()
+            })
+        {
+            return None;
+        }
+    }
+    greedy(clause, pattern, known).or_else(|| other_choice(clause, pattern, known))
+}
+
+/// Choices of one element that are tried.
+const CHOICES: usize = 4;
+
+fn other_choice(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Option<f64> {
+    let mut sum = 0.0;
+    let mut needs: Vec<Met> = Vec::new();
+    for e in elements(pattern) {
+        match e {
+            Element::Heavier(n) => sum += f64::from(n) / 100.0,
+            Element::Welcome(_) => {}
+            Element::Need(alternatives) => {
+                let mut met: Met = Vec::new();
+                for name in alternatives.split('|') {
+                    let all = known.entry(name).or_insert_with(|| element(clause, name));
+                    met.extend(all.iter().copied());
+                }
+                if met.is_empty() {
+                    return None;
+                }
+                met.truncate(CHOICES);
+                needs.push(met);
+            }
+            Element::Without(alternatives) => {
+                one_of(clause, alternatives, known, &mut Vec::new())
+                    .is_none()
+                    .then_some(())?;
+            }
+        }
+    }
+    placed(&needs, &mut Vec::new()).map(|w| sum + w)
+}
+
+/// The largest weight of a choice for each, no two of which share a word.
+fn placed(needs: &[Met], taken: &mut Vec<(usize, usize)>) -> Option<f64> {
+    let Some((first, rest)) = needs.split_first() else {
+        return Some(0.0);
+    };
+    let mut best: Option<f64> = None;
+    for (w, place) in first {
+        if let Some((f, t)) = place
+            && taken.iter().any(|(a, b)| a < t && f < b)
+        {
+            continue;
+        }
+        taken.extend(*place);
+        if let Some(more) = placed(rest, taken) {
+            best = Some(best.map_or(w + more, |b| b.max(w + more)));
+        }
+        if place.is_some() {
+            taken.pop();
+        }
+    }
+    best
+}
+
+fn greedy(clause: &Clause<'_>, pattern: &'static str, known: &mut Known) -> Option<f64> {
     let mut sum = 0.0;
     let mut taken: Vec<(usize, usize)> = Vec::new();
     for e in elements(pattern) {

@@ -66,7 +66,8 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             trial: c
                 .trial()
                 .or_else(|| {
-                    c.has("the_result")
+                    let training = c.tokens.iter().any(|t| t.is(&["training"]));
+                    (c.has("the_result") || c.has("better") || training)
                         .then(|| c.context.last_trial.clone())
                         .flatten()
                 })
@@ -80,9 +81,10 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 .trial()
                 .or_else(|| {
                     // "why did ridge win?" speaks of the trial that was last spoken of.
-                    (c.has("why") && !c.models_at().is_empty())
-                        .then(|| c.context.last_trial.clone())
-                        .flatten()
+                    ((c.has("why") || c.has("better") || c.has("explain") || c.has("mattered"))
+                        && (c.has("the_result") || c.has("mattered") || !c.models_at().is_empty()))
+                    .then(|| c.context.last_trial.clone())
+                    .flatten()
                 })
                 .unwrap_or_default(),
             models: c.models(),
@@ -92,7 +94,11 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
         "optimise_portfolio" => A::OptimisePortfolio(Box::new(optimise(c))),
         "backtest_portfolio" => A::BacktestPortfolio(Box::new(backtest_portfolio(c))),
         "show_portfolio" => A::ShowPortfolio(Box::new(HoldingsRequest {
-            as_of: c.days.as_of,
+            // "on 31 December": the one day that is named.
+            as_of: c.days.as_of.or(c
+                .days
+                .start
+                .filter(|d| c.days.end == Some(*d) && *d < c.context.today)),
             benchmark: c.symbols().into_iter().next(),
             ..HoldingsRequest::default()
         })),
@@ -221,11 +227,15 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
                 trial: c.trial().unwrap_or_default(),
                 params,
                 weights: c.pairs(&c.models_at()).into_iter().collect(),
-                stop_early: c.has("cancel") && c.has("early"),
+                stop_early: (c.has("cancel") || c.has("finish")) && c.has("early"),
             }))
         }
         "override_models" => A::OverrideModels(Box::new(act::OverrideModels {
-            trial: c.trial().unwrap_or_default(),
+            // "your choice" is that of the trial that was last spoken of.
+            trial: c
+                .trial()
+                .or_else(|| c.context.last_trial.clone())
+                .unwrap_or_default(),
             models: c.models(),
         })),
         "teach_methodology" => A::TeachMethodology(Box::new(act::TeachMethodology {
@@ -400,7 +410,17 @@ fn list(c: &Clause<'_>, things: &[&str]) -> act::ListRuns {
 
 fn trial_ref(c: &Clause<'_>) -> act::TrialRef {
     act::TrialRef {
-        trial: c.trial().unwrap_or_default(),
+        // "resume training" speaks of the trial that was last spoken of.
+        trial: c
+            .trial()
+            .or_else(|| {
+                c.tokens
+                    .iter()
+                    .any(|t| t.is(&["training"]))
+                    .then(|| c.context.last_trial.clone())
+                    .flatten()
+            })
+            .unwrap_or_default(),
     }
 }
 
@@ -429,7 +449,31 @@ fn new_ones(c: &Clause<'_>, all: Vec<(String, usize, usize)>) -> Vec<String> {
         .tokens
         .windows(2)
         .position(|w| w[0].is(&["instead", "rather", "place"]) && w[1].is(&["of", "than"]));
+    // "swap AAPL for IBM", "replace ridge with lasso": the first is what was before.
+    let word = |at: usize, words: &[&str]| c.tokens.get(at).is_some_and(|t| t.is(words));
+    let swapped = (0..c.tokens.len())
+        .find(|i| {
+            word(
+                *i,
+                &[
+                    "swap",
+                    "swapped",
+                    "replace",
+                    "replaced",
+                    "exchange",
+                    "exchanged",
+                    "substitute",
+                ],
+            )
+        })
+        .and_then(|i| {
+            let joint = (i..c.tokens.len()).find(|k| word(*k, &["for", "with", "by"]))?;
+            all.iter()
+                .any(|(_, from, _)| *from > joint)
+                .then_some((i, joint))
+        });
     all.into_iter()
+        .filter(|(_, from, _)| swapped.is_none_or(|(i, joint)| !(i < *from && *from < joint)))
         .filter(|(_, from, _)| old.is_none_or(|o| *from < o || *from > o + 3))
         .map(|s| s.0)
         .collect()
@@ -458,11 +502,16 @@ fn screen(c: &Clause<'_>) -> act::ScreenUniverse {
             .map(|s| s.0.to_owned()),
         rules,
         top: c.count_of(&["universe"]).or_else(|| {
-            let i = c
-                .tokens
-                .iter()
-                .position(|t| t.is(&["top", "best", "first", "me"]))?;
-            c.tokens.get(i + 1).and_then(Token::count)
+            // "the five least volatile", "top 10", "only the first 3".
+            c.tokens.iter().enumerate().find_map(|(i, t)| {
+                let style = c.terms(Term::Style).iter().any(|s| s.1 == i + 1);
+                let led = i
+                    .checked_sub(1)
+                    .and_then(|p| c.tokens.get(p))
+                    .is_some_and(|p| p.is(&["top", "best", "first", "me", "only"]));
+                let unit = c.durations.iter().any(|d| d.from <= i && i < d.to);
+                t.count().filter(|_| (led || style) && !unit)
+            })
         }),
         as_of: c.days.as_of,
     }
@@ -709,7 +758,9 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
         .iter()
         .find_map(Token::percent)
         .or_else(|| part("quarter").then_some(0.25))
-        .or_else(|| part("third").then_some(1.0 / 3.0));
+        .or_else(|| part("third").then_some(1.0 / 3.0))
+        .or_else(|| part("fifth").then_some(0.2))
+        .or_else(|| part("tenth").then_some(0.1));
     let less = word(&[
         "sell", "sold", "cut", "reduce", "reduced", "trim", "trimmed", "lower", "lowered",
         "decrease", "drop", "dropped", "remove", "removed",
@@ -727,7 +778,9 @@ fn what_if_portfolio(c: &Clause<'_>) -> act::WhatIfPortfolio {
     ]);
     // "the S&P falls 20 %" is a move of the market, not of a position.
     let index_moves = c.has("fall")
-        && c.has("portfolio")
+        && percent.is_some()
+        && !symbols.is_empty()
+        && !word(&["i", "we"])
         && symbols.iter().all(|(s, ..)| s == "SPX" || s == "IXIC");
     let mut made = act::WhatIfPortfolio::default();
     let from = symbols.iter().find(|s| led(s.1, &["from", "out"]));
@@ -917,7 +970,7 @@ fn develop(c: &Clause<'_>) -> act::DevelopStrategy {
         // "something tradable from options flow? A strategy please".
         let end = (start..c.tokens.len())
             .find(|i| c.tokens[*i].mark().is_some())
-            .unwrap_or(start);
+            .unwrap_or_else(|| idea_end(c));
         idea = c.words(start + 1, end);
     }
     act::DevelopStrategy {
@@ -989,10 +1042,30 @@ fn create_alert(c: &Clause<'_>) -> act::CreateAlert {
             alert.triggers.push(topic);
         }
     }
+    // "10 % from its peak" is a drawdown, "5 % in a day" is none.
+    let of_words = |first: &[&str], second: &[&str]| {
+        c.tokens
+            .windows(2)
+            .any(|w| w[0].is(first) && w[1].is(second))
+    };
+    let peak = of_words(
+        &["its", "the", "their", "from", "a"],
+        &["peak", "peaks", "high", "highs", "top"],
+    ) && c.tokens.iter().any(|t| t.is(&["from", "below", "off"]));
+    let in_a_day = of_words(&["a", "one", "single", "any"], &["day", "session"])
+        || c.tokens.iter().any(|t| t.is(&["daily", "intraday"]))
+        || c.durations.iter().any(|d| d.bars() == [1]);
+    if percent.is_some() && (c.has("fall") || falls) {
+        if in_a_day && !c.tokens.iter().any(|t| t.is(&["drawdown", "drawdowns"])) {
+            alert.triggers.retain(|t| t != "drawdown");
+        } else if peak && !alert.triggers.iter().any(|t| t == "drawdown") {
+            alert.triggers.push("drawdown".to_owned());
+        }
+    }
     if let Some(p) = percent {
         if alert.triggers.iter().any(|t| t == "drawdown") {
             alert.drawdown = Some(p.abs());
-        } else if c.has("fall") {
+        } else if c.has("fall") || falls {
             alert.triggers.push("move".to_owned());
             alert.daily_move = Some(if falls { -p.abs() } else { p.abs() });
         }
@@ -1060,7 +1133,13 @@ fn remove_alert(c: &Clause<'_>) -> act::RemoveAlert {
 
 fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
     let percent = |words: &[&str]| c.percent_of(words);
-    let symbol = c.symbols_at().into_iter().next().map(|s| s.0);
+    // "a call on it": the one spoken of before.
+    let symbol = c.symbols().into_iter().next();
+    // A share without its sign: "sigma=0.2".
+    let share = |t: &Token| {
+        t.percent()
+            .or_else(|| t.plain().filter(|v| *v > 0.0 && *v < 2.0))
+    };
     // "S=100, K=95, r=3%".
     let equals = |name: &str| {
         c.tokens
@@ -1119,9 +1198,13 @@ fn price_option(c: &Clause<'_>, answer: Option<&str>) -> act::PriceOption {
             .find(|d| d.purpose == Use::Plain)
             .and_then(super::time::Duration::calendar_days),
         expiry: expiry_day,
-        volatility: percent(&["vol", "volatility", "sigma", "iv"]),
+        volatility: percent(&["vol", "volatility", "sigma", "iv"]).or_else(|| {
+            ["vol", "volatility", "sigma", "iv"]
+                .iter()
+                .find_map(|n| equals(n).and_then(share))
+        }),
         rate: percent(&["rate", "interest", "riskless"])
-            .or_else(|| equals("r").and_then(Token::percent)),
+            .or_else(|| equals("r").or_else(|| equals("rate")).and_then(share)),
         dividend_yield: percent(&["dividend", "dividends", "yield"]),
         style: match c.term(Term::Exercise) {
             Some("american") => Some(act::ExerciseStyle::American),
@@ -1250,6 +1333,10 @@ fn set_goal(c: &Clause<'_>, answer: Option<&str>) -> act::SetGoal {
             begin += 1;
         }
     }
+    // "8 % a year, make that the goal": what stands before it.
+    if c.words(begin, c.tokens.len()).is_empty() && !c.terms(Term::Metric).is_empty() {
+        begin = 0;
+    }
     let l = limits(c);
     let mut metrics: Vec<act::GoalMetric> = Vec::new();
     for (metric, from, to) in c.terms(Term::Metric) {
@@ -1356,6 +1443,28 @@ fn free_text(c: &Clause<'_>, after: &[&str], all: bool) -> String {
                 .find(|i| c.tokens[*i].is(&["in", "for", "to"]))
         });
     let words = c.words(begin, tail.unwrap_or(end));
+    // "teach a methodology": says nothing yet.
+    let empty = [
+        "a",
+        "an",
+        "new",
+        "the",
+        "methodology",
+        "method",
+        "recipe",
+        "engine",
+        "you",
+        "me",
+        "some",
+        "advice",
+    ];
+    if words
+        .to_lowercase()
+        .split_whitespace()
+        .all(|w| empty.contains(&w))
+    {
+        return String::new();
+    }
     if [
         "you something",
         "something",

@@ -297,9 +297,8 @@ fn piece(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
         found.push(token(Piece::Dataset, chars, at, run, at, run));
         return run;
     }
-    if whole.len() == 10
-        && c.is_ascii_digit()
-        && let Ok(day) = NaiveDate::parse_from_str(&whole, "%Y-%m-%d")
+    if c.is_ascii_digit()
+        && let Some(day) = written_day(&whole)
     {
         found.push(token(Piece::Day(day), chars, at, run, at, run));
         return run;
@@ -325,9 +324,43 @@ fn piece(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
     if (c == '-' && !(digits && next.is_ascii_digit())) || c == '_' {
         return at + 1;
     }
+    // "Procter & Gamble", "AAPL & MSFT".
+    if c == '&' && before.is_whitespace() && next.is_whitespace() {
+        let mut and = token(Piece::Word, chars, at, at + 1, at, at + 1);
+        and.lower = "and".to_owned();
+        and.stem = "and".to_owned();
+        found.push(and);
+        return at + 1;
+    }
     let c = if matches!(c, '–' | '—') { '-' } else { c };
     found.push(token(Piece::Mark(c), chars, at, at + 1, at, at + 1));
     at + 1
+}
+
+/// A day in figures: 2009-03-03, 31/12/2009 and 12/31/2009, 31.12.2009. Where both could be the month, the
+/// first one is, as American vendors write it; with full stops the day comes first.
+fn written_day(whole: &str) -> Option<NaiveDate> {
+    if whole.len() == 10
+        && let Ok(day) = NaiveDate::parse_from_str(whole, "%Y-%m-%d")
+    {
+        return Some(day);
+    }
+    let slashes = whole.contains('/');
+    let parts: Vec<&str> = whole.split(if slashes { '/' } else { '.' }).collect();
+    let [a, b, y] = parts.as_slice() else {
+        return None;
+    };
+    if a.len() > 2 || b.len() > 2 {
+        return None;
+    }
+    let year = if y.len() == 4 {
+        y.parse().ok()?
+    } else {
+        return None;
+    };
+    let (a, b): (u32, u32) = (a.parse().ok()?, b.parse().ok()?);
+    let (month, day) = if slashes && a <= 12 { (a, b) } else { (b, a) };
+    NaiveDate::from_ymd_opt(year, month, day)
 }
 
 fn while_at(chars: &[char], from: usize, test: impl Fn(char) -> bool) -> usize {
@@ -488,6 +521,19 @@ fn word(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
     while end < chars.len() && inside(end) {
         end += 1;
     }
+    // "un-pause" and "re-run" are one word.
+    let head: String = chars[at..end].iter().collect::<String>().to_lowercase();
+    if ["un", "re"].contains(&head.as_str())
+        && chars.get(end) == Some(&'-')
+        && chars.get(end + 1).is_some_and(|c| c.is_alphabetic())
+    {
+        let tail = while_at(chars, end + 1, char::is_alphabetic);
+        let mut t = token(Piece::Word, chars, at, tail, at, tail);
+        t.lower = t.lower.replace('-', "");
+        t.stem = stem(&t.lower);
+        found.push(t);
+        return tail;
+    }
     let mut next = end;
     // "what's", "I'd", "Apple's": the word alone; "don't" stays a word of its own.
     if end < chars.len()
@@ -507,6 +553,21 @@ fn word(chars: &[char], at: usize, found: &mut Vec<Token>) -> usize {
             return tail;
         }
         next = tail;
+        // "I'd like" is "I would like", "I'll do it" is "I will do it".
+        let full = match said.as_str() {
+            "d" => Some("would"),
+            "ll" => Some("will"),
+            _ => None,
+        };
+        if let Some(full) = full {
+            found.push(token(Piece::Word, chars, at, end, at, end));
+            let mut would = token(Piece::Word, chars, end, next, end, next);
+            would.text = full.to_owned();
+            would.lower = full.to_owned();
+            would.stem = stem(full);
+            found.push(would);
+            return next;
+        }
         let base: String = chars[at..end].iter().collect::<String>().to_lowercase();
         let asks = [
             "what", "how", "where", "who", "that", "it", "there", "here", "when", "why",

@@ -435,7 +435,84 @@ fn last_of_month(y: i32, m: u32) -> Option<NaiveDate> {
         .pred_opt()
 }
 
+const UNTIL: &[&str] = &["to", "until", "till", "through"];
+
 type Point = (NaiveDate, NaiveDate, usize);
+
+/// Days from Monday.
+fn weekday(t: &Token) -> Option<u64> {
+    const NAMES: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let at = NAMES.iter().position(|n| t.is(&[n]))?;
+    u64::try_from(at).ok()
+}
+
+/// Spans with a name, in whole years: words, first and last year.
+const PERIODS: &[(&[&str], i32, i32)] = &[
+    (&["global", "financial", "crisis"], 2008, 2009),
+    (&["great", "financial", "crisis"], 2008, 2009),
+    (&["financial", "crisis"], 2008, 2009),
+    (&["great", "recession"], 2008, 2009),
+    (&["gfc"], 2008, 2009),
+    (&["dot", "com", "bubble"], 2000, 2002),
+    (&["dot", "com", "crash"], 2000, 2002),
+    (&["dotcom", "bubble"], 2000, 2002),
+    (&["dotcom", "crash"], 2000, 2002),
+    (&["covid", "crash"], 2020, 2020),
+    (&["covid"], 2020, 2020),
+    (&["pandemic"], 2020, 2020),
+    (&["eighties"], 1980, 1989),
+    (&["nineties"], 1990, 1999),
+];
+
+/// "the financial crisis", "the crisis of 2008", "the 2008 crash", "the nineties", "the 90s".
+fn period(tokens: &[Token], at: usize) -> Option<Point> {
+    let years = |from: i32, to: i32, next: usize| {
+        Some((
+            NaiveDate::from_ymd_opt(from, 1, 1)?,
+            NaiveDate::from_ymd_opt(to, 12, 31)?,
+            next,
+        ))
+    };
+    let crisis = |i: usize| {
+        tokens
+            .get(i)
+            .is_some_and(|t| t.is(&["crisis", "crash", "bubble", "recession", "meltdown"]))
+    };
+    if let Some(y) = tokens.get(at).and_then(year)
+        && (crisis(at + 1)
+            || (tokens.get(at + 1).is_some_and(|t| t.is(&["financial"])) && crisis(at + 2)))
+    {
+        return years(y, y, at + 2 + usize::from(!crisis(at + 1)));
+    }
+    if crisis(at)
+        && tokens.get(at + 1).is_some_and(|t| t.is(&["of", "in"]))
+        && let Some(y) = tokens.get(at + 2).and_then(year)
+    {
+        return years(y, y, at + 3);
+    }
+    let (words, from, to) = PERIODS.iter().find(|(words, ..)| {
+        words
+            .iter()
+            .enumerate()
+            .all(|(k, w)| tokens.get(at + k).is_some_and(|t| t.is(&[w])))
+    })?;
+    let next = at + words.len();
+    // "the financial crisis of 2008": the year says it.
+    if tokens.get(next).is_some_and(|t| t.is(&["of", "in"]))
+        && let Some(y) = tokens.get(next + 1).and_then(year)
+    {
+        return years(y, y, next + 2);
+    }
+    years(*from, *to, next)
+}
 
 /// A day, month, quarter or year at a place: its first and last day and the first token after it.
 fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Option<Point> {
@@ -447,6 +524,9 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
     let skip_comma = |i: usize| i + usize::from(get(i).is_some_and(|t| t.mark() == Some(',')));
     if t.is(&["the"]) {
         return point(tokens, at + 1, today, bare_year);
+    }
+    if let Some(found) = period(tokens, at) {
+        return Some(found);
     }
     if t.is(&["end", "beginning", "start"]) && get(at + 1).is_some_and(|t| t.is(&["of"])) {
         let (from, to, next) = point(tokens, at + 2, today, true)?;
@@ -471,7 +551,13 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
             let day = NaiveDate::from_ymd_opt(y.unwrap_or(today.year()), m, d)?;
             return Some((day, day, if y.is_some() { i + 1 } else { at + 2 }));
         }
-        if bare_year && !t.is(&["may"]) {
+        // "may" is a month only where a day or a span is spoken of.
+        let month_of_may = at.checked_sub(1).and_then(get).is_some_and(|p| {
+            p.is(&[
+                "in", "since", "during", "until", "from", "till", "before", "after",
+            ])
+        });
+        if bare_year && (!t.is(&["may"]) || month_of_may) {
             let y = today.year() - i32::from(m > today.month());
             return Some((
                 NaiveDate::from_ymd_opt(y, m, 1)?,
@@ -510,6 +596,29 @@ fn point(tokens: &[Token], at: usize, today: NaiveDate, bare_year: bool) -> Opti
             NaiveDate::from_ymd_opt(y, 12, 31)?,
             at + 1,
         ));
+    }
+    // "last March", "last May".
+    if t.is(&["last", "this", "past"])
+        && let Some(m) = get(at + 1).and_then(month)
+        && get(at + 2).and_then(year).is_none()
+        && get(at + 2).and_then(Token::count).is_none()
+    {
+        let y = today.year() - i32::from(m > today.month());
+        return Some((
+            NaiveDate::from_ymd_opt(y, m, 1)?,
+            last_of_month(y, m)?,
+            at + 2,
+        ));
+    }
+    if t.is(&["now", "present"]) && at > 0 && get(at - 1).is_some_and(|p| p.is(UNTIL)) {
+        return Some((today, today, at + 1));
+    }
+    // "since Monday", "last Friday": the last such day before today.
+    let skip = usize::from(t.is(&["last"]));
+    if let Some(day) = get(at + skip).and_then(weekday) {
+        let back = (7 + u64::from(today.weekday().num_days_from_monday()) - day) % 7;
+        let day = today.checked_sub_days(Days::new(if back == 0 { 7 } else { back }))?;
+        return Some((day, day, at + skip + 1));
     }
     if t.is(&["today"]) {
         return Some((today, today, at + 1));
@@ -586,6 +695,14 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
     let is = |i: usize, words: &[&str]| tokens.get(i).is_some_and(|t| t.is(words));
     // "starting in 2010", "as of 30 June", "up to 2012".
     let after = |i: usize| i + usize::from(is(i, &["in", "from", "on", "at", "with", "to", "of"]));
+    // "with 2015 as the start".
+    if let Some(y) = year(t)
+        && is(at + 1, &["as"])
+        && (is(at + 2, &["start", "beginning"]) || is(at + 3, &["start", "beginning"]))
+    {
+        named.start = NaiveDate::from_ymd_opt(y, 1, 1);
+        return Some(at + 3 + usize::from(!is(at + 2, &["start", "beginning"])));
+    }
     if t.is(&["as"]) && is(at + 1, &["of", "at"]) {
         let (_, to, next) = point(tokens, at + 2, today, true)?;
         named.as_of = Some(to);
@@ -606,6 +723,12 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
         let joins = is(next, &["to", "until", "till", "through", "and", "up"])
             || tokens.get(next).is_some_and(|t| t.mark() == Some('-'));
         if joins && let Some((_, to, end)) = point(tokens, after(next + 1), today, true) {
+            // "from January to June 2015": the year of the second is that of the first.
+            let bare = next == after(at + 1) + 1 && month(&tokens[next - 1]).is_some();
+            if bare && tokens.get(end - 1).and_then(year).is_some() {
+                let y = to.year() - i32::from(from.month() > to.month());
+                named.start = NaiveDate::from_ymd_opt(y, from.month(), 1);
+            }
             named.end = Some(to);
             return Some(end);
         }
@@ -638,7 +761,9 @@ fn span(tokens: &[Token], at: usize, today: NaiveDate, named: &mut DaysNamed) ->
         let bare = year(t).is_some()
             && (is(at + 1, &["to", "through", "until"])
                 || tokens.get(at + 1).is_some_and(|t| t.mark() == Some('-')))
-            && tokens.get(at + 2).and_then(year).is_some();
+            && tokens
+                .get(at + 2)
+                .is_some_and(|t| year(t).is_some() || t.is(&["now", "today", "present"]));
         let (from, to, next) = point(tokens, if led { at + 1 } else { at }, today, led || bare)?;
         // "2005-2010", "Jan 2010 to March 2012".
         let years = is(next, &["and"])

@@ -22,12 +22,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "analyse",
         Kind::Ask,
-        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything",
+        "analyse|analysis|examine|study|investigate|assess|evaluate|look at|look into|take a look|have a look|check out|dig into|break down|review|run the numbers|once over|deep dive|rundown|look over|go over|dissect|screen out|workup|work up|full picture|curious about|closer look|tell me everything|peek|glance|have a peek|lowdown",
     ),
     (
         "outlook",
         Kind::Ask,
-        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will",
+        "outlook|headed|heading|prospects|think of|think about|view on|opinion|uptrend|downtrend|go up|go down|going up|going down|rise|bullish|bearish|look for|looking|look like|expect|where is|future of|thought|take on|do you see|might do|will do|going to do|make of|feel about|good time|should i buy|should i sell|worth buying|in store|next move|potential|upside|do next|be doing|go from here|perform|view of|view about|opinion on|your view|your opinion|chances of|happening with|happening to|might it go|could it go|where might|where could|where will|your read|read on|reading on|reading of|deal with|the story with|going on with|do you think|you think",
     ),
     (
         "train",
@@ -47,20 +47,20 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "build",
         Kind::Ask,
-        "build|create|make|construct|put together|set up|assemble|compose|give me",
+        "build|create|make|construct|put together|set up|assemble|compose|give me|gimme",
     ),
     ("want", Kind::Ask, "want|need|would like|id like"),
     ("combine", Kind::Ask, "stack|combine|blend|pool"),
     (
         "compare",
         Kind::Ask,
-        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside",
+        "compare|comparison|pit|side by side|against each other|next to each other|head to head|contrast|changed between|difference between|differ|race|stack up|relative performance|hold up against|match up|weigh up|set against|compared|measure up|next to|alongside|beside|up against|put up against|compete|take on each other",
     ),
     ("versus", Kind::Ask, "versus|vs|or rather|against"),
     (
         "better",
         Kind::Ask,
-        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of",
+        "better|beat|won|outperform|best|superior|win over|stronger than|win|winner|stronger|more accurate|superior|worse|fare better|beaten|ahead of|badly|poorly|did so well|so well|underperform|lost to|lost against",
     ),
     (
         "correlate",
@@ -70,12 +70,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "list",
         Kind::Ask,
-        "list|enumerate|which|what|any|are there|is there|show me all|show all|overview of|do you have|do you know|available|what is in|what is there|all my|all of my|all our|what kind of|kind of|carry|have you got|got any|on offer|do you offer|do you support|can i choose|which of my|how many|do we have|have we got",
+        "list|enumerate|which|what|any|are there|is there|show me all|show all|overview of|do you have|do you know|available|what is in|what is there|all my|all of my|all our|what kind of|kind of|carry|have you got|got any|on offer|do you offer|do you support|can i choose|which of my|how many|do we have|have we got|anything",
     ),
     (
         "show",
         Kind::Ask,
-        "show|display|open|view|see|print|present|let me see|give me|bring up|pull up",
+        "show|display|open|view|see|print|present|let me see|give me|bring up|pull up|gimme",
     ),
     (
         "status",
@@ -85,7 +85,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "explain",
         Kind::Ask,
-        "explain|why|interpret|understand|what drives|drive|matter|make sense of|reason|walk me through|mean|made|cause|important|contribute|behind|led to|lead to|responsible|elaborate|clarify|influence",
+        "explain|why|interpret|understand|what drives|drive|matter|make sense of|reason|walk me through|mean|made|cause|important|contribute|behind|led to|lead to|responsible|elaborate|clarify|influence|how come",
     ),
     (
         "pause",
@@ -95,7 +95,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "resume",
         Kind::Ask,
-        "resume|continue|unpause|carry on|go on|proceed|pick up again|restart|unfreeze|keep going|go ahead|reactivate|get going again|unhold|pick up where|move on with|take up",
+        "resume|continue|unpause|carry on|go on|proceed|pick up again|restart|unfreeze|keep going|go ahead|reactivate|get going again|unhold|pick up where|move on with|take up|back up|let it run|let it go on|let it continue|let it carry on|wake",
     ),
     (
         "cancel",
@@ -110,7 +110,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "what_if",
         Kind::Ask,
-        "what if|what would happen|what happens if|what happens to|suppose|supposing|imagine|assume|how would|what would change|if we had|if i had|what would|what will happen|what then|how about with|what about with|if instead|play through|consider",
+        "what if|what would happen|what happens if|what happens to|suppose|supposing|imagine|assume|how would|what would change|if we had|if i had|what would|what will happen|what then|how about with|what about with|if instead|play through|consider|how bad would|how badly would|how hard would|what changes if|what changes when|how does it change",
     ),
     (
         "again",
@@ -149,12 +149,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "develop",
         Kind::Ask,
-        "develop|devise|design|invent|come up with|work out|research|create|build|construct|think up|have an idea|sketch|draft|write|formulate|idea for",
+        "develop|devise|design|invent|come up with|work out|research|create|build|construct|think up|have an idea|sketch|draft|write|formulate|idea for|make|think of",
     ),
     (
         "alert",
         Kind::Ask,
-        "alert|monitor|watch|notify|warn|let me know|tell me when|tell me if|tell me as soon as|ping|keep an eye|track|inform me|keep tabs|message me|shout|heads up|flag|remind me when|remind me if|send me a|drop me|get back to me when|wake me|observe|look out for|be informed|know when|know if|know as soon as|hear when",
+        "alert|monitor|watch|notify|warn|let me know|tell me when|tell me if|tell me as soon as|ping|keep an eye|track|inform me|keep tabs|message me|shout|heads up|flag|remind me when|remind me if|send me a|drop me|get back to me when|wake me|observe|look out for|be informed|know when|know if|know as soon as|hear when|text me|email me|mail me|buzz me|tell me once|get in touch",
     ),
     (
         "remove",
@@ -175,17 +175,17 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "check",
         Kind::Ask,
-        "check|how good|quality|clean|gap|complete|missing|error|problem|reliable|trust|bad|trust|suspicious|wrong|okay|fine|sound|accurate|outliers",
+        "check|how good|quality|clean|gap|complete|missing|error|problem|reliable|trust|bad|trust|suspicious|wrong|okay|fine|sound|accurate|outliers|ok|in order|in good shape",
     ),
     (
         "verify",
         Kind::Ask,
-        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of",
+        "verify|validate|intact|tamper|unbroken|still valid|check|manipulate|consistent|make sure|changed|alter|modified|touched|prove|proof|still consistent|verification|check of|trust|ok|okay|in order|sound|safe|correct|complete|unaltered|untouched",
     ),
     (
         "import",
         Kind::Ask,
-        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data",
+        "import|load|read in|upload|ingest|bring in|add|take it in|here is a csv|here is the file|here is a file|here is my file|process|put in|take prices|take the prices|take data|take the data|bring it in|read it in|put it in|take in|takes in",
     ),
     (
         "fetch",
@@ -196,7 +196,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "goal_is",
         Kind::Ask,
-        "goal is|target is|objective is|aim is|aim for|aiming for|goal to|objective to|goal should be|aim at|aiming at|i aim for|goal should|target should be|goal will be|i strive for|goal now is|objective should be",
+        "goal is|target is|objective is|aim is|aim for|aiming for|goal to|objective to|goal should be|aim at|aiming at|i aim for|goal should|target should be|goal will be|i strive for|goal now is|objective should be|goal be|objective be|target be",
     ),
     (
         "adjust",
@@ -206,12 +206,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "teach",
         Kind::Ask,
-        "teach|learn this|learn the following|train the engine to|show you a method|i will teach|learn my",
+        "teach|learn this|learn the following|train the engine to|show you a method|i will teach|learn my|to learn|new methodology|here is a method|here is a methodology|a method for you",
     ),
     (
         "override",
         Kind::Ask,
-        "override|overrule|force|instead of your choice|instead of your selection|insist on|against your choice|do not agree|disagree|dont agree|ignore your choice|your choice is wrong|against your selection|i decide|i insist",
+        "override|overrule|force|instead of your choice|instead of your selection|insist on|against your choice|do not agree|disagree|dont agree|ignore your choice|your choice is wrong|against your selection|i decide|i insist|no matter what|regardless|at all cost|must use|has to use|engine choice|replace the choice|replace your choice",
     ),
     (
         "undo",
@@ -221,7 +221,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "advise",
         Kind::Ask,
-        "advise|advice|coach|suggest|hint|recommend|tip|counsel|word of advice|my view is|consider this|note to the engine|guidance|warn the engine",
+        "advise|advice|coach|suggest|hint|recommend|tip|counsel|word of advice|my view is|consider this|note to the engine|guidance|warn the engine|tell the engine",
     ),
     (
         "search",
@@ -231,12 +231,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "remember",
         Kind::Ask,
-        "remember|recall|did i say|did we say|did i ask|did i last ask|did i mention|we talked about|we talk about|discussed|we discuss|i told you|did we talk|we said|i said|you said|we spoke|mentioned|have we talked|have we discussed|talked about|you told me|we agreed|did we decide|we decided|did you tell me|i tell you|did i tell|told you|tell you about|have i told",
+        "remember|recall|did i say|did we say|did i ask|did i last ask|did i mention|we talked about|we talk about|discussed|we discuss|i told you|did we talk|we said|i said|you said|we spoke|mentioned|have we talked|have we discussed|talked about|you told me|we agreed|did we decide|we decided|did you tell me|i tell you|did i tell|told you|tell you about|have i told|was said|were said|said about|been said",
     ),
     (
         "help",
         Kind::Ask,
-        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability",
+        "help|what can you do|what are you able to do|can i ask|how do i|how can i|how does this work|use this|commands|example|what can i do|get started|manual|who are you|your abilities|what you can do|able to do|what do you do|how do you work|what can i do here|instructions|capabilities|introduce yourself|stuck|action|capability|what can this do|what can it do|should i ask|to ask you|can i say|what can i say|where do i start|where to start|i am new|new here|where do i begin|is possible here|possible here|this thing work|thing work",
     ),
     (
         "hello",
@@ -246,7 +246,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "how_to",
         Kind::Ask,
-        "how do i|how can i|how to|help with|help me with|how does one|how do you|how would i|how would one|show me how|how would you|explain how to|what is the way to|tell me how to",
+        "how do i|how can i|how to|help with|help me with|how does one|how do you|how would i|how would one|show me how to|show me how i|how would you|explain how to|what is the way to|tell me how to",
     ),
     (
         "read",
@@ -262,17 +262,17 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "about",
         Kind::Ask,
-        "what is|tell me about|describe|info|information|explain|how does|work|mean|details of|show|parameter|documentation|define|info on|information on|tell me about|what about|more about|what are the|hyperparameter|meaning of|learn about|introduction to|what are|what does|understand",
+        "what is|tell me about|describe|info|information|explain|how does|work|mean|details of|show|parameter|documentation|define|info on|information on|tell me about|what about|more about|what are the|hyperparameter|meaning of|learn about|introduction to|what are|what does|understand|teach me|teach me about|docs|doc",
     ),
     (
         "own",
         Kind::Ask,
-        "do i own|do i hold|i hold|i own|have i made|money have i|did i make|am i up|am i down|my gain|my profit|my loss|making money|make money|am i making|do i have|are mine|my investment|did i gain|my return|i am holding|i am invested",
+        "do i own|do i hold|i hold|i own|have i made|money have i|did i make|am i up|am i down|my gain|my profit|my loss|making money|make money|am i making|do i have|are mine|my investment|did i gain|my return|i am holding|i am invested|p&l|pnl|profit and loss|in profit|in the black|in the red",
     ),
     (
         "where_from",
         Kind::Ask,
-        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of",
+        "come from|came from|where did|based on|trace|provenance|source of|sources of|origin|rest on|lineage|derive|source behind|sources behind|behind|got from|taken from|obtained|comes from|rest|trail of|path of|went into|go into|goes into|gone into|feed into|fed into|used for|used in|from which|from what|made from|made of",
     ),
     (
         "come_from",
@@ -287,7 +287,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "react",
         Kind::Ask,
-        "react|what would happen|what happens|how would|suffer|lose if",
+        "react|what would happen|what happens|how would|suffer|lose if|how bad|how badly|how hard",
     ),
     // Things.
     (
@@ -303,12 +303,12 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "model",
         Kind::Thing,
-        "model|algorithm|learner|method|estimator|regressor|classifier|selection|choice|technique",
+        "model|algorithm|learner|method|estimator|regressor|classifier|selection|choice|technique|algo",
     ),
     (
         "catalogue",
         Kind::Thing,
-        "catalogue|model|algorithm|indicator|pattern|candlestick pattern|search|classification|regression|forecasting|clustering|method|machine learning method|learner|technique|model type|preset",
+        "catalogue|model|algorithm|indicator|pattern|candlestick pattern|search|classification|regression|forecasting|clustering|method|machine learning method|learner|technique|model type|preset|algo",
     ),
     (
         "ensemble",
@@ -318,7 +318,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "portfolio",
         Kind::Thing,
-        "portfolio|holding|position|allocation|my stocks|my shares|my investments|book|my book|basket",
+        "portfolio|holding|position|allocation|my stocks|my shares|my investments|book|my book|basket|mix",
     ),
     (
         "strategy",
@@ -328,7 +328,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "weights",
         Kind::Thing,
-        "weight|share of each|allocation|allocate",
+        "weight|share of each|allocation|allocate|how much of each|how much should i put",
     ),
     (
         "alert_thing",
@@ -353,7 +353,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "prices",
         Kind::Thing,
-        "price|chart|history|closing price|close|bar|quote|candle|candlestick|graph|ohlc|price history|closing value|price series",
+        "price|chart|history|closing price|close|bar|quote|candle|candlestick|graph|ohlc|price history|closing value|price series|trading at|trade at",
     ),
     ("plot", Kind::Ask, "plot|chart|draw|graph"),
     (
@@ -386,7 +386,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "universe",
         Kind::Thing,
-        "stock|share|universe|market|name|symbol|company|equity|security|instrument|ticker|asset|candidate",
+        "stock|share|universe|market|name|symbol|company|equity|security|instrument|ticker|asset|candidate|index|indices",
     ),
     (
         "params",
@@ -408,7 +408,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "fall",
         Kind::Ask,
-        "fall|drop|crash|decline|rise|rally|tank|plunge|correction|sell off|lose|crash|slump|collapse|jump|spike|dip|sink|surge|halve",
+        "fall|drop|crash|decline|rise|rally|tank|plunge|correction|sell off|lose|crash|slump|collapse|jump|spike|dip|sink|surge|halve|fell|tumble|tumbled|sank|plummet",
     ),
     (
         "trade_change",
@@ -442,7 +442,11 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         Kind::Thing,
         "backtest|back test|back tested|backtested",
     ),
-    ("why", Kind::Ask, "why|what is the reason|reason for"),
+    (
+        "why",
+        Kind::Ask,
+        "why|what is the reason|reason for|how come",
+    ),
     (
         "so_far",
         Kind::Thing,
@@ -470,7 +474,7 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
     (
         "works",
         Kind::Ask,
-        "work|profitable|pay off|pay|hold up|make sense|any good|earn",
+        "work|profitable|pay off|pay|hold up|make sense|any good|earn|make money|makes money",
     ),
     (
         "about_it",
@@ -481,6 +485,65 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         "new_trial",
         Kind::Ask,
         "new trial|another trial|fresh trial|new experiment|another experiment|new run",
+    ),
+    ("drop", Kind::Ask, "drop|ditch|bin|dump|axe"),
+    ("every", Kind::Thing, "every|each|all"),
+    (
+        "have_it",
+        Kind::Ask,
+        "do you have|have you got|got any|have we got|do we have|is there|are there",
+    ),
+    ("anything", Kind::Thing, "anything|something|data|any data"),
+    (
+        "risk_measure",
+        Kind::Thing,
+        "value at risk|var|cvar|expected shortfall|conditional value at risk",
+    ),
+    (
+        "where_was",
+        Kind::Ask,
+        "where did|where was|what did|how high was|how low was|how much was|how much were",
+    ),
+    (
+        "come",
+        Kind::Thing,
+        "come|came|get|got|obtain|taken|take|source",
+    ),
+    ("put_word", Kind::Ask, "put|bring|push"),
+    ("tried", Kind::Thing, "tested|tried|back tested|backtested"),
+    (
+        "i_ran",
+        Kind::Thing,
+        "i run|i ran|i have run|have i run|we ran|we have run|did i run|have we run",
+    ),
+    ("finish", Kind::Ask, "finish|wrap up|conclude"),
+    ("last_one", Kind::Thing, "last|latest|newest|previous"),
+    (
+        "wrong",
+        Kind::Ask,
+        "anything wrong|something wrong|wrong with|problem with|error in",
+    ),
+    (
+        "propose",
+        Kind::Ask,
+        "how about|lets have|lets do|what about",
+    ),
+    (
+        "invent",
+        Kind::Ask,
+        "come up with|invent|devise|think up|dream up",
+    ),
+    (
+        "cover",
+        Kind::Ask,
+        "covered|cover|included|supported|on file",
+    ),
+    ("rank", Kind::Ask, "rank|sort|order by"),
+    ("read_it", Kind::Ask, "read"),
+    (
+        "mattered",
+        Kind::Thing,
+        "matter|mattered|important|importance|contribute",
     ),
     (
         "order",
@@ -615,12 +678,12 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
     (
         Term::Style,
         "momentum",
-        "momentum|strong momentum|strongest momentum|winners",
+        "momentum|strong momentum|strongest momentum|winners|leader|top performer|best performer",
     ),
     (
         Term::Style,
         "low_volatility",
-        "low volatility|low vol|calm|least volatile|lowest volatility|quiet",
+        "low volatility|low vol|calm|least volatile|lowest volatility|quiet|quietest|calmest|steadiest|least risky|safest",
     ),
     (
         Term::Style,
@@ -765,7 +828,7 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
         "training",
         "running|run right now|active|in progress|still going|ongoing",
     ),
-    (Term::State, "queued", "queued|waiting|in the queue"),
+    (Term::State, "queued", "queued|waiting|in the queue|pending"),
     (Term::State, "paused", "paused|on hold|suspended"),
     (Term::State, "finished", "finished|completed|complete"),
     (Term::State, "failed", "failed|broken|crashed"),
@@ -778,7 +841,7 @@ pub(super) const TERMS: &[(Term, &str, &str)] = &[
     (Term::BarSpan, "hour", "hourly|hour bar"),
     (Term::BarSpan, "minute", "minute|minutely|minute bar"),
     (Term::BarSpan, "day", "daily|day bar"),
-    (Term::DataKind, "bars", "daily bar"),
+    (Term::DataKind, "bars", "daily bar|bar data|bar dataset"),
     (Term::DataKind, "closes", "closes|closing price"),
     (Term::DataKind, "intraday", "intraday|minute bar|hourly bar"),
     (
@@ -1088,6 +1151,12 @@ pub(super) const COMPANIES: &[(&str, &str)] = &[
     ("VZ", "verizon"),
     ("SPY", "spy etf"),
     ("QQQ", "qqq"),
+    ("F", "ford|ford motor"),
+    ("GM", "general motors"),
+    ("ADBE", "adobe"),
+    ("COST", "costco"),
+    ("PYPL", "paypal"),
+    ("UBER", "uber"),
 ];
 
 /// Ready-made strategies by what people call them: id, parameters, phrases.
@@ -1095,7 +1164,7 @@ pub(super) const STRATEGY_ALIASES: &[(&str, &[(&str, u32)], &str)] = &[
     (
         "sma_crossover",
         &[],
-        "sma crossover|moving average crossover|ma crossover|sma cross|moving average cross|average crossover|crossover of two averages|moving average length|moving average",
+        "sma crossover|moving average crossover|ma crossover|sma cross|moving average cross|average crossover|crossover of two averages|crossover|moving average length|sma length|sma window|sma period|moving average",
     ),
     (
         "sma_crossover",
@@ -1105,7 +1174,7 @@ pub(super) const STRATEGY_ALIASES: &[(&str, &[(&str, u32)], &str)] = &[
     (
         "rsi_reversion",
         &[],
-        "rsi reversion|rsi mean reversion|reversion by rsi|rsi strategy",
+        "rsi dip|rsi reversion|rsi mean reversion|reversion by rsi|rsi strategy",
     ),
     (
         "donchian_breakout",
