@@ -393,6 +393,18 @@ async fn material_of_others_begins_nothing_and_a_broken_model_gives_way_to_the_p
 }
 
 #[tokio::test]
+async fn a_sentence_that_goes_on_changes_the_action_before() {
+    let server = Server::fresh().await;
+    let first = say(&server, None, "Compare AAPL and IBM since 2010").await;
+    let conversation = first["conversation"].as_str();
+    let next = say(&server, conversation, "and for MSFT and GOOG?").await;
+    let (a, b) = (&first["cards"][0], &next["cards"][0]);
+    assert_eq!(b["action"], a["action"], "{next}");
+    assert_eq!(b["params"]["symbols"], json!(["MSFT", "GOOG"]));
+    assert_eq!(b["params"]["start"], a["params"]["start"]);
+}
+
+#[tokio::test]
 async fn hostile_text_starts_no_action() {
     let attacks: Vec<Value> = serde_json::from_str(include_str!(
         "../../crates/assistant/tests/data/attacks.json"

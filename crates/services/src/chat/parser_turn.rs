@@ -92,6 +92,8 @@ impl Services {
                 if let Some(symbols) = symbols_of(&card.params) {
                     context.last_symbols = symbols;
                 }
+                let again = AssistantAction::from_parts(&card.action, card.params.clone());
+                context.last_action = again.ok().or(context.last_action);
                 let Some(outcome) = &card.outcome else {
                     continue;
                 };
