@@ -1,7 +1,7 @@
 //! Exponential smoothing by its recursions, with weights given or found by least squares; for
 //! `exponential_smoothing`, `holt` and `holt_winters`.
 
-use super::engine::{finite, number, put_forecast};
+use super::engine::{NO_MINIMUM, finite, number, put_forecast};
 use crate::numeric::{Stop, dot, minimise};
 use crate::optimize;
 use mltrainer_catalogue_core::{FitError, Outputs, Tracker, choices, run};
@@ -449,6 +449,7 @@ struct Following {
     weights: Weights,
     state: State,
     start: Vec<f64>,
+    converged: bool,
 }
 
 impl Tracker for Following {
@@ -464,6 +465,18 @@ impl Tracker for Following {
     fn start(&self) -> Vec<f64> {
         self.start.clone()
     }
+
+    fn warnings(&self) -> Vec<String> {
+        unsettled(self.converged)
+    }
+}
+
+/// What is said of a search for weights.
+pub(crate) fn unsettled(converged: bool) -> Vec<String> {
+    (!converged)
+        .then(|| NO_MINIMUM.to_owned())
+        .into_iter()
+        .collect()
 }
 
 /// Fits, from where an earlier fit ended if that is given, to go on with the series.
@@ -505,6 +518,7 @@ pub(crate) fn track(
         } else {
             Vec::new()
         },
+        converged: found.converged,
     }))
 }
 
