@@ -851,3 +851,33 @@ fn simulate(params: &EtsParams, fit: &Fit, sigma: f64, ask: Ask) -> (Vec<f64>, V
     }
     (std, lower, upper)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_did_not_end_on_a_maximum_is_said_while_following() {
+        let form = Form {
+            multiply: false,
+            trend: None,
+            damped: false,
+            seasonal: None,
+            period: 1,
+        };
+        let following = |converged| Following {
+            form,
+            weights: Weights {
+                alpha: 0.5,
+                beta: 0.0,
+                gamma: 0.0,
+                phi: 1.0,
+            },
+            state: form.start(&[1.0, 2.0, 3.0]),
+            ends: Vec::new(),
+            converged,
+        };
+        assert_eq!(following(false).warnings(), [NO_MAXIMUM]);
+        assert!(following(true).warnings().is_empty());
+    }
+}

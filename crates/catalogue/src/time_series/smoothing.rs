@@ -566,3 +566,44 @@ pub(crate) const fn with<const N: usize, const M: usize>(
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_did_not_end_on_a_minimum_is_said_while_following() {
+        let form = Form {
+            trend: Some(Part::Add),
+            seasonal: None,
+            period: 1,
+        };
+        let following = |converged| {
+            let weights = Weights {
+                alpha: 0.5,
+                beta: 0.1,
+                gamma: 0.0,
+                phi: 1.0,
+            };
+            let (_, state) = form.run(&[1.0, 2.0, 3.0], &weights);
+            Following {
+                form,
+                weights,
+                state,
+                start: Vec::new(),
+                converged,
+            }
+        };
+        assert_eq!(following(false).warnings(), [NO_MINIMUM]);
+        assert!(following(true).warnings().is_empty());
+        // Weights that are given are not searched.
+        let given = Given {
+            alpha: Some(0.5),
+            beta: Some(0.1),
+            gamma: None,
+            phi: Some(1.0),
+        };
+        let tracker = track("holt", form, &[1.0, 2.0, 4.0], &given, None).unwrap();
+        assert!(tracker.warnings().is_empty());
+    }
+}

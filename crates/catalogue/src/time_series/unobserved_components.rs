@@ -569,12 +569,11 @@ fn put_rows(
 
 /// The best end of several starts: shares of the usual step for noise, level, slope, season and cycle.
 fn search(layout: &Layout, value: &mut impl FnMut(&[f64]) -> f64) -> Found {
-    const STARTS: [[f64; 5]; 5] = [
+    const STARTS: [[f64; 5]; 4] = [
         [0.5, 0.5, 0.1, 0.1, 0.3],
         [0.7, 0.1, 0.02, 0.05, 0.1],
         [0.1, 0.9, 0.05, 0.1, 0.2],
         [0.3, 0.2, 0.5, 0.3, 0.5],
-        [0.1, 0.2, 0.02, 0.05, 0.9],
     ];
     let limits = Limits {
         steps: 500,
@@ -586,22 +585,18 @@ fn search(layout: &Layout, value: &mut impl FnMut(&[f64]) -> f64) -> Found {
     } else {
         &[0.0]
     };
-    // A cycle that lasts, and one that is hardly more than an autoregression.
-    let dampings: &[f64] = if layout.damped { &[2.0, -1.0] } else { &[0.0] };
     let mut ranked: Vec<(f64, Vec<f64>)> = Vec::new();
-    for start in &STARTS[..if layout.cycle.is_some() { 5 } else { 4 }] {
+    for start in STARTS {
         for frequency in frequencies {
-            for damping in dampings {
-                let pairs = start.iter().zip(layout.free);
-                let mut at: Vec<f64> = pairs.filter(|(_, free)| *free).map(|(v, _)| *v).collect();
-                if layout.cycle.is_some() {
-                    at.push(*frequency);
-                }
-                if layout.damped {
-                    at.push(*damping);
-                }
-                ranked.push((value(&at), at));
+            let pairs = start.iter().zip(layout.free);
+            let mut at: Vec<f64> = pairs.filter(|(_, free)| *free).map(|(v, _)| *v).collect();
+            if layout.cycle.is_some() {
+                at.push(*frequency);
             }
+            if layout.damped {
+                at.push(2.0);
+            }
+            ranked.push((value(&at), at));
         }
     }
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -609,7 +604,7 @@ fn search(layout: &Layout, value: &mut impl FnMut(&[f64]) -> f64) -> Found {
     let mut best: Option<Found> = None;
     for (_, at) in ranked
         .into_iter()
-        .take(if layout.cycle.is_some() { 4 } else { 2 })
+        .take(if layout.cycle.is_some() { 3 } else { 2 })
     {
         let found = optimize::bfgs(&mut *value, &at, &limits);
         best = Some(match best {
