@@ -11,8 +11,8 @@
 
 use super::dates;
 use super::engine::{
-    NO_MAXIMUM, checked, finite, least_squares, ljung_box, mean_square, normal_quantile, number, put_criteria,
-    reachable, refused,
+    NO_MAXIMUM, checked, finite, least_squares, ljung_box, mean_square, normal_quantile, number,
+    put_criteria, reachable, refused,
 };
 use super::smoothing::{Part, State};
 use crate::numeric::{normal, sigmoid};

@@ -796,13 +796,7 @@ impl Model {
         }
         if spec.q > 1 {
             let mut other = own;
-            uneven(
-                &mut other,
-                at + spec.p + spec.o,
-                spec.q,
-                spec.q - 1,
-                left,
-            );
+            uneven(&mut other, at + spec.p + spec.o, spec.q, spec.q - 1, left);
             other.extend_from_slice(&shapes);
             all.push(other);
         }
@@ -813,6 +807,8 @@ impl Model {
     /// top: short and quiet series have their highest there, out of sight of the other starts.
     fn sliding(&self, shapes: &[f64], top: f64) -> Option<Vec<f64>> {
         const NEAR: f64 = 5.0;
+        // No other level makes up for this.
+        const FAR: f64 = 30.0;
         let spec = &self.spec;
         if spec.kind == Kind::Egarch || spec.q == 0 {
             return None;
@@ -820,9 +816,9 @@ impl Model {
         let mut pass = Pass::default();
         self.residuals(&self.mean, &mut pass.e);
         let target = dot(&pass.e, &pass.e) / pass.e.len() as f64;
-        let mut best: Option<(f64, Vec<f64>)> = None;
-        for stays in [0.9, 0.97, 0.99, 0.997] {
-            for level in [0.6, 1.0, 1.6] {
+        let mut best = (f64::NEG_INFINITY, Vec::new());
+        for level in [1.0, 0.6, 1.6] {
+            for stays in [0.9, 0.97, 0.99, 0.997] {
                 let mut theta = self.mean.clone();
                 theta.push((1.0 - stays) * level * target);
                 theta.extend((0..spec.p).map(|_| 1e-3 / spec.p as f64));
@@ -833,12 +829,15 @@ impl Model {
                 }));
                 theta.extend_from_slice(shapes);
                 let value = self.value(&theta, &mut pass);
-                if value > top - NEAR && best.as_ref().is_none_or(|(v, _)| value > *v) {
-                    best = Some((value, theta));
+                if value > best.0 {
+                    best = (value, theta);
                 }
             }
+            if best.0 < top - FAR {
+                return None;
+            }
         }
-        best.map(|(_, theta)| theta)
+        (best.0 > top - NEAR).then_some(best.1)
     }
 
     /// Whether a point is on the slope of a top below its summit: going on would end there.
@@ -1279,13 +1278,19 @@ fn fitted(series: &[f64], mut spec: Spec, start: Option<&[f64]>) -> Result<Fitte
     for start in &starts {
         tops.extend(model.climb(start, &tops));
     }
-    let highest = |tops: &[Top]| tops.iter().map(|t| t.value).fold(f64::NEG_INFINITY, f64::max);
+    let highest = |tops: &[Top]| {
+        tops.iter()
+            .map(|t| t.value)
+            .fold(f64::NEG_INFINITY, f64::max)
+    };
     let shapes = starts.last().map_or(&[][..], |s| &s[spec.width()..]);
     if let Some(start) = model.sliding(shapes, highest(&tops)) {
         tops.extend(model.climb(&start, &tops));
     }
     let mut pass = Pass::default();
-    let found = tops.into_iter().reduce(|a, b| if b.value > a.value { b } else { a });
+    let found = tops
+        .into_iter()
+        .reduce(|a, b| if b.value > a.value { b } else { a });
     let Some(Top {
         theta,
         value,
