@@ -795,12 +795,70 @@ impl Model {
             all.push(other);
         }
         if spec.q > 1 {
-            let mut other = own;
+            let mut other = own.clone();
             uneven(&mut other, at + spec.p + spec.o, spec.q, spec.q - 1, left);
             other.extend_from_slice(&shapes);
             all.push(other);
         }
+        if self.shaken() {
+            all.extend(self.after_large_shocks(own, &shapes));
+        }
         all
+    }
+
+    /// Whether a few shocks make most of the fourth moment, as days of splits do in prices as traded.
+    fn shaken(&self) -> bool {
+        const KURTOSIS: f64 = 30.0;
+        let mut e = Vec::new();
+        self.residuals(&self.mean, &mut e);
+        let mean_of = |f: fn(f64) -> f64| e.iter().map(|e| f(*e)).sum::<f64>() / e.len() as f64;
+        let square = mean_of(|e| e * e);
+        mean_of(|e| e.powi(4)) > KURTOSIS * square * square
+    }
+
+    /// Starts for such series: a variance that takes most of a shock at once and forgets it; of logarithms one that
+    /// falls with the size of shocks, and one that hardly forgets.
+    fn after_large_shocks(&self, own: Vec<f64>, shapes: &[f64]) -> Vec<Vec<f64>> {
+        let spec = &self.spec;
+        let at = spec.mean_terms();
+        let target = self.mean_square();
+        let with = |constant: f64, size: f64, leverage: f64, left: f64| {
+            let mut theta = own.clone();
+            theta[at] = constant;
+            let parts = [(spec.p, size), (spec.o, leverage), (spec.q, left)];
+            let each = parts
+                .into_iter()
+                .flat_map(|(n, all)| std::iter::repeat_n(all / n as f64, n));
+            for (place, v) in theta[at + 1..].iter_mut().zip(each) {
+                *place = v;
+            }
+            theta.extend_from_slice(shapes);
+            theta
+        };
+        let mut pass = Pass::default();
+        match spec.kind {
+            Kind::Garch if spec.p > 0 => {
+                let tried = [(0.4, 0.5), (0.6, 0.38), (0.85, 0.1)]
+                    .map(|(size, left)| with(0.1 * target, size, 0.01, left - 0.005));
+                let valued = tried.map(|theta| (self.value(&theta, &mut pass), theta));
+                let best = valued
+                    .into_iter()
+                    .reduce(|a, b| if b.0 > a.0 { b } else { a });
+                best.map(|(_, theta)| theta).into_iter().collect()
+            }
+            Kind::Garch => Vec::new(),
+            Kind::Egarch => vec![
+                with(0.015 * target.ln(), -0.1, -0.05, 0.985),
+                with(0.001 * target.ln(), 0.05, 0.05, 0.999),
+            ],
+        }
+    }
+
+    /// Mean square about the mean.
+    fn mean_square(&self) -> f64 {
+        let mut e = Vec::new();
+        self.residuals(&self.mean, &mut e);
+        dot(&e, &e) / e.len() as f64
     }
 
     /// Where a variance that shocks hardly move, only sliding from the backcast to a level, is likely enough next to a
@@ -814,8 +872,7 @@ impl Model {
             return None;
         }
         let mut pass = Pass::default();
-        self.residuals(&self.mean, &mut pass.e);
-        let target = dot(&pass.e, &pass.e) / pass.e.len() as f64;
+        let target = self.mean_square();
         let mut best = (f64::NEG_INFINITY, Vec::new());
         for level in [1.0, 0.6, 1.6] {
             for stays in [0.9, 0.97, 0.99, 0.997] {
