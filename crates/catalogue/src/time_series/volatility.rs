@@ -865,8 +865,9 @@ impl Model {
     /// top: short and quiet series have their highest there, out of sight of the other starts.
     fn sliding(&self, shapes: &[f64], top: f64) -> Option<Vec<f64>> {
         const NEAR: f64 = 5.0;
-        // No other level makes up for this.
+        // No other level makes up for this, and no other speed for that.
         const FAR: f64 = 30.0;
+        const FARTHEST: f64 = 100.0;
         let spec = &self.spec;
         if spec.kind == Kind::Egarch || spec.q == 0 {
             return None;
@@ -875,7 +876,7 @@ impl Model {
         let target = self.mean_square();
         let mut best = (f64::NEG_INFINITY, Vec::new());
         for level in [1.0, 0.6, 1.6] {
-            for stays in [0.9, 0.97, 0.99, 0.997] {
+            for stays in [0.99, 0.97, 0.9, 0.997] {
                 let mut theta = self.mean.clone();
                 theta.push((1.0 - stays) * level * target);
                 theta.extend((0..spec.p).map(|_| 1e-3 / spec.p as f64));
@@ -888,6 +889,9 @@ impl Model {
                 let value = self.value(&theta, &mut pass);
                 if value > best.0 {
                     best = (value, theta);
+                }
+                if best.0 < top - FARTHEST {
+                    return None;
                 }
             }
             if best.0 < top - FAR {
