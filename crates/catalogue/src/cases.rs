@@ -140,7 +140,7 @@ pub const CASES: &[Case] = &[
         symbol: "FB",
         from: "2012-06-20",
         to: "2013-02-15",
-        why: "Accumulation after the fall from the offering price: climax on 31 July 2012 at 2.4 times the usual volume, automatic rally to 23.37 by 12 September, secondary test on 18 October, sign of strength on 16 November, markup.",
+        why: "Accumulation after the fall from the offering price: climax on 31 July 2012 at 2.4 times the usual volume, automatic rally known on 12 September (it ended at 23.37 on the 19th), secondary test on 18 October, sign of strength on 16 November, markup.",
         says: &[
             said("2012-07-31", "accumulation_event", 1.0),
             said("2012-09-12", "accumulation_event", 2.0),

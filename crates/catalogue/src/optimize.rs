@@ -136,15 +136,45 @@ pub(crate) fn bfgs(mut f: impl FnMut(&[f64]) -> f64, start: &[f64], limits: &Lim
         },
         start,
         limits,
+        |_, _| false,
     )
 }
 
+/// The same, given up (none) where it comes so near to one of the minima `known` that it would end there.
+pub(crate) fn bfgs_elsewhere(
+    mut f: impl FnMut(&[f64]) -> f64,
+    start: &[f64],
+    limits: &Limits,
+    known: &[Found],
+) -> Option<Found> {
+    const DEPTH: f64 = 0.02;
+    const WIDTH: f64 = 0.1;
+    let mut arrived = false;
+    let found = search(
+        &mut |x: &[f64], slope: Option<f64>| match slope {
+            None => (finite(f(x)), Vec::new()),
+            Some(value) => (value, gradient(&mut f, x, value)),
+        },
+        start,
+        limits,
+        |x, value| {
+            arrived = known.iter().filter(|k| k.converged).any(|k| {
+                let near = x.iter().zip(&k.at).all(|(a, b)| (a - b).abs() < WIDTH);
+                near && (0.0..DEPTH).contains(&(value - k.value))
+            });
+            arrived
+        },
+    );
+    (!arrived).then_some(found)
+}
+
 /// The search behind [`bfgs`]: `f(x, None)` gives the value, `f(x, Some(value))` the
-/// gradient at the point that was asked for last.
+/// gradient at the point that was asked for last; `leave` sees each step and may end it.
 fn search(
     f: &mut impl FnMut(&[f64], Option<f64>) -> (f64, Vec<f64>),
     start: &[f64],
     limits: &Limits,
+    mut leave: impl FnMut(&[f64], f64) -> bool,
 ) -> Found {
     let n = start.len();
     let mut x = start.to_vec();
@@ -236,6 +266,9 @@ fn search(
         }
         let gain = (value - there) / value.abs().max(there.abs()).max(1.0);
         (x, value, slope) = (next, there, gradient);
+        if leave(&x, value) {
+            return done(x, value, step + 1, false);
+        }
         idle = if gain <= limits.gain { idle + 1 } else { 0 };
         if idle == 3 {
             let flat = relative(&slope, &x, value) <= ROUNDING;

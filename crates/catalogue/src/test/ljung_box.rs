@@ -30,7 +30,7 @@ params! {
     pub struct LjungBoxParams {
         /// The lags to test up to, joined with commas; none is 1, 2, ..., min(n/5, 10).
         lags: Option<Vec<usize>> = None, within(1.0, 100_000.0);
-        /// Season: with it and without lags, 1, 2, ..., min(n/5, 2 period).
+        /// Season: with it the lags are 1, 2, ..., min(n/5, 2 period), whatever the lags given.
         period: Option<usize> = None, within(2.0, 100_000.0);
         /// Coefficients that the model behind the residuals estimated: so many degrees of freedom less.
         model_df: usize = 0, within(0.0, 1_000.0);
@@ -118,8 +118,8 @@ impl Analysis for LjungBox {
         };
         let lags = match (&params.lags, params.period) {
             _ if params.auto_lag => upto(automatic(&correlations(n - 1), n as f64)),
-            (Some(lags), _) => lags.clone(),
-            (None, Some(period)) => upto((n / 5).min(2 * period)),
+            (_, Some(period)) => upto((n / 5).min(2 * period)),
+            (Some(lags), None) => lags.clone(),
             (None, None) => upto((n / 5).min(10)),
         };
         let most = lags.iter().copied().max().unwrap_or(1);

@@ -536,10 +536,11 @@ pub(crate) fn fit(
         let mut ranked: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|s| (value(&s), s)).collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
         ranked.dedup_by(|a, b| a.1 == b.1);
-        // A long seasonal state costs: two starts there.
+        // A long seasonal state costs: fewer starts there.
         let searches = match search {
             Search::Quick => 1,
-            _ if orders.s > 1 => 2,
+            _ if orders.s > 1 && !orders.mixed() => 2,
+            _ if orders.s > 1 => 3,
             _ => 4,
         };
         let least = ranked.first().map_or(f64::INFINITY, |(v, _)| *v);
@@ -547,10 +548,11 @@ pub(crate) fn fit(
             Search::From(at) => told(at, free),
             _ => Vec::new(),
         };
-        let mut ends: Vec<Found> = before
-            .iter()
-            .map(|at| optimize::bfgs(&mut value, at, &limits))
-            .collect();
+        // A search that comes near to where another has ended is left: of two ways to one top one is enough.
+        let mut ends: Vec<Found> = Vec::new();
+        for at in before {
+            ends.extend(optimize::bfgs_elsewhere(&mut value, at, &limits, &ends));
+        }
         let lowest = ends.iter().min_by(|a, b| a.value.total_cmp(&b.value));
         let warm = !orders.mixed()
             && lowest.is_some_and(|f| f.converged && f.value.is_finite() && f.value <= least);
@@ -558,10 +560,9 @@ pub(crate) fn fit(
             ends.clear();
         }
         ranked.truncate(if warm { 0 } else { searches });
-        let cold = ranked
-            .iter()
-            .map(|(_, at)| optimize::bfgs(&mut value, at, &limits));
-        ends.extend(cold);
+        for (_, at) in &ranked {
+            ends.extend(optimize::bfgs_elsewhere(&mut value, at, &limits, &ends));
+        }
         ends.sort_by(|a, b| a.value.total_cmp(&b.value));
         let tops = distinct(&ends);
         let mut best = ends.into_iter().next().unwrap_or(Found {
@@ -664,6 +665,15 @@ fn starts(orders: &Orders, u: &[f64]) -> Vec<Vec<f64>> {
     }
     if let Some(c) = hannan_rissanen(orders, u) {
         all.push(c.to_free());
+    }
+    if orders.s > 1 && orders.mixed() {
+        // A slow level below a season that hardly changes: terms near 1 that nearly cancel at the season.
+        let group = |n: usize, by: f64| (0..n).map(move |i| by * 0.4_f64.powi(i as i32));
+        let c = group(orders.p, 2.0)
+            .chain(group(orders.q, 0.3))
+            .chain(group(orders.sp, 1.0))
+            .chain(group(orders.sq, 2.0));
+        all.push(c.collect());
     }
     all
 }

@@ -11,6 +11,9 @@ const FURTHEST: usize = 100_000;
 /// What is said of a search that did not end on a maximum.
 pub(crate) const NO_MAXIMUM: &str = "the search ended without a maximum of the likelihood: the estimates are the best that were met";
 
+/// The same where weights are found by least squares.
+pub(crate) const NO_MINIMUM: &str = "the search for the weights ended without a minimum of the squared errors: they are the best that were met";
+
 /// A refusal of a parameter that only the data or another parameter shows.
 pub(crate) fn refused(field: &str, reason: impl Into<String>) -> FitError {
     FitError::Param(ParamError {

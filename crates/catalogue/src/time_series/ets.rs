@@ -11,8 +11,8 @@
 
 use super::dates;
 use super::engine::{
-    checked, finite, least_squares, ljung_box, mean_square, normal_quantile, number, put_criteria,
-    reachable, refused,
+    NO_MAXIMUM, checked, finite, least_squares, ljung_box, mean_square, normal_quantile, number,
+    put_criteria, reachable, refused,
 };
 use super::smoothing::{Part, State};
 use crate::numeric::{normal, sigmoid};
@@ -437,6 +437,8 @@ fn fit(form: Form, y: &[f64], from: Option<&[f64]>) -> Option<Fit> {
         (0.3, 0.05, 0.3),
         (0.6, 0.1, 0.2),
         (0.9, 0.05, 0.5),
+        (0.5, 0.5, 0.2),
+        (0.95, 0.9, 0.1),
     ] {
         let mut at = vec![inverse(alpha)];
         if form.trend.is_some() {
@@ -457,20 +459,19 @@ fn fit(form: Form, y: &[f64], from: Option<&[f64]>) -> Option<Fit> {
         gradient: 1e-6,
         gain: 1e-11,
     };
+    let weights = 1 + [form.trend.is_some(), form.seasonal.is_some(), form.damped]
+        .map(usize::from)
+        .iter()
+        .sum::<usize>();
+    // Where a weight stands on its bound the slope has faded out: it is lifted off it.
+    let lifted = |at: &[f64], to: f64| -> Vec<f64> {
+        let each = at.iter().enumerate();
+        each.map(|(i, v)| if i < weights { v.clamp(-to, to) } else { *v })
+            .collect()
+    };
     let warm = from
         .filter(|at| at.len() == form.searched() && at.iter().all(|v| v.is_finite()))
-        .map(|at| {
-            // Where a weight stood on its bound the slope has faded out: it is lifted off it.
-            let weights = 1 + [form.trend.is_some(), form.seasonal.is_some(), form.damped]
-                .map(usize::from)
-                .iter()
-                .sum::<usize>();
-            let lifted = at
-                .iter()
-                .enumerate()
-                .map(|(i, v)| if i < weights { v.clamp(-4.0, 4.0) } else { *v });
-            optimize::bfgs(&mut value, &lifted.collect::<Vec<f64>>(), &limits)
-        })
+        .map(|at| optimize::bfgs(&mut value, &lifted(at, 4.0), &limits))
         .filter(|found| {
             let least = starts.first().map_or(f64::INFINITY, |(v, _)| *v);
             found.converged && found.value.is_finite() && found.value <= least
@@ -484,7 +485,12 @@ fn fit(form: Form, y: &[f64], from: Option<&[f64]>) -> Option<Fit> {
             Some(b) => b.or_lower(found),
         });
     }
-    let best = best?;
+    let mut best = best?;
+    // A first step that was too long leaves a weight on its bound though the top is inside.
+    if best.at.iter().take(weights).any(|v| v.abs() > 6.0) {
+        let again = optimize::bfgs(&mut value, &lifted(&best.at, 3.0), &limits);
+        best = best.or_lower(again);
+    }
     let (weights, start) = form.unpack(&best.at, &base, unit);
     let (fitted, end) = form.run(y, &start, &weights)?;
     let log_likelihood = form.log_likelihood(y, &fitted);
@@ -637,6 +643,7 @@ struct Following {
     weights: Weights,
     state: State,
     ends: Vec<f64>,
+    converged: bool,
 }
 
 impl Tracker for Following {
@@ -657,6 +664,11 @@ impl Tracker for Following {
 
     fn start(&self) -> Vec<f64> {
         self.ends.clone()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let unsure = !self.converged;
+        unsure.then(|| NO_MAXIMUM.to_owned()).into_iter().collect()
     }
 }
 
@@ -694,6 +706,7 @@ impl Track for Ets {
             weights: choice.fit.weights,
             state: choice.fit.end,
             ends: choice.ends,
+            converged: choice.fit.converged,
         }))
     }
 }
@@ -837,4 +850,34 @@ fn simulate(params: &EtsParams, fit: &Fit, sigma: f64, ask: Ask) -> (Vec<f64>, V
         upper.push(quantile(&column, 1.0 - half));
     }
     (std, lower, upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_did_not_end_on_a_maximum_is_said_while_following() {
+        let form = Form {
+            multiply: false,
+            trend: None,
+            damped: false,
+            seasonal: None,
+            period: 1,
+        };
+        let following = |converged| Following {
+            form,
+            weights: Weights {
+                alpha: 0.5,
+                beta: 0.0,
+                gamma: 0.0,
+                phi: 1.0,
+            },
+            state: form.start(&[1.0, 2.0, 3.0]),
+            ends: Vec::new(),
+            converged,
+        };
+        assert_eq!(following(false).warnings(), [NO_MAXIMUM]);
+        assert!(following(true).warnings().is_empty());
+    }
 }

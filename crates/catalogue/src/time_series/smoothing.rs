@@ -1,7 +1,7 @@
 //! Exponential smoothing by its recursions, with weights given or found by least squares; for
 //! `exponential_smoothing`, `holt` and `holt_winters`.
 
-use super::engine::{finite, number, put_forecast};
+use super::engine::{NO_MINIMUM, finite, number, put_forecast};
 use crate::numeric::{Stop, dot, minimise};
 use crate::optimize;
 use mltrainer_catalogue_core::{FitError, Outputs, Tracker, choices, run};
@@ -449,6 +449,7 @@ struct Following {
     weights: Weights,
     state: State,
     start: Vec<f64>,
+    converged: bool,
 }
 
 impl Tracker for Following {
@@ -464,6 +465,18 @@ impl Tracker for Following {
     fn start(&self) -> Vec<f64> {
         self.start.clone()
     }
+
+    fn warnings(&self) -> Vec<String> {
+        unsettled(self.converged)
+    }
+}
+
+/// What is said of a search for weights.
+pub(crate) fn unsettled(converged: bool) -> Vec<String> {
+    (!converged)
+        .then(|| NO_MINIMUM.to_owned())
+        .into_iter()
+        .collect()
 }
 
 /// Fits, from where an earlier fit ended if that is given, to go on with the series.
@@ -505,6 +518,7 @@ pub(crate) fn track(
         } else {
             Vec::new()
         },
+        converged: found.converged,
     }))
 }
 
@@ -551,4 +565,45 @@ pub(crate) const fn with<const N: usize, const M: usize>(
         i += 1;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_did_not_end_on_a_minimum_is_said_while_following() {
+        let form = Form {
+            trend: Some(Part::Add),
+            seasonal: None,
+            period: 1,
+        };
+        let following = |converged| {
+            let weights = Weights {
+                alpha: 0.5,
+                beta: 0.1,
+                gamma: 0.0,
+                phi: 1.0,
+            };
+            let (_, state) = form.run(&[1.0, 2.0, 3.0], &weights);
+            Following {
+                form,
+                weights,
+                state,
+                start: Vec::new(),
+                converged,
+            }
+        };
+        assert_eq!(following(false).warnings(), [NO_MINIMUM]);
+        assert!(following(true).warnings().is_empty());
+        // Weights that are given are not searched.
+        let given = Given {
+            alpha: Some(0.5),
+            beta: Some(0.1),
+            gamma: None,
+            phi: Some(1.0),
+        };
+        let tracker = track("holt", form, &[1.0, 2.0, 4.0], &given, None).unwrap();
+        assert!(tracker.warnings().is_empty());
+    }
 }

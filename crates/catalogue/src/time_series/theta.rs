@@ -304,6 +304,10 @@ impl Tracker for Following {
         self.fit
             .ahead(&self.params, self.state.level, self.rows, steps)
     }
+
+    fn warnings(&self) -> Vec<String> {
+        smoothing::unsettled(self.fit.smoothing.converged)
+    }
 }
 
 impl Track for Theta {

@@ -82,7 +82,7 @@ for name in ("MRK", "XOM"):
 
 for name, given, call in [
     ("AAPL", {}, {}), ("CVX", {"lags": [3, 1, 8], "model_df": 2}, {"lags": [3, 1, 8], "model_df": 2}),
-    ("JNJ", {"period": 7}, {"period": 7}), ("MRK", {"auto_lag": True}, {"auto_lag": True}),
+    ("JNJ", {"period": 7}, {"period": 7}), ("XOM", {"lags": [2, 9], "period": 3}, {"lags": [2, 9], "period": 3}), ("MRK", {"auto_lag": True}, {"auto_lag": True}),
 ]:
     r = acorr_ljungbox(returns[name], boxpierce=True, **call)
     case("ljung_box", given, [name], f"statsmodels 0.15.0 acorr_ljungbox({name}, {call})",
