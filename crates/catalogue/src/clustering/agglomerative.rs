@@ -43,8 +43,16 @@ choices! {
     pub enum Metric {
         /// √Σ(a-b)².
         Euclidean = "euclidean",
+        /// Another name of euclidean.
+        L2 = "l2",
         /// Σ|a-b|.
         Manhattan = "manhattan",
+        /// Another name of manhattan.
+        L1 = "l1",
+        /// Another name of manhattan.
+        CityBlock = "cityblock",
+        /// max|a-b|.
+        Chebyshev = "chebyshev",
         /// 1 - a·b/(|a||b|).
         Cosine = "cosine",
     }
@@ -138,11 +146,14 @@ impl Pairs {
 fn distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>, metric: Metric) -> f64 {
     let pairs = || a.iter().zip(b);
     match metric {
-        Metric::Euclidean => match (a.as_slice(), b.as_slice()) {
+        Metric::Euclidean | Metric::L2 => match (a.as_slice(), b.as_slice()) {
             (Some(a), Some(b)) => squared(a, b).sqrt(),
             _ => squared(&a.to_vec(), &b.to_vec()).sqrt(),
         },
-        Metric::Manhattan => pairs().map(|(a, b)| (a - b).abs()).sum(),
+        Metric::Manhattan | Metric::L1 | Metric::CityBlock => {
+            pairs().map(|(a, b)| (a - b).abs()).sum()
+        }
+        Metric::Chebyshev => pairs().map(|(a, b)| (a - b).abs()).fold(0.0, f64::max),
         Metric::Cosine => {
             let norm = |v: ArrayView1<'_, f64>| v.iter().map(|v| v * v).sum::<f64>().sqrt();
             let both = norm(a) * norm(b);
@@ -225,7 +236,9 @@ impl Clusterer for Agglomerative {
                 suggestions: Vec::new(),
             })
         };
-        if params.linkage == Linkage::Ward && params.metric != Metric::Euclidean {
+        if params.linkage == Linkage::Ward
+            && !matches!(params.metric, Metric::Euclidean | Metric::L2)
+        {
             return Err(refused(
                 "metric",
                 "the linkage ward takes euclidean only".into(),
@@ -328,6 +341,27 @@ mod tests {
             assert_eq!(outputs["children"], json!([[0, 1], [2, 3], [4, 5]]));
             let got: Vec<f64> = serde_json::from_value(outputs["distances"].clone()).unwrap();
             assert_near(&got, &[1.0, 1.5, last], 1e-12);
+        }
+    }
+
+    #[test]
+    fn metrics_by_hand() {
+        // Rows (0, 0) and (3, 4).
+        let rows = design(&[&[0.0, 0.0], &[3.0, 4.0]]);
+        for (metric, apart) in [
+            ("euclidean", 5.0),
+            ("l2", 5.0),
+            ("manhattan", 7.0),
+            ("l1", 7.0),
+            ("cityblock", 7.0),
+            ("chebyshev", 4.0),
+            ("cosine", 1.0),
+        ] {
+            let given = json!({"linkage": "single", "metric": metric, "n_clusters": 1});
+            let params = AgglomerativeParams::from_map(given.as_object().unwrap()).unwrap();
+            let outputs = Agglomerative::cluster(&params, &rows, 0).unwrap();
+            let got: Vec<f64> = serde_json::from_value(outputs["distances"].clone()).unwrap();
+            assert_near(&got, &[apart], 1e-12);
         }
     }
 }

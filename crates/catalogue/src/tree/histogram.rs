@@ -274,16 +274,73 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             bounds.retain(|b| *b < values[n - 1]);
             bounds
         }
-        Bins::Sketch(max) => sketch(values, &before, max),
+        Bins::Sketch(max) => {
+            let before: Vec<f64> = before.iter().map(|k| *k as f64).collect();
+            sketch(values, &before, max)
+        }
     }
+}
+
+/// Weights before each of the distinct values, and of all, in single precision as XGBoost adds them up.
+fn weights_before(values: &[f64], rows: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
+    let mut own = vec![0.0_f32; values.len()];
+    for (value, weight) in rows {
+        own[values.partition_point(|v| *v < value)] += weight as f32;
+    }
+    let mut sum = 0.0_f32;
+    let mut before = vec![0.0];
+    before.extend(own.into_iter().map(|w| {
+        sum += w;
+        f64::from(sum)
+    }));
+    before
+}
+
+/// Cuts of values with weights: one between neighbours, or at equal shares of the weights, halfway to the
+/// next row where a share ends with a row (scikit-learn's weighted percentiles).
+fn weighed_quantiles(rows: impl Iterator<Item = (f64, f64)>, max: usize) -> Vec<f64> {
+    let mut rows: Vec<(f64, f64)> = rows.collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut values: Vec<f64> = rows.iter().map(|r| r.0).collect();
+    values.dedup();
+    if values.len() <= max {
+        let counts = vec![1; values.len()];
+        return match values.len() {
+            0 => Vec::new(),
+            _ => cuts(&values, &counts, Bins::Quantiles(max)),
+        };
+    }
+    let mut sum = 0.0;
+    let sums: Vec<f64> = rows
+        .iter()
+        .map(|(_, w)| {
+            sum += w;
+            sum
+        })
+        .collect();
+    let last = rows.len() - 1;
+    let mut bounds: Vec<f64> = (1..max)
+        .map(|k| {
+            let rank = k as f64 * (100.0 / max as f64) / 100.0 * sum;
+            let at = sums.partition_point(|s| *s < rank).min(last);
+            if sums[at] - rank > f64::EPSILON {
+                rows[at].0
+            } else {
+                f64::midpoint(rows[at].0, rows[(at + 1).min(last)].0)
+            }
+        })
+        .collect();
+    bounds.dedup();
+    bounds.retain(|b| *b < rows[last].0);
+    bounds
 }
 
 /// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
 /// summary of all values, pruned to `max` + 1 entries, the first and last left out.
-fn sketch(values: &[f64], before: &[usize], max: usize) -> Vec<f64> {
+fn sketch(values: &[f64], before: &[f64], max: usize) -> Vec<f64> {
     let n = values.len();
     // Rows up to and with a value, and before it.
-    let (until, from) = (|i: usize| before[i + 1] as f64, |i: usize| before[i] as f64);
+    let (until, from) = (|i: usize| before[i + 1], |i: usize| before[i]);
     let (begin, range) = (until(0), from(n - 1) - until(0));
     let mut chosen: Vec<usize> = Vec::new();
     let (mut at, mut last) = (1, 0);
@@ -320,6 +377,20 @@ impl Binned {
         categories: &[usize],
         names: &[String],
     ) -> Result<Self, FitError> {
+        Self::weighed(x, bins, categories, names, None)
+    }
+
+    /// The same, where shares of the rows are shares of their weights (`Bins::Quantiles`, `Bins::Sketch`).
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub(crate) fn weighed(
+        x: &Array2<f64>,
+        bins: Bins,
+        categories: &[usize],
+        names: &[String],
+        weights: Option<&[f64]>,
+    ) -> Result<Self, FitError> {
         let n = x.nrows();
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
@@ -349,6 +420,19 @@ impl Binned {
                     &counts,
                     Bins::Greedy(max - usize::from(missing), least),
                 ),
+                Bins::Quantiles(max) => match weights {
+                    Some(weights) => {
+                        let rows = column.iter().copied().zip(weights.iter().copied());
+                        weighed_quantiles(rows.filter(|(v, w)| !v.is_nan() && *w > 0.0), max)
+                    }
+                    None => cuts(&values, &counts, bins),
+                },
+                Bins::Sketch(max) if weights.is_some() && values.len() > max => {
+                    let weights = weights.unwrap_or_default();
+                    let rows = column.iter().copied().zip(weights.iter().copied());
+                    let known = rows.filter(|(v, _)| !v.is_nan());
+                    sketch(&values, &weights_before(&values, known), max)
+                }
                 other => cuts(&values, &counts, other),
             };
             if bounds.len() > most || (categorical && values.len() > 255) {
