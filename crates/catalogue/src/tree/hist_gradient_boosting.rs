@@ -301,6 +301,7 @@ impl Supervised for HistGradientBoosting {
                 first_order: true,
                 lone_hessian: 0.0,
                 extra_trees: false,
+                alpha_on_values_only: false,
             },
             single: false,
             sampling: Sampling::All,

@@ -730,6 +730,8 @@ pub(crate) struct Config {
     pub(crate) lone_hessian: f64,
     /// Whether a node looks at one cut of each column only, which is drawn.
     pub(crate) extra_trees: bool,
+    /// Where values are limited, alpha makes them smaller and leaves the gain as it is (XGBoost).
+    pub(crate) alpha_on_values_only: bool,
 }
 
 /// Groups of columns: those on the way to a leaf must all be in one of them.
@@ -1790,9 +1792,12 @@ impl Search<'_> {
 
     /// How much a leaf of that value lowers the loss, twice.
     fn gain(&self, s: Sums, value: f64, lambda: f64) -> f64 {
-        let soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
+        let mut soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
         if self.config.first_order {
             return -soft * value;
+        }
+        if self.config.alpha_on_values_only && !self.free {
+            soft = s.g;
         }
         if self.config.last_wins && self.free {
             return soft * soft / (s.h + lambda);
