@@ -61,8 +61,8 @@ choices! {
 params! {
     /// Parameters of agglomerative clustering.
     pub struct AgglomerativeParams {
-        /// Number of groups; ignored with distance_threshold.
-        n_clusters: usize = 2, within(1.0, 20_000.0);
+        /// Number of groups; with distance_threshold none, or it is ignored.
+        n_clusters: Option<usize> = Some(2), within(1.0, 20_000.0);
         /// How far apart two groups are.
         linkage: Linkage = Linkage::Ward;
         /// How far apart two rows are; ward takes euclidean only.
@@ -244,12 +244,21 @@ impl Clusterer for Agglomerative {
                 "the linkage ward takes euclidean only".into(),
             ));
         }
-        if params.distance_threshold.is_none() && params.n_clusters > n {
-            return Err(refused(
-                "n_clusters",
-                format!("{} groups of {n} rows: lower it", params.n_clusters),
-            ));
-        }
+        let wanted = match (params.distance_threshold, params.n_clusters) {
+            (None, None) => {
+                return Err(refused(
+                    "n_clusters",
+                    "is none: give it or distance_threshold".into(),
+                ));
+            }
+            (None, Some(many)) if many > n => {
+                return Err(refused(
+                    "n_clusters",
+                    format!("{many} groups of {n} rows: lower it"),
+                ));
+            }
+            (_, many) => many.unwrap_or(1),
+        };
         if n > ROWS {
             return Err(FitError::Data(format!(
                 "{n} rows: the distances of all pairs are too many above {ROWS}; take fewer rows"
@@ -279,7 +288,7 @@ impl Clusterer for Agglomerative {
         joins.sort_by(|a, b| a.2.total_cmp(&b.2));
         let keep = match params.distance_threshold {
             Some(limit) => joins.partition_point(|j| j.2 < limit),
-            None => n - params.n_clusters,
+            None => n - wanted,
         };
         let (mut of, mut name): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (0..n).collect());
         let mut children = Vec::with_capacity(joins.len());
@@ -342,6 +351,25 @@ mod tests {
             let got: Vec<f64> = serde_json::from_value(outputs["distances"].clone()).unwrap();
             assert_near(&got, &[1.0, 1.5, last], 1e-12);
         }
+    }
+
+    #[test]
+    fn groups_are_counted_or_parted_by_a_distance() {
+        let rows = design(&[&[0.0], &[1.0], &[5.0], &[6.5]]);
+        let cluster = |given: serde_json::Value| {
+            let params = AgglomerativeParams::from_map(given.as_object().unwrap()).unwrap();
+            Agglomerative::cluster(&params, &rows, 0)
+        };
+        // Joined below 1.2: 0 and 1 only.
+        let given = json!({"linkage": "single", "n_clusters": null, "distance_threshold": 1.2});
+        assert_eq!(cluster(given).unwrap()["n_clusters"], json!(3));
+        let refused = cluster(json!({"n_clusters": null}))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            refused,
+            "parameter n_clusters: is none: give it or distance_threshold"
+        );
     }
 
     #[test]

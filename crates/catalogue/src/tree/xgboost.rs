@@ -621,7 +621,8 @@ mod tests {
                 ],
             ),
         ] {
-            let mut given = json!({"max_depth": 3, "n_estimators": 8, "tree_method": "hist", "reg_alpha": 6.0});
+            let mut given =
+                json!({"max_depth": 3, "n_estimators": 8, "tree_method": "hist", "reg_alpha": 6.0});
             given[name] = value;
             let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
             let fitted = XgBoost::fit(&params, &data, 0).unwrap();
