@@ -1468,9 +1468,9 @@ impl Grower<'_> {
         {
             let mut task = self.search.write();
             let task = &mut *task;
-            let plans = nodes.iter().flatten().flat_map(|(_, plan)| plan);
+            let mut plans = nodes.iter().flatten().flat_map(|(_, plan)| plan);
             task.best = [AtomicU64::new(0), AtomicU64::new(0)];
-            task.best_only = plans.fold(true, |all, plan| all && plan.taken.is_none());
+            task.best_only = plans.all(|plan| plan.taken.is_none());
             if let Some((node, _)) = &nodes[0] {
                 task.span = (node.start, node.end);
                 task.sums = node.sums;
