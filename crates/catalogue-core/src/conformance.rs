@@ -740,8 +740,11 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
     let switch = |s: &&ParamSpec| s.optional || s.kind == ParamKind::Choice;
     let (switches, others): (Vec<&ParamSpec>, Vec<&ParamSpec>) = specs.iter().partition(switch);
     for spec in switches.into_iter().chain(others) {
-        let words = spec.kind == ParamKind::Choice;
-        let many = if words { usize::MAX } else { 2 };
+        // Every word; of a text that may be one of some words, these.
+        let many = match spec.kind {
+            ParamKind::Choice => usize::MAX,
+            _ => spec.choices.len().max(2),
+        };
         // A penalty that is weak, say, lets through what a strong one hides.
         let weak = (spec.kind == ParamKind::Float && in_range(spec, 0.01)).then(|| json!(0.01));
         // A value that is refused before any data is seen is no context.

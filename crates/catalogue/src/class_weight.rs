@@ -106,10 +106,20 @@ impl ClassWeight {
     /// # Errors
     /// [`ParamError`] when a factor is given for a label that there is not, and not for all that there are.
     pub(crate) fn factors(&self, labels: &Labels) -> Result<Vec<f64>, ParamError> {
+        self.factors_of(labels, None)
+    }
+
+    /// The same, where a row counts by its weight when labels are balanced.
+    ///
+    /// # Errors
+    /// Those of [`Self::factors`].
+    fn factors_of(&self, labels: &Labels, weights: Option<&[f64]>) -> Result<Vec<f64>, ParamError> {
         match self {
             Self::Balanced => {
                 let mut counts = vec![0.0_f64; labels.classes.len()];
-                labels.codes.iter().for_each(|c| counts[*c] += 1.0);
+                for (i, c) in labels.codes.iter().enumerate() {
+                    counts[*c] += weights.map_or(1.0, |w| w[i]);
+                }
                 Ok(balanced(&counts))
             }
             Self::Given(pairs) => {
@@ -150,10 +160,29 @@ pub(crate) fn row_weights(
     data: &Training,
     given: Option<&ClassWeight>,
 ) -> Result<Vec<f64>, ParamError> {
+    weights_of(data, given, false)
+}
+
+/// The same, where labels are balanced by the weights of their rows (logistic regression).
+///
+/// # Errors
+/// Those of [`row_weights`].
+pub(crate) fn row_weights_by_weight(
+    data: &Training,
+    given: Option<&ClassWeight>,
+) -> Result<Vec<f64>, ParamError> {
+    weights_of(data, given, true)
+}
+
+fn weights_of(
+    data: &Training,
+    given: Option<&ClassWeight>,
+    by_weight: bool,
+) -> Result<Vec<f64>, ParamError> {
     let n = data.y().len();
     let mut weights = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
     if let (Some(given), Some(labels)) = (given, data.labels()) {
-        let factors = given.factors(labels)?;
+        let factors = given.factors_of(labels, data.weights().filter(|_| by_weight))?;
         for (w, code) in weights.iter_mut().zip(&labels.codes) {
             *w *= factors[*code];
         }
@@ -193,5 +222,8 @@ mod tests {
         let given = ClassWeight::Given(vec![(1, 3.0)]);
         assert_eq!(factors(given), Ok(vec![1.0, 3.0]));
         assert!(factors(ClassWeight::Given(vec![(7, 3.0)])).is_err());
+        // Its `sample_weight`: weights 2 and 1 + 1 + 1 + 3 add up to 8: 8 / (2 · 2), 8 / (2 · 6).
+        let weighed = ClassWeight::Balanced.factors_of(&labels, Some(&[2.0, 1.0, 1.0, 1.0, 3.0]));
+        assert_eq!(weighed, Ok(vec![2.0, 8.0 / 12.0]));
     }
 }

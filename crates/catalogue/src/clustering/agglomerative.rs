@@ -43,8 +43,16 @@ choices! {
     pub enum Metric {
         /// √Σ(a-b)².
         Euclidean = "euclidean",
+        /// Another name of euclidean.
+        L2 = "l2",
         /// Σ|a-b|.
         Manhattan = "manhattan",
+        /// Another name of manhattan.
+        L1 = "l1",
+        /// Another name of manhattan.
+        CityBlock = "cityblock",
+        /// max|a-b|.
+        Chebyshev = "chebyshev",
         /// 1 - a·b/(|a||b|).
         Cosine = "cosine",
     }
@@ -53,8 +61,8 @@ choices! {
 params! {
     /// Parameters of agglomerative clustering.
     pub struct AgglomerativeParams {
-        /// Number of groups; ignored with distance_threshold.
-        n_clusters: usize = 2, within(1.0, 20_000.0);
+        /// Number of groups; with distance_threshold none, or it is ignored.
+        n_clusters: Option<usize> = Some(2), within(1.0, 20_000.0);
         /// How far apart two groups are.
         linkage: Linkage = Linkage::Ward;
         /// How far apart two rows are; ward takes euclidean only.
@@ -138,11 +146,14 @@ impl Pairs {
 fn distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>, metric: Metric) -> f64 {
     let pairs = || a.iter().zip(b);
     match metric {
-        Metric::Euclidean => match (a.as_slice(), b.as_slice()) {
+        Metric::Euclidean | Metric::L2 => match (a.as_slice(), b.as_slice()) {
             (Some(a), Some(b)) => squared(a, b).sqrt(),
             _ => squared(&a.to_vec(), &b.to_vec()).sqrt(),
         },
-        Metric::Manhattan => pairs().map(|(a, b)| (a - b).abs()).sum(),
+        Metric::Manhattan | Metric::L1 | Metric::CityBlock => {
+            pairs().map(|(a, b)| (a - b).abs()).sum()
+        }
+        Metric::Chebyshev => pairs().map(|(a, b)| (a - b).abs()).fold(0.0, f64::max),
         Metric::Cosine => {
             let norm = |v: ArrayView1<'_, f64>| v.iter().map(|v| v * v).sum::<f64>().sqrt();
             let both = norm(a) * norm(b);
@@ -225,18 +236,29 @@ impl Clusterer for Agglomerative {
                 suggestions: Vec::new(),
             })
         };
-        if params.linkage == Linkage::Ward && params.metric != Metric::Euclidean {
+        if params.linkage == Linkage::Ward
+            && !matches!(params.metric, Metric::Euclidean | Metric::L2)
+        {
             return Err(refused(
                 "metric",
                 "the linkage ward takes euclidean only".into(),
             ));
         }
-        if params.distance_threshold.is_none() && params.n_clusters > n {
-            return Err(refused(
-                "n_clusters",
-                format!("{} groups of {n} rows: lower it", params.n_clusters),
-            ));
-        }
+        let wanted = match (params.distance_threshold, params.n_clusters) {
+            (None, None) => {
+                return Err(refused(
+                    "n_clusters",
+                    "is none: give it or distance_threshold".into(),
+                ));
+            }
+            (None, Some(many)) if many > n => {
+                return Err(refused(
+                    "n_clusters",
+                    format!("{many} groups of {n} rows: lower it"),
+                ));
+            }
+            (_, many) => many.unwrap_or(1),
+        };
         if n > ROWS {
             return Err(FitError::Data(format!(
                 "{n} rows: the distances of all pairs are too many above {ROWS}; take fewer rows"
@@ -266,7 +288,7 @@ impl Clusterer for Agglomerative {
         joins.sort_by(|a, b| a.2.total_cmp(&b.2));
         let keep = match params.distance_threshold {
             Some(limit) => joins.partition_point(|j| j.2 < limit),
-            None => n - params.n_clusters,
+            None => n - wanted,
         };
         let (mut of, mut name): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (0..n).collect());
         let mut children = Vec::with_capacity(joins.len());
@@ -328,6 +350,46 @@ mod tests {
             assert_eq!(outputs["children"], json!([[0, 1], [2, 3], [4, 5]]));
             let got: Vec<f64> = serde_json::from_value(outputs["distances"].clone()).unwrap();
             assert_near(&got, &[1.0, 1.5, last], 1e-12);
+        }
+    }
+
+    #[test]
+    fn groups_are_counted_or_parted_by_a_distance() {
+        let rows = design(&[&[0.0], &[1.0], &[5.0], &[6.5]]);
+        let cluster = |given: serde_json::Value| {
+            let params = AgglomerativeParams::from_map(given.as_object().unwrap()).unwrap();
+            Agglomerative::cluster(&params, &rows, 0)
+        };
+        // Joined below 1.2: 0 and 1 only.
+        let given = json!({"linkage": "single", "n_clusters": null, "distance_threshold": 1.2});
+        assert_eq!(cluster(given).unwrap()["n_clusters"], json!(3));
+        let refused = cluster(json!({"n_clusters": null}))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            refused,
+            "parameter n_clusters: is none: give it or distance_threshold"
+        );
+    }
+
+    #[test]
+    fn metrics_by_hand() {
+        // Rows (0, 0) and (3, 4).
+        let rows = design(&[&[0.0, 0.0], &[3.0, 4.0]]);
+        for (metric, apart) in [
+            ("euclidean", 5.0),
+            ("l2", 5.0),
+            ("manhattan", 7.0),
+            ("l1", 7.0),
+            ("cityblock", 7.0),
+            ("chebyshev", 4.0),
+            ("cosine", 1.0),
+        ] {
+            let given = json!({"linkage": "single", "metric": metric, "n_clusters": 1});
+            let params = AgglomerativeParams::from_map(given.as_object().unwrap()).unwrap();
+            let outputs = Agglomerative::cluster(&params, &rows, 0).unwrap();
+            let got: Vec<f64> = serde_json::from_value(outputs["distances"].clone()).unwrap();
+            assert_near(&got, &[apart], 1e-12);
         }
     }
 }

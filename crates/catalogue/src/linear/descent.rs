@@ -2,11 +2,34 @@
 //! SGD regression, the passive-aggressive learner and the perceptron share.
 
 use crate::numeric::{add_scaled, dot};
+use mltrainer_catalogue_core::params::{ParamType, Range};
+use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{FitError, choices, score};
 use ndarray::ArrayView2;
 use rand::seq::SliceRandom as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+
+/// Steps after which weights are averaged, 0 for never; `true` is from the first step on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Average(pub(crate) usize);
+
+impl ParamType for Average {
+    const KIND: ParamKind = ParamKind::Text;
+
+    fn read(value: &Value, range: &Range) -> Result<Self, String> {
+        if let Ok(yes) = bool::read(value, range) {
+            return Ok(Self(yes.into()));
+        }
+        usize::read(value, range)
+            .map(Self)
+            .map_err(|why| format!("{why}, true or false"))
+    }
+
+    fn write(&self) -> Value {
+        self.0.write()
+    }
+}
 
 /// What an error costs; p is the score.
 #[derive(Debug, Clone, Copy, PartialEq)]

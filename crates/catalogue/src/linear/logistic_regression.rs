@@ -9,7 +9,7 @@
 //! Not claimed: calibrated probabilities with class_weight = balanced.
 
 use super::engine::{Units, dot};
-use crate::class_weight::{ClassWeight, row_weights};
+use crate::class_weight::{ClassWeight, row_weights_by_weight};
 use crate::numeric::{lifted, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
@@ -129,7 +129,7 @@ impl Supervised for LogisticRegression {
         let units = Units::new(data, params.fit_intercept)?;
         let width = units.width();
 
-        let mut row_weights = row_weights(data, params.class_weight.as_ref())?;
+        let mut row_weights = row_weights_by_weight(data, params.class_weight.as_ref())?;
         let total: f64 = row_weights.iter().sum();
         row_weights.iter_mut().for_each(|w| *w /= total);
         let strength = 1.0 / (params.c * total);

@@ -9,7 +9,7 @@
 //! Source: Crammer, Dekel, Keshet, Shalev-Shwartz & Singer, JMLR 7 (2006).
 //! Not claimed: a minimum of any objective.
 
-use super::descent::{Descent, Line, Loss, Rate};
+use super::descent::{Average, Descent, Line, Loss, Rate};
 use super::sgd_regressor::{Fitted, descend};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
@@ -58,8 +58,8 @@ params! {
         loss: LossWord = LossWord::Insensitive;
         /// Errors up to this cost nothing, target units.
         epsilon: f64 = 0.1, at_least(0.0);
-        /// Rows after which the answer is the mean of all weights since; 0 is the last weights.
-        average: usize = 0, at_least(0.0);
+        /// Rows after which the answer is the mean of all weights since, true from the first; 0 or false is the last weights.
+        average: Average = Average(0), at_least(0.0);
         /// Seed of the shuffles; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -118,7 +118,7 @@ impl PassiveAggressiveParams {
             eta0: self.c,
             held_out: self.early_stopping.then_some(self.validation_fraction),
             n_iter_no_change: self.n_iter_no_change,
-            average: self.average,
+            average: self.average.0,
             sides: (1.0, 1.0),
         }
     }

@@ -8,7 +8,7 @@
 //! Source: Robbins & Monro (1951); Bottou (2010); Tsuruoka, Tsujii & Ananiadou (2009).
 //! Not claimed: the optimum: it stops when passes stop helping.
 
-use super::descent::{Descent, Line, Loss, Penalty, Rate, Rows};
+use super::descent::{Average, Descent, Line, Loss, Penalty, Rate, Rows};
 use super::engine::Plane;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
@@ -93,8 +93,8 @@ params! {
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
         /// Passes without gain after which it ends.
         n_iter_no_change: usize = 5, at_least(1.0);
-        /// Rows after which the answer is the mean of all weights since; 0 is the last weights.
-        average: usize = 0, at_least(0.0);
+        /// Rows after which the answer is the mean of all weights since, true from the first; 0 or false is the last weights.
+        average: Average = Average(0), at_least(0.0);
         /// Seed of the shuffles; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -172,7 +172,7 @@ impl SgdRegressorParams {
             eta0: self.eta0,
             held_out: self.early_stopping.then_some(self.validation_fraction),
             n_iter_no_change: self.n_iter_no_change,
-            average: self.average,
+            average: self.average.0,
             sides: (1.0, 1.0),
         })
     }

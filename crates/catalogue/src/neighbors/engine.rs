@@ -19,8 +19,14 @@ choices! {
         Minkowski = "minkowski",
         /// The same with p = 2.
         Euclidean = "euclidean",
+        /// Another name of euclidean.
+        L2 = "l2",
         /// The same with p = 1.
         Manhattan = "manhattan",
+        /// Another name of manhattan.
+        L1 = "l1",
+        /// Another name of manhattan.
+        CityBlock = "cityblock",
         /// max |a - b|.
         Chebyshev = "chebyshev",
         /// 1 - a·b / (|a| |b|); 1 where a row is all 0.
@@ -60,8 +66,8 @@ impl Distance {
         };
         match metric {
             Metric::Minkowski => of(p),
-            Metric::Euclidean => of(2.0),
-            Metric::Manhattan => of(1.0),
+            Metric::Euclidean | Metric::L2 => of(2.0),
+            Metric::Manhattan | Metric::L1 | Metric::CityBlock => of(1.0),
             _ => Self { metric, p: 0.0 },
         }
     }
@@ -513,7 +519,10 @@ mod tests {
         let (a, b) = ([1.0, 2.0], [3.0, 4.0]);
         for (metric, want) in [
             (Metric::Euclidean, 8.0_f64.sqrt()),
+            (Metric::L2, 8.0_f64.sqrt()),
             (Metric::Manhattan, 4.0),
+            (Metric::L1, 4.0),
+            (Metric::CityBlock, 4.0),
             (Metric::Chebyshev, 2.0),
             (Metric::Cosine, 1.0 - 11.0 / 125.0_f64.sqrt()),
             (Metric::Canberra, 0.5 + 1.0 / 3.0),

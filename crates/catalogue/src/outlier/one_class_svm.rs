@@ -104,12 +104,10 @@ impl Clusterer for OneClassSvm {
             start,
             nu: false,
         };
-        let found = solve(
-            &mut Rows::new(form, data.x()),
-            &dual,
-            params.tol * 1e-3,
-            usize::try_from(params.max_iter).ok(),
-        );
+        let mut rows = Rows::new(form, data.x());
+        // Much nearer than asked for, as far as the kernel's own rounding lets it.
+        let tol = (params.tol * 1e-3).max(rows.rounding().min(params.tol));
+        let found = solve(&mut rows, &dual, tol, usize::try_from(params.max_iter).ok());
         if !found.converged {
             return Err(FitError::Failed(format!(
                 "it has not converged after {} steps: raise max_iter or tol",
@@ -134,5 +132,44 @@ impl Clusterer for OneClassSvm {
             ("intercept".to_owned(), (-rho).into()),
             ("n_outliers".to_owned(), outside.into()),
         ]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+    use mltrainer_catalogue_core::Params as _;
+    use ndarray::Array2;
+    use serde_json::json;
+
+    #[test]
+    fn large_kernel_values_are_rounded_and_still_settle() {
+        // scikit-learn 1.9.0, OneClassSVM(kernel="linear", nu=0.2, tol=1e-6): the first decision values.
+        // Around the origin no plane parts the rows from it, and all values are 0 up to 1e-6.
+        for (shift, want) in [
+            (-6.0, [0.0; 6]),
+            (
+                0.0,
+                [
+                    -105.52105507289934,
+                    373.10291952804573,
+                    272.0476921878335,
+                    127.52938527778338,
+                    486.54822540072064,
+                    348.9154693743949,
+                ],
+            ),
+        ] {
+            let x = Array2::from_shape_fn((80, 3), |(i, j)| {
+                ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0 + shift
+            });
+            let rows = Design::new(x, ('a'..='c').map(String::from).collect()).unwrap();
+            let given = json!({"kernel": "linear", "nu": 0.2});
+            let params = OneClassSvmParams::from_map(given.as_object().unwrap()).unwrap();
+            let outputs = OneClassSvm::cluster(&params, &rows, 0).unwrap();
+            let scores: Vec<f64> = serde_json::from_value(outputs["scores"].clone()).unwrap();
+            assert_near(&scores[..6], &want, 0.01);
+        }
     }
 }

@@ -46,6 +46,12 @@ impl<'a> Rows<'a> {
         all
     }
 
+    /// What rounding to single precision leaves of the kernel's values: no step goes below it.
+    pub(crate) fn rounding(&self) -> f64 {
+        let largest = self.diagonal.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+        4.0 * f64::from(f32::EPSILON) * largest
+    }
+
     /// A row that is there.
     fn row(&self, i: usize) -> &[f32] {
         &self.rows[i]

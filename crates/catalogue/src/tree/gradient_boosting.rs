@@ -397,8 +397,8 @@ impl Supervised for GradientBoosting {
                 classes[0]
             )));
         }
-        let all_y: Vec<f64> = data.labels().map_or_else(
-            || data.y().to_vec(),
+        let all_y: Cow<'_, [f64]> = data.labels().map_or_else(
+            || Cow::Borrowed(data.y()),
             |l| l.codes.iter().map(|c| *c as f64).collect(),
         );
         if !all_y.iter().map(|y| y * y).sum::<f64>().is_finite() {
@@ -418,18 +418,22 @@ impl Supervised for GradientBoosting {
             None => ((0..all_y.len()).collect(), Vec::new()),
         };
         let x = some_rows(data.x(), &kept);
-        let y: Vec<f64> = kept.iter().map(|i| all_y[*i]).collect();
         let aside_x = some_rows(data.x(), &aside);
         let given = data.weights();
-        let own = |i: &usize| given.map_or(1.0, |w| w[*i]);
-        let base: Vec<f64> = kept.iter().map(own).collect();
-        let aside_w: Vec<f64> = aside.iter().map(own).collect();
+        let own = |i: usize| given.map_or(1.0, |w| w[i]);
+        let aside_w: Vec<f64> = aside.iter().map(|i| own(*i)).collect();
         let aside_y: Vec<f64> = aside.iter().map(|i| all_y[*i]).collect();
-        drop(kept);
-        drop(all_y);
         let (n, p) = x.dim();
         let look = params.max_features.map_or(p, |m| m.of(p));
+        // What else is needed row by row comes after it: sorting takes room that is free again then.
         let mut sorted = Sorted::new(&x, Splitter::Best, look)?;
+        let base: Vec<f64> = kept.iter().map(|i| own(*i)).collect();
+        let y: Cow<'_, [f64]> = if aside.is_empty() {
+            all_y
+        } else {
+            kept.iter().map(|i| all_y[*i]).collect()
+        };
+        drop(kept);
         let rules = Rules {
             criterion: Criterion::SquaredError,
             splitter: Splitter::Best,

@@ -248,11 +248,13 @@ impl Supervised for HistGradientBoosting {
             params.categorical_features.as_deref(),
             names,
         )?;
-        let binned = Binned::new(
+        let weighed = data.weights().is_some() || params.class_weight.is_some();
+        let binned = Binned::weighed(
             &rows.x,
             Bins::Quantiles(params.max_bins),
             &categories,
             names,
+            weighed.then_some(&rows.w),
         )?;
         let width = if classes.len() > 2 { classes.len() } else { 1 };
         let spec = Spec {
@@ -299,6 +301,7 @@ impl Supervised for HistGradientBoosting {
                 first_order: true,
                 lone_hessian: 0.0,
                 extra_trees: false,
+                alpha_on_values_only: false,
             },
             single: false,
             sampling: Sampling::All,
@@ -338,5 +341,62 @@ impl Predictor for Fitted {
             ),
             ("n_iter".to_owned(), self.boosted.rounds().into()),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+    use mltrainer_catalogue_core::{Design, Params as _};
+    use ndarray::{Array2, Axis};
+
+    #[test]
+    fn bins_hold_equal_shares_of_the_weights() {
+        // scikit-learn 1.9.0, HistGradientBoostingRegressor(max_iter=8, max_bins=16, min_samples_leaf=10,
+        // max_leaf_nodes=8, early_stopping=False) with sample_weight, and the classifier with
+        // class_weight="balanced".
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let fit = |given: &str, data: Training| {
+            let mut given: serde_json::Value = serde_json::from_str(given).unwrap();
+            for (name, value) in [
+                ("max_iter", 8),
+                ("max_bins", 16),
+                ("min_samples_leaf", 10),
+                ("max_leaf_nodes", 8),
+            ] {
+                given[name] = value.into();
+            }
+            let params = HistParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = HistGradientBoosting::fit(&params, &data, 0).unwrap();
+            fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap()
+        };
+        let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+        let labels = y.iter().map(|y| f64::from(u8::from(*y > 0.3))).collect();
+        let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0).collect();
+        let numbers = Training::regression(design.clone(), y.clone()).unwrap();
+        let said = fit("{}", numbers.with_weights(weights).unwrap());
+        let want = [
+            1.1357137526233592,
+            1.045416473141869,
+            2.7580819207452003,
+            1.7582734006044491,
+        ];
+        assert_near(&said.values, &want, 1e-12);
+        let labels = Training::classification(design, labels).unwrap();
+        let said = fit(r#"{"class_weight": "balanced"}"#, labels);
+        let want = [
+            0.29202397478613146,
+            0.30068458767214484,
+            0.7811775093187078,
+            0.5251578921794402,
+        ];
+        let p = said.probabilities.unwrap();
+        assert_near(&p.column(1).to_vec(), &want, 1e-12);
     }
 }

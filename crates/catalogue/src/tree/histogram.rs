@@ -14,6 +14,7 @@ use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// How a column of numbers is cut into bins.
@@ -69,6 +70,9 @@ impl Column {
 pub(crate) struct Binned {
     n: usize,
     columns: Vec<Column>,
+    /// Bins of four columns that follow each other, row by row: one look into memory for all of them.
+    /// Empty where one of the columns has more than 256 bins, and for the last ones.
+    abreast: Vec<Vec<[u8; SIDE_BY_SIDE]>>,
 }
 
 /// LightGBM's and our zero.
@@ -168,15 +172,18 @@ fn greedy_around_zero(values: &[f64], counts: &[usize], max_bin: usize, least: u
 
 /// The bin that LightGBM leaves out of its sums: that of 0, unless another holds 70 % of the rows.
 fn most_frequent(values: &[f64], counts: &[usize], bounds: &[f64]) -> Option<usize> {
-    let bin = |v: f64| bounds.partition_point(|b| *b < v);
     let mut rows = vec![0_usize; bounds.len() + 1];
+    // Both ascend.
+    let mut at = 0;
     for (v, c) in values.iter().zip(counts) {
-        rows[bin(*v)] += c;
+        at += bounds[at..].iter().take_while(|b| **b < *v).count();
+        rows[at] += c;
     }
     let total: usize = counts.iter().sum();
     let fullest = (0..rows.len()).reduce(|a, b| if rows[b] > rows[a] { b } else { a })?;
     let sparse = rows[fullest] as f64 / total as f64 >= 0.7;
-    Some(if sparse { fullest } else { bin(0.0) })
+    let zero = bounds.partition_point(|b| *b < 0.0);
+    Some(if sparse { fullest } else { zero })
 }
 
 /// Bins halved greedily near their middle row, the one that raises Σ ln(rows) most first (CatBoost's
@@ -267,16 +274,73 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             bounds.retain(|b| *b < values[n - 1]);
             bounds
         }
-        Bins::Sketch(max) => sketch(values, &before, max),
+        Bins::Sketch(max) => {
+            let before: Vec<f64> = before.iter().map(|k| *k as f64).collect();
+            sketch(values, &before, max)
+        }
     }
+}
+
+/// Weights before each of the distinct values, and of all, in single precision as XGBoost adds them up.
+fn weights_before(values: &[f64], rows: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
+    let mut own = vec![0.0_f32; values.len()];
+    for (value, weight) in rows {
+        own[values.partition_point(|v| *v < value)] += weight as f32;
+    }
+    let mut sum = 0.0_f32;
+    let mut before = vec![0.0];
+    before.extend(own.into_iter().map(|w| {
+        sum += w;
+        f64::from(sum)
+    }));
+    before
+}
+
+/// Cuts of values with weights: one between neighbours, or at equal shares of the weights, halfway to the
+/// next row where a share ends with a row (scikit-learn's weighted percentiles).
+fn weighed_quantiles(rows: impl Iterator<Item = (f64, f64)>, max: usize) -> Vec<f64> {
+    let mut rows: Vec<(f64, f64)> = rows.collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut values: Vec<f64> = rows.iter().map(|r| r.0).collect();
+    values.dedup();
+    if values.len() <= max {
+        let counts = vec![1; values.len()];
+        return match values.len() {
+            0 => Vec::new(),
+            _ => cuts(&values, &counts, Bins::Quantiles(max)),
+        };
+    }
+    let mut sum = 0.0;
+    let sums: Vec<f64> = rows
+        .iter()
+        .map(|(_, w)| {
+            sum += w;
+            sum
+        })
+        .collect();
+    let last = rows.len() - 1;
+    let mut bounds: Vec<f64> = (1..max)
+        .map(|k| {
+            let rank = k as f64 * (100.0 / max as f64) / 100.0 * sum;
+            let at = sums.partition_point(|s| *s < rank).min(last);
+            if sums[at] - rank > f64::EPSILON {
+                rows[at].0
+            } else {
+                f64::midpoint(rows[at].0, rows[(at + 1).min(last)].0)
+            }
+        })
+        .collect();
+    bounds.dedup();
+    bounds.retain(|b| *b < rows[last].0);
+    bounds
 }
 
 /// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
 /// summary of all values, pruned to `max` + 1 entries, the first and last left out.
-fn sketch(values: &[f64], before: &[usize], max: usize) -> Vec<f64> {
+fn sketch(values: &[f64], before: &[f64], max: usize) -> Vec<f64> {
     let n = values.len();
     // Rows up to and with a value, and before it.
-    let (until, from) = (|i: usize| before[i + 1] as f64, |i: usize| before[i] as f64);
+    let (until, from) = (|i: usize| before[i + 1], |i: usize| before[i]);
     let (begin, range) = (until(0), from(n - 1) - until(0));
     let mut chosen: Vec<usize> = Vec::new();
     let (mut at, mut last) = (1, 0);
@@ -313,6 +377,20 @@ impl Binned {
         categories: &[usize],
         names: &[String],
     ) -> Result<Self, FitError> {
+        Self::weighed(x, bins, categories, names, None)
+    }
+
+    /// The same, where shares of the rows are shares of their weights (`Bins::Quantiles`, `Bins::Sketch`).
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub(crate) fn weighed(
+        x: &Array2<f64>,
+        bins: Bins,
+        categories: &[usize],
+        names: &[String],
+        weights: Option<&[f64]>,
+    ) -> Result<Self, FitError> {
         let n = x.nrows();
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
@@ -342,6 +420,19 @@ impl Binned {
                     &counts,
                     Bins::Greedy(max - usize::from(missing), least),
                 ),
+                Bins::Quantiles(max) => match weights {
+                    Some(weights) => {
+                        let rows = column.iter().copied().zip(weights.iter().copied());
+                        weighed_quantiles(rows.filter(|(v, w)| !v.is_nan() && *w > 0.0), max)
+                    }
+                    None => cuts(&values, &counts, bins),
+                },
+                Bins::Sketch(max) if weights.is_some() && values.len() > max => {
+                    let weights = weights.unwrap_or_default();
+                    let rows = column.iter().copied().zip(weights.iter().copied());
+                    let known = rows.filter(|(v, _)| !v.is_nan());
+                    sketch(&values, &weights_before(&values, known), max)
+                }
                 other => cuts(&values, &counts, other),
             };
             if bounds.len() > most || (categorical && values.len() > 255) {
@@ -396,10 +487,17 @@ impl Binned {
             };
             Ok(column)
         };
-        let columns: Result<_, _> = threads::map(x.ncols(), cut).into_iter().collect();
+        let columns: Result<Vec<Column>, _> = threads::map(x.ncols(), cut).into_iter().collect();
+        let columns = columns?;
+        let groups: Vec<&[Column]> = columns.chunks(SIDE_BY_SIDE).collect();
+        let abreast = threads::map(groups.len(), |k| match small(groups[k]) {
+            Some([a, b, c, d]) => (0..n).map(|i| [a[i], b[i], c[i], d[i]]).collect(),
+            None => Vec::new(),
+        });
         Ok(Self {
             n,
-            columns: columns?,
+            columns,
+            abreast,
         })
     }
 
@@ -423,31 +521,56 @@ impl Binned {
         self.columns[column].bounds[bin]
     }
 
-    /// Adds what `of` gives for each row to the cell of its bin.
+    /// Adds the pair of each row to the cell of its bin.
     pub(crate) fn add(
         &self,
         column: usize,
         rows: &[u32],
-        cells: &mut [(f64, f64)],
-        of: impl Fn(usize) -> (f64, f64),
+        pairs: &[[f64; 2]],
+        cells: &mut [[f64; 2]],
     ) {
-        let mut add = |bin: usize, row: u32| {
-            let (a, b) = of(row as usize);
+        let mut add = |bin: usize, pair: &[f64; 2]| {
             let cell = &mut cells[bin];
-            *cell = (cell.0 + a, cell.1 + b);
+            *cell = [cell[0] + pair[0], cell[1] + pair[1]];
         };
+        let each = rows.iter().zip(pairs);
+        match &self.columns[column].codes {
+            Codes::Small(codes) => each.for_each(|(r, p)| add(codes[*r as usize].into(), p)),
+            Codes::Large(codes) => each.for_each(|(r, p)| add(codes[*r as usize].into(), p)),
+        }
+    }
+
+    /// Sets a bit of every row that is above a bin of a column.
+    pub(crate) fn mark(&self, column: usize, bin: usize, bit: u32, marks: &mut [u32]) {
         match &self.columns[column].codes {
             Codes::Small(codes) => {
-                for r in rows {
-                    add(usize::from(codes[*r as usize]), *r);
+                for (mark, code) in marks.iter_mut().zip(codes) {
+                    *mark |= if usize::from(*code) > bin { bit } else { 0 };
                 }
             }
             Codes::Large(codes) => {
-                for r in rows {
-                    add(usize::from(codes[*r as usize]), *r);
+                for (mark, code) in marks.iter_mut().zip(codes) {
+                    *mark |= if usize::from(*code) > bin { bit } else { 0 };
                 }
             }
         }
+    }
+
+    /// The rows by ascending bin of a column, those of a bin in their order.
+    pub(crate) fn order(&self, column: usize) -> Vec<u32> {
+        let own = &self.columns[column];
+        let mut next = vec![0_usize; own.bins + 2];
+        (0..self.n as u32).for_each(|row| next[own.code(row) + 1] += 1);
+        for b in 1..next.len() {
+            next[b] += next[b - 1];
+        }
+        let mut order = vec![0; self.n];
+        for row in 0..self.n as u32 {
+            let at = &mut next[own.code(row)];
+            order[*at] = row;
+            *at += 1;
+        }
+        order
     }
 
     /// Columns that can be cut with so many rows on either side, as LightGBM looks before it begins.
@@ -497,6 +620,57 @@ impl Sums {
             h: self.h - o.h,
             n: self.n - o.n,
         }
+    }
+}
+
+/// Sums by bin.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cells {
+    /// Gradients and hessians.
+    pairs: Vec<[f64; 2]>,
+    /// Rows, where they must be counted.
+    rows: Vec<u32>,
+}
+
+impl Cells {
+    /// So many, all 0.
+    fn clear(&mut self, many: usize, counted: bool) {
+        self.pairs.clear();
+        self.pairs.resize(many, [0.0; 2]);
+        self.rows.clear();
+        self.rows.resize(if counted { many } else { 0 }, 0);
+    }
+
+    /// The parent's sums less those of one child are those of the other.
+    fn take(&mut self, less: &Self) {
+        for (a, b) in self.pairs.iter_mut().zip(&less.pairs) {
+            a[0] -= b[0];
+            a[1] -= b[1];
+        }
+        for (a, b) in self.rows.iter_mut().zip(&less.rows) {
+            *a -= b;
+        }
+    }
+}
+
+/// The sums of the bins of a column.
+#[derive(Debug, Clone, Copy)]
+struct View<'a> {
+    pairs: &'a [[f64; 2]],
+    /// Empty where they are not counted: then 0, or the hessians where each of these is 1.
+    rows: &'a [u32],
+    ones: bool,
+}
+
+impl View<'_> {
+    fn get(&self, bin: usize) -> Sums {
+        let [g, h] = self.pairs[bin];
+        let n = match self.rows.get(bin) {
+            Some(rows) => f64::from(*rows),
+            None if self.ones => h,
+            None => 0.0,
+        };
+        Sums { g, h, n }
     }
 }
 
@@ -556,6 +730,8 @@ pub(crate) struct Config {
     pub(crate) lone_hessian: f64,
     /// Whether a node looks at one cut of each column only, which is drawn.
     pub(crate) extra_trees: bool,
+    /// Where values are limited, alpha makes them smaller and leaves the gain as it is (XGBoost).
+    pub(crate) alpha_on_values_only: bool,
 }
 
 /// Groups of columns: those on the way to a leaf must all be in one of them.
@@ -718,7 +894,7 @@ struct Open {
     bounds: (f64, f64),
     value: f64,
     /// By part of the columns; empty where no split is looked for.
-    hist: Vec<Vec<Sums>>,
+    hist: Vec<Cells>,
     /// Columns that could not be split in a node above: LightGBM looks at them no more.
     barren: Vec<bool>,
     /// Columns of the splits above; kept only where columns are in groups.
@@ -747,11 +923,11 @@ struct Facts {
 /// A column to be searched, and the only cut of it that counts, where that was drawn.
 type Look = (usize, Option<usize>);
 
-/// Sums that are kept from tree to tree, 7 MB of them.
+/// Sums that are kept from tree to tree, 5 to 6 MB of them.
 const KEPT_CELLS: usize = 300_000;
 
 /// Room for the sums of nodes, by part of the columns, handed from tree to tree.
-pub(crate) type Pool = Vec<Vec<Sums>>;
+pub(crate) type Pool = Vec<Cells>;
 
 /// Rows times columns of a tree from which on starting threads for it is worth it.
 const SHARED: usize = 50_000;
@@ -778,18 +954,32 @@ pub(crate) fn grow(
             places[*c] = (parts.len(), cells);
             cells += data.columns[*c].width;
         }
+        // All four of a group, or some of several.
+        let group = columns[0] / SIDE_BY_SIDE;
+        let whole = (columns[0]..).zip(columns).all(|(a, b)| a == *b);
+        let starts = columns[0] % SIDE_BY_SIDE == 0 && columns.len() == SIDE_BY_SIDE;
         parts.push(Part {
             columns: columns.to_vec(),
             cells,
+            group: (whole && starts).then_some(group),
         });
     }
     let cells: usize = parts.iter().map(|p| p.cells).sum();
+    let ones = rows.iter().all(|r| gradients[*r as usize].1 == 1.0);
+    // LightGBM takes the share of a bin in the hessian for its share of the rows.
+    let must_count = |column: &Column| {
+        !config.count_by_hessian
+            || config.path_smooth > 0.0
+            || column.missing
+            || column.categories.is_some()
+    };
     let search = Search {
         data,
         config,
         plain: config.alpha == 0.0 && free,
         free,
-        ones: rows.iter().all(|r| gradients[*r as usize].1 == 1.0),
+        ones,
+        counted: !ones && used.iter().any(|c| must_count(&data.columns[*c])),
         as_light_gbm: draws.are_light_gbm(),
         parts,
         places,
@@ -799,6 +989,8 @@ pub(crate) fn grow(
             span: (0, m),
             sums: Sums::default(),
             nodes: [None, None],
+            best: [AtomicU64::new(0), AtomicU64::new(0)],
+            best_only: true,
         }),
     };
     let threads = if m * used.len() < SHARED {
@@ -893,6 +1085,8 @@ fn cut_back(
 struct Part {
     columns: Vec<usize>,
     cells: usize,
+    /// The number of these columns among those that lie abreast.
+    group: Option<usize>,
 }
 
 /// What is to be done for each part of the columns: sum the rows of a node and search it, and its sibling,
@@ -905,18 +1099,22 @@ struct Task {
     sums: Sums,
     /// The node that is summed and its sibling, where they are searched, with what is looked at.
     nodes: [Option<(Facts, Vec<Look>)>; 2],
+    /// The gain of the best split found so far in each of them, as bits, while the best of all is what
+    /// counts; 0 before. What gains less is left out, which changes no answer.
+    best: [AtomicU64; 2],
+    best_only: bool,
 }
 
 /// A part of the columns, the sums of the parent (none at the root), and room for those of a child.
 struct Job {
     part: usize,
-    parent: Vec<Sums>,
-    room: Vec<Sums>,
+    parent: Cells,
+    room: Cells,
 }
 
 /// The sums of the node that was summed and of its sibling, and the best split of each column looked at.
 struct Done {
-    sums: [Vec<Sums>; 2],
+    sums: [Cells; 2],
     found: [Vec<Option<Split>>; 2],
 }
 
@@ -930,6 +1128,8 @@ struct Search<'a> {
     free: bool,
     /// Whether every hessian is 1: it is then the number of rows.
     ones: bool,
+    /// Whether the rows of the bins are counted.
+    counted: bool,
     as_light_gbm: bool,
     parts: Vec<Part>,
     /// Part of each column and where its cells start there.
@@ -956,53 +1156,82 @@ struct Grower<'a> {
 /// bin of a column, and an addition then waits for the one before it, but not for another column's.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Bins of as many columns as are summed in one pass, and their cells.
-type Abreast<'a> = (
-    [&'a [u8]; SIDE_BY_SIDE],
-    [&'a mut [Sums; 256]; SIDE_BY_SIDE],
-);
-
-/// Columns as they are summed in one pass; `None` when they are fewer or one has more than 256 bins.
-fn side_by_side<'a>(group: &'a mut [(&Column, &mut [Sums])]) -> Option<Abreast<'a>> {
+/// The bins of four columns; `None` when they are fewer or one has more than 256 bins.
+fn small(group: &[Column]) -> Option<[&[u8]; SIDE_BY_SIDE]> {
     let [a, b, c, d] = group else { return None };
-    let codes = |column: &'a Column| match &column.codes {
-        Codes::Small(codes) => Some(codes.as_slice()),
-        Codes::Large(_) => None,
-    };
-    let codes = [codes(a.0)?, codes(b.0)?, codes(c.0)?, codes(d.0)?];
-    let cells = [
-        a.1.first_chunk_mut()?,
-        b.1.first_chunk_mut()?,
-        c.1.first_chunk_mut()?,
-        d.1.first_chunk_mut()?,
-    ];
-    Some((codes, cells))
+    small_of([a, b, c, d])
 }
 
-/// Adds bins up from the right as LightGBM does, which takes the left for the rest (ties of like gains
-/// are broken by this rounding), and offers each cut that leaves rows within the limits on the right:
-/// the bin before it, the sums of the right and its rows.
-#[inline]
-fn from_the_right(
-    cells: &[Sums],
-    (least, most): (f64, f64),
-    rows_of: impl Fn(&Sums) -> f64,
-    mut offer: impl FnMut(usize, Sums, f64),
-) {
-    let mut right = Sums {
-        h: TINY,
-        ..Sums::default()
+fn small_of(group: [&Column; SIDE_BY_SIDE]) -> Option<[&[u8]; SIDE_BY_SIDE]> {
+    let codes = |column| match column {
+        &Column {
+            codes: Codes::Small(ref codes),
+            ..
+        } => Some(codes.as_slice()),
+        _ => None,
     };
-    let mut rows = 0.0;
-    for (bin, cell) in cells.iter().enumerate().skip(1).rev() {
-        right = right.plus(*cell);
-        rows += rows_of(cell);
-        if rows > most {
-            break;
+    let [a, b, c, d] = group;
+    Some([codes(a)?, codes(b)?, codes(c)?, codes(d)?])
+}
+
+/// The cells of four columns of at most 256 bins, one column after another.
+fn by_column<T>(cells: &mut [T]) -> Option<[&mut [T; 256]; SIDE_BY_SIDE]> {
+    let (a, rest) = cells.split_first_chunk_mut()?;
+    let (b, rest) = rest.split_first_chunk_mut()?;
+    let (c, rest) = rest.split_first_chunk_mut()?;
+    Some([a, b, c, rest.first_chunk_mut()?])
+}
+
+/// Running sums at cuts that follow each other, side by side so that they are judged together.
+struct Block {
+    g: [f64; BLOCK],
+    h: [f64; BLOCK],
+    n: [f64; BLOCK],
+    rows: [f64; BLOCK],
+}
+
+/// Cuts that are added up, and those that are judged, together.
+const BLOCK: usize = 32;
+const LANES: usize = 8;
+
+impl Block {
+    fn new() -> Self {
+        Self {
+            g: [0.0; BLOCK],
+            h: [0.0; BLOCK],
+            n: [0.0; BLOCK],
+            rows: [0.0; BLOCK],
         }
-        if rows >= least {
-            offer(bin - 1, right, rows);
+    }
+}
+
+/// Below what a cut is not worth a full judgement: G²/H of both sides compared with what it must reach,
+/// without a division. The slack leaves what is near to the full judgement.
+#[derive(Clone, Copy)]
+struct Hurdle {
+    /// Whether a cut gains G²/(H + λ); nothing is known before else.
+    plain: bool,
+    whole: (f64, f64),
+    lambda: f64,
+}
+
+impl Hurdle {
+    fn passes(&self, g: f64, h: f64, floor: f64) -> bool {
+        let (l, r) = (h + self.lambda, self.whole.1 - h + self.lambda);
+        let other = self.whole.0 - g;
+        let enough = floor * (l * r);
+        let short = g * g * r + other * other * l < enough;
+        !((self.plain & short) & ((l > 0.0) & (r > 0.0)))
+    }
+
+    /// Whether one of the cuts does.
+    #[inline]
+    fn any(&self, g: &[f64], h: &[f64], floor: f64) -> bool {
+        let mut any = false;
+        for (g, h) in g.iter().zip(h) {
+            any |= self.passes(*g, *h, floor);
         }
+        any
     }
 }
 
@@ -1018,16 +1247,33 @@ fn whole_part(x: f64) -> f64 {
 /// Adds gradients and hessians, and the number of rows where it is asked for. Within a larger function
 /// there are too few registers for it.
 #[inline(never)]
-fn add_up<const COUNT: bool>(rows: &[u32], pairs: &[(f32, f32)], (codes, cells): Abreast<'_>) {
-    for (row, (g, h)) in rows.iter().zip(pairs) {
-        let (g, h) = (f64::from(*g), f64::from(*h));
-        let row = *row as usize;
-        for k in 0..SIDE_BY_SIDE {
-            let cell = &mut cells[k][usize::from(codes[k][row])];
-            cell.g += g;
-            cell.h += h;
-            if COUNT {
-                cell.n += 1.0;
+fn add_up(
+    rows: &[u32],
+    pairs: &[(f32, f32)],
+    codes: impl Fn(usize) -> [u8; SIDE_BY_SIDE],
+    cells: [&mut [[f64; 2]; 256]; SIDE_BY_SIDE],
+    counts: Option<[&mut [u32; 256]; SIDE_BY_SIDE]>,
+) {
+    // The bins of some rows are fetched before they are needed: memory then brings several at a time.
+    const AHEAD: usize = 16;
+    let mut bins = [[0_u8; SIDE_BY_SIDE]; AHEAD];
+    for (rows, pairs) in rows.chunks(AHEAD).zip(pairs.chunks(AHEAD)) {
+        for (bins, row) in bins.iter_mut().zip(rows) {
+            *bins = codes(*row as usize);
+        }
+        for (bins, (g, h)) in bins.iter().zip(pairs) {
+            let (g, h) = (f64::from(*g), f64::from(*h));
+            for k in 0..SIDE_BY_SIDE {
+                let cell = &mut cells[k][usize::from(bins[k])];
+                *cell = [cell[0] + g, cell[1] + h];
+            }
+        }
+    }
+    if let Some(counts) = counts {
+        for row in rows {
+            let bins = codes(*row as usize);
+            for k in 0..SIDE_BY_SIDE {
+                counts[k][usize::from(bins[k])] += 1;
             }
         }
     }
@@ -1196,7 +1442,8 @@ impl Grower<'_> {
         // there holds for the nodes below.
         let taken = if self.search.as_light_gbm {
             let allowed = among.iter().copied().filter(allowed).collect();
-            Some(self.draws.of_node(allowed, config.by_node))
+            let taken = self.draws.of_node(allowed, config.by_node);
+            (taken.len() < among.len()).then_some(taken)
         } else {
             among = self.draws.of_node(among, config.by_node);
             among.retain(allowed);
@@ -1216,11 +1463,14 @@ impl Grower<'_> {
     }
 
     /// Sums the first node, takes its sums off those of the parent for its sibling, and searches both.
-    fn find(&mut self, parent: Vec<Vec<Sums>>, nodes: [Option<(&mut Open, Option<Plan>)>; 2]) {
+    fn find(&mut self, parent: Vec<Cells>, nodes: [Option<(&mut Open, Option<Plan>)>; 2]) {
         let many = self.search.parts.len();
         {
             let mut task = self.search.write();
             let task = &mut *task;
+            let mut plans = nodes.iter().flatten().flat_map(|(_, plan)| plan);
+            task.best = [AtomicU64::new(0), AtomicU64::new(0)];
+            task.best_only = plans.all(|plan| plan.taken.is_none());
             if let Some((node, _)) = &nodes[0] {
                 task.span = (node.start, node.end);
                 task.sums = node.sums;
@@ -1289,33 +1539,28 @@ impl Grower<'_> {
         goes_left[column.bins] = split.missing_left;
         let mut task = self.search.write();
         let rows = &mut task.rows[node.start..node.end];
-        self.scratch.clear();
-        let mut kept = 0;
-        for i in 0..rows.len() {
-            let row = rows[i];
-            if goes_left[column.code(row)] {
-                rows[kept] = row;
-                kept += 1;
-            } else {
-                self.scratch.push(row);
-            }
-        }
-        rows[kept..].copy_from_slice(&self.scratch);
+        let kept = match &column.codes {
+            Codes::Small(codes) => part_by(rows, &mut self.scratch, |row| {
+                goes_left[usize::from(codes[row as usize])]
+            }),
+            Codes::Large(codes) => part_by(rows, &mut self.scratch, |row| {
+                goes_left[usize::from(codes[row as usize])]
+            }),
+        };
         node.start + kept
     }
 
     fn children(
         &mut self,
         node: Open,
-        hist: &[Vec<Sums>],
+        hist: &[Cells],
         split: &Split,
         (middle, leaves): (usize, usize),
     ) -> (Open, Open) {
         let config = self.search.config;
         let column = &self.search.data.columns[split.feature];
         let (part, at) = self.search.places[split.feature];
-        let cells = hist.get(part).and_then(|part| part.get(at..));
-        let cells = cells.unwrap_or_default();
+        let cells = hist.get(part).map(|cells| self.search.view(cells, at));
         let threshold = if column.ends.is_empty() {
             column
                 .bounds
@@ -1325,7 +1570,8 @@ impl Grower<'_> {
                 .unwrap_or(f64::MAX)
         } else {
             // Halfway to the next value that the node has.
-            let next = (split.bin + 1..column.bins).find(|b| cells[*b].n > 0.0);
+            let next = cells
+                .and_then(|cells| (split.bin + 1..column.bins).find(|b| cells.get(*b).n > 0.0));
             match next {
                 Some(next) => {
                     let (low, high) = (column.ends[split.bin].1, column.ends[next].0);
@@ -1422,80 +1668,101 @@ impl Search<'_> {
         let task = self.read();
         let part = &self.parts[job.part];
         let mut own = job.room;
-        own.clear();
-        own.resize(part.cells, Sums::default());
+        own.clear(part.cells, self.counted);
         self.sum(part, &task, &mut own);
         let mut other = job.parent;
-        take(&mut other, &own);
-        let look = |node: &Option<(Facts, Vec<Look>)>, cells: &[Sums]| match node {
-            Some((node, looks)) => looks
-                .iter()
-                .filter(|(c, _)| self.places[*c].0 == job.part)
-                .map(|(c, only)| {
-                    let cells = &cells[self.places[*c].1..];
-                    if self.data.columns[*c].categories.is_some() {
+        other.take(&own);
+        let look = |which: usize, cells: &Cells| match &task.nodes[which] {
+            Some((node, looks)) => {
+                let best = &task.best[which];
+                let own = looks.iter().filter(|(c, _)| self.places[*c].0 == job.part);
+                own.map(|(c, only)| {
+                    let cells = self.view(cells, self.places[*c].1);
+                    let found = if self.data.columns[*c].categories.is_some() {
                         self.categories(node, *c, cells, *only)
                     } else {
-                        self.scan(node, *c, cells, *only)
+                        let so_far = f64::from_bits(best.load(Ordering::Relaxed));
+                        let so_far = if so_far > 0.0 {
+                            so_far
+                        } else {
+                            f64::NEG_INFINITY
+                        };
+                        self.scan(node, *c, cells, *only, so_far)
+                    };
+                    if let Some(split) = &found
+                        && task.best_only
+                        && split.gain > 0.0
+                    {
+                        // Positive numbers are in the order of their bits.
+                        best.fetch_max(split.gain.to_bits(), Ordering::Relaxed);
                     }
+                    found
                 })
-                .collect(),
+                .collect()
+            }
             None => Vec::new(),
         };
-        let found = [look(&task.nodes[0], &own), look(&task.nodes[1], &other)];
+        let found = [look(0, &own), look(1, &other)];
         Done {
             sums: [own, other],
             found,
         }
     }
 
-    /// Whether the rows of the bins of a column must be counted: LightGBM takes the share of a bin in
-    /// the hessian for its share of the rows.
-    fn counts(&self, column: &Column) -> bool {
-        !self.config.count_by_hessian
-            || self.config.path_smooth > 0.0
-            || column.missing
-            || column.categories.is_some()
+    /// The sums of the column whose cells start there.
+    fn view<'c>(&self, cells: &'c Cells, at: usize) -> View<'c> {
+        View {
+            pairs: cells.pairs.get(at..).unwrap_or_default(),
+            rows: cells.rows.get(at..).unwrap_or_default(),
+            ones: self.ones,
+        }
     }
 
     /// Sums by column and bin over the rows of a task.
-    fn sum(&self, part: &Part, task: &Task, cells: &mut [Sums]) {
+    fn sum(&self, part: &Part, task: &Task, cells: &mut Cells) {
         let (rows, pairs, all) = (&task.rows[task.span.0..task.span.1], &task.pairs, task.sums);
-        let mut group = Vec::with_capacity(SIDE_BY_SIDE);
-        let mut behind = cells;
-        for c in &part.columns {
-            let column = &self.data.columns[*c];
-            let (own, after) = behind.split_at_mut(column.width);
-            group.push((column, own));
-            behind = after;
-        }
-        let counted = group.iter().any(|(column, _)| self.counts(column));
-        match side_by_side(&mut group) {
-            // Where every hessian is 1 it is the number of rows.
-            Some(abreast) if self.ones || !counted => add_up::<false>(rows, pairs, abreast),
-            Some(abreast) => add_up::<true>(rows, pairs, abreast),
-            None => {
-                for (column, cells) in &mut group {
+        let columns = || part.columns.iter().map(|c| &self.data.columns[*c]);
+        let group = part.group.map(|group| self.data.abreast[group].as_slice());
+        let mut each = columns();
+        let apart = match (each.next(), each.next(), each.next(), each.next()) {
+            (Some(a), Some(b), Some(c), Some(d)) => small_of([a, b, c, d]),
+            _ => None,
+        };
+        let room = apart.and_then(|apart| Some((apart, by_column(&mut cells.pairs)?)));
+        match (group.filter(|codes| !codes.is_empty()), room) {
+            (Some(codes), Some((_, pairs_of))) => {
+                let counts = by_column(&mut cells.rows);
+                add_up(rows, pairs, |row| codes[row], pairs_of, counts);
+            }
+            (None, Some(([a, b, c, d], pairs_of))) => {
+                let codes = |row: usize| [a[row], b[row], c[row], d[row]];
+                let counts = by_column(&mut cells.rows);
+                add_up(rows, pairs, codes, pairs_of, counts);
+            }
+            (_, None) => {
+                let mut at = 0;
+                for column in columns() {
                     for (row, (g, h)) in rows.iter().zip(pairs) {
-                        let cell = &mut cells[column.code(*row)];
-                        cell.g += f64::from(*g);
-                        cell.h += f64::from(*h);
-                        cell.n += 1.0;
+                        let bin = at + column.code(*row);
+                        let cell = &mut cells.pairs[bin];
+                        *cell = [cell[0] + f64::from(*g), cell[1] + f64::from(*h)];
+                        if let Some(count) = cells.rows.get_mut(bin) {
+                            *count += 1;
+                        }
                     }
+                    at += column.width;
                 }
             }
         }
-        for (column, cells) in group {
-            if self.ones && counted {
-                cells.iter_mut().for_each(|cell| cell.n = cell.h);
-            }
+        let mut at = 0;
+        for column in columns() {
             if let Some(rest) = column.rest {
-                let others = cells[..column.bins].iter().enumerate();
-                let (g, h) = others
-                    .filter(|(b, _)| *b != rest)
-                    .fold((all.g, all.h), |(g, h), (_, o)| (g - o.g, h - o.h));
-                (cells[rest].g, cells[rest].h) = (g, h);
+                let pairs = &mut cells.pairs[at..at + column.bins];
+                let less = |left: [f64; 2], o: &[f64; 2]| [left[0] - o[0], left[1] - o[1]];
+                let left = pairs[..rest].iter().fold([all.g, all.h], less);
+                pairs[rest] = pairs[rest + 1..].iter().fold(left, less);
             }
+            at += column.width;
         }
     }
 
@@ -1525,9 +1792,12 @@ impl Search<'_> {
 
     /// How much a leaf of that value lowers the loss, twice.
     fn gain(&self, s: Sums, value: f64, lambda: f64) -> f64 {
-        let soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
+        let mut soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
         if self.config.first_order {
             return -soft * value;
+        }
+        if self.config.alpha_on_values_only && !self.free {
+            soft = s.g;
         }
         if self.config.last_wins && self.free {
             return soft * soft / (s.h + lambda);
@@ -1581,16 +1851,17 @@ impl Search<'_> {
         (gain > above).then_some((gain, right, values))
     }
 
-    /// The best cut of a column of numbers, or `only` that one.
+    /// The best cut of a column of numbers, or `only` that one. One that gains less than another column's
+    /// need not be the best of its column.
     fn scan(
         &self,
         node: &Facts,
         feature: usize,
-        cells: &[Sums],
+        cells: View<'_>,
         only: Option<usize>,
+        best_before: f64,
     ) -> Option<Split> {
         let column = &self.data.columns[feature];
-        let cells = &cells[..column.bins + usize::from(column.missing)];
         let lambda = self.config.lambda;
         let whole = Sums {
             h: node.sums.h
@@ -1609,7 +1880,7 @@ impl Search<'_> {
         };
         let base = self.gain(whole, own, lambda);
         let missing = if column.missing {
-            cells[column.bins]
+            cells.get(column.bins)
         } else {
             Sums::default()
         };
@@ -1628,12 +1899,22 @@ impl Search<'_> {
         };
         let backward = self.config.last_wins && !holes;
         let seen: f64 = if self.config.count_by_hessian && !backward {
-            node.sums.n - cells[..column.bins].iter().map(about).sum::<f64>()
+            let each = (0..column.bins).map(|b| about(&cells.get(b)));
+            node.sums.n - each.sum::<f64>()
         } else {
             0.0
         };
         let above = self.config.above;
-        let floor = Cell::new((base + above) - 1e-9 * (base.abs() + above.abs()));
+        // LightGBM must know whether a column could be split at all; the others need not.
+        let slack = |floor: f64, part: f64| floor - 1e-9 * (base.abs() + part.abs());
+        let own = slack(base + above, above);
+        let (other, start) = if self.config.last_wins {
+            (slack(base + above + best_before, best_before), own)
+        } else {
+            let other = slack(base + best_before, best_before);
+            (other, own.max(other))
+        };
+        let floor = Cell::new(start);
         // LightGBM compares cuts by the gains of both sides, and takes off that of the node at the end.
         let (base, above, shift) = if self.config.last_wins {
             (0.0, base + above, base + above)
@@ -1641,14 +1922,10 @@ impl Search<'_> {
             (base, above, 0.0)
         };
         let all = node.sums;
-        // G²/H of both sides compared with what it must reach, without a division: most cuts end here.
-        // The slack leaves what is near to the full judgement.
-        let plain = self.plain;
-        let hopeless = |left: &Sums| {
-            let (l, r) = (left.h + lambda, all.h - left.h + lambda);
-            let (gl, gr) = (left.g, all.g - left.g);
-            let enough = floor.get() * (l * r);
-            plain && l > 0.0 && r > 0.0 && gl * gl * r + gr * gr * l < enough
+        let hurdle = Hurdle {
+            plain: self.plain,
+            whole: (all.g, all.h),
+            lambda,
         };
         // LightGBM smooths by its estimate of the rows.
         let estimates = self.config.count_by_hessian && self.config.path_smooth > 0.0;
@@ -1668,7 +1945,7 @@ impl Search<'_> {
                     .as_ref()
                     .is_none_or(|b| gain > b.gain || (last_wins && gain == b.gain));
                 if better {
-                    floor.set((base + gain) - 1e-9 * (base.abs() + gain.abs()));
+                    floor.set(((base + gain) - 1e-9 * (base.abs() + gain.abs())).max(other));
                     best = Some(Split {
                         feature,
                         bin,
@@ -1682,22 +1959,60 @@ impl Search<'_> {
                 }
             }
         };
+        let mut block = Block::new();
         if backward {
-            let limits = (self.config.min_rows, all.n - self.config.min_rows);
-            let cells = &cells[..column.bins];
-            let offer = |bin: usize, right: Sums, rows: f64| {
-                let left = whole.less(right);
-                if !hopeless(&left) {
-                    offer(bin, (left, right), all.n - rows, false);
+            // LightGBM adds bins up from the right and takes the left for the rest (ties of like gains are
+            // broken by this rounding).
+            let (least, most) = (self.config.min_rows, all.n - self.config.min_rows);
+            // Rows of the bins from there on; few cuts come so far that they are asked for.
+            let mut counted = (column.bins, 0.0);
+            let mut rows_from = |bin: usize| {
+                let pairs = &cells.pairs[bin..counted.0.max(bin)];
+                for [_, h] in pairs.iter().rev() {
+                    counted.1 += if self.ones {
+                        *h
+                    } else {
+                        whole_part(h * rows_by_hessian + 0.5)
+                    };
                 }
+                counted.0 = bin;
+                counted.1
             };
-            if !self.config.count_by_hessian {
-                from_the_right(cells, limits, |cell| cell.n, offer);
-            } else if self.ones {
-                from_the_right(cells, limits, |cell| cell.h, offer);
-            } else {
-                let rows = |cell: &Sums| whole_part(cell.h * rows_by_hessian + 0.5);
-                from_the_right(cells, limits, rows, offer);
+            let mut right = [0.0, TINY];
+            let mut end = column.bins;
+            'cuts: while end > 1 {
+                let start = end.saturating_sub(BLOCK).max(1);
+                for (k, [g, h]) in cells.pairs[start..end].iter().rev().enumerate() {
+                    right = [right[0] + g, right[1] + h];
+                    (block.g[k], block.h[k]) = (right[0], right[1]);
+                }
+                for from in (0..end - start).step_by(LANES) {
+                    let lanes = from..from + LANES;
+                    let (g, h) = (&block.g[lanes.clone()], &block.h[lanes.clone()]);
+                    if !hurdle.any(g, h, floor.get()) {
+                        continue;
+                    }
+                    for k in lanes.start..lanes.end.min(end - start) {
+                        if !hurdle.passes(block.g[k], block.h[k], floor.get()) {
+                            continue;
+                        }
+                        let bin = end - 1 - k;
+                        let rows = rows_from(bin);
+                        if rows > most {
+                            break 'cuts;
+                        }
+                        if rows >= least {
+                            let right = Sums {
+                                g: block.g[k],
+                                h: block.h[k],
+                                n: rows,
+                            };
+                            let sides = (whole.less(right), right);
+                            offer(bin - 1, sides, all.n - rows, false);
+                        }
+                    }
+                }
+                end = start;
             }
             if let Some(split) = &mut best {
                 split.right = whole.less(split.left);
@@ -1708,21 +2023,45 @@ impl Search<'_> {
             }
             return best;
         }
-        let mut left = Sums::default();
         // What the estimates do not add up to is on the left.
-        let mut rows = if holes { 0.0 } else { seen };
+        let (mut left, mut rows) = (Sums::default(), if holes { 0.0 } else { seen });
         let last = if holes { column.bins } else { column.bins - 1 };
-        for (bin, cell) in cells[..last].iter().enumerate() {
-            // A bin without rows cuts like the one before it; what subtraction left in it is rounding.
-            if cell.n > 0.0 {
-                left = left.plus(*cell);
-                rows += about(cell);
+        let mut start = 0;
+        while start < last {
+            let end = (start + BLOCK).min(last);
+            for (k, bin) in (start..end).enumerate() {
+                let cell = cells.get(bin);
+                // A bin without rows cuts like the one before it; what subtraction left in it is rounding.
+                if cell.n > 0.0 {
+                    left = left.plus(cell);
+                    rows += about(&cell);
+                }
+                (block.g[k], block.h[k]) = (left.g, left.h);
+                (block.n[k], block.rows[k]) = (left.n, rows);
             }
-            if (cell.n > 0.0 || self.config.last_wins) && !hopeless(&left) {
-                let larger = left.n > node.sums.n - left.n;
-                let goes_left = !holes && self.config.missing_to_larger && larger;
-                offer(bin, (left, all.less(left)), rows, goes_left);
+            for from in (0..end - start).step_by(LANES) {
+                let lanes = from..from + LANES;
+                let (g, h) = (&block.g[lanes.clone()], &block.h[lanes.clone()]);
+                if !hurdle.any(g, h, floor.get()) {
+                    continue;
+                }
+                for k in lanes.start..lanes.end.min(end - start) {
+                    let bin = start + k;
+                    if (self.config.last_wins || cells.get(bin).n > 0.0)
+                        && hurdle.passes(block.g[k], block.h[k], floor.get())
+                    {
+                        let left = Sums {
+                            g: block.g[k],
+                            h: block.h[k],
+                            n: block.n[k],
+                        };
+                        let larger = left.n > node.sums.n - left.n;
+                        let goes_left = !holes && self.config.missing_to_larger && larger;
+                        offer(bin, (left, all.less(left)), block.rows[k], goes_left);
+                    }
+                }
             }
+            start = end;
         }
         if holes {
             let mut left = missing;
@@ -1731,10 +2070,11 @@ impl Search<'_> {
             } else {
                 missing.n
             };
-            for (bin, cell) in cells[..column.bins - 1].iter().enumerate() {
-                left = left.plus(*cell);
-                rows += about(cell);
-                if cell.n > 0.0 && !hopeless(&left) {
+            for bin in 0..column.bins - 1 {
+                let cell = cells.get(bin);
+                left = left.plus(cell);
+                rows += about(&cell);
+                if cell.n > 0.0 && hurdle.passes(left.g, left.h, floor.get()) {
                     offer(bin, (left, all.less(left)), rows, true);
                 }
             }
@@ -1750,12 +2090,12 @@ impl Search<'_> {
         &self,
         node: &Facts,
         feature: usize,
-        cells: &[Sums],
+        cells: View<'_>,
         only: Option<usize>,
     ) -> Option<Split> {
         let column = &self.data.columns[feature];
         let rules = self.config.categories;
-        let cells = &cells[..column.bins];
+        let cells: Vec<Sums> = (0..column.bins).map(|b| cells.get(b)).collect();
         let lambda = self.config.lambda + rules.l2;
         let base = self.gain(node.sums, node.value, self.config.lambda);
         let mut order: Vec<usize> = (0..column.bins)
@@ -1802,12 +2142,23 @@ impl Search<'_> {
     }
 }
 
-/// The parent's sums less those of one child are those of the other.
-#[inline(never)]
-fn take(from: &mut [Sums], less: &[Sums]) {
-    for (a, b) in from.iter_mut().zip(less) {
-        a.g -= b.g;
-        a.h -= b.h;
-        a.n -= b.n;
+/// Puts those that go left before the others, both in their order; returns how many go left. Each row is
+/// written to both sides: that costs less than to guess its way wrong.
+pub(crate) fn part_by(
+    rows: &mut [u32],
+    scratch: &mut Vec<u32>,
+    goes_left: impl Fn(u32) -> bool,
+) -> usize {
+    scratch.resize(rows.len(), 0);
+    let (mut kept, mut others) = (0, 0);
+    for i in 0..rows.len() {
+        let row = rows[i];
+        let left = usize::from(goes_left(row));
+        rows[kept] = row;
+        scratch[others] = row;
+        kept += left;
+        others += 1 - left;
     }
+    rows[kept..].copy_from_slice(&scratch[..others]);
+    kept
 }

@@ -416,6 +416,7 @@ impl Supervised for LightGbm {
                 first_order: false,
                 lone_hessian: f64::INFINITY,
                 extra_trees: params.extra_trees,
+                alpha_on_values_only: false,
             },
             single: false,
             sampling: match params.data_sample_strategy {

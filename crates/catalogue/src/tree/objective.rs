@@ -41,6 +41,8 @@ pub(crate) enum Objective {
     Logistic,
     /// -ln softmax, the hessian times that factor.
     Softmax(f64),
+    /// Of each label against all others, as `Logistic`.
+    OneVsAll,
 }
 
 pub(crate) fn sigmoid(f: f64) -> f64 {
@@ -112,7 +114,7 @@ impl Objective {
                 let p = sigmoid(f);
                 (p - y, (p * (1.0 - p)).max(1e-16))
             }
-            Self::Softmax(_) => (0.0, 1.0),
+            Self::Softmax(_) | Self::OneVsAll => (0.0, 1.0),
         }
     }
 
@@ -120,7 +122,12 @@ impl Objective {
     pub(crate) fn has_powers(self) -> bool {
         matches!(
             self,
-            Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) | Self::Logistic | Self::Softmax(_)
+            Self::Poisson(_)
+                | Self::Gamma
+                | Self::Tweedie(_)
+                | Self::Logistic
+                | Self::Softmax(_)
+                | Self::OneVsAll
         )
     }
 
@@ -160,7 +167,7 @@ impl Objective {
                 -y * ((1.0 - rho) * f).exp() / (1.0 - rho) + ((2.0 - rho) * f).exp() / (2.0 - rho)
             }
             Self::Logistic => softplus(f) - y * f,
-            Self::Softmax(_) => -f,
+            Self::Softmax(_) | Self::OneVsAll => -f,
         }
     }
 
@@ -168,7 +175,7 @@ impl Objective {
     pub(crate) fn answer(self, f: f64) -> f64 {
         match self {
             Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) => f.exp(),
-            Self::Logistic => sigmoid(f),
+            Self::Logistic | Self::OneVsAll => sigmoid(f),
             _ => f,
         }
     }
@@ -178,7 +185,7 @@ impl Objective {
         match self {
             Self::Poisson(_) | Self::Gamma | Self::Tweedie(_) => Explained::LogValue,
             Self::Logistic => Explained::LogOdds,
-            Self::Softmax(_) => Explained::Score,
+            Self::Softmax(_) | Self::OneVsAll => Explained::Score,
             _ => Explained::Value,
         }
     }

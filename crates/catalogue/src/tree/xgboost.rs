@@ -403,7 +403,10 @@ impl Supervised for XgBoost {
             params.categorical_features.as_deref(),
             names,
         )?;
-        let binned = Binned::new(&rows.x, bins, &categories, names)?;
+        // Cuts lie at shares of the weights, without what raises labels.
+        let weights: Option<Vec<f64>> =
+            data.weights().map(|w| kept.iter().map(|i| w[*i]).collect());
+        let binned = Binned::weighed(&rows.x, bins, &categories, names, weights.as_deref())?;
         let width = match objective {
             Objective::Softmax(_) => classes.len(),
             _ => 1,
@@ -457,6 +460,7 @@ impl Supervised for XgBoost {
                 first_order: false,
                 lone_hessian: params.min_child_weight,
                 extra_trees: false,
+                alpha_on_values_only: true,
             },
             single: true,
             sampling: if params.subsample < 1.0 {
@@ -554,6 +558,78 @@ mod tests {
     use mltrainer_catalogue_core::{Design, Params as _};
     use ndarray::{Array2, Axis};
     use serde_json::json;
+
+    #[test]
+    fn cuts_lie_at_shares_of_the_weights_as_the_program() {
+        // xgboost 3.2.0, XGBRegressor(tree_method="hist", max_depth=3, max_bin=16, n_estimators=8) with
+        // sample_weight on the table below.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+        let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0).collect();
+        let data = Training::regression(design, y).unwrap();
+        let given =
+            json!({"max_depth": 3, "n_estimators": 8, "tree_method": "hist", "max_bin": 16});
+        let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
+        let fitted = XgBoost::fit(&params, &data.with_weights(weights).unwrap(), 0).unwrap();
+        let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+        let want = [
+            0.26048365235328674,
+            -0.3530435562133789,
+            3.4073822498321533,
+            1.0573290586471558,
+        ];
+        assert_near(&said.values, &want, 1e-5);
+    }
+
+    #[test]
+    fn alpha_beside_a_limit_on_steps_as_the_program() {
+        // xgboost 3.2.0, XGBRegressor(tree_method="hist", max_depth=3, n_estimators=8, reg_alpha=6, ...) on
+        // whole numbers; poisson limits steps to 0.7.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .map(|y| y.max(0.0).floor())
+            .collect();
+        let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        for (name, value, want) in [
+            (
+                "objective",
+                json!("count:poisson"),
+                [
+                    0.857884407043457,
+                    0.8795159459114075,
+                    2.619608163833618,
+                    1.108327865600586,
+                ],
+            ),
+            (
+                "max_delta_step",
+                json!(0.5),
+                [
+                    0.9333336353302002,
+                    0.9333336353302002,
+                    2.4511945247650146,
+                    1.0308140516281128,
+                ],
+            ),
+        ] {
+            let mut given =
+                json!({"max_depth": 3, "n_estimators": 8, "tree_method": "hist", "reg_alpha": 6.0});
+            given[name] = value;
+            let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = XgBoost::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+            assert_near(&said.values, &want, 1e-5);
+        }
+    }
 
     #[test]
     fn rounds_of_several_trees_as_the_program() {
