@@ -714,6 +714,11 @@ async fn the_openapi_document_names_every_route_and_each_answers() {
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
             let problem: Value = answer.json().await.unwrap();
             assert_eq!(problem["field"], "weights");
+        } else if path == "/api/v1/learning/proposals" {
+            // A symbol is needed.
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+            let problem: Value = answer.json().await.unwrap();
+            assert_eq!(problem["field"], "symbols");
         } else if path == "/api/v1/memory" {
             // Words to search for are needed.
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
