@@ -92,7 +92,10 @@ mod tests {
             .await
             .unwrap();
         let trial = TrialId("t-1".into());
-        assert_eq!(store.unlearned(9).await.unwrap(), [trial.clone()]);
+        assert_eq!(
+            store.unlearned(9).await.unwrap(),
+            std::slice::from_ref(&trial)
+        );
         let one = Experience {
             trial: trial.clone(),
             at: "2026-11-29T15:00:00Z".parse().unwrap(),
