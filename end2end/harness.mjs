@@ -205,6 +205,14 @@ export async function open(page, path) {
   return answer;
 }
 
+/** Goes to a room by the menu; on a narrow screen some stand behind a button. */
+export async function enter(page, name) {
+  const menu = page.getByRole("navigation", { name: "Rooms" });
+  const link = menu.getByRole("link", { name, exact: true });
+  if (!(await link.isVisible())) await menu.getByRole("button", { name: "More" }).click();
+  await link.click();
+}
+
 /** WCAG 2.2 AA by axe: no violation. The script goes in by the debugger, so no policy is opened. */
 export async function accessible(page, what) {
   await page.evaluate(axe);

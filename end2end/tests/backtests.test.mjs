@@ -3,7 +3,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
-import { DESKTOP, PHONE, Program, accessible, browser, fits, hydrated, open, withPage } from "../harness.mjs";
+import { DESKTOP, PHONE, Program, accessible, browser, enter, fits, hydrated, open, withPage } from "../harness.mjs";
 
 let program, chrome;
 
@@ -37,7 +37,7 @@ for (const [name, device] of [["phone", PHONE], ["desktop", DESKTOP]]) {
   test(`from the empty list to a result, on a ${name}`, async () => {
     await withPage(chrome, program, { ...device, colorScheme: name === "phone" ? "dark" : "light" }, async (page) => {
       await open(page, "/");
-      await page.getByRole("navigation", { name: "Rooms" }).getByRole("link", { name: "Back tests" }).click();
+      await enter(page, "Back tests");
       await page.waitForURL("**/backtests");
       await page.getByRole("link", { name: /new back test|first back test/i }).first().click();
       await page.waitForURL(/\/backtests\/new/);

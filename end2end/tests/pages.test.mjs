@@ -3,7 +3,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
-import { DESKTOP, PHONE, Program, accessible, browser, fits, hydrated, open, withPage } from "../harness.mjs";
+import { DESKTOP, PHONE, Program, accessible, browser, enter, fits, hydrated, open, withPage } from "../harness.mjs";
 
 let program, chrome, trial, running, talk;
 
@@ -111,10 +111,7 @@ test("the rooms are reached by the menu, which says where one is", async () => {
       await open(page, "/");
       const menu = page.getByRole("navigation", { name: "Rooms" });
       for (const [name, path] of [["Chat", "/chat"], ["Analytics", "/analytics"], ["Models", "/models"], ["Trials", "/trials"], ["Data", "/data"], ["Compliance", "/compliance"]]) {
-        const link = menu.getByRole("link", { name, exact: true });
-        // On a phone some stand behind a button.
-        if (!(await link.isVisible())) await menu.getByRole("button", { name: "More" }).click();
-        await link.click();
+        await enter(page, name);
         await page.waitForURL((url) => url.pathname === path);
         await hydrated(page);
         await menu.locator("a[aria-current=page]", { hasText: name }).first().waitFor({ state: "attached" });

@@ -260,7 +260,7 @@ fn records(known: &View) -> AnyView {
             {format::counted(known.records.into(), "record", "records")} " of "
             {format::counted(known.trials.into(), "trial", "trials")}
         </p>
-        {ui::table("Newest records", "plain", heads, rows)}
+        {ui::table("What each model did", "plain", heads, rows)}
     }
     .into_any()
 }
