@@ -12,6 +12,7 @@
 //! Fails when: a symbol is unknown or has too few bars.
 //! Not claimed: that a proposal is good. It is where to begin; the trial judges, and counts everything that was tried.
 
+use crate::actions::shown_percent;
 use crate::{ServiceError, Services};
 use chrono::NaiveDate;
 use mltrainer_backtest::splits;
@@ -199,10 +200,6 @@ fn counted(n: usize, one: &str) -> String {
     }
 }
 
-fn percent(x: f64) -> String {
-    format!("{:.1} %", 100.0 * x)
-}
-
 /// A ranked model as it is proposed.
 fn proposed(said: &Said<'_>, title: String) -> Option<ProposedModel> {
     let by = |f: fn(&(f64, &Experience)) -> f64| {
@@ -229,7 +226,7 @@ fn proposed(said: &Said<'_>, title: String) -> Option<ProposedModel> {
         why: format!(
             "In {} its loss was {} {than} the naive forecast's on average; most alike is the trial of {}, {} ahead.",
             counted(trials.len(), "finished trial"),
-            percent(m.abs()),
+            shown_percent(m.abs()),
             nearest.symbols.join(", "),
             counted(nearest.horizon as usize, "bar"),
         ),
@@ -316,9 +313,9 @@ fn worth(standing: Option<&Standing>) -> String {
     format!(
         "In {} its proposal would have had a mean skill of {}, the first choice {}, a random one {}: {}, {}.",
         counted(s.asked as usize, "trial"),
-        percent(s.proposed),
-        percent(s.default),
-        percent(s.random),
+        shown_percent(s.proposed),
+        shown_percent(s.default),
+        shown_percent(s.random),
         beside(&s.over_default, "the first choice"),
         beside(&s.over_random, "chance"),
     )

@@ -7,6 +7,9 @@
 //! - importance, 0 to 1, thus triples the score of what matters most over what matters least;
 //! - recency halves every 30 days and ends at a quarter: an old message is never as good as lost.
 //!
+//! Small words ("the", "what") are looked for only when nothing holds any other; in capitals (`ON`, `IT`) they may be
+//! names and count.
+//!
 //! Cost: the index gives for each word the newest 500 messages only, so that a word that stands everywhere costs
 //! no more than another. For words in more messages than that, the other ones are looked for together with the
 //! rarer words of the search, or, when there is none, all words together; a word in every eighth message or more
@@ -37,6 +40,16 @@ const FREQUENT: f64 = 0.125;
 /// Words that are looked for beyond their newest messages.
 const BEYOND: usize = 4;
 
+/// Words that hold a sentence together and say nothing of what it is about.
+const SMALL: [&str; 71] = [
+    "a", "about", "after", "all", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but",
+    "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her",
+    "his", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "no", "not", "of", "on",
+    "or", "our", "please", "she", "should", "so", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "to", "was", "we", "were", "what", "when", "where",
+    "which", "who", "with", "would", "you",
+];
+
 /// Messages that are weighed.
 const CANDIDATES: usize = 200;
 
@@ -58,6 +71,8 @@ struct Word {
     /// In the index's language.
     phrase: String,
     stems: Vec<String>,
+    /// Says nothing of what a message is about.
+    is_small: bool,
     /// Messages that hold it, newest first.
     messages: Vec<i64>,
     /// How many there are: an estimate when the list is full.
@@ -75,8 +90,8 @@ impl Word {
 
 /// Where is looked.
 struct Place {
-    /// What every expression ends with.
-    terms: String,
+    /// What all messages of it have, in the index's language; `None` is everywhere.
+    every: Option<String>,
     /// Numbers of messages.
     low: i64,
     high: i64,
@@ -91,6 +106,13 @@ fn quoted(text: &str) -> Option<String> {
     Some(format!("\"{plain}\""))
 }
 
+/// The one word of the index that the messages of a conversation or on a topic have, and no text has. A digit at the
+/// end keeps it from being brought to a stem.
+fn token(kind: &str, name: &str) -> String {
+    let letters = name.bytes().map(|b| format!("{b:02x}"));
+    format!("{kind}{}0", letters.collect::<String>())
+}
+
 /// The words of a search, each once. What is joined by other signs than these is a phrase: `BRK.B`, `random_forest`.
 fn split(text: &str) -> Vec<Word> {
     let between =
@@ -102,9 +124,13 @@ fn split(text: &str) -> Vec<Word> {
         if stems.is_empty() || all.iter().any(|w| w.stems == stems) {
             continue;
         }
+        let bare = part.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_name = bare.len() > 1 && !bare.contains(char::is_lowercase);
+        let is_small = !is_name && SMALL.contains(&bare.to_lowercase().as_str());
         all.push(Word {
             phrase,
             stems,
+            is_small,
             messages: Vec::new(),
             count: 0.0,
             weight: 0.0,
@@ -117,66 +143,62 @@ fn split(text: &str) -> Vec<Word> {
     all
 }
 
+/// The span of numbers of messages in which is looked, and the newest messages in it that each expression of a list
+/// finds, in the order of the list. The index counts backwards, so that the newest come first.
+const LOOK_UP: &str = "
+    WITH span (low, high) AS MATERIALIZED (
+        SELECT
+            CASE WHEN ?3 IS NULL THEN 1 ELSE
+                (SELECT id FROM messages WHERE at >= ?3 ORDER BY at LIMIT 1) - ?5 END,
+            CASE WHEN ?4 IS NULL THEN (SELECT max(id) FROM messages) ELSE
+                min((SELECT id FROM messages WHERE at < ?4 ORDER BY at DESC LIMIT 1) + ?5,
+                    (SELECT max(id) FROM messages)) END)
+    SELECT low, high, (
+        SELECT json_group_array(json((
+            SELECT json_group_array(-rowid) FROM (
+                SELECT rowid FROM memory
+                WHERE memory MATCH looked.value AND rowid BETWEEN -span.high AND -span.low
+                ORDER BY rowid LIMIT ?2))))
+        FROM json_each(?1) AS looked)
+    FROM span";
+
 impl Place {
-    async fn of(conn: &mut SqliteConnection, query: &MemoryQuery) -> Result<Self, Fault> {
-        let mut terms = String::new();
-        // The last part of an id is the one that tells: it is chance where the others are time.
-        let id = query.conversation.as_ref().map(ConversationId::as_str);
-        let id = id.and_then(|id| {
-            id.rsplit(|c: char| !c.is_alphanumeric())
-                .find(|p| !p.is_empty())
-        });
-        if let Some(part) = id.and_then(quoted) {
-            terms.push_str(&format!(" AND conversation : {part}"));
+    fn of(query: &MemoryQuery) -> Self {
+        let conversation = query.conversation.as_ref();
+        let conversation = conversation.map(|id| token("conversation", id.as_str()));
+        let topics = query.topics.iter().map(|t| token("topic", t));
+        let every: Vec<String> = conversation.into_iter().chain(topics).collect();
+        Self {
+            every: (!every.is_empty()).then(|| every.join(" AND ")),
+            low: 1,
+            high: 0,
         }
-        for topic in query.topics.iter().filter_map(|t| quoted(t)) {
-            terms.push_str(&format!(" AND topics : {topic}"));
+    }
+
+    /// The newest messages here that each expression finds.
+    async fn newest(
+        &mut self,
+        conn: &mut SqliteConnection,
+        query: &MemoryQuery,
+        mut expressions: Vec<String>,
+    ) -> Result<Vec<Vec<i64>>, Fault> {
+        if let Some(every) = &self.every {
+            for expression in &mut expressions {
+                *expression = format!("{expression} AND {every}");
+            }
         }
-        let (low, high): (Option<i64>, Option<i64>) = sqlx::query_as(
-            "SELECT
-                 CASE WHEN ?1 IS NULL THEN 1 ELSE
-                     (SELECT id FROM messages WHERE at >= ?1 ORDER BY at LIMIT 1) - ?3 END,
-                 CASE WHEN ?2 IS NULL THEN (SELECT max(id) FROM messages) ELSE
-                     min((SELECT id FROM messages WHERE at < ?2 ORDER BY at DESC LIMIT 1) + ?3,
-                         (SELECT max(id) FROM messages)) END",
-        )
-        .bind(query.since.map(time_text))
-        .bind(query.until.map(time_text))
-        .bind(DISORDER)
-        .fetch_one(conn)
-        .await?;
+        // One row for all of them: rows and statements are what costs.
+        let (low, high, found): (Option<i64>, Option<i64>, String) = sqlx::query_as(LOOK_UP)
+            .bind(to_json(&expressions)?)
+            .bind(NEWEST as i64)
+            .bind(query.since.map(time_text))
+            .bind(query.until.map(time_text))
+            .bind(DISORDER)
+            .fetch_one(conn)
+            .await?;
         // No such moment: an empty span.
         let (low, high) = low.zip(high).unwrap_or((1, 0));
-        Ok(Self {
-            terms,
-            low: low.max(1),
-            high,
-        })
-    }
-
-    /// The newest messages here that an expression finds.
-    async fn newest(
-        &self,
-        conn: &mut SqliteConnection,
-        expression: &str,
-    ) -> Result<Vec<i64>, Fault> {
-        let whole = format!("{{text topics}} : ({expression}){}", self.terms);
-        self.matches(conn, &whole).await
-    }
-
-    async fn matches(&self, conn: &mut SqliteConnection, whole: &str) -> Result<Vec<i64>, Fault> {
-        // One row for all of them: rows are what costs.
-        let found: String = sqlx::query_scalar(
-            "SELECT json_group_array(rowid) FROM (
-                 SELECT rowid FROM memory WHERE memory MATCH ?1 AND rowid BETWEEN ?2 AND ?3
-                 ORDER BY rowid DESC LIMIT ?4)",
-        )
-        .bind(whole)
-        .bind(self.low)
-        .bind(self.high)
-        .bind(NEWEST as i64)
-        .fetch_one(conn)
-        .await?;
+        (self.low, self.high) = (low.max(1), high);
         from_json("memory", &found)
     }
 
@@ -190,26 +212,26 @@ impl Place {
             _ => newest.len() as f64,
         }
     }
-
-    /// How many messages are looked at in all.
-    async fn population(&self, conn: &mut SqliteConnection) -> Result<f64, Fault> {
-        let Some(terms) = self.terms.strip_prefix(" AND ") else {
-            return Ok((self.high - self.low + 1) as f64);
-        };
-        let like = self.matches(conn, terms).await?;
-        Ok(self.count(&like))
-    }
 }
 
 /// Reads the index for each word; gives those that count.
 async fn look_up(
     conn: &mut SqliteConnection,
-    place: &Place,
+    query: &MemoryQuery,
+    place: &mut Place,
     mut all: Vec<Word>,
 ) -> Result<Vec<Word>, Fault> {
-    let population = place.population(conn).await?;
-    for word in &mut all {
-        word.messages = place.newest(conn, &word.phrase).await?;
+    // What every message of the place has is looked up with the words.
+    let every = place.every.clone();
+    let words = all.iter().map(|w| w.phrase.clone()).chain(every);
+    let mut found = place.newest(conn, query, words.collect()).await?;
+    let like = found.split_off(all.len());
+    let population = match like.first() {
+        Some(like) => place.count(like),
+        None => (place.high - place.low + 1) as f64,
+    };
+    for (word, messages) in all.iter_mut().zip(found) {
+        word.messages = messages;
         word.count = place.count(&word.messages);
         let without = f64::max(0.0, population - word.count);
         word.weight = ((without + 0.5) / (word.count + 0.5)).ln_1p();
@@ -224,28 +246,36 @@ async fn look_up(
 /// Finds messages that are older than the newest of common words.
 async fn look_beyond(
     conn: &mut SqliteConnection,
-    place: &Place,
+    query: &MemoryQuery,
+    place: &mut Place,
     all: &mut [Word],
 ) -> Result<(), Fault> {
     let (mut common, rare): (Vec<&mut Word>, Vec<&mut Word>) =
         all.iter_mut().partition(|w| w.is_common());
     common.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     common.truncate(BEYOND);
+    let phrases = |of: &[&mut Word], between: &str| {
+        let all: Vec<&str> = of.iter().map(|w| w.phrase.as_str()).collect();
+        all.join(between)
+    };
     if rare.is_empty() {
         if common.len() > 1 {
-            let phrases: Vec<&str> = common.iter().map(|w| w.phrase.as_str()).collect();
-            let more = place.newest(conn, &phrases.join(" AND ")).await?;
+            let together = vec![phrases(&common, " AND ")];
+            let more = place.newest(conn, query, together).await?.concat();
             for word in common {
                 word.messages.extend_from_slice(&more);
             }
         }
         return Ok(());
     }
-    let phrases: Vec<&str> = rare.iter().map(|w| w.phrase.as_str()).collect();
-    let any = phrases.join(" OR ");
-    for word in common {
-        let both = format!("({any}) AND {}", word.phrase);
-        word.messages.extend(place.newest(conn, &both).await?);
+    if common.is_empty() {
+        return Ok(());
+    }
+    let any = phrases(&rare, " OR ");
+    let both = common.iter().map(|w| format!("({any}) AND {}", w.phrase));
+    let more = place.newest(conn, query, both.collect()).await?;
+    for (word, more) in common.into_iter().zip(more) {
+        word.messages.extend(more);
     }
     Ok(())
 }
@@ -282,17 +312,14 @@ async fn candidates(
     best.truncate(CANDIDATES);
     let ids: Vec<i64> = best.iter().map(|(id, _)| *id).collect();
     let found: String = sqlx::query_scalar(
-        "SELECT json_group_array(json_array(id, at, importance, octet_length(text))) FROM messages
+        "SELECT json_group_array(json_array(id, at, importance, octet_length(text)))
+         FROM messages INDEXED BY messages_weighed
          WHERE id IN (SELECT value FROM json_each(?1))
-             AND (?2 IS NULL OR at >= ?2) AND (?3 IS NULL OR at < ?3) AND (?4 IS NULL OR conversation = ?4)
-             AND NOT EXISTS (
-                 SELECT 1 FROM json_each(?5) WHERE value NOT IN (SELECT value FROM json_each(messages.topics)))",
+             AND (?2 IS NULL OR at >= ?2) AND (?3 IS NULL OR at < ?3)",
     )
     .bind(to_json(&ids)?)
     .bind(query.since.map(time_text))
     .bind(query.until.map(time_text))
-    .bind(query.conversation.as_ref().map(ConversationId::as_str))
-    .bind(to_json(&query.topics)?)
     .fetch_one(conn)
     .await?;
     let weights: BTreeMap<i64, f64> = best.into_iter().collect();
@@ -420,19 +447,34 @@ pub(crate) async fn search(
     readers: &SqlitePool,
     query: &MemoryQuery,
 ) -> Result<Vec<MemoryHit>, Fault> {
-    let all = split(&query.words);
-    if all.is_empty() {
+    let (small, telling): (Vec<Word>, Vec<Word>) =
+        split(&query.words).into_iter().partition(|w| w.is_small);
+    let mut conn = readers.acquire().await?;
+    for words in [telling, small] {
+        let found = search_words(&mut conn, query, words).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+async fn search_words(
+    conn: &mut SqliteConnection,
+    query: &MemoryQuery,
+    words: Vec<Word>,
+) -> Result<Vec<MemoryHit>, Fault> {
+    if words.is_empty() {
         return Ok(Vec::new());
     }
-    let phrases: Vec<Vec<String>> = all.iter().map(|w| w.stems.clone()).collect();
-    let mut conn = readers.acquire().await?;
-    let place = Place::of(&mut conn, query).await?;
-    let mut all = look_up(&mut conn, &place, all).await?;
-    look_beyond(&mut conn, &place, &mut all).await?;
+    let phrases: Vec<Vec<String>> = words.iter().map(|w| w.stems.clone()).collect();
+    let mut place = Place::of(query);
+    let mut all = look_up(conn, query, &mut place, words).await?;
+    look_beyond(conn, query, &mut place, &mut all).await?;
     if all.iter().all(|w| w.messages.is_empty()) {
         return Ok(Vec::new());
     }
-    let all = candidates(&mut conn, query, &all).await?;
+    let all = candidates(conn, query, &all).await?;
     let best = weighed(&all, query.now, query.limit as usize);
     let ids: Vec<i64> = best.iter().map(|(id, _)| *id).collect();
     let rows = sqlx::query(
@@ -440,7 +482,7 @@ pub(crate) async fn search(
          WHERE id IN (SELECT value FROM json_each(?))",
     )
     .bind(to_json(&ids)?)
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
     let mut by_id: BTreeMap<i64, &SqliteRow> = BTreeMap::new();
     for row in &rows {
@@ -723,6 +765,78 @@ mod tests {
         let mut q = base();
         q.conversation = Some("\"*".into());
         assert_eq!(hits(q).await, []);
+    }
+
+    #[tokio::test]
+    async fn small_words_count_when_nothing_else_is_found() {
+        let (_folder, store) = store().await;
+        say_all(
+            &store,
+            &["what is the Sharpe ratio", "the drawdown", "buy ON today"],
+        )
+        .await;
+        for (words, numbers) in [
+            ("what is the drawdown", &[2][..]),
+            // Nothing holds "volatility".
+            ("the volatility", &[2, 1]),
+            ("What is", &[1]),
+            // The symbol, not the word.
+            ("ON the drawdown", &[3, 2]),
+            ("on the drawdown", &[2]),
+        ] {
+            let mut got = found(&store, &query(words)).await;
+            got.sort_unstable();
+            let mut numbers = numbers.to_vec();
+            numbers.sort_unstable();
+            assert_eq!(got, numbers, "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_of_before_this_index_are_found_and_changes_past_the_program_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let run = async |sql: &'static str| {
+            sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        };
+        let said = "INSERT INTO messages (conversation, seq, at, role, author, importance, topics, text, body)
+             VALUES ('c-1', {n}, '2023-11-14T22:13:20.000000Z', 'user', 'user', 0.5, '[\"train_model\"]', {text}, '{}')";
+        let say = async |n: &str, text: &str| {
+            let sql = said.replace("{n}", n).replace("{text}", text);
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+                .execute(&pool)
+                .await
+                .unwrap();
+        };
+        for (name, sql) in crate::migrations::ALL {
+            if name.starts_with("0026") {
+                run("INSERT INTO conversations VALUES ('c-1', 'Old', '', '', 0)").await;
+                say("1", "'momentum'").await;
+                say("2", "'carry'").await;
+            }
+            run(sql).await;
+        }
+        say("3", "'momentum again'").await;
+        let found = async |words: &str, topic: &str| -> Vec<i64> {
+            let mut q = query(words);
+            q.conversation = Some("c-1".into());
+            q.topics = vec![topic.to_owned()];
+            let hits = search(&pool, &q).await.unwrap();
+            hits.iter().map(|h| h.seq).collect()
+        };
+        assert_eq!(found("momentum", "train_model").await, [1, 3]);
+        assert_eq!(found("momentum", "train").await, Vec::<i64>::new());
+        run("DELETE FROM messages WHERE seq = 1").await;
+        run(
+            "UPDATE messages SET text = 'momentum and carry', topics = '[\"train\"]' WHERE seq = 2",
+        )
+        .await;
+        assert_eq!(found("momentum", "train_model").await, [3]);
+        assert_eq!(found("momentum", "train").await, [2]);
     }
 
     /// Messages 1 to `count` of a conversation, made at once. `text` is SQL over the number `n`.

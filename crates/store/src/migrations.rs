@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 /// Name and text of every migration, in order.
-pub(crate) const ALL: [(&str, &str); 25] = [
+pub(crate) const ALL: [(&str, &str); 26] = [
     (
         "0001_audit",
         include_str!("../../../migrations/0001_audit.sql"),
@@ -107,6 +107,10 @@ pub(crate) const ALL: [(&str, &str); 25] = [
     (
         "0025_experiences",
         include_str!("../../../migrations/0025_experiences.sql"),
+    ),
+    (
+        "0026_memory_newest_first",
+        include_str!("../../../migrations/0026_memory_newest_first.sql"),
     ),
 ];
 

@@ -656,6 +656,19 @@ pub struct SearchMemory {
     pub until: Option<NaiveDate>,
 }
 
+/// For which trial models are proposed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ProposeModels {
+    /// Symbols of the trial.
+    pub symbols: Vec<String>,
+    /// What is to be forecast; the return when absent.
+    pub target: Option<Target>,
+    /// Bars ahead; 1 when absent.
+    pub horizon: Option<u32>,
+}
+
 /// A paper to be read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -795,6 +808,9 @@ actions! {
     /// Explains a trial's outcome: drivers, importance of features, why an edge was found or not.
     ExplainTrial(ExplainTrial) = "explain_trial", "Explain a trial", Look, changes: false,
         required: ["trial"], examples: ["Explain the result", "Why did ridge win?"];
+    /// Proposes models and parameters for a new trial from finished ones, says why and what such proposals are worth.
+    ProposeModels(ProposeModels) = "propose_models", "Propose models", Look, changes: false,
+        required: ["symbols"], examples: ["What should I try on AAPL?", "Propose models for MSFT from past trials"];
     /// Holds a running trial; nothing done is lost.
     PauseTrial(TrialRef) = "pause_trial", "Pause a trial", AdjustTrial, changes: true,
         required: ["trial"], examples: ["Pause the trial"];
@@ -1486,6 +1502,14 @@ impl AssistantAction {
             Self::SearchMemory(p) => {
                 c.text("query", &p.query, "What should I search for?");
                 c.days(p.since, p.until);
+            }
+            Self::ProposeModels(p) => {
+                c.missing(
+                    p.symbols.is_empty(),
+                    "symbols",
+                    "For which symbols should I propose models?",
+                );
+                c.whole("horizon", p.horizon, 1, 250);
             }
             Self::UploadPaper(p) => {
                 c.missing(p.file.is_empty(), "file", "Which PDF should I read?");

@@ -776,6 +776,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "propose_models",
+        &["suggest_models +2", "suggest_models @symbol +2"],
+    ),
+    (
         "upload_paper",
         &[
             "read|import paper !@symbol",

@@ -261,6 +261,11 @@ pub(super) fn fill(id: &str, c: &Clause<'_>, answer: Option<&str>) -> Option<A> 
             since: c.days.start,
             until: c.days.end,
         })),
+        "propose_models" => A::ProposeModels(Box::new(act::ProposeModels {
+            symbols: c.symbols(),
+            target: target(c),
+            horizon: c.horizons().into_iter().next(),
+        })),
         "upload_paper" => A::UploadPaper(Box::new(act::UploadPaper {
             file: c.file(true).unwrap_or_default(),
         })),

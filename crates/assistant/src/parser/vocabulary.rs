@@ -529,6 +529,11 @@ pub(super) const CONCEPTS: &[(&str, Kind, &str)] = &[
         "how about|lets have|lets do|what about",
     ),
     (
+        "suggest_models",
+        Kind::Ask,
+        "what should i try|what to try|which model should i try|which models should i try|what model should i try|which model to try|which models to try|what would you try|what models should i try|what worked|what has worked|what works best|which model worked|which models worked|which models have worked|which model has worked|where to begin|where should i begin|where to start with|where should i start|propose model|propose a model|propose models|suggest model|suggest a model|suggest models|suggest some models|recommend model|recommend a model|recommend models|recommend some models|model proposal|model proposals|what have you learned|what have you learnt|what did you learn",
+    ),
+    (
         "invent",
         Kind::Ask,
         "come up with|invent|devise|think up|dream up",

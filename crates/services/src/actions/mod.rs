@@ -261,6 +261,7 @@ impl Services {
                 self.act_coach(who, action, stage).await
             }
             A::Undo(p) => self.act_undo(who, p, stage).await,
+            A::ProposeModels(p) => self.act_propose_models(p, stage).await,
             A::UploadPaper(p) => self.act_upload_paper(who, p, stage).await,
         }
     }

@@ -5,7 +5,7 @@ use super::{Authority, Reply, Stage, job};
 use crate::{ServiceError, Services};
 use futures::StreamExt as _;
 use mltrainer_types::assistant::{
-    CompareTrials, ExplainTrial, ListRuns, TrialParams, TrialRef, WhatIfTrial,
+    CompareTrials, ExplainTrial, ListRuns, ProposeModels, TrialParams, TrialRef, WhatIfTrial,
 };
 use mltrainer_types::chat::{ActionOutcome, Job};
 use mltrainer_types::event::EventBody;
@@ -619,6 +619,66 @@ impl Services {
         }
         self.importance(&mut reply, &view, &p.models).await;
         reply.done(&stage.said, &view)
+    }
+
+    pub(super) async fn act_propose_models(
+        &self,
+        p: &ProposeModels,
+        stage: &Stage,
+    ) -> Result<ActionOutcome, ServiceError> {
+        let target = p.target.unwrap_or(Target::Return);
+        let made = self
+            .propose(&p.symbols, target, p.horizon.unwrap_or(1))
+            .await?;
+        let symbols = made.symbols.join(",");
+        let plain = |c: char| c.is_ascii_alphanumeric() || ",._-".contains(c);
+        let asked = if symbols.chars().all(plain) {
+            format!(
+                "?symbols={symbols}&target={}&horizon={}",
+                target.as_str(),
+                made.horizon
+            )
+        } else {
+            String::new()
+        };
+        let mut reply = Reply::new(Some(format!("/learning{asked}")));
+        if let Some(best) = made.models.first() {
+            let name = reply.name("model", &best.title);
+            let skill = reply.percent("expected skill", best.skill);
+            let why = reply.name("why", &best.why);
+            reply.say(&format!(
+                "{name} comes first, with an expected skill of {skill}. {why}"
+            ));
+        }
+        let sentence = reply.name("what it rests on", &made.sentence);
+        reply.paragraph(&sentence);
+        let rows: Vec<Vec<String>> = made
+            .models
+            .iter()
+            .map(|m| {
+                vec![
+                    m.title.clone(),
+                    shown_percent(m.skill),
+                    m.records.to_string(),
+                    serde_json::to_string(&m.params).unwrap_or_default(),
+                    m.why.clone(),
+                ]
+            })
+            .collect();
+        if !rows.is_empty() {
+            reply.table(
+                "Where to begin",
+                &["Model", "Expected skill", "Records", "Parameters", "Why"],
+                rows,
+            );
+        }
+        let ids: Vec<&str> = made.models.iter().map(|m| m.model.as_str()).collect();
+        let with = match ids.as_slice() {
+            [] => String::new(),
+            ids => format!(" with {}", ids.join(", ")),
+        };
+        reply.next(format!("Run a trial on {}{with}", made.symbols.join(", ")));
+        reply.done(&stage.said, &made)
     }
 
     pub(super) async fn act_what_if_trial(
