@@ -92,6 +92,24 @@ async fn finished_trials_propose_models_for_the_next_one() {
         cli(&server.data_dir, &args).json()["models"],
         made["models"]
     );
+    // The action, of which every number is a figure.
+    let body = json!({"symbols": ["AAPL"], "target": "log_volatility", "horizon": 5});
+    let told = server
+        .post("/api/v1/actions/propose_models", &body)
+        .await
+        .json::<Value>()
+        .await
+        .unwrap();
+    assert_eq!(told["result"]["models"], made["models"], "{told}");
+    let pieces = told["pieces"].to_string();
+    assert!(!pieces.contains("unverified"), "{pieces}");
+    assert!(
+        told["next_steps"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("Run a trial on AAPL with "),
+        "{told}"
+    );
     // Another target has no records.
     let none = server.json("/api/v1/learning/proposals?symbols=AAPL").await;
     assert_eq!(none["models"], json!([]));
