@@ -181,6 +181,10 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "propose_models",
+        &["suggest_models +2", "suggest_models @symbol +2"],
+    ),
+    (
         "pause_trial",
         &[
             "pause +1 !own !portfolio !about|why|who",
@@ -774,10 +778,6 @@ pub(super) const PATTERNS: &[(&str, &[&str])] = &[
             "remember list +1",
             "remember memory",
         ],
-    ),
-    (
-        "propose_models",
-        &["suggest_models +2", "suggest_models @symbol +2"],
     ),
     (
         "upload_paper",
