@@ -447,7 +447,7 @@ pub(crate) fn gamma(shape: f64, random: &mut impl Rng) -> f64 {
 mod tests {
     use super::*;
     use crate::testing::assert_near;
-    use rand::{Rng as _, SeedableRng as _};
+    use rand::SeedableRng as _;
     use rand_xoshiro::Xoshiro256PlusPlus;
 
     const ALL: [(Dist, &[f64]); 4] = [
