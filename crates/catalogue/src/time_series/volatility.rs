@@ -1548,9 +1548,10 @@ fn fitted(series: &[f64], mut spec: Spec, start: Option<&[f64]>) -> Result<Fitte
         tops.extend(model.climb(&start, &tops));
     }
     // From where the earlier fit ended last: a climb that comes to the slope of a top that was found is left, and this
-    // one mostly begins there.
+    // one mostly begins there. One that ends on no top says nothing.
     if let Some(at) = known {
-        tops.extend(model.climb(&model.lifted(model.scaled(at)), &tops));
+        let end = model.climb(&model.lifted(model.scaled(at)), &tops);
+        tops.extend(end.filter(|top| top.converged));
     }
     let mut pass = Pass::default();
     let found = tops
