@@ -198,6 +198,9 @@ fn standardised(e: f64, log: f64) -> f64 {
     e * (-0.5 * log).exp()
 }
 
+/// Recursions that run side by side.
+const LANES: usize = 4;
+
 /// The variance before a row and its slopes by the parameters, for a recursion with one lag of it.
 type Before<const N: usize> = (f64, [f64; N]);
 
@@ -452,6 +455,70 @@ impl Model {
         }
     }
 
+    /// Log likelihoods for normal errors of some parameters of the variance, the mean being that by least squares, whose
+    /// residuals are in `pass`: recursions side by side, so that one computes while another waits. To the bit what
+    /// they give one by one.
+    fn side_by_side(&self, owns: [&[f64]; LANES], pass: &mut Pass) -> [f64; LANES] {
+        let n = self.y.len();
+        let mut h: [Vec<f64>; LANES] = std::array::from_fn(|_| vec![0.0; n]);
+        let beta = owns.map(|own| self.parts(own).3);
+        match self.spec.kind {
+            Kind::Garch if self.spec.q == 1 => {
+                self.square(pass);
+                for (own, h) in owns.iter().zip(&mut h) {
+                    self.of_shocks(0, own, pass, h);
+                }
+                let beta = beta.map(|beta| beta[0]);
+                let mut last = [self.backcast; LANES];
+                let [a, b, c, d] = h.each_mut();
+                let rows = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
+                for (((a, b), (c, d)), bounds) in rows.zip(&self.bounds) {
+                    let v = [*a, *b, *c, *d];
+                    last = std::array::from_fn(|k| bounded(*bounds, v[k] + beta[k] * last[k]).0);
+                    [*a, *b, *c, *d] = last;
+                }
+            }
+            Kind::Garch => {
+                for (own, h) in owns.iter().zip(&mut h) {
+                    self.variances(own, pass);
+                    h.copy_from_slice(&pass.h);
+                }
+            }
+            Kind::Egarch => {
+                let first = [self.backcast.ln(); LANES];
+                let (mut z, mut logs) = (vec![[0.0_f64; LANES]; n], vec![[0.0; LANES]; n]);
+                let parts = owns.map(|own| self.parts(own));
+                for t in 0..n {
+                    let mut v = parts.map(|(omega, ..)| omega);
+                    for i in 0..self.spec.p.min(t) {
+                        for (k, v) in v.iter_mut().enumerate() {
+                            *v += parts[k].1[i] * (z[t - 1 - i][k].abs() - MEAN_SIZE);
+                        }
+                    }
+                    for i in 0..self.spec.o.min(t) {
+                        for (k, v) in v.iter_mut().enumerate() {
+                            *v += parts[k].2[i] * z[t - 1 - i][k];
+                        }
+                    }
+                    for j in 0..self.spec.q {
+                        let level = t.checked_sub(j + 1).map_or(first, |s| logs[s]);
+                        for (k, v) in v.iter_mut().enumerate() {
+                            *v += parts[k].3[j] * level[k];
+                        }
+                    }
+                    let now = v.map(|v| self.bounded_log(t, v));
+                    logs[t] = now.map(|(log, ..)| log);
+                    z[t] = now.map(|(log, ..)| standardised(pass.e[t], log));
+                    for (h, (_, variance, _)) in h.iter_mut().zip(now) {
+                        h[t] = variance;
+                    }
+                }
+            }
+        }
+        let gaussian = Density::new(Dist::Normal, &[]);
+        h.map(|h| gaussian.likelihood(&pass.e, &h))
+    }
+
     /// The logarithm of the variance at t and the variance, from the standardised errors and the logarithms before;
     /// `logs` begins at row `first`.
     #[inline(always)]
@@ -464,7 +531,7 @@ impl Model {
         first: usize,
     ) -> (f64, f64) {
         let (omega, alpha, gamma, beta) = self.parts(own);
-        let before = self.backcast.ln();
+        let before = || self.backcast.ln();
         let mut v = omega;
         for (i, a) in alpha.iter().enumerate() {
             v += a * t.checked_sub(i + 1).map_or(0.0, |s| z[s].abs() - MEAN_SIZE);
@@ -473,7 +540,9 @@ impl Model {
             v += g * t.checked_sub(i + 1).map_or(0.0, |s| z[s]);
         }
         for (j, b) in beta.iter().enumerate() {
-            v += b * t.checked_sub(j + 1).map_or(before, |s| logs[s - first]);
+            v += b * t
+                .checked_sub(j + 1)
+                .map_or_else(before, |s| logs[s - first]);
         }
         let (log, h, _) = self.bounded_log(t, v);
         (log, h)
@@ -924,8 +993,7 @@ impl Model {
             Kind::Garch => (&[0.01, 0.05, 0.1, 0.2], &[0.5, 0.7, 0.9, 0.98]),
             Kind::Egarch => (&[-0.1, 0.0, 0.1], &[0.5, 0.7, 0.9, 0.98]),
         };
-        let gaussian = Density::new(Dist::Normal, &[]);
-        let mut best: Option<(f64, Vec<f64>, f64, f64, f64)> = None;
+        let mut grid = Vec::with_capacity(sizes.len() * leverages.len() * remains.len());
         for size in sizes {
             for leverage in leverages {
                 for all in remains {
@@ -941,18 +1009,22 @@ impl Model {
                     own.extend((0..spec.p).map(|_| size / spec.p as f64));
                     own.extend((0..spec.o).map(|_| leverage / spec.o as f64));
                     own.extend((0..spec.q).map(|_| left / spec.q as f64));
-                    match spec.kind {
-                        Kind::Garch => self.variances(&own, &mut pass),
-                        Kind::Egarch => self.log_variances(&own, &mut pass),
-                    }
-                    let value = gaussian.likelihood(&pass.e, &pass.h);
-                    if best.as_ref().is_none_or(|(v, ..)| value > *v) {
-                        best = Some((value, own, *size, *leverage, left));
-                    }
+                    grid.push((own, *size, *leverage, left));
                 }
             }
         }
-        let Some((_, own, size, leverage, left)) = best else {
+        let mut best: Option<(f64, usize)> = None;
+        for (group, points) in grid.chunks(LANES).enumerate() {
+            let owns = std::array::from_fn(|k| &points[k.min(points.len() - 1)].0[..]);
+            let values = self.side_by_side(owns, &mut pass);
+            for (k, value) in values.into_iter().enumerate().take(points.len()) {
+                if best.is_none_or(|(v, _)| value > v) {
+                    best = Some((value, LANES * group + k));
+                }
+            }
+        }
+        let best = best.map(|(_, at)| grid.swap_remove(at));
+        let Some((own, size, leverage, left)) = best else {
             return Vec::new();
         };
         match spec.kind {
@@ -2018,6 +2090,44 @@ mod tests {
             let (chained, _) = model.chained(&x, &theta, &gradient);
             let by_free = |x: &[f64]| model.value(&model.theta(x), &mut Pass::default());
             assert_near(&chained, &differences(&by_free, &x), 1e-5);
+        }
+    }
+
+    #[test]
+    fn recursions_side_by_side_are_those_one_by_one() {
+        for (kind, p, o, q) in [
+            (Kind::Garch, 1, 1, 1),
+            (Kind::Garch, 2, 1, 2),
+            (Kind::Garch, 1, 0, 0),
+            (Kind::Egarch, 1, 1, 1),
+            (Kind::Egarch, 2, 3, 2),
+        ] {
+            let spec = Spec {
+                kind,
+                p,
+                o,
+                q,
+                mean: Mean::Constant,
+                lags: 0,
+                dist: Dist::Normal,
+                backcast: None,
+                errors: Errors::Robust,
+            };
+            let model = Model::new(&series(), spec).unwrap();
+            let owns: [Vec<f64>; LANES] = std::array::from_fn(|k| {
+                let mut own = model.mean.clone();
+                own.push(0.02 + 0.01 * k as f64);
+                own.extend((0..p + o).map(|i| 0.01 * (i + k + 1) as f64));
+                own.extend((0..q).map(|j| 0.8 / (q + j + k) as f64));
+                own
+            });
+            let mut pass = Pass::default();
+            model.residuals(&model.mean, &mut pass.e);
+            let together = model.side_by_side(owns.each_ref().map(|own| &own[..]), &mut pass);
+            for (own, value) in owns.iter().zip(together) {
+                let alone = model.value(own, &mut Pass::default());
+                assert_eq!(value.to_bits(), alone.to_bits(), "{kind:?} {p}{o}{q}");
+            }
         }
     }
 
