@@ -312,6 +312,22 @@ pub(crate) mod tests {
         }
     }
 
+    /// The bars of IBM beside the tests: 120 days from June 2011.
+    pub(crate) fn ibm() -> Bars {
+        let text = include_str!("../tests/data/ibm.csv");
+        let column = |k: usize| -> Vec<f64> {
+            let cells = text.lines().skip(1).map(|l| l.split(',').nth(k).unwrap());
+            cells.map(|cell| cell.parse().unwrap()).collect()
+        };
+        Bars {
+            open: Some(column(1)),
+            high: Some(column(2)),
+            low: Some(column(3)),
+            close: column(4),
+            volume: Some(column(5)),
+        }
+    }
+
     /// The parameters with their defaults but for those given.
     pub(crate) fn with<P: Params>(given: &str) -> P {
         P::from_map(&serde_json::from_str(given).unwrap()).unwrap()

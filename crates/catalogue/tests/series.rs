@@ -12,11 +12,12 @@ mod tests {
     use serde_json::Value;
     use std::collections::BTreeMap;
 
-    const FILES: [(&str, &str); 4] = [
+    const FILES: [(&str, &str); 5] = [
         ("nile", include_str!("data/series/nile.csv")),
         ("macro", include_str!("data/series/macro.csv")),
         ("macro_growth", include_str!("data/series/macro_growth.csv")),
         ("co2", include_str!("data/series/co2.csv")),
+        ("closes", include_str!("data/closes.csv")),
     ];
 
     struct File(SeriesTable);

@@ -300,6 +300,8 @@ pub struct StepSummary {
     model: String,
     horizon: u32,
     error: Option<String>,
+    /// What its fits said of themselves.
+    notes: Vec<String>,
     /// First and last day of its forecasts.
     span: Option<(NaiveDate, NaiveDate)>,
     /// Hash over its forecasts, bit by bit.
@@ -326,6 +328,7 @@ impl StepSummary {
             model: step.model.clone(),
             horizon: step.horizon,
             error: step.error.clone(),
+            notes: step.notes.clone(),
             span: p.day.first().copied().zip(p.day.last().copied()),
             sha256: d.finish(),
         }
@@ -624,10 +627,78 @@ fn notes(spec: &TrialSpec, leaderboard: &[LeaderboardRow], steps: &[StepSummary]
             list(&models)
         ));
     }
+    notes.extend(said_of_fits(steps));
     if leaderboard.iter().any(|r| {
         !r.is_baseline && r.metrics.get("mse").copied().flatten().is_some() && r.p_value.is_none()
     }) {
         notes.push("a row without p-value: its losses do not differ from the baseline's, or there are too few days".to_owned());
     }
     notes
+}
+
+/// What fits said of themselves, such as a search that did not end on a maximum: each sentence once, with the model and
+/// the number of its steps that said it. Those of a trial of many models can be many: the rest is counted.
+fn said_of_fits(steps: &[StepSummary]) -> Vec<String> {
+    const MOST: usize = 20;
+    let mut of_model: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut said: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for step in steps {
+        *of_model.entry(&step.model).or_default() += 1;
+        for note in &step.notes {
+            *said.entry((&step.model, note)).or_default() += 1;
+        }
+    }
+    let sentence = |((model, note), times): (&(&str, &str), &usize)| {
+        let all = of_model.get(model).copied().unwrap_or_default();
+        format!("{model}, {times} of {}: {note}", many(all, "step"))
+    };
+    let mut sentences: Vec<String> = said.iter().take(MOST).map(sentence).collect();
+    if said.len() > MOST {
+        sentences.push(format!(
+            "and {} more, kept with the steps",
+            many(said.len() - MOST, "note")
+        ));
+    }
+    sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(index: u32, model: &str, notes: &[&str]) -> StepSummary {
+        StepSummary {
+            index,
+            model: model.to_owned(),
+            horizon: 1,
+            error: None,
+            notes: notes.iter().map(|n| (*n).to_owned()).collect(),
+            span: None,
+            sha256: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_fit_said_reaches_the_verdict() {
+        let unsure = "IBM: the search did not end on a maximum";
+        let steps = [
+            step(0, "garch", &[unsure]),
+            step(1, "garch", &[]),
+            step(2, "garch", &[unsure, "MSFT: another"]),
+            step(3, "ridge", &[]),
+        ];
+        assert_eq!(
+            said_of_fits(&steps),
+            [
+                "garch, 2 of 3 steps: IBM: the search did not end on a maximum",
+                "garch, 1 of 3 steps: MSFT: another",
+            ]
+        );
+        assert!(said_of_fits(&steps[3..]).is_empty());
+        let many: Vec<String> = (0..23).map(|k| format!("note {k}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let sentences = said_of_fits(&[step(0, "knn", &many)]);
+        assert_eq!(sentences.len(), 21);
+        assert_eq!(sentences[20], "and 3 notes more, kept with the steps");
+    }
 }

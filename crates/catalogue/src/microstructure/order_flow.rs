@@ -82,11 +82,18 @@ const CARD: Card = Card {
         ),
     ],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "calculation by hand",
-        cases: "shares of all three methods, imbalance, toxicity",
-        tolerance: "1e-12",
-    }],
+    evidence: &[
+        Evidence {
+            against: "calculation by hand",
+            cases: "shares of all three methods, imbalance, toxicity",
+            tolerance: "1e-12",
+        },
+        Evidence {
+            against: "pandas 2.3.3 and scipy 1.17.1",
+            cases: "all three methods on the bars of IBM: bought volume, imbalance, toxicity, cumulative delta, signal",
+            tolerance: "1e-9 relative",
+        },
+    ],
     presets: &[],
     exemptions: &[],
 };
@@ -145,7 +152,7 @@ impl Indicator for OrderFlow {
 mod tests {
     use super::*;
     use crate::signals::pick;
-    use crate::signals::tests::{closes, with};
+    use crate::signals::tests::{closes, ibm, with};
 
     #[test]
     fn by_hand() {
@@ -160,5 +167,82 @@ mod tests {
         assert_eq!((last("toxicity"), last("cumulative_delta")), (1.0, 1.0));
         assert_eq!((last("buy_volume"), last("sell_volume")), (0.0, 4.0));
         assert_eq!(pick(&columns, "signal")[2], None);
+    }
+
+    /// pandas 2.3.3 and scipy 1.17.1 on the bars of IBM, at bars 60 and 119: Φ(Δclose over the rolling(20).std(ddof=0) of
+    /// Δclose), the sign of Δclose carried on, and (close - low)/(high - low); rolling(10) sums and a cumsum of these.
+    #[test]
+    fn as_with_pandas() {
+        let wanted: [(&str, [[f64; 5]; 2]); 3] = [
+            (
+                "bulk",
+                [
+                    [
+                        2640304.512164216,
+                        -0.15965427558279494,
+                        0.6054011661969915,
+                        -18215073.515113126,
+                        -0.31930855116558987,
+                    ],
+                    [
+                        2125449.899691027,
+                        -0.07346962844945974,
+                        0.3731644650948271,
+                        2200657.2841378893,
+                        -0.14693925689891948,
+                    ],
+                ],
+            ),
+            (
+                "tick",
+                [
+                    [0.0, -0.03656103645610165, 1.0, 17796800.0, 0.0],
+                    [
+                        0.0,
+                        -0.3072825334627691,
+                        1.0,
+                        44845000.0,
+                        -0.6145650669255383,
+                    ],
+                ],
+            ),
+            (
+                "location",
+                [
+                    [
+                        1339311.95652177,
+                        0.04371979025399182,
+                        0.5144303547926808,
+                        -650762.8157048938,
+                        0.0,
+                    ],
+                    [
+                        2512273.897058815,
+                        -0.02037569943614597,
+                        0.4757015257368203,
+                        51490246.78476138,
+                        0.0,
+                    ],
+                ],
+            ),
+        ];
+        let names = [
+            "buy_volume",
+            "imbalance",
+            "toxicity",
+            "cumulative_delta",
+            "signal",
+        ];
+        for (method, bars) in wanted {
+            let set = format!(r#"{{"method": "{method}"}}"#);
+            let columns = OrderFlow::compute(&with(&set), &ibm()).unwrap();
+            for (bar, values) in [60, 119].into_iter().zip(bars) {
+                for (name, want) in names.into_iter().zip(values) {
+                    let got = pick(&columns, name)[bar].unwrap();
+                    let near = (got - want).abs() <= 1e-9 * want.abs().max(1.0);
+                    assert!(near, "{method} {name} {bar}: {got} {want}");
+                }
+            }
+        }
     }
 }

@@ -92,11 +92,18 @@ const CARD: Card = Card {
         ),
     ],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "calculation by hand",
-        cases: "both regressions, Amihud's measure, signal",
-        tolerance: "1e-12",
-    }],
+    evidence: &[
+        Evidence {
+            against: "calculation by hand",
+            cases: "both regressions, Amihud's measure, signal",
+            tolerance: "1e-12",
+        },
+        Evidence {
+            against: "statsmodels 0.15.0, OLS, and pandas 2.3.3",
+            cases: "flow by location and in bulk on the bars of IBM: both regressions, Amihud's measure, impact, signal",
+            tolerance: "1e-8 relative",
+        },
+    ],
     presets: &[],
     exemptions: &[],
 };
@@ -189,7 +196,7 @@ impl Indicator for PriceImpact {
 mod tests {
     use super::*;
     use crate::signals::pick;
-    use crate::signals::tests::{closes, with};
+    use crate::signals::tests::{closes, ibm, with};
 
     #[test]
     fn by_hand() {
@@ -215,5 +222,75 @@ mod tests {
         assert!((last("impact") - impact).abs() < 1e-12);
         assert!((last("signal") + (impact / 2.0).min(1.0)).abs() < 1e-12);
         assert_eq!(pick(&columns, "signal")[2], None);
+    }
+
+    /// Ordinary least squares of statsmodels 0.15.0 with a constant, and pandas 2.3.3, on the bars of IBM: flow by method,
+    /// Kyle's λ (Δclose on flow), the slope and r² of returns on the signed roots, Amihud's mean, the last root times its
+    /// slope over the deviation (ddof 0) of the returns; the last 60 bars at bars 85 and 119.
+    #[test]
+    fn as_with_statsmodels() {
+        let wanted: [(&str, [[f64; 6]; 2]); 2] = [
+            (
+                "location",
+                [
+                    [
+                        4.6672187215680316e-07,
+                        4.896838762064147e-07,
+                        0.4652349891387755,
+                        1.085029659357558e-05,
+                        -0.8897915783941505,
+                        0.44489578919707523,
+                    ],
+                    [
+                        3.227196991528196e-07,
+                        3.4032578132403137e-07,
+                        0.32585045564952353,
+                        1.1677337150862377e-05,
+                        -0.2695494260451845,
+                        0.0,
+                    ],
+                ],
+            ),
+            (
+                "bulk",
+                [
+                    [
+                        5.947404125501709e-07,
+                        7.123101585116846e-07,
+                        0.8828452263628516,
+                        1.085029659357558e-05,
+                        -1.2565686724057026,
+                        0.6282843362028513,
+                    ],
+                    [
+                        6.456149200976439e-07,
+                        6.295214041382426e-07,
+                        0.917966480774163,
+                        1.1677337150862377e-05,
+                        -0.6959301567474515,
+                        0.34796507837372576,
+                    ],
+                ],
+            ),
+        ];
+        let names = [
+            "kyle_lambda",
+            "sqrt_impact",
+            "r_squared",
+            "amihud",
+            "impact",
+            "signal",
+        ];
+        for (method, bars) in wanted {
+            let set = format!(r#"{{"method": "{method}"}}"#);
+            let columns = PriceImpact::compute(&with(&set), &ibm()).unwrap();
+            for (bar, values) in [85, 119].into_iter().zip(bars) {
+                for (name, want) in names.into_iter().zip(values) {
+                    let got = pick(&columns, name)[bar].unwrap();
+                    let near = (got - want).abs() <= 1e-8 * want.abs();
+                    assert!(near, "{method} {name} {bar}: {got} {want}");
+                }
+            }
+        }
     }
 }

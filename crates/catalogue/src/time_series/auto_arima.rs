@@ -132,11 +132,18 @@ const CARD: Card = Card {
     reference: "pmdarima 2.1.1, auto_arima; D as nsdiffs of R's forecast with test \"seas\", on the classical decomposition",
     outputs: &LISTED,
     stochastic: false,
-    evidence: &[Evidence {
-        against: "pmdarima 2.1.1, auto_arima(stepwise=True)",
-        cases: "unit tests on macro, Nile and CO2 series",
-        tolerance: "criterion at most 1 above that of the library with the same differences",
-    }],
+    evidence: &[
+        Evidence {
+            against: "pmdarima 2.1.1, auto_arima(stepwise=True)",
+            cases: "unit tests on macro, Nile and CO2 series",
+            tolerance: "criterion at most 1 above that of the library with the same differences",
+        },
+        Evidence {
+            against: "statsmodels 0.15.0, every ARIMA up to (3, d, 3)",
+            cases: "bills, growth of consumption and investment, log consumption, Nile, closes of AAPL: the lowest AICc of all 30, and the one that steps among statsmodels' figures find (1.02 higher for both series of consumption, else the same)",
+            tolerance: "the same orders, criterion 1e-3",
+        },
+    ],
     presets: &[],
     exemptions: &[],
 };

@@ -388,6 +388,8 @@ impl Analysis for Theta {
 mod tests {
     use super::*;
     use crate::testing::assert_near;
+    use crate::time_series::engine::NO_MINIMUM;
+    use mltrainer_catalogue_core::{ParamMap, Params as _};
 
     #[test]
     fn factors_by_hand() {
@@ -396,5 +398,29 @@ mod tests {
             .map(|t| f64::from(t) + if t % 2 == 0 { 1.0 } else { -1.0 })
             .collect();
         assert_near(&factors(&y, 2, false), &[1.0, -1.0], 1e-14);
+    }
+
+    #[test]
+    fn a_search_that_did_not_end_on_a_minimum_is_said_while_following() {
+        let params = ThetaParams::from_map(&ParamMap::new()).unwrap();
+        // A random walk: its level is the last value, the weight on its upper bound, which is a minimum too.
+        let text = include_str!("../../tests/data/closes.csv");
+        let cell = |line: &str| line.split(',').nth(1).unwrap().parse::<f64>().unwrap();
+        let closes: Vec<f64> = text.lines().skip(1).map(cell).collect();
+        let tracker = Theta::track(&params, &closes, None).unwrap();
+        assert_eq!(tracker.warnings(), Vec::<String>::new());
+        let following = |converged| {
+            let mut fit = Fit::new(&params, &closes, None).unwrap();
+            fit.smoothing.converged = converged;
+            let (_, state) = FORM.run(&fit.plain, &fit.smoothing.weights);
+            Following {
+                params: params.clone(),
+                fit,
+                state,
+                rows: closes.len(),
+            }
+        };
+        assert_eq!(following(false).warnings(), [NO_MINIMUM]);
+        assert!(following(true).warnings().is_empty());
     }
 }

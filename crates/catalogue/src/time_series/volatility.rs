@@ -12,7 +12,7 @@
 //! and no shock in EGARCH), and variances are kept within wide bounds.
 
 use super::dates;
-use super::density::{Density, Dist};
+use super::density::{BLOCK, Density, Dist, Scores};
 use super::engine::NO_MAXIMUM;
 use crate::distributions::normal_two_sided;
 use crate::numeric::{Cholesky, Stop, dot, minimise};
@@ -160,7 +160,11 @@ impl Envelope {
 struct Pass {
     e: Vec<f64>,
     h: Vec<f64>,
+    /// Of EGARCH, and of a fitted model.
     z: Vec<f64>,
+    /// Squared residuals and those of the negative ones, after what stands for them before the first row.
+    squares: Vec<f64>,
+    falls: Vec<f64>,
     /// The gradient, one entry a parameter.
     gradient: Vec<f64>,
     /// Outer product of its parts (the scores), summed over the values, when asked for: row after row,
@@ -172,6 +176,54 @@ impl Pass {
     /// Outer product of the scores of so many parameters.
     fn outer(&self, n: usize) -> Array2<f64> {
         Array2::from_shape_fn((n, n), |(i, j)| self.products[i.max(j) * n + i.min(j)])
+    }
+}
+
+/// A variance within its bounds, and what a change of it is multiplied by there.
+#[inline(always)]
+fn bounded((low, high): (f64, f64), v: f64) -> (f64, f64) {
+    if v < low {
+        (low, 0.0)
+    } else if v > high {
+        (high + (v / high).ln().min(1000.0), 1.0 / v)
+    } else {
+        (v, 1.0)
+    }
+}
+
+/// An error over the deviation that goes with the logarithm of its variance: what the next variance waits for, so
+/// without root and division.
+#[inline(always)]
+fn standardised(e: f64, log: f64) -> f64 {
+    e * (-0.5 * log).exp()
+}
+
+/// Recursions that run side by side.
+const LANES: usize = 4;
+
+/// The variance before a row and its slopes by the parameters, for a recursion with one lag of it.
+type Before<const N: usize> = (f64, [f64; N]);
+
+/// What an EGARCH recursion has behind it.
+struct Logs<const N: usize> {
+    /// The logarithm before the first row.
+    first: f64,
+    logs: Vec<f64>,
+    /// Slopes of the latest logarithms and standardised errors, those of the row t at t modulo their number.
+    of_logs: Vec<[f64; N]>,
+    of_errors: Vec<[f64; N]>,
+}
+
+impl<const N: usize> Logs<N> {
+    fn new(model: &Model) -> Self {
+        let log_form = model.spec.kind == Kind::Egarch;
+        let many = |n: usize| if log_form { n } else { 0 };
+        Self {
+            first: model.backcast.ln(),
+            logs: Vec::with_capacity(many(model.y.len())),
+            of_logs: vec![[0.0; N]; many(model.spec.q)],
+            of_errors: vec![[0.0; N]; many(model.reach())],
+        }
     }
 }
 
@@ -302,17 +354,71 @@ impl Model {
             Kind::Garch => self.variances(own, pass),
             Kind::Egarch => self.log_variances(own, pass),
         }
-        let each = pass.e.iter().zip(&pass.h);
-        each.map(|(e, h)| density.at(e / h.sqrt()).value - 0.5 * h.ln())
-            .sum()
+        density.likelihood(&pass.e, &pass.h)
+    }
+
+    /// The most lags of shocks.
+    fn reach(&self) -> usize {
+        self.spec.p.max(self.spec.o)
+    }
+
+    fn square(&self, pass: &mut Pass) {
+        let before = self.reach();
+        pass.squares.clear();
+        pass.squares.resize(before, self.backcast);
+        pass.squares.extend(pass.e.iter().map(|e| e * e));
+        pass.falls.clear();
+        if self.spec.o > 0 {
+            pass.falls.resize(before, 0.5 * self.backcast);
+            pass.falls
+                .extend(pass.e.iter().map(|e| e.min(0.0) * e.min(0.0)));
+        }
+    }
+
+    /// The squares that count `lag` rows later, for rows from `t` on.
+    #[inline]
+    fn lagged<'a>(&self, squares: &'a [f64], t: usize, lag: usize) -> &'a [f64] {
+        &squares[t + self.reach() - lag..]
+    }
+
+    /// What the constant and the shocks give to the variances of rows from `t` on.
+    #[inline]
+    fn of_shocks(&self, t: usize, own: &[f64], pass: &Pass, v: &mut [f64]) {
+        let (omega, alpha, gamma, _) = self.parts(own);
+        v.fill(omega);
+        for (coefficients, squares) in [(alpha, &pass.squares), (gamma, &pass.falls)] {
+            for (i, by) in coefficients.iter().enumerate() {
+                for (v, f) in v.iter_mut().zip(self.lagged(squares, t, i + 1)) {
+                    *v += by * f;
+                }
+            }
+        }
     }
 
     fn variances(&self, own: &[f64], pass: &mut Pass) {
-        pass.h.clear();
-        for t in 0..self.y.len() {
-            let h = self.variance_at(t, own, pass);
-            pass.h.push(h);
+        self.square(pass);
+        let mut all = std::mem::take(&mut pass.h);
+        all.clear();
+        all.resize(self.y.len(), 0.0);
+        self.of_shocks(0, own, pass, &mut all);
+        let (.., beta) = self.parts(own);
+        if let [b] = beta {
+            // A variable of its own, that can live in a register.
+            let mut last = self.backcast;
+            for (h, bounds) in all.iter_mut().zip(&self.bounds) {
+                last = bounded(*bounds, *h + b * last).0;
+                *h = last;
+            }
+        } else {
+            for t in 0..all.len() {
+                let mut v = all[t];
+                for (j, b) in beta.iter().enumerate() {
+                    v += b * t.checked_sub(j + 1).map_or(self.backcast, |s| all[s]);
+                }
+                all[t] = bounded(self.bounds[t], v).0;
+            }
         }
+        pass.h = all;
     }
 
     /// The variance at t from the residuals and variances before.
@@ -334,7 +440,7 @@ impl Model {
         for (j, b) in beta.iter().enumerate() {
             v += b * t.checked_sub(j + 1).map_or(self.backcast, |s| pass.h[s]);
         }
-        self.bounded(t, v).0
+        bounded(self.bounds[t], v).0
     }
 
     fn log_variances(&self, own: &[f64], pass: &mut Pass) {
@@ -345,8 +451,72 @@ impl Model {
             let (log, h) = self.log_variance_at(t, own, &pass.z, &logs, 0);
             logs.push(log);
             pass.h.push(h);
-            pass.z.push(pass.e[t] / h.sqrt());
+            pass.z.push(standardised(pass.e[t], log));
         }
+    }
+
+    /// Log likelihoods for normal errors of some parameters of the variance, the mean being that by least squares, whose
+    /// residuals are in `pass`: recursions side by side, so that one computes while another waits. To the bit what
+    /// they give one by one.
+    fn side_by_side(&self, owns: [&[f64]; LANES], pass: &mut Pass) -> [f64; LANES] {
+        let n = self.y.len();
+        let mut h: [Vec<f64>; LANES] = std::array::from_fn(|_| vec![0.0; n]);
+        let beta = owns.map(|own| self.parts(own).3);
+        match self.spec.kind {
+            Kind::Garch if self.spec.q == 1 => {
+                self.square(pass);
+                for (own, h) in owns.iter().zip(&mut h) {
+                    self.of_shocks(0, own, pass, h);
+                }
+                let beta = beta.map(|beta| beta[0]);
+                let mut last = [self.backcast; LANES];
+                let [a, b, c, d] = h.each_mut();
+                let rows = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
+                for (((a, b), (c, d)), bounds) in rows.zip(&self.bounds) {
+                    let v = [*a, *b, *c, *d];
+                    last = std::array::from_fn(|k| bounded(*bounds, v[k] + beta[k] * last[k]).0);
+                    [*a, *b, *c, *d] = last;
+                }
+            }
+            Kind::Garch => {
+                for (own, h) in owns.iter().zip(&mut h) {
+                    self.variances(own, pass);
+                    h.copy_from_slice(&pass.h);
+                }
+            }
+            Kind::Egarch => {
+                let first = [self.backcast.ln(); LANES];
+                let (mut z, mut logs) = (vec![[0.0_f64; LANES]; n], vec![[0.0; LANES]; n]);
+                let parts = owns.map(|own| self.parts(own));
+                for t in 0..n {
+                    let mut v = parts.map(|(omega, ..)| omega);
+                    for i in 0..self.spec.p.min(t) {
+                        for (k, v) in v.iter_mut().enumerate() {
+                            *v += parts[k].1[i] * (z[t - 1 - i][k].abs() - MEAN_SIZE);
+                        }
+                    }
+                    for i in 0..self.spec.o.min(t) {
+                        for (k, v) in v.iter_mut().enumerate() {
+                            *v += parts[k].2[i] * z[t - 1 - i][k];
+                        }
+                    }
+                    for j in 0..self.spec.q {
+                        let level = t.checked_sub(j + 1).map_or(first, |s| logs[s]);
+                        for (k, v) in v.iter_mut().enumerate() {
+                            *v += parts[k].3[j] * level[k];
+                        }
+                    }
+                    let now = v.map(|v| self.bounded_log(t, v));
+                    logs[t] = now.map(|(log, ..)| log);
+                    z[t] = now.map(|(log, ..)| standardised(pass.e[t], log));
+                    for (h, (_, variance, _)) in h.iter_mut().zip(now) {
+                        h[t] = variance;
+                    }
+                }
+            }
+        }
+        let gaussian = Density::new(Dist::Normal, &[]);
+        h.map(|h| gaussian.likelihood(&pass.e, &h))
     }
 
     /// The logarithm of the variance at t and the variance, from the standardised errors and the logarithms before;
@@ -361,7 +531,7 @@ impl Model {
         first: usize,
     ) -> (f64, f64) {
         let (omega, alpha, gamma, beta) = self.parts(own);
-        let before = self.backcast.ln();
+        let before = || self.backcast.ln();
         let mut v = omega;
         for (i, a) in alpha.iter().enumerate() {
             v += a * t.checked_sub(i + 1).map_or(0.0, |s| z[s].abs() - MEAN_SIZE);
@@ -370,23 +540,12 @@ impl Model {
             v += g * t.checked_sub(i + 1).map_or(0.0, |s| z[s]);
         }
         for (j, b) in beta.iter().enumerate() {
-            v += b * t.checked_sub(j + 1).map_or(before, |s| logs[s - first]);
+            v += b * t
+                .checked_sub(j + 1)
+                .map_or_else(before, |s| logs[s - first]);
         }
         let (log, h, _) = self.bounded_log(t, v);
         (log, h)
-    }
-
-    /// A variance within its bounds, and what a change of it is multiplied by there.
-    #[inline]
-    fn bounded(&self, t: usize, v: f64) -> (f64, f64) {
-        let (low, high) = self.bounds[t];
-        if v < low {
-            (low, 0.0)
-        } else if v > high {
-            (high + (v / high).ln().min(1000.0), 1.0 / v)
-        } else {
-            (v, 1.0)
-        }
     }
 
     /// The logarithm of a variance within its bounds, the variance, and what a change is multiplied by.
@@ -425,170 +584,277 @@ impl Model {
         }
     }
 
+    /// Rows are taken in blocks: first the variances of a block with their slopes, one after the other, then what its
+    /// rows add to the likelihood, where no row waits for another.
     fn slope_of<const N: usize>(&self, theta: &[f64], pass: &mut Pass, products: bool) -> f64 {
         let spec = &self.spec;
+        let width = theta.len();
         let (own, shapes) = theta.split_at(spec.width());
         let density = Density::new(spec.dist, shapes);
         let means = spec.mean_terms();
-        let (omega, alpha, gamma, beta) = self.parts(own);
-        let (wa, wg) = (means + 1, means + 1 + spec.p);
-        let wb = wg + spec.o;
         self.residuals(&own[..means], &mut pass.e);
         pass.h.clear();
         pass.z.clear();
         pass.products.clear();
-        let width = theta.len();
         if products {
             pass.products.resize(width * width, 0.0);
         }
-        let mut row = [0.0; WIDEST + MOST_SHAPES];
         let log_form = spec.kind == Kind::Egarch;
-        let before = if log_form {
-            self.backcast.ln()
-        } else {
-            self.backcast
-        };
-        let reach = spec.p.max(spec.o);
-        // Slopes of the latest (logarithms of) variances and of the latest standardised errors.
-        let mut past_h = vec![[0.0; N]; spec.q.max(1)];
-        let mut past_z = vec![[0.0; N]; if log_form { reach.max(1) } else { 1 }];
-        let mut logs = Vec::with_capacity(if log_form { self.y.len() } else { 0 });
+        if !log_form {
+            self.square(pass);
+            pass.h.resize(self.y.len(), 0.0);
+        }
+        let mut logs = Logs::new(self);
+        let mut before = (self.backcast, [0.0; N]);
+        let mut past = vec![[0.0; N]; spec.q];
+        let mut slopes = [[0.0; N]; BLOCK];
+        let mut scores = Scores::default();
         let mut sum = 0.0;
         let mut gradient = [0.0; N];
+        let mut of_mean = [0.0; N];
         let mut by_shape = [0.0; MOST_SHAPES];
-        for t in 0..self.y.len() {
-            let mut v = omega;
-            let mut d = [0.0; N];
-            d[means] = 1.0;
-            for i in 0..reach {
-                let a = if i < spec.p { alpha[i] } else { 0.0 };
-                let g = if i < spec.o { gamma[i] } else { 0.0 };
-                let Some(s) = t.checked_sub(i + 1) else {
-                    if !log_form {
-                        v += (a + 0.5 * g) * before;
-                        if i < spec.p {
-                            d[wa + i] += before;
-                        }
-                        if i < spec.o {
-                            d[wg + i] += 0.5 * before;
-                        }
-                    }
-                    continue;
-                };
-                if log_form {
-                    let z = pass.z[s];
-                    let size = z.abs() - MEAN_SIZE;
-                    v += a * size + g * z;
-                    if i < spec.p {
-                        d[wa + i] += size;
-                    }
-                    if i < spec.o {
-                        d[wg + i] += z;
-                    }
-                    let by = if z < 0.0 { g - a } else { g + a };
-                    let from = &past_z[s % reach];
-                    for (d, z) in d.iter_mut().zip(from) {
-                        *d += by * z;
-                    }
-                } else {
-                    let e = pass.e[s];
-                    let (f, by) = (e * e, if e < 0.0 { a + g } else { a });
-                    v += by * f;
-                    if i < spec.p {
-                        d[wa + i] += f;
-                    }
-                    if i < spec.o && e < 0.0 {
-                        d[wg + i] += f;
-                    }
-                    if means > 0 {
-                        let by = -2.0 * by * e;
-                        d[0] += by;
-                        for (k, d) in d.iter_mut().enumerate().take(means).skip(1) {
-                            *d += by * self.lag(s, k);
-                        }
-                    }
+        for start in (0..self.y.len()).step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(self.y.len());
+            let slopes = &mut slopes[..rows.len()];
+            if log_form {
+                for (t, d) in rows.clone().zip(&mut *slopes) {
+                    *d = self.log_variance_slopes(t, own, pass, &mut logs);
                 }
-            }
-            for (j, b) in beta.iter().enumerate() {
-                let Some(s) = t.checked_sub(j + 1) else {
-                    v += b * before;
-                    d[wb + j] += before;
-                    continue;
-                };
-                let level = if log_form { logs[s] } else { pass.h[s] };
-                v += b * level;
-                d[wb + j] += level;
-                let from = &past_h[s % spec.q];
-                for (d, h) in d.iter_mut().zip(from) {
-                    *d += b * h;
-                }
-            }
-            let (h, by) = if log_form {
-                let (log, h, by) = self.bounded_log(t, v);
-                logs.push(log);
-                (h, by)
             } else {
-                self.bounded(t, v)
-            };
-            if by != 1.0 {
-                d.iter_mut().for_each(|d| *d *= by);
+                self.variance_slopes(start, own, pass, slopes, &mut before, &mut past);
             }
-            pass.h.push(h);
-            let deviation = h.sqrt();
-            let z = pass.e[t] / deviation;
-            pass.z.push(z);
-            let at = density.at(z);
-            sum += at.value - 0.5 * h.ln();
-            // By the variance (or its logarithm) and by the residual.
-            let by_log = -0.5 * (1.0 + z * at.slope);
-            let by_h = if log_form { by_log } else { by_log / h };
-            let by_e = at.slope / deviation;
-            let mut own = [0.0; N];
-            for (own, d) in own.iter_mut().zip(&d) {
-                *own = by_h * d;
-            }
-            if means > 0 {
-                own[0] -= by_e;
-                for (k, own) in own.iter_mut().enumerate().take(means).skip(1) {
-                    *own -= by_e * self.lag(t, k);
-                }
-            }
-            for (g, own) in gradient.iter_mut().zip(&own) {
-                *g += own;
-            }
-            for (sum, s) in by_shape.iter_mut().zip(at.shapes) {
+            let (e, h) = (&pass.e[rows.clone()], &pass.h[rows.clone()]);
+            let (value, of_shapes) = density.score(e, h, &mut scores, products);
+            sum += value;
+            for (sum, s) in by_shape.iter_mut().zip(of_shapes) {
                 *sum += s;
             }
+            if !log_form {
+                // From slopes by the logarithms of variances to those by the variances.
+                for (by, inverse) in scores.by_log.iter_mut().zip(&scores.inverse) {
+                    *by *= inverse;
+                }
+            }
+            for (d, by) in slopes.iter().zip(&scores.by_log) {
+                for (g, d) in gradient.iter_mut().zip(d) {
+                    *g += by * d;
+                }
+            }
+            let by_e = &scores.by_e[..rows.len()];
+            for (k, sum) in of_mean.iter_mut().enumerate().take(means) {
+                let each = rows.clone().zip(by_e);
+                *sum -= each
+                    .map(|(t, by)| if k == 0 { *by } else { by * self.lag(t, k) })
+                    .sum::<f64>();
+            }
             if products {
-                let (first, last) = row[..width].split_at_mut(spec.width());
-                first.copy_from_slice(&own[..spec.width()]);
-                last.copy_from_slice(&at.shapes[..shapes.len()]);
-                for (i, sums) in pass.products.chunks_exact_mut(width).enumerate() {
-                    for (sum, other) in sums[..=i].iter_mut().zip(&row) {
-                        *sum += row[i] * other;
-                    }
-                }
+                self.add_products(start, slopes, &scores, &mut pass.products);
             }
-            if spec.q > 0 {
-                past_h[t % spec.q] = d;
-            }
-            if log_form && reach > 0 {
-                let slot = &mut past_z[t % reach];
-                for (slot, d) in slot.iter_mut().zip(&d) {
-                    *slot = -0.5 * z * d;
-                }
-                if means > 0 {
-                    slot[0] -= 1.0 / deviation;
-                    for (k, slot) in slot.iter_mut().enumerate().take(means).skip(1) {
-                        *slot -= self.lag(t, k) / deviation;
-                    }
-                }
-            }
+        }
+        for (g, of_mean) in gradient.iter_mut().zip(&of_mean) {
+            *g += of_mean;
         }
         pass.gradient.clear();
         pass.gradient.extend_from_slice(&gradient[..spec.width()]);
         pass.gradient.extend_from_slice(&by_shape[..shapes.len()]);
         sum
+    }
+
+    /// Variances of rows from `start` on, with their slopes by the parameters of mean and variance. `before` goes on
+    /// from block to block where there is one lag of the variance, `past` where there are more: the slopes of the row t
+    /// at t modulo their number.
+    #[inline(always)]
+    fn variance_slopes<const N: usize>(
+        &self,
+        start: usize,
+        own: &[f64],
+        pass: &mut Pass,
+        slopes: &mut [[f64; N]],
+        before: &mut Before<N>,
+        past: &mut [[f64; N]],
+    ) {
+        let spec = &self.spec;
+        let means = spec.mean_terms();
+        let (_, alpha, gamma, beta) = self.parts(own);
+        let (wa, wg) = (means + 1, means + 1 + spec.p);
+        let wb = wg + spec.o;
+        let rows = start..start + slopes.len();
+        let mut v = [0.0; BLOCK];
+        let v = &mut v[..rows.len()];
+        self.of_shocks(start, own, pass, v);
+        let mut constant = [0.0; N];
+        constant[means] = 1.0;
+        slopes.fill(constant);
+        for (first, count, squares) in [(wa, spec.p, &pass.squares), (wg, spec.o, &pass.falls)] {
+            for i in 0..count {
+                for (d, f) in slopes.iter_mut().zip(self.lagged(squares, start, i + 1)) {
+                    d[first + i] = *f;
+                }
+            }
+        }
+        if means > 0 {
+            for i in 0..self.reach() {
+                let a = alpha.get(i).copied().unwrap_or(0.0);
+                let g = gamma.get(i).copied().unwrap_or(0.0);
+                // Rows before the first do not move with the mean.
+                let first = start.max(i + 1);
+                for (t, d) in (first..rows.end).zip(slopes.iter_mut().skip(first - start)) {
+                    let s = t - (i + 1);
+                    let e = pass.e[s];
+                    let by = -2.0 * (a * e + g * e.min(0.0));
+                    d[0] += by;
+                    for (k, d) in d.iter_mut().enumerate().take(means).skip(1) {
+                        *d += by * self.lag(s, k);
+                    }
+                }
+            }
+        }
+        let bounds = &self.bounds[rows.clone()];
+        if let [b] = beta {
+            let mut place = [0.0; N];
+            place[wb] = 1.0;
+            // Variables of their own, that can live in registers.
+            let (mut last, mut of_last) = *before;
+            let each = v.iter().zip(slopes).zip(bounds);
+            for (((v, d), bounds), h) in each.zip(&mut pass.h[rows]) {
+                let (level, by) = bounded(*bounds, v + b * last);
+                of_last = std::array::from_fn(|k| d[k] + place[k] * last + b * of_last[k]);
+                if by != 1.0 {
+                    of_last = of_last.map(|d| d * by);
+                }
+                *d = of_last;
+                last = level;
+                *h = level;
+            }
+            *before = (last, of_last);
+            return;
+        }
+        for (t, (d, v)) in rows.zip(slopes.iter_mut().zip(v)) {
+            for (j, b) in beta.iter().enumerate() {
+                let Some(s) = t.checked_sub(j + 1) else {
+                    *v += b * self.backcast;
+                    d[wb + j] += self.backcast;
+                    continue;
+                };
+                *v += b * pass.h[s];
+                d[wb + j] += pass.h[s];
+                for (d, h) in d.iter_mut().zip(&past[s % spec.q]) {
+                    *d += b * h;
+                }
+            }
+            let (level, by) = bounded(self.bounds[t], *v);
+            if by != 1.0 {
+                d.iter_mut().for_each(|d| *d *= by);
+            }
+            pass.h[t] = level;
+            if spec.q > 0 {
+                past[t % spec.q] = *d;
+            }
+        }
+    }
+
+    /// The next variance of EGARCH with the slopes of its logarithm; the standardised error is appended too.
+    #[inline(always)]
+    fn log_variance_slopes<const N: usize>(
+        &self,
+        t: usize,
+        own: &[f64],
+        pass: &mut Pass,
+        before: &mut Logs<N>,
+    ) -> [f64; N] {
+        let spec = &self.spec;
+        let means = spec.mean_terms();
+        let (omega, alpha, gamma, beta) = self.parts(own);
+        let (wa, wg) = (means + 1, means + 1 + spec.p);
+        let wb = wg + spec.o;
+        let reach = self.reach();
+        let mut v = omega;
+        let mut d = [0.0; N];
+        d[means] = 1.0;
+        for i in 0..reach.min(t) {
+            let s = t - (i + 1);
+            let a = alpha.get(i).copied().unwrap_or(0.0);
+            let g = gamma.get(i).copied().unwrap_or(0.0);
+            let z = pass.z[s];
+            let size = z.abs() - MEAN_SIZE;
+            v += a * size + g * z;
+            if i < spec.p {
+                d[wa + i] += size;
+            }
+            if i < spec.o {
+                d[wg + i] += z;
+            }
+            let by = if z < 0.0 { g - a } else { g + a };
+            for (d, z) in d.iter_mut().zip(&before.of_errors[s % reach]) {
+                *d += by * z;
+            }
+        }
+        for (j, b) in beta.iter().enumerate() {
+            let Some(s) = t.checked_sub(j + 1) else {
+                v += b * before.first;
+                d[wb + j] += before.first;
+                continue;
+            };
+            v += b * before.logs[s];
+            d[wb + j] += before.logs[s];
+            for (d, h) in d.iter_mut().zip(&before.of_logs[s % spec.q]) {
+                *d += b * h;
+            }
+        }
+        let (log, h, by) = self.bounded_log(t, v);
+        before.logs.push(log);
+        if by != 1.0 {
+            d.iter_mut().for_each(|d| *d *= by);
+        }
+        pass.h.push(h);
+        let z = standardised(pass.e[t], log);
+        pass.z.push(z);
+        if spec.q > 0 {
+            before.of_logs[t % spec.q] = d;
+        }
+        if reach > 0 {
+            let slot = &mut before.of_errors[t % reach];
+            *slot = d.map(|d| -0.5 * z * d);
+            if means > 0 {
+                let inverse = standardised(1.0, log);
+                slot[0] -= inverse;
+                for (k, slot) in slot.iter_mut().enumerate().take(means).skip(1) {
+                    *slot -= self.lag(t, k) * inverse;
+                }
+            }
+        }
+        d
+    }
+
+    /// Adds the outer products of the scores of a block of rows.
+    fn add_products<const N: usize>(
+        &self,
+        start: usize,
+        slopes: &[[f64; N]],
+        scores: &Scores,
+        products: &mut [f64],
+    ) {
+        let means = self.spec.mean_terms();
+        let own = self.spec.width();
+        let width = own + self.spec.dist.names().len();
+        let mut row = [0.0; WIDEST + MOST_SHAPES];
+        for (k, d) in slopes.iter().enumerate() {
+            for (score, d) in row[..own].iter_mut().zip(d) {
+                *score = scores.by_log[k] * d;
+            }
+            if means > 0 {
+                row[0] -= scores.by_e[k];
+                for (lag, score) in row.iter_mut().enumerate().take(means).skip(1) {
+                    *score -= scores.by_e[k] * self.lag(start + k, lag);
+                }
+            }
+            row[own..width].copy_from_slice(&scores.shapes[k][..width - own]);
+            for (i, sums) in products.chunks_exact_mut(width).enumerate() {
+                for (sum, other) in sums[..=i].iter_mut().zip(&row) {
+                    *sum += row[i] * other;
+                }
+            }
+        }
     }
 
     /// How much each bounded coefficient (see [`Model::theta`]) counts for the persistence.
@@ -727,8 +993,7 @@ impl Model {
             Kind::Garch => (&[0.01, 0.05, 0.1, 0.2], &[0.5, 0.7, 0.9, 0.98]),
             Kind::Egarch => (&[-0.1, 0.0, 0.1], &[0.5, 0.7, 0.9, 0.98]),
         };
-        let gaussian = Density::new(Dist::Normal, &[]);
-        let mut best: Option<(f64, Vec<f64>, f64, f64, f64)> = None;
+        let mut grid = Vec::with_capacity(sizes.len() * leverages.len() * remains.len());
         for size in sizes {
             for leverage in leverages {
                 for all in remains {
@@ -744,21 +1009,22 @@ impl Model {
                     own.extend((0..spec.p).map(|_| size / spec.p as f64));
                     own.extend((0..spec.o).map(|_| leverage / spec.o as f64));
                     own.extend((0..spec.q).map(|_| left / spec.q as f64));
-                    match spec.kind {
-                        Kind::Garch => self.variances(&own, &mut pass),
-                        Kind::Egarch => self.log_variances(&own, &mut pass),
-                    }
-                    let each = pass.e.iter().zip(&pass.h);
-                    let value: f64 = each
-                        .map(|(e, h)| gaussian.at(0.0).value - 0.5 * (e * e / h + h.ln()))
-                        .sum();
-                    if best.as_ref().is_none_or(|(v, ..)| value > *v) {
-                        best = Some((value, own, *size, *leverage, left));
-                    }
+                    grid.push((own, *size, *leverage, left));
                 }
             }
         }
-        let Some((_, own, size, leverage, left)) = best else {
+        let mut best: Option<(f64, usize)> = None;
+        for (group, points) in grid.chunks(LANES).enumerate() {
+            let owns = std::array::from_fn(|k| &points[k.min(points.len() - 1)].0[..]);
+            let values = self.side_by_side(owns, &mut pass);
+            for (k, value) in values.into_iter().enumerate().take(points.len()) {
+                if best.is_none_or(|(v, _)| value > v) {
+                    best = Some((value, LANES * group + k));
+                }
+            }
+        }
+        let best = best.map(|(_, at)| grid.swap_remove(at));
+        let Some((own, size, leverage, left)) = best else {
             return Vec::new();
         };
         match spec.kind {
@@ -942,7 +1208,7 @@ impl Model {
                 }
             }
             let mut product = change.dot(&pass.outer(n)).dot(&change.t());
-            let (_, curvature) = self.chained(&x, &theta, &pass.gradient);
+            let (slope, curvature) = self.chained(&x, &theta, &pass.gradient);
             let largest = product.diag().iter().fold(1e-300, |m: f64, v| m.max(*v));
             for i in 0..n {
                 product[[i, i]] += curvature[i].abs() + 1e-9 * largest;
@@ -950,6 +1216,8 @@ impl Model {
             metric.clone_from(&product);
             let factor = Cholesky::new(product)?;
             let mut arrived = false;
+            // What the search asks for first is at hand.
+            let mut first = Some(slope);
             let moved = |u: &[f64]| {
                 let mut step = u.to_vec();
                 factor.backward(&mut step);
@@ -961,14 +1229,19 @@ impl Model {
             let found = minimise(
                 |u| {
                     let at = moved(u);
-                    let theta = self.theta(&at);
-                    let value = self.slope(&theta, &mut pass, false);
+                    let (value, mut g) = match first.take() {
+                        Some(slope) => (here, slope),
+                        None => {
+                            let theta = self.theta(&at);
+                            let value = self.slope(&theta, &mut pass, false);
+                            (value, self.chained(&at, &theta, &pass.gradient).0)
+                        }
+                    };
                     if known.iter().any(|top| self.below(top, &at, value)) {
                         // No slope ends the search.
                         arrived = true;
                         return (-value, vec![0.0; n]);
                     }
-                    let (mut g, _) = self.chained(&at, &theta, &pass.gradient);
                     g.iter_mut().for_each(|g| *g = -*g);
                     factor.forward(&mut g);
                     if value.is_finite() && g.iter().all(|g| g.is_finite()) {
@@ -1332,9 +1605,7 @@ fn fitted(series: &[f64], mut spec: Spec, start: Option<&[f64]>) -> Result<Fitte
     let model = Model::new(series, spec)?;
     let width = spec.width() + spec.dist.names().len();
     let known = start.filter(|at| at.len() == width && at.iter().all(|v| v.is_finite()));
-    // From where the earlier fit ended first: a later climb that comes to its slope is left.
-    let before = known.and_then(|at| model.climb(&model.lifted(model.scaled(at)), &[]));
-    let mut tops: Vec<Top> = before.into_iter().collect();
+    let mut tops: Vec<Top> = Vec::new();
     let starts = model.starts();
     for start in &starts {
         tops.extend(model.climb(start, &tops));
@@ -1347,6 +1618,12 @@ fn fitted(series: &[f64], mut spec: Spec, start: Option<&[f64]>) -> Result<Fitte
     let shapes = starts.last().map_or(&[][..], |s| &s[spec.width()..]);
     if let Some(start) = model.sliding(shapes, highest(&tops)) {
         tops.extend(model.climb(&start, &tops));
+    }
+    // From where the earlier fit ended last: a climb that comes to the slope of a top that was found is left, and this
+    // one mostly begins there. One that ends on no top says nothing.
+    if let Some(at) = known {
+        let end = model.climb(&model.lifted(model.scaled(at)), &tops);
+        tops.extend(end.filter(|top| top.converged));
     }
     let mut pass = Pass::default();
     let found = tops
@@ -1813,6 +2090,44 @@ mod tests {
             let (chained, _) = model.chained(&x, &theta, &gradient);
             let by_free = |x: &[f64]| model.value(&model.theta(x), &mut Pass::default());
             assert_near(&chained, &differences(&by_free, &x), 1e-5);
+        }
+    }
+
+    #[test]
+    fn recursions_side_by_side_are_those_one_by_one() {
+        for (kind, p, o, q) in [
+            (Kind::Garch, 1, 1, 1),
+            (Kind::Garch, 2, 1, 2),
+            (Kind::Garch, 1, 0, 0),
+            (Kind::Egarch, 1, 1, 1),
+            (Kind::Egarch, 2, 3, 2),
+        ] {
+            let spec = Spec {
+                kind,
+                p,
+                o,
+                q,
+                mean: Mean::Constant,
+                lags: 0,
+                dist: Dist::Normal,
+                backcast: None,
+                errors: Errors::Robust,
+            };
+            let model = Model::new(&series(), spec).unwrap();
+            let owns: [Vec<f64>; LANES] = std::array::from_fn(|k| {
+                let mut own = model.mean.clone();
+                own.push(0.02 + 0.01 * k as f64);
+                own.extend((0..p + o).map(|i| 0.01 * (i + k + 1) as f64));
+                own.extend((0..q).map(|j| 0.8 / (q + j + k) as f64));
+                own
+            });
+            let mut pass = Pass::default();
+            model.residuals(&model.mean, &mut pass.e);
+            let together = model.side_by_side(owns.each_ref().map(|own| &own[..]), &mut pass);
+            for (own, value) in owns.iter().zip(together) {
+                let alone = model.value(own, &mut Pass::default());
+                assert_eq!(value.to_bits(), alone.to_bits(), "{kind:?} {p}{o}{q}");
+            }
         }
     }
 

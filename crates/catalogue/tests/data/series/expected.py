@@ -23,7 +23,7 @@ cases = []
 
 
 def read(name):
-    return pd.read_csv(name + ".csv")
+    return pd.read_csv("../closes.csv" if name == "closes" else name + ".csv")
 
 
 def plain(v):
@@ -242,6 +242,41 @@ for file, column, m in [("nile", "volume", 1), ("macro", "unemp", 1), ("macro", 
                    trend="c" if r.with_intercept and d + (1 if m > 1 else 0) <= 1 else "n")
     aic = best(same).aic
     add("pmdarima 2.1.1 auto_arima(m=%d): %s %s" % (m, r.order, r.seasonal_order), "auto_arima", file, column, 3, ours, {"aic": {"most": plain(aic + 1.0)}})
+
+
+def every_order(file, column, d, most=3):
+    """Every ARIMA up to (most, d, most) with p + q of at most 5, and what a search step by step finds among them."""
+    y = read(file)[column].astype(float).to_numpy()
+    line = np.ones(len(y)) if d == 0 else np.arange(1, len(y) + 1.0)
+    table = {}
+    for p in range(most + 1):
+        for q in range(most + 1):
+            for constant in [True, False]:
+                if p + q <= 5:
+                    r = best(SARIMAX(y, exog=line if constant else None, order=(p, d, q), simple_differencing=True))
+                    roots = np.abs(np.concatenate([r.arroots, r.maroots]))
+                    table[p, q, constant] = np.inf if len(roots) and roots.min() < 1 / 0.99 else r.aicc
+    # The starts and moves of Hyndman & Khandakar.
+    at = min([(2, 2, True), (0, 0, True), (1, 0, True), (0, 1, True), (0, 0, False)], key=table.get)
+    moves = [(-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
+    while True:
+        near_by = [(at[0] + a, at[1] + b, at[2]) for a, b in moves] + [(at[0], at[1], not at[2])]
+        better = [c for c in near_by if table.get(c, np.inf) < table[at]]
+        if not better:
+            break
+        at = better[0]
+    lowest = min(table, key=table.get)
+    ours = {"d": str(d), "max_p": str(most), "max_q": str(most), "information_criterion": "aicc"}
+    for stepwise, c in [("false", lowest), ("true", at)]:
+        expect = {"aicc": near(table[c], 1e-3), "order": {"is": [c[0], d, c[1]]}, "constant": {"is": c[2]}}
+        what = "step by step" if stepwise == "true" else "the lowest"
+        add("statsmodels 0.15.0 SARIMAX(simple_differencing=True), %d orders, %s" % (len(table), what), "auto_arima",
+            file, column, 1, {**ours, "stepwise": stepwise}, expect)
+
+
+for file, column, d in [("macro", "tbilrate", 1), ("macro_growth", "cons_growth", 0), ("macro_growth", "inv_growth", 0),
+                        ("macro", "log_cons", 1), ("nile", "volume", 1), ("closes", "AAPL", 1)]:
+    every_order(file, column, d)
 
 from prophet import Prophet  # noqa: E402
 
