@@ -551,8 +551,12 @@ fn light(r: &Resolved) -> ParamMap {
     let fixed = r.fixed();
     let all = r.entry.light.iter();
     all.filter(|(name, _)| !fixed.contains_key(*name))
-        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+        .map(set_to)
         .collect()
+}
+
+fn set_to((name, value): &(&str, &str)) -> (String, Value) {
+    ((*name).to_owned(), Value::from(*value))
 }
 
 /// Given parameters over the light ones.
@@ -737,6 +741,8 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
     // A parameter may matter beside a value of another one only: most often beside one that is off
     // by default, or a word of a choice, so these come first.
     let mut contexts = vec![ParamMap::new()];
+    let sets = r.entry.together.iter();
+    contexts.extend(sets.map(|set| set.iter().map(set_to).collect()));
     let switch = |s: &&ParamSpec| s.optional || s.kind == ParamKind::Choice;
     let (switches, others): (Vec<&ParamSpec>, Vec<&ParamSpec>) = specs.iter().partition(switch);
     for spec in switches.into_iter().chain(others) {

@@ -514,6 +514,9 @@ pub struct Entry {
     /// Parameters under which most rules of the conformance suite run it, in place of its defaults:
     /// fewer rounds, say, of an entry whose defaults take seconds.
     pub light: &'static [(&'static str, &'static str)],
+    /// Parameters that only together give another one an effect: the rule of the conformance suite
+    /// that every parameter matters looks beside each of these sets too.
+    pub together: &'static [&'static [(&'static str, &'static str)]],
     /// Whether it takes row weights.
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
@@ -602,6 +605,7 @@ impl Entry {
             track: None,
             first_choice: false,
             light: &[],
+            together: &[],
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
@@ -628,6 +632,7 @@ impl Entry {
             track: None,
             first_choice: false,
             light: &[],
+            together: &[],
             weights: false,
             probabilities: true,
             missing: false,
@@ -647,6 +652,16 @@ impl Entry {
     #[must_use]
     pub const fn tested_with(mut self, light: &'static [(&'static str, &'static str)]) -> Self {
         self.light = light;
+        self
+    }
+
+    /// The same entry, some parameters of which matter beside these sets of others only.
+    #[must_use]
+    pub const fn mattering_beside(
+        mut self,
+        together: &'static [&'static [(&'static str, &'static str)]],
+    ) -> Self {
+        self.together = together;
         self
     }
 
@@ -708,6 +723,7 @@ impl Entry {
             track: None,
             first_choice: false,
             light: &[],
+            together: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -735,6 +751,7 @@ impl Entry {
             track: None,
             first_choice: false,
             light: &[],
+            together: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -767,6 +784,7 @@ impl Entry {
             track: None,
             first_choice: false,
             light: &[],
+            together: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -790,6 +808,7 @@ impl Entry {
             track: None,
             first_choice: false,
             light: &[],
+            together: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,

@@ -4,7 +4,8 @@
 //! cargo run --release -p mltrainer-catalogue --example hostile [ENTRY[,ENTRY...]] [CASE[,CASE...]]
 //! ```
 //!
-//! Each entry and case runs in a process of its own, ended after two minutes or at 4 GiB. The tables
+//! Each entry and case runs in a process of its own, ended after two minutes or at 4 GiB. With
+//! `--one ENTRY CASE [NAME=VALUE...]` one runs to its end, with parameters. The tables
 //! are the S&P 500 rows of the tests, bent: cells left out, columns scaled, rows repeated, columns
 //! shifted in time until there are 5,000, rows repeated with columns shifted against each other until
 //! there are a million. They exist here only.
@@ -16,7 +17,9 @@
 )]
 
 use mltrainer_catalogue::registry;
-use mltrainer_catalogue_core::{Design, Domain, Engine, Entry, FitError, ParamMap, Training};
+use mltrainer_catalogue_core::{
+    Design, Domain, Engine, Entry, FitError, MultiTraining, ParamMap, Training,
+};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
 use mltrainer_types::catalogue::Task;
 use mltrainer_types::data::QualityReport;
@@ -145,7 +148,7 @@ fn design(x: Array2<f64>, entry: &Entry) -> Result<Design, FitError> {
 }
 
 /// Says in one line what became of it.
-fn one(id: &str, case: &str) -> Result<String, Box<dyn Error>> {
+fn one(id: &str, case: &str, given: &[String]) -> Result<String, Box<dyn Error>> {
     let resolved = registry().find(id).ok_or("no such entry")?;
     let entry = resolved.entry;
     let table: Verified<Table> = Gate::admit(Arrival {
@@ -156,7 +159,9 @@ fn one(id: &str, case: &str) -> Result<String, Box<dyn Error>> {
     })
     .map(|a| a.verified)
     .map_err(|r| r.refusal.reason)?;
-    let params = resolved.params(&ParamMap::new())?;
+    let given = given.iter().filter_map(|g| g.split_once('='));
+    let given: ParamMap = given.map(|(k, v)| (k.to_owned(), v.into())).collect();
+    let params = resolved.params(&given)?;
     let begun = Instant::now();
     let mut fitted = 0.0;
     let said = match entry.engine {
@@ -191,6 +196,29 @@ fn one(id: &str, case: &str) -> Result<String, Box<dyn Error>> {
             .derive("bent", case, |t| design(t.x.clone(), entry))
             .and_then(|data| run(&params, &data, 1))
             .map(|_| true),
+        Engine::Multi { fit, .. } => {
+            let task = entry.card.tasks[0];
+            let made = table.derive("bent", case, |t| {
+                let design = design(t.x.clone(), entry)?;
+                let first = if task == Task::Classification {
+                    &t.labels
+                } else {
+                    &t.y
+                };
+                // The second target is the first of the day after.
+                let mut second = first.clone();
+                second.rotate_left(1);
+                let targets = vec![("now".into(), first.clone()), ("next".into(), second)];
+                MultiTraining::new(&design, targets, task)
+            });
+            made.and_then(|data| {
+                let model = fit(&params, &data, 1)?;
+                let x = data.get().design().x();
+                let some = x.slice_axis(Axis(0), (..x.nrows().min(1_000)).into());
+                let all = model.predict(some)?;
+                Ok(all.iter().flat_map(|p| &p.values).all(|v| v.is_finite()))
+            })
+        }
         _ => return Ok("not a table's".into()),
     };
     let all = begun.elapsed().as_secs_f64();
@@ -245,10 +273,10 @@ fn watched(id: &str, case: &str) -> Result<String, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, id, case] = &args[..]
+    if let [flag, id, case, given @ ..] = &args[..]
         && flag == "--one"
     {
-        let said = one(id, case).unwrap_or_else(|e| format!("refused: {e}"));
+        let said = one(id, case, given).unwrap_or_else(|e| format!("refused: {e}"));
         println!("{} MB | {said}", memory_kb("self", "VmHWM") >> 10);
         return Ok(());
     }
@@ -261,7 +289,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let id = entry.card.id;
         let of_tables = matches!(
             entry.engine,
-            Engine::Supervised { .. } | Engine::Clustering { .. }
+            Engine::Supervised { .. } | Engine::Clustering { .. } | Engine::Multi { .. }
         );
         for case in CASES
             .iter()

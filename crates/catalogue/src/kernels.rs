@@ -21,6 +21,12 @@ choices! {
         Cosine = "cosine",
         /// exp(-gamma |x - z|₁).
         Laplacian = "laplacian",
+        /// Another name of poly.
+        Polynomial = "polynomial",
+        /// -Σ (x - z)²/(x + z), 0/0 = 0; values from 0 on.
+        AdditiveChi2 = "additive_chi2",
+        /// exp(-gamma Σ (x - z)²/(x + z)); values from 0 on.
+        Chi2 = "chi2",
     }
 }
 
@@ -44,28 +50,37 @@ impl Form {
             })
             .collect()
         };
-        if self.kernel == Kernel::Laplacian {
-            return Array2::from_shape_fn((x.nrows(), z.nrows()), |(i, j)| {
-                let gaps = x.row(i);
-                let gaps = gaps.iter().zip(z.row(j));
-                let sum: f64 = gaps.map(|(a, b)| (a - b).abs()).sum();
-                (-self.gamma * sum).exp()
+        if matches!(
+            self.kernel,
+            Kernel::Laplacian | Kernel::AdditiveChi2 | Kernel::Chi2
+        ) {
+            let (x, z) = (x.as_standard_layout(), z.as_standard_layout());
+            let mut k = Array2::zeros((x.nrows(), z.nrows()));
+            threads::each(k.rows_mut().into_iter().enumerate(), |(i, mut row)| {
+                let own = x.row(i);
+                let own = own.to_slice().unwrap_or_default();
+                for (v, other) in row.iter_mut().zip(z.rows()) {
+                    *v = self.of_gaps(own, other.to_slice().unwrap_or_default());
+                }
             });
+            return k;
         }
         let mut k = row_products(x, z);
         match self.kernel {
-            Kernel::Linear | Kernel::Laplacian => {}
+            Kernel::Linear | Kernel::Laplacian | Kernel::AdditiveChi2 | Kernel::Chi2 => {}
             Kernel::Rbf => {
                 distances(x, z, &mut k);
                 threads::each(k.rows_mut(), |mut row| {
                     row.mapv_inplace(|d| (-self.gamma * d).exp());
                 });
             }
-            Kernel::Poly if self.degree.fract() == 0.0 && self.degree.abs() < 1e6 => {
+            Kernel::Poly | Kernel::Polynomial
+                if self.degree.fract() == 0.0 && self.degree.abs() < 1e6 =>
+            {
                 let degree = self.degree as i32;
                 k.mapv_inplace(|v| (self.gamma * v + self.coef0).powi(degree));
             }
-            Kernel::Poly => {
+            Kernel::Poly | Kernel::Polynomial => {
                 k.mapv_inplace(|v| (self.gamma * v + self.coef0).powf(self.degree));
             }
             Kernel::Sigmoid => k.mapv_inplace(|v| (self.gamma * v + self.coef0).tanh()),
@@ -81,6 +96,22 @@ impl Form {
             }
         }
         k
+    }
+
+    /// Of two rows, for the kernels of a sum over the columns that no product of matrices gives.
+    pub(crate) fn of_gaps(&self, x: &[f64], z: &[f64]) -> f64 {
+        let pairs = x.iter().zip(z);
+        if self.kernel == Kernel::Laplacian {
+            let sum: f64 = pairs.map(|(a, b)| (a - b).abs()).sum();
+            return (-self.gamma * sum).exp();
+        }
+        let terms = pairs.filter(|(a, b)| **a + **b != 0.0);
+        let sum: f64 = terms.map(|(a, b)| (a - b) * (a - b) / (a + b)).sum();
+        if self.kernel == Kernel::Chi2 {
+            (-self.gamma * sum).exp()
+        } else {
+            -sum
+        }
     }
 }
 
@@ -124,12 +155,31 @@ mod tests {
             (Kernel::Sigmoid, 2.1_f64.tanh()),
             (Kernel::Cosine, 1.0 / 50.0_f64.sqrt()),
             (Kernel::Laplacian, (-0.5_f64).exp()),
+            (Kernel::Polynomial, 2.1_f64.powi(3)),
         ] {
             let form = Form {
                 kernel,
                 gamma: 0.1,
                 degree: 3.0,
                 coef0: 2.0,
+            };
+            let k = form.pairs(x.view(), z.view());
+            assert_near(&[k[[0, 0]]], &[want], 1e-14);
+        }
+        // 2²/4 + 3²/3 + 0/0 = 4.
+        let (x, z) = (
+            ndarray::array![[1.0, 0.0, 0.0]],
+            ndarray::array![[3.0, 3.0, 0.0]],
+        );
+        for (kernel, want) in [
+            (Kernel::AdditiveChi2, -4.0),
+            (Kernel::Chi2, (-0.4_f64).exp()),
+        ] {
+            let form = Form {
+                kernel,
+                gamma: 0.1,
+                degree: 3.0,
+                coef0: 1.0,
             };
             let k = form.pairs(x.view(), z.view());
             assert_near(&[k[[0, 0]]], &[want], 1e-14);

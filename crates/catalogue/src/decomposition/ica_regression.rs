@@ -9,7 +9,7 @@
 //! Source: Hyvärinen & Oja, Neural Networks 13 (2000).
 //! Not claimed: another prediction than principal components give: least squares does not see a rotation.
 
-use super::scores::Components;
+use super::scores::{Components, Solver, Wanted};
 use crate::linear::Plane;
 use crate::numeric::{add_scaled, dot, eigh, normal};
 use mltrainer_catalogue_core::card::Evidence;
@@ -111,7 +111,10 @@ impl Supervised for IcaRegression {
     const CARD: &'static Card = &CARD;
 
     fn fit(params: &IcaRegressionParams, data: &Training, seed: u64) -> Result<Plane, FitError> {
-        let found = Components::new(data, params.n_components.map(|k| k as f64))?;
+        let wanted = params
+            .n_components
+            .map_or(Wanted::All, |k| Wanted::Number(k as f64));
+        let found = Components::new(data, wanted, Solver::Full)?;
         let n = data.y().len() as f64;
         // Directions without variance hold no source.
         let largest = found.values.iter().copied().fold(0.0, f64::max);

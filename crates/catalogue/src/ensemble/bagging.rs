@@ -37,8 +37,8 @@ params! {
         estimator: String = "decision_tree".to_owned();
         /// Number of draws.
         n_estimators: usize = 10, within(1.0, 10_000.0);
-        /// Rows of a draw, as a share of all.
-        max_samples: f64 = 1.0, above_up_to(0.0, 1.0);
+        /// Rows of a draw: up to 1 as a share of all, above 1 their number.
+        max_samples: f64 = 1.0, above_up_to(0.0, 1e9);
         /// Columns of a draw, as a share of all.
         max_features: f64 = 1.0, above_up_to(0.0, 1.0);
         /// Whether rows are drawn with replacement.
@@ -135,10 +135,11 @@ impl Learner for Bagging {
         let (n, p) = rows.x().dim();
         let seed = run::effective_seed(own.seed, seed);
         let chances = forest::chances(rows.weights());
-        let draws = if own.max_samples < 1.0 {
-            forest::draws(own.max_samples, n, rows.weights())
-        } else {
+        let all = rows.weights().map_or(n as f64, |w| w.iter().sum());
+        let draws = if own.max_samples == 1.0 {
             n
+        } else {
+            forest::draws(own.max_samples, all)
         };
         let classes = rows.labels().map(|l| l.classes.clone()).unwrap_or_default();
         let all_columns = own.max_features >= 1.0 && !own.bootstrap_features;
@@ -166,6 +167,7 @@ impl Learner for Bagging {
                     chances: chances.map(<[f64]>::to_vec),
                     factors,
                     balance_drawn: false,
+                    total: all,
                 },
                 seed,
             };

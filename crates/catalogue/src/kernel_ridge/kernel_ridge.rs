@@ -32,9 +32,9 @@ params! {
         alpha: f64 = 1.0, at_least(0.0);
         /// The kernel.
         kernel: Kernel = Kernel::Linear;
-        /// Factor of the inner product or distance in the kernel; none is 1 / columns.
+        /// Factor of the inner product or distance in the kernel; none is 1 / columns, for chi2 1.
         gamma: Option<f64> = None, at_least(0.0);
-        /// Degree of the kernel poly.
+        /// Degree of the kernel poly (polynomial).
         degree: f64 = 3.0, at_least(0.0);
         /// Constant of the kernels poly and sigmoid.
         coef0: f64 = 1.0;
@@ -56,7 +56,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
     summary: "Ridge regression after a map of the rows that a kernel stands for: curved surfaces by solving one linear system.",
-    formula: "ŷ(x) = Σᵢ aᵢ k(x, xᵢ), a = (K + alpha I)⁻¹ y; with row weights s: a = √s (√s K √s + alpha I)⁻¹ √s y; kernels linear, rbf, poly, sigmoid, cosine, laplacian",
+    formula: "ŷ(x) = Σᵢ aᵢ k(x, xᵢ), a = (K + alpha I)⁻¹ y; with row weights s: a = √s (√s K √s + alpha I)⁻¹ √s y; kernels linear, rbf, poly, sigmoid, cosine, laplacian, and chi2 and additive_chi2 for values from 0 on",
     data: "Columns of like scale, nothing is centred or rescaled inside; at most 20,000 rows.",
     cost: "fit O(n² p + n³), predict O(rows · n p)",
     fails_when: "Rows are many (the kernel matrix holds n² numbers), or the target is far from 0: there is no intercept.",
@@ -65,11 +65,18 @@ const CARD: Card = Card {
     reference: "scikit-learn 1.9.1, KernelRidge",
     outputs: &[("dual_coefficients", "a, one a training row")],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1",
-        cases: "kernel-ridge-rbf-aapl-small, kernel-ridge-poly-aapl-small, kernel-ridge-sigmoid-aapl-small, kernel-ridge-cosine-aapl-small",
-        tolerance: "predictions 1e-7",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1",
+            cases: "kernel-ridge-rbf-aapl-small, kernel-ridge-poly-aapl-small, kernel-ridge-sigmoid-aapl-small, kernel-ridge-cosine-aapl-small",
+            tolerance: "predictions 1e-7",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1",
+            cases: "a test of this entry: chi2, additive_chi2, polynomial",
+            tolerance: "predictions 1e-10",
+        },
+    ],
     presets: &[
         Preset {
             id: "kernel_ridge_polynomial",
@@ -103,12 +110,18 @@ impl Supervised for KernelRidge {
         let (n, p) = data.x().dim();
         if n > MOST_ROWS {
             return Err(FitError::Data(format!(
-                "{n} rows: kernel_ridge takes at most {MOST_ROWS}, since its kernel matrix holds the square of that"
+                "{n} rows: kernel_ridge takes at most {MOST_ROWS}, since its kernel matrix holds the square of that; take the last of them, or rbf_network or hist_gradient_boosting, whose cost grows with the rows alone"
             )));
         }
+        from_0_on(params.kernel, data.x().view())?;
+        let usual = if params.kernel == Kernel::Chi2 {
+            1.0
+        } else {
+            1.0 / p as f64
+        };
         let form = Form {
             kernel: params.kernel,
-            gamma: params.gamma.unwrap_or(1.0 / p as f64),
+            gamma: params.gamma.unwrap_or(usual),
             degree: params.degree,
             coef0: params.coef0,
         };
@@ -144,6 +157,18 @@ impl Supervised for KernelRidge {
             dual,
         })
     }
+}
+
+/// The kernels of the chi-squared distance are of shares or counts.
+fn from_0_on(kernel: Kernel, x: ArrayView2<'_, f64>) -> Result<(), FitError> {
+    let such = matches!(kernel, Kernel::Chi2 | Kernel::AdditiveChi2);
+    if such && x.iter().any(|v| *v < 0.0) {
+        return Err(FitError::Data(
+            "kernel_ridge: the kernels chi2 and additive_chi2 take values from 0 on; a column has one below"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Solves K a = b for a symmetric K by elimination with row pivots.
@@ -186,6 +211,7 @@ fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Result<Vec<f64>, FitError>
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        from_0_on(self.form.kernel, x)?;
         let mut values = Vec::with_capacity(x.nrows());
         for rows in x.axis_chunks_iter(Axis(0), 1_024) {
             let k = self.form.pairs(rows, self.rows.view());
@@ -197,5 +223,83 @@ impl Predictor for Fitted {
 
     fn outputs(&self) -> Outputs {
         Outputs::from_iter([("dual_coefficients".to_owned(), run::numbers(&self.dual))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+    use mltrainer_catalogue_core::Params as _;
+
+    /// 24 rows whose columns run through remainders.
+    fn rows() -> Vec<Vec<f64>> {
+        let left = |v: u32, by: u32| f64::from(v % by);
+        (0..24)
+            .map(|i| {
+                vec![
+                    left(i * i, 17),
+                    left(i * 5, 11) + 0.5 * f64::from(i),
+                    left(i * 7, 13) / 4.0,
+                    left(i * i * i, 19) / 8.0 + left(i, 3),
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn kernels_of_values_from_0_on() {
+        // scikit-learn 1.9.1, KernelRidge(**parameters) on the first 8 rows: predictions of the next
+        // three. Without gamma its chi2 fails; chi2_kernel alone takes 1 then.
+        let rows = rows();
+        let y: Vec<f64> = (0..24)
+            .map(|i| f64::from(i * 3 % 7) + f64::from(i) / 4.0)
+            .collect();
+        let some: Vec<&[f64]> = rows[..8].iter().map(Vec::as_slice).collect();
+        let next = Array2::from_shape_fn((3, 4), |(i, j)| rows[8 + i][j]);
+        let predict = |given: serde_json::Value| {
+            let params = KernelRidgeParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = KernelRidge::fit(&params, &table(&some, &y[..8]), 0).unwrap();
+            fitted.predict(next.view()).unwrap().values
+        };
+        for (given, want) in [
+            (
+                serde_json::json!({"kernel": "chi2", "gamma": 0.5}),
+                [
+                    1.844_468_748_814_620_5,
+                    1.463_353_190_644_845_4,
+                    2.664_823_689_106_976_5,
+                ],
+            ),
+            (
+                serde_json::json!({"kernel": "additive_chi2"}),
+                [
+                    5.629_609_650_215_123,
+                    2.101_883_463_050_607_6,
+                    5.332_487_530_311_254,
+                ],
+            ),
+            (
+                serde_json::json!({"kernel": "polynomial", "degree": 2, "alpha": 0.5}),
+                [
+                    5.900_968_319_517_62,
+                    2.452_532_749_644_674,
+                    6.338_689_334_344_171,
+                ],
+            ),
+        ] {
+            assert_near(&predict(given), &want, 1e-10);
+        }
+        assert_eq!(
+            predict(serde_json::json!({"kernel": "chi2"})),
+            predict(serde_json::json!({"kernel": "chi2", "gamma": 1.0}))
+        );
+        let given = serde_json::json!({"kernel": "chi2"});
+        let params = KernelRidgeParams::from_map(given.as_object().unwrap()).unwrap();
+        let below = table(&[&[1.0], &[-1.0]], &[1.0, 2.0]);
+        assert!(matches!(
+            KernelRidge::fit(&params, &below, 0),
+            Err(FitError::Data(_))
+        ));
     }
 }

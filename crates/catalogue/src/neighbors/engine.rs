@@ -35,6 +35,12 @@ choices! {
         Canberra = "canberra",
         /// Σ |a - b| / Σ |a + b|.
         BrayCurtis = "braycurtis",
+        /// Share of the columns in which a and b differ.
+        Hamming = "hamming",
+        /// The cosine distance of the rows less their means; 1 where a row is all the same.
+        Correlation = "correlation",
+        /// Σ (a - b)².
+        SqEuclidean = "sqeuclidean",
     }
 }
 
@@ -78,20 +84,41 @@ impl Distance {
 
     fn distance<'a, 'b>(
         self,
-        a: impl IntoIterator<Item = &'a f64>,
-        b: impl IntoIterator<Item = &'b f64>,
+        a: impl IntoIterator<Item = &'a f64, IntoIter: Clone>,
+        b: impl IntoIterator<Item = &'b f64, IntoIter: Clone>,
     ) -> f64 {
         let pairs = a.into_iter().zip(b);
+        let cosine = |(ab, aa, bb): (f64, f64, f64)| {
+            if aa > 0.0 && bb > 0.0 {
+                (1.0 - ab / (aa.sqrt() * bb.sqrt())).clamp(0.0, 2.0)
+            } else {
+                1.0
+            }
+        };
         match self.metric {
             Metric::Cosine => {
-                let (ab, aa, bb) = pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| {
+                return cosine(pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| {
                     (ab + a * b, aa + a * a, bb + b * b)
+                }));
+            }
+            Metric::Correlation => {
+                let (n, a_sum, b_sum) = pairs
+                    .clone()
+                    .fold((0.0, 0.0, 0.0), |(n, x, y), (a, b)| (n + 1.0, x + a, y + b));
+                let (a_mean, b_mean) = (a_sum / n, b_sum / n);
+                return cosine(pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| {
+                    let (a, b) = (a - a_mean, b - b_mean);
+                    (ab + a * b, aa + a * a, bb + b * b)
+                }));
+            }
+            Metric::Hamming => {
+                let (n, apart) = pairs.fold((0.0, 0.0), |(n, apart), (a, b)| {
+                    (n + 1.0, if a == b { apart } else { apart + 1.0 })
                 });
-                return if aa > 0.0 && bb > 0.0 {
-                    (1.0 - ab / (aa.sqrt() * bb.sqrt())).clamp(0.0, 2.0)
-                } else {
-                    1.0
-                };
+                return apart / n;
+            }
+            Metric::SqEuclidean => {
+                return pairs.map(|(a, b)| (a - b) * (a - b)).sum();
             }
             Metric::Canberra => {
                 let terms = pairs.filter(|(a, b)| **a != 0.0 || **b != 0.0);
@@ -527,6 +554,10 @@ mod tests {
             (Metric::Cosine, 1.0 - 11.0 / 125.0_f64.sqrt()),
             (Metric::Canberra, 0.5 + 1.0 / 3.0),
             (Metric::BrayCurtis, 0.4),
+            (Metric::Hamming, 1.0),
+            // Both rise by 2 and 1: (-1/2, 1/2) and (-1/2, 1/2).
+            (Metric::Correlation, 0.0),
+            (Metric::SqEuclidean, 8.0),
         ] {
             let got = Distance::new(metric, 2.0).distance(&a, &b);
             assert!((got - want).abs() < 1e-14, "{metric:?}");

@@ -80,11 +80,18 @@ const CARD: Card = Card {
     reference: "scikit-learn 1.9.1, KNeighborsRegressor and KNeighborsClassifier",
     outputs: &[],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1",
-        cases: "knn-5-uniform-spx-std, knn-10-distance-spx-std, knn-7-uniform-aapl-std, knn-5-uniform-spx-cls, knn-9-distance-spx-cls3",
-        tolerance: "predictions and probabilities 1e-8, equal labels",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1",
+            cases: "knn-5-uniform-spx-std, knn-10-distance-spx-std, knn-7-uniform-aapl-std, knn-5-uniform-spx-cls, knn-9-distance-spx-cls3",
+            tolerance: "predictions and probabilities 1e-8, equal labels",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1",
+            cases: "a test of this entry: metrics correlation, canberra, braycurtis, cosine, sqeuclidean",
+            tolerance: "predictions 1e-10",
+        },
+    ],
     presets: &[
         Preset {
             id: "knn_3",
@@ -249,5 +256,94 @@ mod tests {
             refused.to_string(),
             "parameter n_neighbors: 5 neighbours are more than the 1 training rows"
         );
+    }
+
+    /// 24 rows whose columns run through remainders.
+    fn rows() -> Vec<Vec<f64>> {
+        let left = |v: u32, by: u32| f64::from(v % by);
+        (0..24)
+            .map(|i| {
+                vec![
+                    left(i * i, 17),
+                    left(i * 5, 11) + 0.5 * f64::from(i),
+                    left(i * 7, 13) / 4.0,
+                    left(i * i * i, 19) / 8.0 + left(i, 3),
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn metrics_as_the_reference() {
+        // scikit-learn 1.9.1, KNeighborsRegressor(3, weights="distance", metric=...) on the first 16
+        // rows: predictions of the next four.
+        let rows = rows();
+        let y: Vec<f64> = (0..24)
+            .map(|i| f64::from(i * 3 % 7) + f64::from(i) / 4.0)
+            .collect();
+        let some: Vec<&[f64]> = rows[..16].iter().map(Vec::as_slice).collect();
+        let next = Array2::from_shape_fn((4, 4), |(i, j)| rows[16 + i][j]);
+        for (metric, want) in [
+            (
+                "correlation",
+                [
+                    4.694_635_317_895_361_5,
+                    4.989_429_999_741_998,
+                    4.498_523_146_703_321,
+                    6.390_589_603_226_155_5,
+                ],
+            ),
+            (
+                "canberra",
+                [
+                    4.888_847_973_916_298,
+                    5.846_573_982_125_125,
+                    5.013_795_771_015_986,
+                    6.166_666_666_666_667,
+                ],
+            ),
+            (
+                "braycurtis",
+                [
+                    5.436_749_928_259_578,
+                    6.381_959_152_012_515,
+                    5.418_846_632_959_624,
+                    6.615_608_460_625_694,
+                ],
+            ),
+            (
+                "cosine",
+                [
+                    4.587_828_579_099_886,
+                    5.414_340_547_212_564,
+                    4.369_363_002_369_195,
+                    6.390_571_988_173_186,
+                ],
+            ),
+            (
+                "sqeuclidean",
+                [
+                    5.530_403_540_298_823,
+                    6.377_809_710_418_544,
+                    5.509_679_769_539_104,
+                    6.728_754_864_562_862_5,
+                ],
+            ),
+        ] {
+            let given =
+                serde_json::json!({"n_neighbors": 3, "weights": "distance", "metric": metric});
+            let fitted = Knn::fit(&params(given), &table(&some, &y[..16]), 0).unwrap();
+            assert_near(&fitted.predict(next.view()).unwrap().values, &want, 1e-10);
+        }
+        // hamming by hand: (1, 2, 3) and (1, 2, 9) differ in 1 of 3, (1, 8, 9) in 2: weights 3 and 3/2.
+        let data = table(
+            &[&[1.0, 2.0, 9.0], &[1.0, 8.0, 9.0], &[0.0, 0.0, 0.0]],
+            &[6.0, 9.0, 50.0],
+        );
+        let given =
+            serde_json::json!({"n_neighbors": 2, "weights": "distance", "metric": "hamming"});
+        let fitted = Knn::fit(&params(given), &data, 0).unwrap();
+        let p = fitted.predict(array![[1.0, 2.0, 3.0]].view()).unwrap();
+        assert_near(&p.values, &[7.0], 1e-14);
     }
 }

@@ -158,11 +158,18 @@ const CARD: Card = Card {
         ("converged", "whether it ended before max_iter"),
     ],
     stochastic: true,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1, 20 seeds",
-        cases: "mlp-spx-std, mlp-aapl-small, mlp-spx-cls, mlp-spx-cls3",
-        tolerance: "errors on training and test rows within mean ± 3 sd, correlation with the mean of the reference from 0.83 on",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1, 20 seeds",
+            cases: "mlp-spx-std, mlp-aapl-small, mlp-spx-cls, mlp-spx-cls3",
+            tolerance: "errors on training and test rows within mean ± 3 sd, correlation with the mean of the reference from 0.83 on",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1, the same weights at the start, no shuffle",
+            cases: "tests of this entry: adam; sgd with and without momentum, Nesterov's, invscaling and adaptive; row weights",
+            tolerance: "answers, loss and passes 1e-9",
+        },
+    ],
     presets: &[
         Preset {
             id: "mlp_10",
@@ -476,5 +483,159 @@ impl Predictor for Fitted {
             ("n_iter".to_owned(), self.n_iter.into()),
             ("converged".to_owned(), self.converged.into()),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+    use mltrainer_catalogue_core::Params as _;
+
+    /// Layers 3, 4, 3 and `last`, weights and biases by a formula.
+    fn started(last: usize, output: Output) -> Fitted {
+        let sizes = [3, 4, 3, last];
+        let of = |l: usize, i: usize, j: usize| ((1 + 3 * i + 5 * j + 7 * l) as f64).sin() / 2.0;
+        Fitted {
+            network: Network {
+                weights: (0..3)
+                    .map(|l| Array2::from_shape_fn((sizes[l], sizes[l + 1]), |(i, j)| of(l, i, j)))
+                    .collect(),
+                biases: (0..3)
+                    .map(|l| {
+                        (0..sizes[l + 1])
+                            .map(|j| ((j + l) as f64).cos() / 4.0)
+                            .collect()
+                    })
+                    .collect(),
+                activation: Activation::Tanh,
+                output,
+            },
+            classes: (0..last as i64).collect(),
+            loss: f64::INFINITY,
+            n_iter: 0,
+            converged: false,
+        }
+    }
+
+    #[test]
+    fn every_solver_goes_the_way_of_the_reference() {
+        // scikit-learn 1.9.1, MLPRegressor and MLPClassifier(hidden_layer_sizes=(4, 3), activation="tanh",
+        // shuffle=False, batch_size=16, alpha=0.01, warm_start=True, ...) whose coefs_ and intercepts_
+        // were set to those of `started`: n_iter_, loss_, and the answers to the first three rows, of the
+        // classifier the probability of the last label.
+        let rows: Vec<[f64; 3]> = (0..60)
+            .map(|i| {
+                let t = f64::from(i);
+                [
+                    (t * 0.7).sin(),
+                    (t * 1.3).cos(),
+                    f64::from(i * 7 % 13) / 6.0 - 1.0,
+                ]
+            })
+            .collect();
+        let some: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = (0..60)
+            .map(|i| {
+                let t = f64::from(i);
+                (t * 0.7).sin() * (t * 1.3).cos() + f64::from(i * 5 % 11) / 20.0
+            })
+            .collect();
+        let plain = table(&some, &y);
+        let weights = (0..60).map(|i| f64::from(i * 7 % 11 + 1) / 4.0).collect();
+        let weighed = plain.clone().with_weights(weights).unwrap();
+        for (given, labels, n_iter, loss, want) in [
+            (
+                r#"{"solver": "adam", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.01}"#,
+                false,
+                20,
+                0.057744206451810304,
+                [
+                    0.16706594377679448,
+                    0.5066485376546482,
+                    0.019877119225987602,
+                ],
+            ),
+            (
+                r#"{"solver": "sgd", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.05, "momentum": 0.0}"#,
+                false,
+                20,
+                0.13206850859214533,
+                [0.24956595478660712, 0.2647627925294221, 0.2709027362571042],
+            ),
+            (
+                r#"{"solver": "sgd", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.05}"#,
+                false,
+                20,
+                0.10859902912647122,
+                [0.18863931083300745, 0.3570838425017907, 0.29605079215095387],
+            ),
+            (
+                r#"{"solver": "sgd", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.05, "nesterovs_momentum": false}"#,
+                false,
+                20,
+                0.11564049766085543,
+                [0.20413452880876887, 0.33644308451997185, 0.3089632440017246],
+            ),
+            (
+                r#"{"solver": "sgd", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.5, "learning_rate": "invscaling", "power_t": 0.3}"#,
+                false,
+                20,
+                0.0629029042816481,
+                [0.16599033840892674, 0.4383474024140389, 0.12346287198775452],
+            ),
+            (
+                r#"{"solver": "sgd", "max_iter": 400, "tol": 1e-3, "learning_rate_init": 0.2, "learning_rate": "adaptive", "n_iter_no_change": 3}"#,
+                false,
+                53,
+                0.026988461319551158,
+                [
+                    0.17180105597584716,
+                    0.6519301190685386,
+                    -0.49286378126176084,
+                ],
+            ),
+            (
+                r#"{"solver": "adam", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.01}"#,
+                true,
+                20,
+                1.0079402488636797,
+                [0.2464335893430667, 0.42803089185212034, 0.4523149176256248],
+            ),
+            (
+                r#"{"solver": "sgd", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.05}"#,
+                true,
+                20,
+                1.0398148739607884,
+                [0.24188150756758983, 0.41014948281854635, 0.4337233882652668],
+            ),
+        ] {
+            let mut map: serde_json::Value = serde_json::from_str(given).unwrap();
+            for (name, value) in [
+                ("alpha", 0.01.into()),
+                ("batch_size", 16.into()),
+                ("shuffle", false.into()),
+            ] {
+                map[name] = value;
+            }
+            let params = MlpParams::from_map(map.as_object().unwrap()).unwrap();
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+            let (start, data, y) = if labels {
+                let label = |y: f64| usize::from(y >= 0.1) + usize::from(y >= 0.45);
+                let y =
+                    Array2::from_shape_fn((60, 3), |(i, k)| f64::from(u8::from(label(y[i]) == k)));
+                (started(3, Output::Chances), &plain, y)
+            } else {
+                let y = Array2::from_shape_fn((60, 1), |(i, _)| y[i]);
+                (started(1, Output::Value), &weighed, y)
+            };
+            let fitted = in_batches(start, data, &y, None, &params, &mut random).unwrap();
+            let first = data.x().slice_axis(Axis(0), (..3).into());
+            let p = fitted.predict(first).unwrap();
+            let got = p.probabilities.map_or(p.values, |p| p.column(2).to_vec());
+            assert_near(&got, &want, 1e-9);
+            assert_near(&[fitted.loss], &[loss], 1e-9);
+            assert_eq!(fitted.n_iter, n_iter, "{given}");
+        }
     }
 }

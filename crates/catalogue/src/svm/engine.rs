@@ -72,13 +72,12 @@ impl<'a> Rows<'a> {
                 (-f.gamma * d).exp()
             }
             // The degree is a whole number.
-            Kernel::Poly => (f.gamma * product + f.coef0).powi(f.degree as i32),
+            Kernel::Poly | Kernel::Polynomial => {
+                (f.gamma * product + f.coef0).powi(f.degree as i32)
+            }
             Kernel::Sigmoid => (f.gamma * product + f.coef0).tanh(),
             Kernel::Cosine => product / (self.squares[i] * self.squares[j]).sqrt(),
-            Kernel::Laplacian => {
-                let sum: f64 = a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum();
-                (-f.gamma * sum).exp()
-            }
+            Kernel::Laplacian | Kernel::AdditiveChi2 | Kernel::Chi2 => f.of_gaps(a, b),
         }
     }
 

@@ -151,6 +151,7 @@ impl Supervised for AdaBoost {
             min_impurity_decrease: 0.0,
             ccp_alpha: 0.0,
             max_features: usize::MAX,
+            shuffled: false,
             monotone: Vec::new(),
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));

@@ -3,8 +3,8 @@
 use super::draws::Draws;
 use super::histogram::{self, Binned, Config, Groups, Tree, Weighed};
 use super::objective::{
-    Objective, mape_weight, quantile_below, quantile_between, quantile_of_one_more, quantile_past,
-    softmax,
+    Objective, quantile_below, quantile_between, quantile_of_one_more, quantile_past,
+    single_quantile_below, softmax, weighed_mape,
 };
 use super::shap;
 use crate::numeric::some_rows;
@@ -218,7 +218,8 @@ pub(crate) fn quantile(values: &[f64], w: &[f64], share: f64, rule: Quantiles) -
     let mut pairs: Vec<(f64, f64)> = pairs.collect();
     match rule {
         Quantiles::Past | Quantiles::AlwaysPast => quantile_past(&mut pairs, share),
-        _ => quantile_below(&mut pairs, share),
+        Quantiles::OneMore => single_quantile_below(&mut pairs, share),
+        Quantiles::Between => quantile_below(&mut pairs, share),
     }
 }
 
@@ -575,7 +576,8 @@ pub(crate) fn boost(
                             _ => spec.quantiles,
                         };
                         let off = own.iter().map(|i| {
-                            rows.y[*i as usize] - before.as_ref().unwrap_or(&f)[k][*i as usize]
+                            let sums = before.as_ref().unwrap_or(&f);
+                            round(rows.y[*i as usize] - sums[k][*i as usize])
                         });
                         let w: Vec<f64> = own
                             .iter()
@@ -586,8 +588,13 @@ pub(crate) fn boost(
                     }
                 }
                 for node in &mut grown.tree.nodes {
-                    node.value =
-                        round(node.value * spec.learning_rate * new / spec.parallel as f64);
+                    node.value = if spec.single {
+                        // As XGBoost: the leaf, then what dart makes of it.
+                        let rate = spec.learning_rate as f32 / spec.parallel as f32;
+                        round(f64::from(node.value as f32 * rate) * new)
+                    } else {
+                        node.value * spec.learning_rate * new / spec.parallel as f64
+                    };
                 }
                 for (id, start, end) in &grown.leaves {
                     let value = grown.tree.nodes[*id].value;
@@ -698,9 +705,23 @@ fn still(config: &Config) -> bool {
 fn weight(objective: Objective, rows: &Rows<'_>, i: u32) -> f64 {
     let i = i as usize;
     match objective {
-        Objective::Mape => rows.w[i] * mape_weight(rows.y[i]),
+        Objective::Mape => weighed_mape(rows.y[i], rows.w[i]),
         _ => rows.w[i],
     }
+}
+
+/// Shares of the scores of a row, in single precision as XGBoost finds them.
+fn single_softmax(f: &[Vec<f64>], row: usize, shares: &mut [f32]) {
+    for (share, f) in shares.iter_mut().zip(f) {
+        *share = f[row] as f32;
+    }
+    let top = shares.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0_f64;
+    for share in shares.iter_mut() {
+        *share = (*share - top).exp();
+        sum += f64::from(*share);
+    }
+    shares.iter_mut().for_each(|s| *s /= sum as f32);
 }
 
 /// Rows whose slopes are found, or sums added up, in one piece.
@@ -711,6 +732,19 @@ fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(
     let fill = |start: usize, piece: &mut [&mut [(f32, f32)]]| {
         if let Objective::Softmax(factor) = objective {
             let many = piece.first().map_or(0, |s| s.len());
+            if spec.single {
+                let (mut scores, factor) = (vec![0.0; f.len()], factor as f32);
+                for i in start..start + many {
+                    single_softmax(f, i, &mut scores);
+                    let w = rows.w[i] as f32;
+                    for (k, p) in scores.iter().enumerate() {
+                        let g = if rows.y[i] == k as f64 { p - 1.0 } else { *p };
+                        let h = (factor * p * (1.0 - p) * w).max(1e-16);
+                        piece[k][i - start] = (g * w, h);
+                    }
+                }
+                return;
+            }
             for i in start..start + many {
                 let p = softmax(f.iter().map(|f| f[i]));
                 for (k, p) in p.into_iter().enumerate() {
@@ -722,6 +756,14 @@ fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(
             return;
         }
         let own = piece.iter_mut().flat_map(|s| s.iter_mut());
+        if spec.single {
+            for (i, slope) in (start..).zip(own) {
+                let (g, h) = objective.single_slope(rows.y[i] as f32, f[0][i] as f32);
+                let w = rows.w[i] as f32;
+                *slope = (g * w, h * w);
+            }
+            return;
+        }
         for (i, slope) in (start..).zip(own) {
             let (g, h) = objective.slope(rows.y[i], f[0][i]);
             *slope = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);

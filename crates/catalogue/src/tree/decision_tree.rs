@@ -159,6 +159,7 @@ impl TreeParams {
             max_features: self
                 .max_features
                 .map_or(usize::MAX, |m| m.of(data.design().columns())),
+            shuffled: false,
         })
     }
 }

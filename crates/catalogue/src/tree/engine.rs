@@ -7,8 +7,8 @@
 //! of the columns, ranks are sorted node by node for these alone. Cuts drawn at random need no order:
 //! then there is one stretch, and a column costs two passes. Fitted trees are flat arrays.
 //!
-//! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at), and
-//! in it the lowest threshold.
+//! Ties: of equal gains the column looked at first wins (the leftmost when all are looked at, unless
+//! their order is drawn), and in it the lowest threshold.
 
 mod gaps;
 
@@ -180,6 +180,9 @@ pub(crate) struct Rules {
     pub(crate) ccp_alpha: f64,
     /// Columns looked at, drawn anew at each node; all of them without a draw.
     pub(crate) max_features: usize,
+    /// Whether the order of the columns is drawn at each node though all are looked at, so that of equal
+    /// gains any column may win: a node of two rows is split alike by every column.
+    pub(crate) shuffled: bool,
     /// -1, 0 or 1 a column: the answer (with two labels the share of the second) falls, is free or
     /// rises; empty is all free.
     pub(crate) monotone: Vec<i64>,
@@ -1108,7 +1111,7 @@ impl<P: Place + Default> Grower<'_, P> {
             if k >= look && best.is_some() {
                 break;
             }
-            if look < p || self.way == Way::Drawn {
+            if look < p || self.rules.shuffled || self.way == Way::Drawn {
                 let other = self.random.gen_range(k..p);
                 self.columns.swap(k, other);
             }
@@ -1824,6 +1827,7 @@ mod tests {
             min_impurity_decrease: 0.0,
             ccp_alpha: 0.0,
             max_features: usize::MAX,
+            shuffled: false,
             monotone: Vec::new(),
         }
     }

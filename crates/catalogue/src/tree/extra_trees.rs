@@ -54,8 +54,8 @@ params! {
         class_weight: Option<ForestClassWeight> = None;
         /// Whether each tree sees rows drawn with replacement; otherwise all rows.
         bootstrap: bool = false;
-        /// Rows drawn for a tree, as a share of all; none is as many as there are. Needs bootstrap.
-        max_samples: Option<f64> = None, above_up_to(0.0, 1.0);
+        /// Rows drawn for a tree: up to 1 as a share of all, above 1 their number; none is as many as there are. Needs bootstrap.
+        max_samples: Option<f64> = None, above_up_to(0.0, 1e9);
         /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free. With labels it is the share of the second of two.
         monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
         /// Seed of the draws; none is the seed of the run.
@@ -147,15 +147,17 @@ impl Supervised for ExtraTrees {
             min_impurity_decrease: params.min_impurity_decrease,
             ccp_alpha: params.ccp_alpha,
             max_features: params.max_features.unwrap_or(default).of(p),
+            shuffled: false,
         };
+        let weight = forest::RowWeights::new(data, params.class_weight.as_ref(), params.bootstrap)?;
         let plan = Plan {
             trees: params.n_estimators,
             bootstrap: params.bootstrap,
             draw: false,
             draws: params
                 .max_samples
-                .map_or(n, |share| forest::draws(share, n, data.weights())),
-            weight: forest::RowWeights::new(data, params.class_weight.as_ref(), params.bootstrap)?,
+                .map_or(n, |given| forest::draws(given, weight.total)),
+            weight,
             seed: run::effective_seed(params.seed, seed),
         };
         let learned = Learned::new(data, rules.criterion)?;

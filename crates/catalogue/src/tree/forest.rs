@@ -33,6 +33,8 @@ pub(crate) struct RowWeights {
     pub(crate) factors: Vec<f64>,
     /// Whether labels are balanced over the rows drawn.
     pub(crate) balance_drawn: bool,
+    /// Weight of all rows, that of labels included.
+    pub(crate) total: f64,
 }
 
 impl RowWeights {
@@ -53,18 +55,21 @@ impl RowWeights {
             None => (None, false),
         };
         let weights = row_weights(data, of_labels)?;
+        let total = weights.iter().sum();
         Ok(if bootstrap {
             Self {
                 chances: chances(Some(&weights)).map(<[f64]>::to_vec),
                 // A row that counts for nothing is drawn by nobody.
                 factors: vec![1.0; weights.len()],
                 balance_drawn,
+                total,
             }
         } else {
             Self {
                 chances: None,
                 factors: weights,
                 balance_drawn,
+                total,
             }
         })
     }
@@ -94,10 +99,10 @@ pub(crate) fn chances(weights: Option<&[f64]>) -> Option<&[f64]> {
     weights.filter(|w| w.iter().any(|v| *v != w[0]))
 }
 
-/// A share of the rows, or of their weight, as a number of draws.
-pub(crate) fn draws(share: f64, n: usize, weights: Option<&[f64]>) -> usize {
-    let all = weights.map_or(n as f64, |w| w.iter().sum());
-    ((share * all) as usize).max(1)
+/// How many rows are drawn: up to 1 a share of all rows, or of all their weight, above 1 that number.
+pub(crate) fn draws(given: f64, all: f64) -> usize {
+    let many = if given > 1.0 { given } else { given * all };
+    (many as usize).max(1)
 }
 
 /// How often each row is drawn, with replacement: alike, or with a chance in proportion to its weight.
@@ -151,6 +156,12 @@ pub(crate) fn grow(
     rules: &Rules,
     plan: &Plan,
 ) -> Result<Forest, FitError> {
+    // As in scikit-learn: with a fixed order the first columns would win every tie, and be split more often
+    // than the others.
+    let rules = &Rules {
+        shuffled: true,
+        ..rules.clone()
+    };
     let sorted = Sorted::new(data.x(), rules.splitter, rules.max_features)?;
     let (n, p) = (sorted.rows(), sorted.columns());
     let classes = data.labels().map(|l| l.classes.clone()).unwrap_or_default();

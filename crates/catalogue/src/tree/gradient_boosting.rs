@@ -445,6 +445,7 @@ impl Supervised for GradientBoosting {
             min_impurity_decrease: params.min_impurity_decrease,
             ccp_alpha: params.ccp_alpha,
             max_features: look,
+            shuffled: false,
             monotone: Vec::new(),
         };
         let start = match params.init {

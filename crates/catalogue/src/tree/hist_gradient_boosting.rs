@@ -302,6 +302,8 @@ impl Supervised for HistGradientBoosting {
                 lone_hessian: 0.0,
                 extra_trees: false,
                 alpha_on_values_only: false,
+                one_hessian: None,
+                single: false,
             },
             single: false,
             sampling: Sampling::All,

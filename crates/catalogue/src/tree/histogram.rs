@@ -732,6 +732,12 @@ pub(crate) struct Config {
     pub(crate) extra_trees: bool,
     /// Where values are limited, alpha makes them smaller and leaves the gain as it is (XGBoost).
     pub(crate) alpha_on_values_only: bool,
+    /// What sums by bin take for the hessian of every row, whatever it is; that of the whole is what it
+    /// is (LightGBM, which takes the first row's for mape).
+    pub(crate) one_hessian: Option<f32>,
+    /// Whether values and gains are kept in single precision (XGBoost): cuts whose gains differ by less
+    /// are then alike, and the first of them wins.
+    pub(crate) single: bool,
 }
 
 /// Groups of columns: those on the way to a leaf must all be in one of them.
@@ -965,7 +971,8 @@ pub(crate) fn grow(
         });
     }
     let cells: usize = parts.iter().map(|p| p.cells).sum();
-    let ones = rows.iter().all(|r| gradients[*r as usize].1 == 1.0);
+    let ones = rows.iter().all(|r| gradients[*r as usize].1 == 1.0)
+        && config.one_hessian.is_none_or(|h| h == 1.0);
     // LightGBM takes the share of a bin in the hessian for its share of the rows.
     let must_count = |column: &Column| {
         !config.count_by_hessian
@@ -1341,9 +1348,12 @@ impl Grower<'_> {
                     let left = self.plan(&left);
                     (left, self.plan(&right))
                 };
-                // Of equal halves LightGBM adds up the right one.
-                let left_first = rows(&left) < rows(&right)
-                    || (rows(&left) == rows(&right) && !config.last_wins);
+                // Of equal halves LightGBM adds up the right one; XGBoost goes by hessians.
+                let left_first = if config.single {
+                    left.sums.h <= right.sums.h
+                } else {
+                    rows(&left) < rows(&right) || (rows(&left) == rows(&right) && !config.last_wins)
+                };
                 let (one, other) = ((&mut left, plans.0), (&mut right, plans.1));
                 let both = if left_first {
                     [Some(one), Some(other)]
@@ -1476,8 +1486,11 @@ impl Grower<'_> {
                 task.sums = node.sums;
                 let rows = &task.rows[node.start..node.end];
                 task.pairs.clear();
-                task.pairs
-                    .extend(rows.iter().map(|r| self.gradients[*r as usize]));
+                let pairs = rows.iter().map(|r| self.gradients[*r as usize]);
+                match self.search.config.one_hessian {
+                    Some(h) => task.pairs.extend(pairs.map(|(g, _)| (g, h))),
+                    None => task.pairs.extend(pairs),
+                }
             }
             for (to, node) in task.nodes.iter_mut().zip(&nodes) {
                 *to = node
@@ -1787,11 +1800,17 @@ impl Search<'_> {
         if c.max_delta_step > 0.0 {
             value = value.clamp(-c.max_delta_step, c.max_delta_step);
         }
+        if c.single {
+            value = f64::from(value as f32);
+        }
         value.clamp(bounds.0, bounds.1)
     }
 
     /// How much a leaf of that value lowers the loss, twice.
     fn gain(&self, s: Sums, value: f64, lambda: f64) -> f64 {
+        if self.config.single {
+            return self.single_gain(s, value, lambda).into();
+        }
         let mut soft = (s.g.abs() - self.config.alpha).max(0.0).copysign(s.g);
         if self.config.first_order {
             return -soft * value;
@@ -1803,6 +1822,20 @@ impl Search<'_> {
             return soft * soft / (s.h + lambda);
         }
         -(2.0 * soft * value + (s.h + lambda) * value * value)
+    }
+
+    /// The same in single precision, as XGBoost rounds: once at the end, or at every step where values
+    /// are limited.
+    fn single_gain(&self, s: Sums, value: f64, lambda: f64) -> f32 {
+        if s.h <= 0.0 {
+            return 0.0;
+        }
+        if self.free {
+            let soft = (s.g.abs() - self.config.alpha).max(0.0);
+            return (soft * soft / (s.h + lambda)) as f32;
+        }
+        let (g, h, value) = (s.g as f32, s.h as f32, value as f32);
+        -(2.0 * g * value + (h + lambda as f32) * (value * value))
     }
 
     /// Judges a cut into two sides.
@@ -1843,7 +1876,9 @@ impl Search<'_> {
             self.gain(right, values.1, lambda),
         );
         // Rounding breaks the ties of like gains: each program adds in its own order.
-        let gain = if c.first_order {
+        let gain = if c.single {
+            f64::from(sides.0 as f32 + sides.1 as f32 - base as f32)
+        } else if c.first_order {
             sides.0 - base + sides.1
         } else {
             sides.0 + sides.1 - base
@@ -1906,7 +1941,8 @@ impl Search<'_> {
         };
         let above = self.config.above;
         // LightGBM must know whether a column could be split at all; the others need not.
-        let slack = |floor: f64, part: f64| floor - 1e-9 * (base.abs() + part.abs());
+        let unsure = if self.config.single { 1e-6 } else { 1e-9 };
+        let slack = |floor: f64, part: f64| floor - unsure * (base.abs() + part.abs());
         let own = slack(base + above, above);
         let (other, start) = if self.config.last_wins {
             (slack(base + above + best_before, best_before), own)
@@ -1945,7 +1981,7 @@ impl Search<'_> {
                     .as_ref()
                     .is_none_or(|b| gain > b.gain || (last_wins && gain == b.gain));
                 if better {
-                    floor.set(((base + gain) - 1e-9 * (base.abs() + gain.abs())).max(other));
+                    floor.set(((base + gain) - unsure * (base.abs() + gain.abs())).max(other));
                     best = Some(Split {
                         feature,
                         bin,

@@ -15,7 +15,7 @@ use super::boost::{
 use super::draws::Draws;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
-use super::objective::{Objective, mape_weight};
+use super::objective::{Objective, weighed_mape};
 use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
@@ -222,7 +222,7 @@ const CARD: Card = Card {
         },
         Evidence {
             against: "lightgbm 4.7.0, one thread, the same seed",
-            cases: "tests of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART, max_delta_step, path_smooth",
+            cases: "tests of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART, max_delta_step, path_smooth, regression_l1, quantile and mape with and without weights",
             tolerance: "predictions 1e-9",
         },
         Evidence {
@@ -234,6 +234,12 @@ const CARD: Card = Card {
     presets: &[],
     exemptions: &[],
 };
+
+/// A target or weight as the program keeps it: in single precision, where that can hold it.
+fn short(v: f64) -> f64 {
+    let short = f64::from(v as f32);
+    if short.is_finite() { short } else { v }
+}
 
 impl LightGbmParams {
     fn loss(&self, classes: usize) -> Result<Objective, ParamError> {
@@ -285,18 +291,18 @@ impl LightGbmParams {
         }
         let kept = |p: f64| p.clamp(1e-15, 1.0 - 1e-15);
         match objective {
-            Objective::Absolute => vec![rows.quantile(0.5, Quantiles::Past)],
+            Objective::Absolute => vec![short(rows.quantile(0.5, Quantiles::Past))],
             Objective::Mape => {
                 let pairs = rows.y.iter().zip(&rows.w);
-                let weights: Vec<f64> = pairs.map(|(y, w)| w * mape_weight(*y)).collect();
-                vec![boost::quantile(
+                let weights: Vec<f64> = pairs.map(|(y, w)| weighed_mape(*y, *w)).collect();
+                vec![short(boost::quantile(
                     &rows.y,
                     &weights,
                     0.5,
                     Quantiles::AlwaysPast,
-                )]
+                ))]
             }
-            Objective::Quantile(a) => vec![rows.quantile(a, Quantiles::Past)],
+            Objective::Quantile(a) => vec![short(rows.quantile(a, Quantiles::Past))],
             Objective::Logistic => vec![objective.link(kept(rows.mean()))],
             Objective::Softmax(_) => rows
                 .shares(width)
@@ -329,14 +335,8 @@ impl Supervised for LightGbm {
         };
         let rows_of = |which: &[usize]| {
             let mut rows = Rows::of(data, which);
-            rows.w = which.iter().map(|i| weights[*i]).collect();
-            // The program keeps targets in single precision, where that can hold them.
-            for y in &mut rows.y {
-                let short = f64::from(*y as f32);
-                if short.is_finite() {
-                    *y = short;
-                }
-            }
+            rows.w = which.iter().map(|i| short(weights[*i])).collect();
+            rows.y.iter_mut().for_each(|y| *y = short(*y));
             rows
         };
         let raise = |rows: &mut Rows<'_>| {
@@ -417,6 +417,8 @@ impl Supervised for LightGbm {
                 lone_hessian: f64::INFINITY,
                 extra_trees: params.extra_trees,
                 alpha_on_values_only: false,
+                one_hessian: (objective == Objective::Mape).then(|| rows.w[0] as f32),
+                single: false,
             },
             single: false,
             sampling: match params.data_sample_strategy {
@@ -729,6 +731,116 @@ mod tests {
             ),
         ] {
             assert_near(&first(given, labels), &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn leaves_set_to_quantiles_are_those_of_the_program() {
+        // lightgbm 4.7.0, LGBMRegressor(random_state=5, n_jobs=1, deterministic=True, n_estimators=12,
+        // num_leaves=8, min_child_samples=10, ...) on the same table, row i with the weight
+        // (7 i mod 11 + 1) / by.
+        for (objective, by, alpha, want) in [
+            (
+                "regression_l1",
+                4.0,
+                0.9,
+                [
+                    0.48885532767402884,
+                    0.575449037327271,
+                    2.9764292257481997,
+                    1.1919470053918566,
+                ],
+            ),
+            (
+                "regression_l1",
+                3.0,
+                0.9,
+                [
+                    0.48885391974127734,
+                    0.5755508463217115,
+                    2.9764593493022735,
+                    1.1919470018019223,
+                ],
+            ),
+            (
+                "quantile",
+                0.0,
+                0.3,
+                [
+                    -0.19509281401552825,
+                    -0.1712788047438752,
+                    2.1829315640853606,
+                    0.5152315725392556,
+                ],
+            ),
+            (
+                "quantile",
+                3.0,
+                0.3,
+                [
+                    -0.129830150617416,
+                    -0.3134942980498468,
+                    2.0412796592788043,
+                    0.40852560325869447,
+                ],
+            ),
+            (
+                "quantile",
+                10.0,
+                0.9,
+                [
+                    4.052969091237952,
+                    4.052969091237952,
+                    4.659782932609331,
+                    4.202560056909431,
+                ],
+            ),
+            (
+                "mape",
+                0.0,
+                0.9,
+                [
+                    0.08829449327123957,
+                    0.01636501073849783,
+                    1.7221236611443353,
+                    0.5383458571722927,
+                ],
+            ),
+            (
+                "mape",
+                4.0,
+                0.9,
+                [
+                    0.23528653501346272,
+                    0.0036188525836349647,
+                    1.8050100999491803,
+                    0.526708530296675,
+                ],
+            ),
+            (
+                "mape",
+                3.0,
+                0.9,
+                [
+                    0.22036338105366174,
+                    0.008232710739567597,
+                    1.8254301244331315,
+                    0.5227862023700168,
+                ],
+            ),
+        ] {
+            let (x, y) = table();
+            let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+            let mut data = Training::regression(design, y).unwrap();
+            if by > 0.0 {
+                let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / by).collect();
+                data = data.with_weights(weights).unwrap();
+            }
+            let given = json!({"objective": objective, "alpha": alpha, "n_estimators": 12, "num_leaves": 8, "min_child_samples": 10, "seed": 5});
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = LightGbm::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+            assert_near(&said.values, &want, 1e-9);
         }
     }
 }

@@ -118,6 +118,46 @@ impl Objective {
         }
     }
 
+    /// Gradient and hessian of one sum in single precision, in XGBoost's order of operations: which of
+    /// two cuts gains more may hang on the last digit.
+    pub(crate) fn single_slope(self, y: f32, f: f32) -> (f32, f32) {
+        let r = f - y;
+        match self {
+            Self::Squared => (r, 1.0),
+            Self::PseudoHuber(d) => {
+                let d = d as f32;
+                let root = (1.0 + (r * r) / (d * d)).sqrt();
+                (r / root, (d * d) / ((d * d + r * r) * root))
+            }
+            Self::Quantile(a) => (
+                if r >= 0.0 {
+                    1.0 - a as f32
+                } else {
+                    -(a as f32)
+                },
+                1.0,
+            ),
+            Self::Poisson(step) => (f.exp() - y, (f + step as f32).exp()),
+            Self::Gamma => {
+                let ratio = y / f.exp();
+                (1.0 - ratio, ratio)
+            }
+            Self::Tweedie(rho) => {
+                let (one, two) = (1.0 - rho as f32, 2.0 - rho as f32);
+                let (a, b) = ((one * f).exp(), (two * f).exp());
+                (-y * a + b, -y * one * a + two * b)
+            }
+            Self::Logistic => {
+                let p = 1.0 / ((-f).min(88.7).exp() + 1.0 + 1e-16);
+                (p - y, (p * (1.0 - p)).max(1e-16))
+            }
+            _ => {
+                let (g, h) = self.slope(y.into(), f.into());
+                (g as f32, h as f32)
+            }
+        }
+    }
+
     /// Whether slopes take powers, which are slow.
     pub(crate) fn has_powers(self) -> bool {
         matches!(
@@ -205,6 +245,11 @@ pub(crate) fn mape_weight(y: f64) -> f64 {
     f64::from(1.0 / (y.abs() as f32).max(1.0))
 }
 
+/// The same times the weight of the row.
+pub(crate) fn weighed_mape(y: f64, w: f64) -> f64 {
+    f64::from(mape_weight(y) as f32 * w as f32)
+}
+
 fn sign(r: f64) -> f64 {
     if r > 0.0 {
         1.0
@@ -235,8 +280,25 @@ pub(crate) fn quantile_below(pairs: &mut [(f64, f64)], share: f64) -> f64 {
     found.or(pairs.last()).map_or(0.0, |(v, _)| *v)
 }
 
-/// LightGBM's quantile of pairs with a weight: of the first value past the share, or on the way to it
-/// when its weight is 1 or more.
+/// The same with weights added up in single precision (XGBoost).
+pub(crate) fn single_quantile_below(pairs: &mut [(f64, f64)], share: f64) -> f64 {
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut sum = 0.0_f32;
+    let sums: Vec<f32> = pairs
+        .iter()
+        .map(|(_, w)| {
+            sum += *w as f32;
+            sum
+        })
+        .collect();
+    let wanted = (f64::from(sum) * share) as f32;
+    let at = sums.partition_point(|s| *s < wanted);
+    let found = pairs.get(at).or(pairs.last());
+    found.map_or(0.0, |(v, _)| *v)
+}
+
+/// LightGBM's quantile of pairs with a weight: on the way to the first value past the share when that
+/// weighs 1 or more, else the value before it; the ends are values.
 pub(crate) fn quantile_past(pairs: &mut [(f64, f64)], share: f64) -> f64 {
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut sum = 0.0;
@@ -255,12 +317,12 @@ pub(crate) fn quantile_past(pairs: &mut [(f64, f64)], share: f64) -> f64 {
     if at == 0 || at == last {
         return pairs[at].0;
     }
-    let next = sums[at + 1] - sums[at];
-    if next >= 1.0 {
-        let (low, high) = (pairs[at - 1].0, pairs[at].0);
-        (wanted - sums[at]) / next * (high - low) + low
+    let own = sums[at] - sums[at - 1];
+    let (low, high) = (pairs[at - 1].0, pairs[at].0);
+    if own >= 1.0 {
+        (wanted - sums[at - 1]) / own * (high - low) + low
     } else {
-        pairs[at].0
+        low
     }
 }
 

@@ -239,6 +239,11 @@ const CARD: Card = Card {
             tolerance: "predictions and probabilities 2e-4",
         },
         Evidence {
+            against: "xgboost 3.2.0, tree_method hist, one thread",
+            cases: "tests of this entry: weights, limits of steps, rounds of several trees, best-first growth of softmax, absolute error and quantiles",
+            tolerance: "predictions and probabilities 1e-5",
+        },
+        Evidence {
             against: "xgboost 3.2.0, 20 refits",
             cases: "xgboost-band-spx-reg, xgboost-band-aapl-reg, xgboost-band-spx-cls3",
             tolerance: "figures within three standard deviations, correlation of predictions 0.93",
@@ -256,6 +261,12 @@ const CARD: Card = Card {
 /// Rounded to single precision.
 pub(crate) fn single(x: ArrayView2<'_, f64>) -> Array2<f64> {
     x.mapv(|v| f64::from(v as f32))
+}
+
+/// A number as the program keeps it: in single precision, where that can hold it.
+fn short(v: f64) -> f64 {
+    let short = f64::from(v as f32);
+    if short.is_finite() { short } else { v }
 }
 
 impl XgBoostParams {
@@ -288,7 +299,7 @@ impl XgBoostParams {
             Loss::SquaredError => Objective::Squared,
             Loss::AbsoluteError => Objective::Absolute,
             Loss::PseudoHuber => Objective::PseudoHuber(self.huber_slope),
-            Loss::Quantile => Objective::Quantile(self.quantile_alpha),
+            Loss::Quantile => Objective::Quantile(short(self.quantile_alpha)),
             Loss::Tweedie => Objective::Tweedie(self.tweedie_variance_power),
             Loss::Poisson => Objective::Poisson(step),
             Loss::Gamma => Objective::Gamma,
@@ -372,9 +383,11 @@ impl Supervised for XgBoost {
         let rows_of = |which: &[usize]| {
             let mut rows = Rows::of(data, which);
             rows.x = Cow::Owned(single(rows.x.view()));
+            let numbers = rows.y.iter_mut().chain(&mut rows.w);
+            numbers.for_each(|v| *v = short(*v));
             if objective == Objective::Logistic {
                 let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
-                positive.for_each(|(w, _)| *w *= params.scale_pos_weight);
+                positive.for_each(|(w, _)| *w = short(*w * short(params.scale_pos_weight)));
             }
             rows
         };
@@ -417,17 +430,20 @@ impl Supervised for XgBoost {
             objective,
             classes,
             width,
-            start: params.start(objective, &rows, width)?,
+            start: {
+                let start = params.start(objective, &rows, width)?;
+                start.into_iter().map(short).collect()
+            },
             rounds: params.n_estimators,
             parallel: params.num_parallel_tree,
             learning_rate: params.learning_rate,
             config: Config {
-                lambda: params.reg_lambda,
-                alpha: params.reg_alpha,
-                above: 1e-6,
-                gamma: params.gamma,
+                lambda: short(params.reg_lambda),
+                alpha: short(params.reg_alpha),
+                above: short(1e-6),
+                gamma: short(params.gamma),
                 prune: exact,
-                min_hessian: params.min_child_weight,
+                min_hessian: short(params.min_child_weight),
                 min_rows: 0.0,
                 count_by_hessian: false,
                 max_depth: limit(params.max_depth),
@@ -435,7 +451,7 @@ impl Supervised for XgBoost {
                 best_first: params.grow_policy == GrowPolicy::Lossguide,
                 max_delta_step: match objective {
                     Objective::Poisson(step) => step,
-                    _ => params.max_delta_step,
+                    _ => short(params.max_delta_step),
                 },
                 path_smooth: 0.0,
                 last_wins: false,
@@ -458,9 +474,11 @@ impl Supervised for XgBoost {
                 by_node: params.colsample_bynode,
                 missing_to_larger: false,
                 first_order: false,
-                lone_hessian: params.min_child_weight,
+                lone_hessian: short(params.min_child_weight),
                 extra_trees: false,
                 alpha_on_values_only: true,
+                one_hessian: None,
+                single: true,
             },
             single: true,
             sampling: if params.subsample < 1.0 {
@@ -695,5 +713,83 @@ mod tests {
             1e-7,
         );
         assert_eq!(back.outputs()["n_estimators"], 4);
+    }
+
+    #[test]
+    fn best_first_trees_with_weights_as_the_program() {
+        // xgboost 3.2.0, XGBClassifier and XGBRegressor(tree_method="hist", grow_policy="lossguide",
+        // n_estimators=20, n_jobs=1, ...) on this table, labels cut at 1.10482422 and 3.21314453. Gains of
+        // cuts and nodes are often alike in single precision, in which the program compares them.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let label = |y: &f64| f64::from(u8::from(*y >= 1.10482422) + u8::from(*y >= 3.21314453));
+        let leaves = json!({"max_depth": 0, "max_leaves": 12});
+        let quantile = json!({"max_depth": 0, "max_leaves": 12, "objective": "reg:quantileerror", "quantile_alpha": 0.3});
+        let absolute = json!({"max_depth": 0, "max_leaves": 12, "objective": "reg:absoluteerror"});
+        for (mut given, by, labels, want) in [
+            (
+                leaves,
+                0.0,
+                true,
+                &[
+                    [
+                        0.9407067894935608,
+                        0.05413472279906273,
+                        0.005158456042408943,
+                    ],
+                    [
+                        0.8672126531600952,
+                        0.12117904424667358,
+                        0.011608240194618702,
+                    ],
+                    [0.037886589765548706, 0.5892536044120789, 0.3728598356246948],
+                ][..],
+            ),
+            (
+                quantile,
+                4.0,
+                false,
+                &[[0.08994638174772263, -0.23349498212337494, 2.918137311935425]],
+            ),
+            (
+                absolute,
+                10.0,
+                false,
+                &[[0.3257445991039276, -0.20693540573120117, 3.434805393218994]],
+            ),
+        ] {
+            for (name, value) in [
+                ("tree_method", json!("hist")),
+                ("grow_policy", json!("lossguide")),
+                ("n_estimators", json!(20)),
+            ] {
+                given[name] = value;
+            }
+            let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+            let mut data = if labels {
+                Training::classification(design, y.iter().map(label).collect()).unwrap()
+            } else {
+                Training::regression(design, y.clone()).unwrap()
+            };
+            if by > 0.0 {
+                let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / by).collect();
+                data = data.with_weights(weights).unwrap();
+            }
+            let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = XgBoost::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.slice_axis(Axis(0), (..3).into())).unwrap();
+            match said.probabilities {
+                Some(p) => {
+                    for (row, want) in p.rows().into_iter().zip(want) {
+                        assert_near(&row.to_vec(), want, 1e-5);
+                    }
+                }
+                None => assert_near(&said.values, &want[0], 1e-5),
+            }
+        }
     }
 }
