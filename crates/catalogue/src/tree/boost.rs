@@ -518,7 +518,7 @@ pub(crate) fn boost(
                 }
             }
         }
-        find_slopes(spec, rows, &f, &mut slopes);
+        find_slopes(spec, rows, &f, &mut slopes, draws.are_light_gbm());
         let mut any = false;
         // Leaves that are set anew look at the sums as they were before the round.
         let before = (spec.parallel > 1).then(|| f.clone());
@@ -727,8 +727,16 @@ fn single_softmax(f: &[Vec<f64>], row: usize, shares: &mut [f32]) {
 /// Rows whose slopes are found, or sums added up, in one piece.
 const PIECE: usize = 4_096;
 
-fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(f32, f32)>]) {
+fn find_slopes(
+    spec: &Spec,
+    rows: &Rows<'_>,
+    f: &[Vec<f64>],
+    slopes: &mut [Vec<(f32, f32)>],
+    as_light_gbm: bool,
+) {
     let objective = spec.objective;
+    // LightGBM rounds the difference before the weight comes to it; in its other losses afterwards.
+    let first = as_light_gbm && objective == Objective::Squared;
     let fill = |start: usize, piece: &mut [&mut [(f32, f32)]]| {
         if let Objective::Softmax(factor) = objective {
             let many = piece.first().map_or(0, |s| s.len());
@@ -766,6 +774,7 @@ fn find_slopes(spec: &Spec, rows: &Rows<'_>, f: &[Vec<f64>], slopes: &mut [Vec<(
         }
         for (i, slope) in (start..).zip(own) {
             let (g, h) = objective.slope(rows.y[i], f[0][i]);
+            let g = if first { f64::from(g as f32) } else { g };
             *slope = ((g * rows.w[i]) as f32, (h * rows.w[i]) as f32);
         }
     };

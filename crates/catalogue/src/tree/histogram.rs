@@ -1925,7 +1925,8 @@ impl Search<'_> {
         let rows_by_hessian = whole.n / whole.h;
         let about = |cell: &Sums| {
             if self.config.count_by_hessian && self.ones {
-                cell.h
+                // What is left of the node's sum is off by a rounding.
+                whole_part(cell.h + 0.5)
             } else if self.config.count_by_hessian {
                 whole_part(cell.h * rows_by_hessian + 0.5)
             } else {
@@ -2005,11 +2006,8 @@ impl Search<'_> {
             let mut rows_from = |bin: usize| {
                 let pairs = &cells.pairs[bin..counted.0.max(bin)];
                 for [_, h] in pairs.iter().rev() {
-                    counted.1 += if self.ones {
-                        *h
-                    } else {
-                        whole_part(h * rows_by_hessian + 0.5)
-                    };
+                    let rows = if self.ones { *h } else { h * rows_by_hessian };
+                    counted.1 += whole_part(rows + 0.5);
                 }
                 counted.0 = bin;
                 counted.1
