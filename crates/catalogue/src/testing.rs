@@ -22,6 +22,21 @@ pub(crate) fn classes(rows: &[&[f64]], y: &[f64]) -> Training {
     Training::classification(design(rows), y.to_vec()).unwrap()
 }
 
+/// 24 rows of four columns that run through remainders, for comparisons with values computed elsewhere.
+pub(crate) fn remainders() -> Vec<Vec<f64>> {
+    let left = |v: u32, by: u32| f64::from(v % by);
+    (0..24)
+        .map(|i| {
+            vec![
+                left(i * i, 17),
+                left(i * 5, 11) + 0.5 * f64::from(i),
+                left(i * 7, 13) / 4.0,
+                left(i * i * i, 19) / 8.0 + left(i, 3),
+            ]
+        })
+        .collect()
+}
+
 /// Every entry is within `tolerance` of what is wanted, relative to it or absolutely.
 #[track_caller]
 pub(crate) fn assert_near(got: &[f64], want: &[f64], tolerance: f64) {

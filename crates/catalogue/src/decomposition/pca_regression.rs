@@ -217,24 +217,9 @@ fn asked(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, table};
+    use crate::testing::{assert_near, remainders, table};
     use mltrainer_catalogue_core::{Params as _, Predictor as _};
     use ndarray::Array2;
-
-    /// 24 rows whose columns run through remainders.
-    fn rows() -> Vec<Vec<f64>> {
-        let left = |v: u32, by: u32| f64::from(v % by);
-        (0..24)
-            .map(|i| {
-                vec![
-                    left(i * i, 17),
-                    left(i * 5, 11) + 0.5 * f64::from(i),
-                    left(i * 7, 13) / 4.0,
-                    left(i * i * i, 19) / 8.0 + left(i, 3),
-                ]
-            })
-            .collect()
-    }
 
     fn fit(rows: &[Vec<f64>], y: &[f64], given: &serde_json::Value) -> Result<Plane, FitError> {
         let params = PcaRegressionParams::from_map(given.as_object().unwrap()).unwrap();
@@ -265,7 +250,7 @@ mod tests {
                 let given = serde_json::json!({
                     "n_components": count, "svd_solver": solver, "whiten": whiten
                 });
-                let fitted = fit(&rows(), &y, &given).unwrap();
+                let fitted = fit(&remainders(), &y, &given).unwrap();
                 let outputs = fitted.outputs();
                 let near = |name: &str, want: &[f64]| {
                     assert_near(&numbers(&outputs, name), want, 1e-12);
@@ -284,7 +269,7 @@ mod tests {
                     [-0.053_050_706_280_539_86, 0.348_121_882_675_537_34]
                 };
                 near("score_coefficients", &want);
-                let first = ndarray::array![rows()[0].clone(), rows()[1].clone()];
+                let first = ndarray::array![remainders()[0].clone(), remainders()[1].clone()];
                 let first = Array2::from_shape_fn((2, 4), |(i, j)| first[i][j]);
                 assert_near(
                     &fitted.predict(first.view()).unwrap().values,
@@ -361,7 +346,7 @@ mod tests {
             ("2.5", "full"),
         ] {
             let given = serde_json::json!({"n_components": count, "svd_solver": solver});
-            let refused = fit(&rows(), &y, &given).unwrap_err().to_string();
+            let refused = fit(&remainders(), &y, &given).unwrap_err().to_string();
             assert!(refused.starts_with("n_components"), "{refused}");
         }
     }

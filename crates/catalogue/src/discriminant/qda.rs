@@ -188,29 +188,14 @@ impl Predictor for Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, classes};
+    use crate::testing::{assert_near, classes, remainders};
     use mltrainer_catalogue_core::Params as _;
-
-    /// 24 rows whose columns run through remainders.
-    fn rows() -> Vec<Vec<f64>> {
-        let left = |v: u32, by: u32| f64::from(v % by);
-        (0..24)
-            .map(|i| {
-                vec![
-                    left(i * i, 17),
-                    left(i * 5, 11) + 0.5 * f64::from(i),
-                    left(i * 7, 13) / 4.0,
-                    left(i * i * i, 19) / 8.0 + left(i, 3),
-                ]
-            })
-            .collect()
-    }
 
     #[test]
     fn both_solvers() {
         // scikit-learn 1.9.1, QuadraticDiscriminantAnalysis(**parameters): predict_proba of the
         // larger label for the first three rows, and scalings_ of the smaller one.
-        let rows = rows();
+        let rows = remainders();
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let labels: Vec<f64> = (0..24).map(|i| if i % 5 < 3 { 0.0 } else { 1.0 }).collect();
         let data = classes(&rows, &labels);

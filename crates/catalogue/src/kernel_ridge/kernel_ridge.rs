@@ -229,29 +229,14 @@ impl Predictor for Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, table};
+    use crate::testing::{assert_near, remainders, table};
     use mltrainer_catalogue_core::Params as _;
-
-    /// 24 rows whose columns run through remainders.
-    fn rows() -> Vec<Vec<f64>> {
-        let left = |v: u32, by: u32| f64::from(v % by);
-        (0..24)
-            .map(|i| {
-                vec![
-                    left(i * i, 17),
-                    left(i * 5, 11) + 0.5 * f64::from(i),
-                    left(i * 7, 13) / 4.0,
-                    left(i * i * i, 19) / 8.0 + left(i, 3),
-                ]
-            })
-            .collect()
-    }
 
     #[test]
     fn kernels_of_values_from_0_on() {
         // scikit-learn 1.9.1, KernelRidge(**parameters) on the first 8 rows: predictions of the next
         // three. Without gamma its chi2 fails; chi2_kernel alone takes 1 then.
-        let rows = rows();
+        let rows = remainders();
         let y: Vec<f64> = (0..24)
             .map(|i| f64::from(i * 3 % 7) + f64::from(i) / 4.0)
             .collect();

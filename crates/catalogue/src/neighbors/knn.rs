@@ -214,7 +214,7 @@ impl Predictor for Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, classes, table};
+    use crate::testing::{assert_near, classes, remainders, table};
     use mltrainer_catalogue_core::Params as _;
     use ndarray::array;
 
@@ -258,26 +258,11 @@ mod tests {
         );
     }
 
-    /// 24 rows whose columns run through remainders.
-    fn rows() -> Vec<Vec<f64>> {
-        let left = |v: u32, by: u32| f64::from(v % by);
-        (0..24)
-            .map(|i| {
-                vec![
-                    left(i * i, 17),
-                    left(i * 5, 11) + 0.5 * f64::from(i),
-                    left(i * 7, 13) / 4.0,
-                    left(i * i * i, 19) / 8.0 + left(i, 3),
-                ]
-            })
-            .collect()
-    }
-
     #[test]
     fn metrics_as_the_reference() {
         // scikit-learn 1.9.1, KNeighborsRegressor(3, weights="distance", metric=...) on the first 16
         // rows: predictions of the next four.
-        let rows = rows();
+        let rows = remainders();
         let y: Vec<f64> = (0..24)
             .map(|i| f64::from(i * 3 % 7) + f64::from(i) / 4.0)
             .collect();
