@@ -12,7 +12,7 @@ use mltrainer_backtest::trading;
 use mltrainer_catalogue_core::Registry;
 use mltrainer_compliance::{Content, Digest};
 use mltrainer_types::trial::{LeaderboardRow, Metrics, ModelSpec, Target, TrialSpec, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Adjusted p-value below which a model is said to beat the baseline.
 pub const SIGNIFICANCE: f64 = 0.05;
@@ -627,7 +627,9 @@ fn notes(spec: &TrialSpec, leaderboard: &[LeaderboardRow], steps: &[StepSummary]
             list(&models)
         ));
     }
-    notes.extend(said_of_fits(steps));
+    let baselines = leaderboard.iter().filter(|r| r.is_baseline);
+    let baselines = baselines.map(|r| r.model.as_str()).collect();
+    notes.extend(said_of_fits(&baselines, steps));
     if leaderboard.iter().any(|r| {
         !r.is_baseline && r.metrics.get("mse").copied().flatten().is_some() && r.p_value.is_none()
     }) {
@@ -636,21 +638,40 @@ fn notes(spec: &TrialSpec, leaderboard: &[LeaderboardRow], steps: &[StepSummary]
     notes
 }
 
-/// What fits said of themselves, such as a search that did not end on a maximum: each sentence once, with the model and
-/// the number of its steps that said it. Those of a trial of many models can be many: the rest is counted.
-fn said_of_fits(steps: &[StepSummary]) -> Vec<String> {
+/// What the fits of models said of themselves, such as a search that did not end on a maximum: each sentence once, with
+/// the models and the number of their steps that said it. A trial of many models says much: the rest is counted. A
+/// baseline has nothing to say: it looks at the last known value only.
+fn said_of_fits(baselines: &BTreeSet<&str>, steps: &[StepSummary]) -> Vec<String> {
     const MOST: usize = 20;
+    const NAMED: usize = 3;
     let mut of_model: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut said: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for step in steps {
+    let mut said: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for step in steps
+        .iter()
+        .filter(|s| !baselines.contains(s.model.as_str()))
+    {
         *of_model.entry(&step.model).or_default() += 1;
         for note in &step.notes {
-            *said.entry((&step.model, note)).or_default() += 1;
+            *said
+                .entry(note)
+                .or_default()
+                .entry(&step.model)
+                .or_default() += 1;
         }
     }
-    let sentence = |((model, note), times): (&(&str, &str), &usize)| {
-        let all = of_model.get(model).copied().unwrap_or_default();
-        format!("{model}, {times} of {}: {note}", many(all, "step"))
+    let sentence = |(note, by): (&&str, &BTreeMap<&str, usize>)| {
+        let mut who: Vec<String> = by
+            .iter()
+            .take(NAMED)
+            .map(|(model, times)| {
+                let all = of_model.get(model).copied().unwrap_or_default();
+                format!("{model} in {times} of {}", many(all, "step"))
+            })
+            .collect();
+        if by.len() > NAMED {
+            who.push(format!("and {} more", many(by.len() - NAMED, "model")));
+        }
+        format!("{}: {note}", who.join(", "))
     };
     let mut sentences: Vec<String> = said.iter().take(MOST).map(sentence).collect();
     if said.len() > MOST {
@@ -686,18 +707,30 @@ mod tests {
             step(1, "garch", &[]),
             step(2, "garch", &[unsure, "MSFT: another"]),
             step(3, "ridge", &[]),
+            step(4, "naive_mean", &["of features it does not look at"]),
         ];
+        let baselines = BTreeSet::from(["naive_mean"]);
         assert_eq!(
-            said_of_fits(&steps),
+            said_of_fits(&baselines, &steps),
             [
-                "garch, 2 of 3 steps: IBM: the search did not end on a maximum",
-                "garch, 1 of 3 steps: MSFT: another",
+                "garch in 2 of 3 steps: IBM: the search did not end on a maximum",
+                "garch in 1 of 3 steps: MSFT: another",
             ]
         );
-        assert!(said_of_fits(&steps[3..]).is_empty());
+        assert!(said_of_fits(&baselines, &steps[3..]).is_empty());
+        let alike: Vec<StepSummary> = (0..)
+            .zip(["knn", "lasso", "ridge", "svr", "huber"])
+            .map(|(k, model)| step(k, model, &["left out: a"]))
+            .collect();
+        assert_eq!(
+            said_of_fits(&baselines, &alike),
+            [
+                "huber in 1 of 1 step, knn in 1 of 1 step, lasso in 1 of 1 step, and 2 models more: left out: a"
+            ]
+        );
         let many: Vec<String> = (0..23).map(|k| format!("note {k}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let sentences = said_of_fits(&[step(0, "knn", &many)]);
+        let sentences = said_of_fits(&baselines, &[step(0, "knn", &many)]);
         assert_eq!(sentences.len(), 21);
         assert_eq!(sentences[20], "and 3 notes more, kept with the steps");
     }
