@@ -664,7 +664,7 @@ mod tests {
         );
     }
 
-    /// A day of two expiries in quotes of cents. Black's formula with scipy 1.17.1's normal distribution and root finder,
+    /// A made-up day of two expiries in quotes of cents, which no market saw: for the numerics alone. Black's formula with scipy 1.17.1's normal distribution and root finder,
     /// numpy's interpolation and pandas 2.3.3: forward by parity at 185, where call and put are nearest; volatilities of
     /// puts at 0.95 and of calls at 1.05 times it; four contracts with at least the volume of their open interest.
     #[test]
