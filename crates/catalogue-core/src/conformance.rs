@@ -5,11 +5,11 @@
 //! the reason; an exemption that is not needed is a finding too.
 
 use crate::card::Inputs;
-use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
+use crate::design::{Bars, Design, MultiTraining, Observations, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Entry, ParamMap};
 use crate::error::FitError;
 use crate::explain;
-use crate::model::{Ask, Domain, Explained, Takes};
+use crate::model::{Ask, Domain, Explained, Outputs, Takes};
 use crate::registry::{Registry, Resolved};
 use crate::{run, threads};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
@@ -227,6 +227,21 @@ impl Suite {
         Ok(case)
     }
 
+    /// All rows of a case without their target.
+    fn observations(
+        &self,
+        case: &Case,
+        weights: Option<fn(usize) -> f64>,
+    ) -> Fallible<Observations> {
+        self.table.derive("case", "conformance", |_| {
+            let rows = Observations::from(named(case.x.clone())?);
+            match weights {
+                Some(of) => rows.with_weights((0..case.x.nrows()).map(of).collect()),
+                None => Ok(rows),
+            }
+        })
+    }
+
     fn training(&self, case: &Case, entry: &Entry, task: Task, rows: Rows) -> Fallible<Training> {
         let rows = match rows {
             Rows::Train => 0..case.train,
@@ -327,9 +342,7 @@ impl Suite {
             }
             Engine::Clustering { .. } => {
                 let run = || {
-                    let data = self
-                        .table
-                        .derive("case", "conformance", |_| named(case.x.clone()))?;
+                    let data = self.observations(&case, None)?;
                     run::run_clustering(r, given, &data, seed, &still)
                 };
                 all.push(("clustering", run()));
@@ -898,10 +911,14 @@ fn saved_and_loaded(suite: &Suite, r: &Resolved) -> Result<(), String> {
 
 /// Weights of 1 change nothing; other weights do.
 fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    let uneven = |i: usize| [0.25, 3.0, 1.0][i / 40 % 3];
+    if let Engine::Clustering { run } = r.entry.engine {
+        return weighed_groups(suite, r, &case, run, uneven).map_err(|e| e.to_string());
+    }
     let Engine::Supervised { fit, .. } = r.entry.engine else {
         return Ok(());
     };
-    let case = suite.case()?;
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));
@@ -914,7 +931,7 @@ fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
                 })
             };
             let ones = weighted(|_| 1.0)?;
-            let uneven = weighted(|i| [0.25, 3.0, 1.0][i / 40 % 3])?;
+            let uneven = weighted(uneven)?;
             // Not the training rows: a tree that is grown out knows these by heart, whatever they weigh.
             let test = suite.training(&case, r.entry, task, Rows::Test)?;
             let x = test.get().x().view();
@@ -941,12 +958,44 @@ fn row_weights(suite: &Suite, r: &Resolved) -> Result<(), String> {
     Ok(())
 }
 
+/// The same of a clustering, or of a search for outliers.
+fn weighed_groups(
+    suite: &Suite,
+    r: &Resolved,
+    case: &Case,
+    run: fn(&ParamMap, &Verified<Observations>, u64) -> Result<Outputs, FitError>,
+    uneven: fn(usize) -> f64,
+) -> Result<(), FitError> {
+    let answer = |of: Option<fn(usize) -> f64>| {
+        let params = light(r);
+        run(&params, &suite.observations(case, of)?, 0)
+    };
+    if !r.entry.weights {
+        return match answer(Some(|_| 1.0)) {
+            Ok(_) => Err(FitError::Failed("weights are taken and ignored".into())),
+            Err(_) => Ok(()),
+        };
+    }
+    let (plain, same) = (answer(None)?, answer(Some(|_| 1.0))?);
+    if plain.get("labels") != same.get("labels") {
+        return Err(FitError::Failed("weights of 1 change the labels".into()));
+    }
+    if answer(Some(uneven))? == plain {
+        return Err(FitError::Failed("weights change nothing".into()));
+    }
+    Ok(())
+}
+
 /// SHAP values, where there are such, add up to what the model says; importances exist for all.
 fn explained(suite: &Suite, r: &Resolved) -> Result<(), String> {
+    let case = suite.case()?;
+    let uneven = |i: usize| [0.25, 3.0, 1.0][i / 40 % 3];
+    if let Engine::Clustering { run } = r.entry.engine {
+        return weighed_groups(suite, r, &case, run, uneven).map_err(|e| e.to_string());
+    }
     let Engine::Supervised { fit, .. } = r.entry.engine else {
         return Ok(());
     };
-    let case = suite.case()?;
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));

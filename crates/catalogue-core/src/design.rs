@@ -119,6 +119,84 @@ impl Content for Design {
     }
 }
 
+/// Weights that count, one a row.
+fn checked_weights(weights: Vec<f64>, rows: usize) -> Result<Vec<f64>, FitError> {
+    if weights.len() != rows {
+        return Err(FitError::Data(format!(
+            "{} weights for {rows} rows: there must be one a row",
+            weights.len(),
+        )));
+    }
+    if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
+        return Err(FitError::Data(format!(
+            "weight row {}: {} is not a finite number of at least 0",
+            row + 1,
+            weights[row]
+        )));
+    }
+    if weights.iter().all(|w| *w == 0.0) {
+        return Err(FitError::Data(
+            "every row has weight 0: at least one must count".into(),
+        ));
+    }
+    Ok(weights)
+}
+
+/// Rows to be grouped, or searched for strange ones: a table without a target, and weights of its rows
+/// where they do not all count alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observations {
+    design: Design,
+    weights: Option<Vec<f64>>,
+}
+
+impl From<Design> for Observations {
+    fn from(design: Design) -> Self {
+        Self {
+            design,
+            weights: None,
+        }
+    }
+}
+
+impl Observations {
+    /// The same rows with weights: a row of weight 2 counts as if it were there twice.
+    ///
+    /// # Errors
+    /// As [`Training::with_weights`].
+    pub fn with_weights(mut self, weights: Vec<f64>) -> Result<Self, FitError> {
+        self.weights = Some(checked_weights(weights, self.design.rows())?);
+        Ok(self)
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn design(&self) -> &Design {
+        &self.design
+    }
+
+    /// Its numbers, rows x columns.
+    #[must_use]
+    pub fn x(&self) -> &Array2<f64> {
+        self.design.x()
+    }
+
+    /// One weight a row, when they do not all count alike.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+}
+
+impl Content for Observations {
+    fn digest(&self, d: &mut Digest) {
+        self.design.digest(d);
+        if let Some(weights) = &self.weights {
+            d.text("weights").floats(weights);
+        }
+    }
+}
+
 /// Class labels: the distinct labels in ascending order and, for each row, the index of its label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
@@ -198,26 +276,7 @@ impl Training {
     /// [`FitError::Data`] when there is not one weight a row, when one is negative or not finite,
     /// naming its row, or when all are 0.
     pub fn with_weights(mut self, weights: Vec<f64>) -> Result<Self, FitError> {
-        if weights.len() != self.y.len() {
-            return Err(FitError::Data(format!(
-                "{} weights for {} rows: there must be one a row",
-                weights.len(),
-                self.y.len()
-            )));
-        }
-        if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
-            return Err(FitError::Data(format!(
-                "weight row {}: {} is not a finite number of at least 0",
-                row + 1,
-                weights[row]
-            )));
-        }
-        if weights.iter().all(|w| *w == 0.0) {
-            return Err(FitError::Data(
-                "every row has weight 0: at least one must count".into(),
-            ));
-        }
-        self.weights = Some(weights);
+        self.weights = Some(checked_weights(weights, self.y.len())?);
         Ok(self)
     }
 

@@ -1,7 +1,7 @@
 //! An entry with its types erased: what the registry holds and what trials and runs call.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
+use crate::design::{Bars, Design, MultiTraining, Observations, Sequence, SeriesTable, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
     Analysis, Ask, Clusterer, Columns, Contributions, Domain, Forecaster, Foreign, Incremental,
@@ -214,12 +214,7 @@ fn fit_multi<M: MultiLearner>(
 fn learnable<M: Learner>(data: &Training) -> Result<(), FitError> {
     does(M::CARD, data.task())?;
     usable(data.design(), M::MISSING)?;
-    if data.weights().is_some() && !M::WEIGHTS {
-        return Err(FitError::Data(format!(
-            "{} does not weigh rows: leave the weights out",
-            M::CARD.id
-        )));
-    }
+    weighable(M::CARD, data.weights(), M::WEIGHTS)?;
     let target =
         |allowed: fn(f64) -> bool, words: &str| match data.y().iter().position(|y| !allowed(*y)) {
             Some(row) => Err(FitError::Data(format!(
@@ -242,6 +237,17 @@ fn learnable<M: Learner>(data: &Training) -> Result<(), FitError> {
         Domain::NonNegativeTarget => target(|y| y >= 0.0, "of at least 0"),
         Domain::PositiveTarget => target(|y| y > 0.0, "above 0"),
     }
+}
+
+/// Refuses weights where rows are not weighed.
+fn weighable(card: &Card, weights: Option<&[f64]>, taken: bool) -> Result<(), FitError> {
+    if weights.is_some() && !taken {
+        return Err(FitError::Data(format!(
+            "{} does not weigh rows: leave the weights out",
+            card.id
+        )));
+    }
+    Ok(())
 }
 
 fn below_zero(id: &str, column: &str, row: usize, value: f64) -> FitError {
@@ -367,13 +373,14 @@ fn load_multi<M: MultiLearner>(bytes: &[u8]) -> Result<Box<dyn FittedMulti>, Fit
 
 fn cluster<M: Clusterer>(
     params: &ParamMap,
-    data: &Verified<Design>,
+    data: &Verified<Observations>,
     seed: u64,
 ) -> Result<Outputs, FitError> {
     let data = data.get();
-    if data.rows() == 0 || data.columns() == 0 {
+    if data.design().rows() == 0 || data.design().columns() == 0 {
         return Err(FitError::Data("the table has no row or no column".into()));
     }
+    weighable(M::CARD, data.weights(), M::WEIGHTS)?;
     M::cluster(&M::Params::from_map(params)?, data, seed)
 }
 
@@ -461,7 +468,7 @@ pub enum Engine {
     /// Clustering or a search for outliers.
     Clustering {
         /// Groups the rows.
-        run: fn(&ParamMap, &Verified<Design>, u64) -> Result<Outputs, FitError>,
+        run: fn(&ParamMap, &Verified<Observations>, u64) -> Result<Outputs, FitError>,
     },
     /// One value a bar.
     Indicator {
@@ -724,7 +731,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
-            weights: false,
+            weights: M::WEIGHTS,
             probabilities: false,
             domain: Domain::Real,
         }

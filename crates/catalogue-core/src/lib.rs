@@ -23,7 +23,9 @@ pub mod threads;
 pub mod conformance;
 
 pub use card::{Card, Inputs, Preset};
-pub use design::{Bars, Design, Labels, MultiTraining, Sequence, SeriesTable, Training};
+pub use design::{
+    Bars, Design, Labels, MultiTraining, Observations, Sequence, SeriesTable, Training,
+};
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{

@@ -1,7 +1,7 @@
 //! The typed traits an author implements.
 
 use crate::card::Card;
-use crate::design::{Bars, Design, MultiTraining, SeriesTable, Training};
+use crate::design::{Bars, MultiTraining, Observations, SeriesTable, Training};
 use crate::error::FitError;
 use crate::params::Params;
 use mltrainer_compliance::Verified;
@@ -320,11 +320,14 @@ pub trait Clusterer: 'static {
     /// The card.
     const CARD: &'static Card;
 
+    /// Whether it weighs rows. Where it does not, weights are refused before it is asked.
+    const WEIGHTS: bool = false;
+
     /// Groups the rows: `labels` (one a row) and what else the card names.
     ///
     /// # Errors
     /// [`FitError`] when the method has no answer on this data; never a panic.
-    fn cluster(params: &Self::Params, data: &Design, seed: u64) -> Result<Outputs, FitError>;
+    fn cluster(params: &Self::Params, data: &Observations, seed: u64) -> Result<Outputs, FitError>;
 }
 
 /// An indicator: one value a bar from bars up to that one. One that is a fold over its bars implements

@@ -6,7 +6,7 @@
 //!
 //! **Time.** No clock is read here: `clock` gives milliseconds from any fixed moment.
 
-use crate::design::{Bars, Design, MultiTraining, Sequence, SeriesTable, Training};
+use crate::design::{Bars, Design, MultiTraining, Observations, Sequence, SeriesTable, Training};
 use crate::entry::{Engine, Fitted, ParamMap};
 use crate::error::FitError;
 use crate::explain;
@@ -385,7 +385,7 @@ fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs
 pub fn run_clustering(
     resolved: &Resolved,
     given: &ParamMap,
-    data: &Verified<Design>,
+    data: &Verified<Observations>,
     seed: u64,
     clock: &dyn Fn() -> f64,
 ) -> Result<RunResult, FitError> {

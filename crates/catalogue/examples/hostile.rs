@@ -18,7 +18,7 @@
 
 use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::{
-    Design, Domain, Engine, Entry, FitError, MultiTraining, ParamMap, Training,
+    Design, Domain, Engine, Entry, FitError, MultiTraining, Observations, ParamMap, Training,
 };
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
 use mltrainer_types::catalogue::Task;
@@ -193,7 +193,9 @@ fn one(id: &str, case: &str, given: &[String]) -> Result<String, Box<dyn Error>>
             })
         }
         Engine::Clustering { run } => table
-            .derive("bent", case, |t| design(t.x.clone(), entry))
+            .derive("bent", case, |t| {
+                design(t.x.clone(), entry).map(Observations::from)
+            })
             .and_then(|data| run(&params, &data, 1))
             .map(|_| true),
         Engine::Multi { fit, .. } => {

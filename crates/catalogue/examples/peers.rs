@@ -11,7 +11,7 @@
 )]
 
 use mltrainer_catalogue::registry;
-use mltrainer_catalogue_core::{Design, Engine, ParamMap, Training, threads};
+use mltrainer_catalogue_core::{Design, Engine, Observations, ParamMap, Training, threads};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
 use mltrainer_types::data::QualityReport;
 use ndarray::Array2;
@@ -111,7 +111,7 @@ fn processor_s() -> f64 {
 
 enum Data {
     Supervised(Verified<Training>),
-    Rows(Verified<Design>),
+    Rows(Verified<Observations>),
 }
 
 struct Loaded {
@@ -124,7 +124,7 @@ fn load(ask: &Value) -> Result<Loaded, Box<dyn Error>> {
     let table = admit(read(text(ask, "train")?, rows, columns)?)?;
     let task = text(ask, "task")?;
     let data = if task == "rows" {
-        Data::Rows(table.derive("table", "bench", |t| design(&t.x))?)
+        Data::Rows(table.derive("table", "bench", |t| design(&t.x).map(Observations::from))?)
     } else {
         Data::Supervised(table.derive("table", "bench", |t| {
             let design = design(&t.x)?;

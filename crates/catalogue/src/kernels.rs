@@ -1,8 +1,8 @@
 //! Kernels: inner products of rows after a map that is never computed.
 
-use crate::numeric::{dot, row_products};
+use crate::numeric::{dot, exp_all, row_products};
 use mltrainer_catalogue_core::{choices, threads};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -39,6 +39,9 @@ pub(crate) struct Form {
     pub(crate) coef0: f64,
 }
 
+/// Rows of one piece of a lower triangle.
+const STRIP: usize = 256;
+
 impl Form {
     /// Of all pairs: rows of x by rows of z. A row of x gives the same bits whatever its neighbours.
     pub(crate) fn pairs(&self, x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>) -> Array2<f64> {
@@ -71,7 +74,8 @@ impl Form {
             Kernel::Rbf => {
                 distances(x, z, &mut k);
                 threads::each(k.rows_mut(), |mut row| {
-                    row.mapv_inplace(|d| (-self.gamma * d).exp());
+                    row.mapv_inplace(|d| -self.gamma * d);
+                    exp_all(row.as_slice_mut().unwrap_or_default());
                 });
             }
             Kernel::Poly | Kernel::Polynomial
@@ -94,6 +98,21 @@ impl Form {
                     *v /= a[i] * b[j];
                 }
             }
+        }
+        k
+    }
+
+    /// Of the rows among themselves: the lower triangle, which is the same as the upper one; what stands
+    /// above it means nothing, but is finite.
+    pub(crate) fn own_lower(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut k = Array2::zeros((x.nrows(), x.nrows()));
+        for start in (0..x.nrows()).step_by(STRIP) {
+            let end = (start + STRIP).min(x.nrows());
+            let rows = x.slice_axis(Axis(0), (start..end).into());
+            let before = x.slice_axis(Axis(0), (..end).into());
+            let mut own = k.slice_axis_mut(Axis(0), (start..end).into());
+            own.slice_axis_mut(Axis(1), (..end).into())
+                .assign(&self.pairs(rows, before));
         }
         k
     }

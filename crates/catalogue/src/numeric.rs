@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rand::Rng;
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 
 /// These rows of a table: the table itself where they are all of it, in its order.
 pub(crate) fn some_rows<'a>(x: &'a Array2<f64>, rows: &[usize]) -> Cow<'a, Array2<f64>> {
@@ -54,6 +55,53 @@ pub(crate) fn add_scaled(to: &mut [f64], by: f64, from: &[f64]) {
     }
 }
 
+/// e to the power of each value, within two units in the last place. A value gives the same bits whatever
+/// stands beside it. Quicker than [`f64::exp`] one by one, since several go through the processor at once:
+/// x = k ln 2 + r with |r| ≤ ln 2 / 2 (Cody & Waite, Software Manual for the Elementary Functions, 1980),
+/// exp r by the terms of its series up to r¹³, the first one left out being under 5e-18.
+pub(crate) fn exp_all(values: &mut [f64]) {
+    /// Added to a number under 2⁵¹ it rounds it and leaves the integer in the last bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    /// ln 2 in two parts; the first has so few digits that k times it is exact.
+    const HIGH: f64 = 6.931_471_803_691_238_2e-1;
+    const LOW: f64 = 1.908_214_929_270_587_7e-10;
+    /// 1/13!, 1/12!, ... 1/2!.
+    const TERMS: [f64; 12] = [
+        1.0 / 6_227_020_800.0,
+        1.0 / 479_001_600.0,
+        1.0 / 39_916_800.0,
+        1.0 / 3_628_800.0,
+        1.0 / 362_880.0,
+        1.0 / 40_320.0,
+        1.0 / 5_040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+    ];
+    let ordinary = |x: f64| (-708.0..=709.0).contains(&x);
+    for some in values.chunks_mut(64) {
+        let mut kept = [0.0; 64];
+        let kept = &mut kept[..some.len()];
+        kept.copy_from_slice(some);
+        for v in some.iter_mut() {
+            let turns = *v * std::f64::consts::LOG2_E + ROUND;
+            let k = turns - ROUND;
+            let r = (*v - k * HIGH) - k * LOW;
+            let tail = TERMS.iter().fold(0.0, |sum, term| sum * r + term);
+            // 2^k by its bits: the exponent of 1 and k.
+            let power = f64::from_bits((turns.to_bits() << 52).wrapping_add(1.0_f64.to_bits()));
+            *v = (1.0 + (r + r * r * tail)) * power;
+        }
+        // Beyond these 2^k is no ordinary number.
+        if kept.iter().any(|x| !ordinary(*x)) {
+            let odd = some.iter_mut().zip(kept).filter(|(_, x)| !ordinary(**x));
+            odd.for_each(|(v, x)| *v = x.exp());
+        }
+    }
+}
+
 /// Rows that are multiplied together by [`row_products`].
 const ROWS: usize = 64;
 
@@ -86,6 +134,8 @@ const PART: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Cholesky {
     l: Array2<f64>,
+    /// Inverses of the squares on the diagonal, made when they are first asked for.
+    inverses: OnceLock<Vec<Array2<f64>>>,
 }
 
 impl Cholesky {
@@ -131,7 +181,10 @@ impl Cholesky {
                 general_mat_mul(1.0, &from, &inverse.t(), 0.0, &mut rows);
             });
         }
-        Some(Self { l: a })
+        Some(Self {
+            l: a,
+            inverses: OnceLock::new(),
+        })
     }
 
     /// L; what lies above its diagonal means nothing.
@@ -176,16 +229,16 @@ impl Cholesky {
     /// L⁻¹ B for B rows x columns.
     pub(crate) fn forward_all(&self, mut b: Array2<f64>) -> Array2<f64> {
         let n = self.l.nrows();
-        let inverses: Vec<Array2<f64>> = (0..n)
-            .step_by(PANEL)
-            .map(|start| {
-                let own = start..(start + PANEL).min(n);
-                let rows = self.l.slice_axis(Axis(0), own.clone().into());
-                inverse_of_lower(rows.slice_axis(Axis(1), own.into()))
-            })
-            .collect();
+        let inverse = |start: usize| {
+            let own = start..(start + PANEL).min(n);
+            let rows = self.l.slice_axis(Axis(0), own.clone().into());
+            inverse_of_lower(rows.slice_axis(Axis(1), own.into()))
+        };
+        let inverses = self
+            .inverses
+            .get_or_init(|| (0..n).step_by(PANEL).map(inverse).collect());
         threads::each(b.axis_chunks_iter_mut(Axis(1), PART), |part| {
-            self.forward_part(part, &inverses);
+            self.forward_part(part, inverses);
         });
         b
     }
@@ -528,6 +581,31 @@ pub(crate) fn minimise(
 mod tests {
     use super::*;
     use crate::testing::assert_near;
+
+    #[test]
+    fn powers_of_e() {
+        // The mathematics library of the system is the reference, in steps of about 1/700 and at the ends.
+        let mut given: Vec<f64> = (-500_000..500_000).map(|i| f64::from(i) / 706.0).collect();
+        given.extend([0.0, -0.0, 1.0, -708.0, 709.0, -708.5, 709.5, -745.0]);
+        let mut found = given.clone();
+        exp_all(&mut found);
+        for (x, v) in given.iter().zip(&found) {
+            let want = x.exp();
+            let off = (v - want).abs();
+            assert!(off <= 2.0 * f64::EPSILON * want, "e^{x}: {v}, not {want}");
+        }
+        let mut odd = [f64::NEG_INFINITY, -746.0, 710.0, f64::INFINITY, f64::NAN];
+        exp_all(&mut odd);
+        assert_eq!(odd[..2], [0.0; 2]);
+        assert_eq!(odd[2..4], [f64::INFINITY; 2]);
+        assert!(odd[4].is_nan());
+        // Alone or among others: the same bits.
+        for at in [0, 63, 64, 777] {
+            let mut alone = [given[at]];
+            exp_all(&mut alone);
+            assert_eq!(alone[0].to_bits(), found[at].to_bits());
+        }
+    }
 
     /// A symmetric positive definite matrix with entries by a formula.
     fn spd(n: usize) -> Array2<f64> {

@@ -22,6 +22,20 @@ pub(crate) fn classes(rows: &[&[f64]], y: &[f64]) -> Training {
     Training::classification(design(rows), y.to_vec()).unwrap()
 }
 
+/// Seven rows in two groups and one apart, and weights of them.
+pub(crate) fn weighed_rows() -> (Design, Vec<f64>) {
+    let rows: [&[f64]; 7] = [
+        &[0.0, 0.0],
+        &[1.0, 0.0],
+        &[0.0, 2.0],
+        &[8.0, 8.0],
+        &[9.0, 8.0],
+        &[8.0, 10.0],
+        &[20.0, 0.0],
+    ];
+    (design(&rows), vec![1.0, 2.0, 0.5, 1.0, 3.0, 0.5, 0.25])
+}
+
 /// 24 rows of four columns that run through remainders, for comparisons with values computed elsewhere.
 pub(crate) fn remainders() -> Vec<Vec<f64>> {
     let left = |v: u32, by: u32| f64::from(v % by);

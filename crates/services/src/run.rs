@@ -16,8 +16,8 @@ use mltrainer_catalogue_core::run::{
     run_multi, run_simulation,
 };
 use mltrainer_catalogue_core::{
-    Ask, Bars, Design, Engine, FitError, Fitted, Inputs, MultiTraining, Registry, Resolved,
-    Sequence, SeriesTable, Takes, Training, score,
+    Ask, Bars, Design, Engine, FitError, Fitted, Inputs, MultiTraining, Observations, Registry,
+    Resolved, Sequence, SeriesTable, Takes, Training, score,
 };
 use mltrainer_compliance::{
     Admissible, Arrival, Content, Digest, Gate, Inspection, Verified, policy,
@@ -424,10 +424,20 @@ pub fn run_and_keep(
             )?))
         }
         Engine::Clustering { .. } => {
-            let data = admit(need("data", request.data.as_ref())?, csv::read_table)?;
-            let columns = chosen(data.get(), &request.column, &[])?;
-            let design = data.derive("table", columns.join(", "), |t| design(t, &columns))?;
-            Ok(alone(run_clustering(&resolved, given, &design, SEED, &ms)?))
+            let file = need("data", request.data.as_ref())?;
+            let data = admit(file, csv::read_table)?;
+            let mut others = Vec::new();
+            let (asked, name) = (&request.column, request.weights.as_deref());
+            let weights = weights_of(data.get(), &file.name, name, asked, &mut others)?;
+            let columns = chosen(data.get(), asked, &others)?;
+            let rows = data.derive("table", columns.join(", "), |t| {
+                let rows = Observations::from(design(t, &columns)?);
+                Ok::<_, ServiceError>(match weights {
+                    Some(weights) => rows.with_weights(weights)?,
+                    None => rows,
+                })
+            })?;
+            Ok(alone(run_clustering(&resolved, given, &rows, SEED, &ms)?))
         }
         Engine::Indicator { .. } | Engine::Simulation { .. } => {
             let file = need("data", request.data.as_ref())?;
@@ -914,7 +924,7 @@ pub(crate) fn on_bars(
             let table = features(&span, context)?;
             let usable = usable_rows(&table.get().columns);
             let design = table.derive("rows", format!("{} complete rows", usable.len()), |t| {
-                pick(t, &usable)
+                pick(t, &usable).map(Observations::from)
             })?;
             let dates: Vec<String> = usable
                 .iter()

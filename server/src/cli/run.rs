@@ -48,7 +48,7 @@ pub(super) struct Run {
     /// regression or classification, where the entry has both
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
-    /// Column of the training file with a weight a row; it is then no feature
+    /// Column of the training file (of the data, without a target) with a weight a row; it is then no feature
     #[arg(long, value_name = "COLUMN")]
     weights: Option<String>,
     /// Outputs that explain the forecasts of the test rows: permutation (importance: how much the score falls when a column is shuffled), shap (what each column adds to each forecast; models of trees)

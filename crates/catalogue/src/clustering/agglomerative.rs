@@ -11,8 +11,8 @@
 use super::kmeans::squared;
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run,
-    threads,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, ParamError, choices, params,
+    run, threads,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::ArrayView1;
@@ -226,7 +226,11 @@ impl Clusterer for Agglomerative {
     type Params = AgglomerativeParams;
     const CARD: &'static Card = &CARD;
 
-    fn cluster(params: &AgglomerativeParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
+    fn cluster(
+        params: &AgglomerativeParams,
+        data: &Observations,
+        _: u64,
+    ) -> Result<Outputs, FitError> {
         let x = data.x();
         let n = x.nrows();
         let refused = |field: &str, reason: String| {
@@ -336,7 +340,7 @@ mod tests {
     fn joins_by_hand() {
         // 0 1 | 5 6.5: joins at 1 and 1.5; the last at 6.5 (complete), 4 (single), the mean of 5, 6.5,
         // 4, 5.5 (average), and ward √(2·2·2/(2+2))·(5.75 - 0.5) = √2 · 5.25.
-        let rows = design(&[&[0.0], &[1.0], &[5.0], &[6.5]]);
+        let rows = design(&[&[0.0], &[1.0], &[5.0], &[6.5]]).into();
         for (linkage, last) in [
             ("complete", 6.5),
             ("single", 4.0),
@@ -355,7 +359,7 @@ mod tests {
 
     #[test]
     fn groups_are_counted_or_parted_by_a_distance() {
-        let rows = design(&[&[0.0], &[1.0], &[5.0], &[6.5]]);
+        let rows = design(&[&[0.0], &[1.0], &[5.0], &[6.5]]).into();
         let cluster = |given: serde_json::Value| {
             let params = AgglomerativeParams::from_map(given.as_object().unwrap()).unwrap();
             Agglomerative::cluster(&params, &rows, 0)
@@ -375,7 +379,7 @@ mod tests {
     #[test]
     fn metrics_by_hand() {
         // Rows (0, 0) and (3, 4).
-        let rows = design(&[&[0.0, 0.0], &[3.0, 4.0]]);
+        let rows = design(&[&[0.0, 0.0], &[3.0, 4.0]]).into();
         for (metric, apart) in [
             ("euclidean", 5.0),
             ("l2", 5.0),

@@ -10,7 +10,9 @@
 
 use crate::neighbors::engine::{Distance, Metric, comparable, within};
 use mltrainer_catalogue_core::card::Evidence;
-use mltrainer_catalogue_core::{Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params};
+use mltrainer_catalogue_core::{
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params,
+};
 use mltrainer_types::catalogue::Task;
 
 /// The handle.
@@ -69,8 +71,9 @@ const CARD: Card = Card {
 impl Clusterer for Dbscan {
     type Params = DbscanParams;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
-    fn cluster(params: &DbscanParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
+    fn cluster(params: &DbscanParams, data: &Observations, _: u64) -> Result<Outputs, FitError> {
         let x = data.x();
         let n = x.nrows();
         comparable(CARD.id, x)?;
@@ -87,7 +90,12 @@ impl Clusterer for Dbscan {
             near.push(hits.iter().map(|h| *h as u32).collect());
             Ok(())
         })?;
-        let core: Vec<bool> = near.iter().map(|h| h.len() >= params.min_samples).collect();
+        let many = |hits: &Vec<u32>| match data.weights() {
+            Some(weights) => hits.iter().map(|h| weights[*h as usize]).sum(),
+            None => hits.len() as f64,
+        };
+        let least = params.min_samples as f64;
+        let core: Vec<bool> = near.iter().map(|hits| many(hits) >= least).collect();
         let mut labels = vec![-1_i64; n];
         let mut groups = 0;
         for first in 0..n {
@@ -127,11 +135,24 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn neighbours_count_by_their_weights() {
+        // scikit-learn 1.9.1, DBSCAN(eps=2.1, min_samples=4).fit(x, sample_weight=w); without weights all is noise.
+        let (rows, weights) = crate::testing::weighed_rows();
+        let given = json!({"eps": 2.1, "min_samples": 4});
+        let params = DbscanParams::from_map(given.as_object().unwrap()).unwrap();
+        let alike = Dbscan::cluster(&params, &rows.clone().into(), 0).unwrap();
+        assert_eq!(alike["labels"], json!([-1, -1, -1, -1, -1, -1, -1]));
+        let weighed = Observations::from(rows).with_weights(weights).unwrap();
+        let outputs = Dbscan::cluster(&params, &weighed, 0).unwrap();
+        assert_eq!(outputs["labels"], json!([-1, -1, -1, 0, 0, 0, -1]));
+    }
+
+    #[test]
     fn two_groups_and_noise_by_hand() {
         let given = json!({"eps": 1.0, "min_samples": 2});
         let params = DbscanParams::from_map(given.as_object().unwrap()).unwrap();
         let rows = design(&[&[0.0], &[1.0], &[5.0], &[9.0], &[10.0], &[2.0]]);
-        let outputs = Dbscan::cluster(&params, &rows, 0).unwrap();
+        let outputs = Dbscan::cluster(&params, &rows.into(), 0).unwrap();
         assert_eq!(outputs["labels"], json!([0, 0, -1, 1, 1, 0]));
         assert_eq!(
             (&outputs["n_clusters"], &outputs["n_noise"]),

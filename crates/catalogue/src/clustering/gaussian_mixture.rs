@@ -13,8 +13,8 @@ use super::kmeans;
 use crate::numeric::{Cholesky, dot, inverse_of_lower};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, ParamError, choices, params, run,
-    threads,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, ParamError, choices, params,
+    run, threads,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::linalg::general_mat_mul;
@@ -612,7 +612,7 @@ impl Clusterer for GaussianMixture {
 
     fn cluster(
         params: &GaussianMixtureParams,
-        data: &Design,
+        data: &Observations,
         seed: u64,
     ) -> Result<Outputs, FitError> {
         let x = match data.x() {
@@ -653,9 +653,9 @@ impl Clusterer for GaussianMixture {
         for _ in 0..params.n_init {
             let parts = match params.init_params {
                 Init::KMeans => {
-                    let starts = kmeans::plus_plus(&x, k, &mut random);
+                    let starts = kmeans::plus_plus(&x, None, k, &mut random);
                     // A single start of k-means with scikit-learn's tolerance.
-                    let groups = kmeans::lloyd(&x, starts, 300, 1e-4 * spread);
+                    let groups = kmeans::lloyd(&x, None, starts, 300, 1e-4 * spread);
                     rows.maximise(k, &centers, &|_, rows, out| {
                         out.fill(0.0);
                         for (mut out, label) in out.rows_mut().into_iter().zip(&groups.labels[rows])
@@ -792,7 +792,7 @@ mod tests {
         let given = json!({"reg_covar": 0});
         let params = GaussianMixtureParams::from_map(given.as_object().unwrap()).unwrap();
         let rows = design(&[&[0.0], &[2.0], &[4.0]]);
-        let outputs = GaussianMixture::cluster(&params, &rows, 0).unwrap();
+        let outputs = GaussianMixture::cluster(&params, &rows.into(), 0).unwrap();
         let want = -1.5 * (std::f64::consts::TAU * 8.0 / 3.0).ln() - 1.5;
         assert_near(
             &[outputs["log_likelihood"].as_f64().unwrap()],
@@ -875,7 +875,7 @@ mod tests {
         ] {
             let given = json!({"n_components": 2, "covariance_type": kind, "n_init": 20, "tol": 1e-9, "max_iter": 1000});
             let params = GaussianMixtureParams::from_map(given.as_object().unwrap()).unwrap();
-            let o = GaussianMixture::cluster(&params, &design(&rows), 0).unwrap();
+            let o = GaussianMixture::cluster(&params, &design(&rows).into(), 0).unwrap();
             let number = |v: &Value| v.as_f64().unwrap();
             let got = [
                 number(&o["log_likelihood"]),

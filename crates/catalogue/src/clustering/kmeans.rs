@@ -8,12 +8,15 @@
 //! Source: Lloyd (1982); Arthur & Vassilvitskii, SODA (2007).
 //! Not claimed: that there are k groups, or the least of all sums.
 
+use crate::numeric::{add_scaled, dot};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, choices, params, run, threads,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView1};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView1, Axis};
+use rand::seq::index;
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::Value;
@@ -116,8 +119,9 @@ pub(crate) struct Grouping {
 impl Clusterer for KMeans {
     type Params = KMeansParams;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
-    fn cluster(params: &KMeansParams, data: &Design, seed: u64) -> Result<Outputs, FitError> {
+    fn cluster(params: &KMeansParams, data: &Observations, seed: u64) -> Result<Outputs, FitError> {
         // Centred columns: distances are the same and products lose fewer digits.
         let means: Vec<f64> = data.x().columns().into_iter().map(mean).collect();
         let mut x = data.x().as_standard_layout().into_owned();
@@ -125,7 +129,8 @@ impl Clusterer for KMeans {
             row.iter_mut().zip(&means).for_each(|(v, m)| *v -= m);
         }
         let k = params.n_clusters;
-        let different = count_different(&x, k);
+        let weights = data.weights();
+        let different = count_different(&x, weights, k);
         if k > different {
             return Err(FitError::Data(format!(
                 "{k} groups of {different} different rows: lower n_clusters"
@@ -145,13 +150,19 @@ impl Clusterer for KMeans {
         let mut best: Option<Grouping> = None;
         for _ in 0..starts {
             let centers = match params.init {
-                Init::PlusPlus => plus_plus(&x, k, &mut random),
+                Init::PlusPlus => plus_plus(&x, weights, k, &mut random),
                 Init::Random => {
-                    let rows = rand::seq::index::sample(&mut random, x.nrows(), k).into_vec();
-                    x.select(ndarray::Axis(0), &rows)
+                    let rows = match weights {
+                        None => index::sample(&mut random, x.nrows(), k),
+                        Some(w) => index::sample_weighted(&mut random, x.nrows(), |i| w[i], k)
+                            .map_err(|e| {
+                                FitError::Failed(format!("k-means: drawing rows by weight: {e}"))
+                            })?,
+                    };
+                    x.select(Axis(0), &rows.into_vec())
                 }
             };
-            let grouping = lloyd(&x, centers, params.max_iter, params.tol * spread);
+            let grouping = lloyd(&x, weights, centers, params.max_iter, params.tol * spread);
             if best.as_ref().is_none_or(|b| grouping.inertia < b.inertia) {
                 best = Some(grouping);
             }
@@ -198,14 +209,14 @@ pub(super) fn variance(column: ArrayView1<'_, f64>) -> f64 {
     column.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / column.len() as f64
 }
 
-/// Number of different rows, counted up to `enough`.
-fn count_different(x: &Array2<f64>, enough: usize) -> usize {
+/// Number of different rows that weigh anything, counted up to `enough`.
+fn count_different(x: &Array2<f64>, weights: Option<&[f64]>, enough: usize) -> usize {
     let mut found: Vec<&[f64]> = Vec::new();
-    for row in rows(x) {
+    for (i, row) in rows(x).enumerate() {
         if found.len() >= enough {
             break;
         }
-        if !found.contains(&row) {
+        if weight(weights, i) > 0.0 && !found.contains(&row) {
             found.push(row);
         }
     }
@@ -232,34 +243,50 @@ fn rows(x: &Array2<f64>) -> std::slice::ChunksExact<'_, f64> {
     x.as_slice().unwrap_or_default().chunks_exact(x.ncols())
 }
 
-/// Greedy k-means++: each next centre is a row drawn by its squared distance to the centres so far,
-/// the draw of 2 + ln k that lowers the sum of these most.
-pub(crate) fn plus_plus(x: &Array2<f64>, k: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f64> {
+/// Weight of a row; 1 where rows count alike.
+fn weight(weights: Option<&[f64]>, row: usize) -> f64 {
+    weights.map_or(1.0, |w| w[row])
+}
+
+/// The row where the sum of the shares before it passes the target, or the last one with a share,
+/// should rounding leave something over.
+fn reached(shares: &[f64], mut target: f64) -> usize {
+    for (i, share) in shares.iter().enumerate() {
+        target -= share;
+        if target < 0.0 {
+            return i;
+        }
+    }
+    let last = shares.iter().rposition(|d| *d > 0.0);
+    last.unwrap_or(shares.len() - 1)
+}
+
+/// Greedy k-means++: each next centre is a row drawn by its squared distance to the centres so far (times
+/// its weight), the draw of 2 + ln k that lowers the sum of these most.
+pub(crate) fn plus_plus(
+    x: &Array2<f64>,
+    weights: Option<&[f64]>,
+    k: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Array2<f64> {
     let n = x.nrows();
     let draws = 2 + (k as f64).ln() as usize;
-    let first = random.gen_range(0..n);
+    let first = match weights {
+        None => random.gen_range(0..n),
+        Some(w) => reached(w, random.r#gen::<f64>() * w.iter().sum::<f64>()),
+    };
     let mut chosen = vec![first];
     let each: Vec<&[f64]> = rows(x).collect();
-    let mut nearest: Vec<f64> = each.iter().map(|r| squared(r, each[first])).collect();
+    // Squared distances to the nearest centre, times the weight of the row.
+    let to = |i: usize, row: usize| weight(weights, i) * squared(each[i], each[row]);
+    let mut nearest: Vec<f64> = (0..n).map(|i| to(i, first)).collect();
     while chosen.len() < k {
         let total: f64 = nearest.iter().sum();
         let mut best: Option<(f64, usize, Vec<f64>)> = None;
         for _ in 0..draws {
-            let mut left = random.r#gen::<f64>() * total;
-            // The last row with a distance, should rounding leave something over.
-            let mut row = nearest.iter().rposition(|d| *d > 0.0).unwrap_or(n - 1);
-            for (i, d) in nearest.iter().enumerate() {
-                left -= d;
-                if left < 0.0 {
-                    row = i;
-                    break;
-                }
-            }
-            let next: Vec<f64> = nearest
-                .iter()
-                .zip(&each)
-                .map(|(d, r)| d.min(squared(r, each[row])))
-                .collect();
+            let row = reached(&nearest, random.r#gen::<f64>() * total);
+            let pairs = nearest.iter().enumerate();
+            let next: Vec<f64> = pairs.map(|(i, d)| d.min(to(i, row))).collect();
             let sum: f64 = next.iter().sum();
             if best.as_ref().is_none_or(|b| sum < b.0) {
                 best = Some((sum, row, next));
@@ -270,59 +297,49 @@ pub(crate) fn plus_plus(x: &Array2<f64>, k: usize, random: &mut Xoshiro256PlusPl
             nearest = next;
         }
     }
-    x.select(ndarray::Axis(0), &chosen)
+    x.select(Axis(0), &chosen)
 }
 
 /// Rows of one piece of a pass.
 const PIECE: usize = 1_024;
-/// Centres that a row is compared with at a time.
-const LANES: usize = 8;
 
 /// The nearest centre of every row, and what the rows of each centre add up to.
 struct Pass {
     labels: Vec<usize>,
-    /// Centres x columns.
+    /// Centres x columns, each row times its weight.
     sums: Array2<f64>,
+    /// Sums of weights.
     sizes: Vec<f64>,
 }
 
 /// The nearest centre is the first with the least |c|² - 2 x·c. Pieces of the rows are summed up in
 /// their order, so that the number of threads does not matter.
-fn pass(x: &Array2<f64>, centers: &Array2<f64>) -> Pass {
+fn pass(x: &Array2<f64>, weights: Option<&[f64]>, centers: &Array2<f64>) -> Pass {
     let ((n, p), k) = (x.dim(), centers.nrows());
-    let groups = k.div_ceil(LANES);
-    // Group after group, column after column: the entries of eight centres.
-    let mut turned = vec![[0.0; LANES]; groups * p];
-    let mut lengths = vec![[f64::INFINITY; LANES]; groups];
-    for (c, center) in rows(centers).enumerate() {
-        let (group, lane) = (c / LANES, c % LANES);
-        lengths[group][lane] = squared(center, &vec![0.0; p]);
-        for (j, v) in center.iter().enumerate() {
-            turned[group * p + j][lane] = -2.0 * v;
-        }
-    }
+    let lengths: Vec<f64> = rows(centers).map(|c| dot(c, c)).collect();
     let pieces = threads::map(n.div_ceil(PIECE), |piece| {
         let from = piece * PIECE;
+        let some = x.slice_axis(Axis(0), (from..(from + PIECE).min(n)).into());
+        let mut near = Array2::zeros((some.nrows(), k));
+        general_mat_mul(-2.0, &some, &centers.t(), 0.0, &mut near);
         let mut labels = Vec::with_capacity(PIECE);
         let (mut sums, mut sizes) = (vec![0.0; k * p], vec![0.0; k]);
-        for row in rows(x).skip(from).take(PIECE) {
+        for (i, (row, near)) in rows(x).skip(from).zip(rows(&near)).enumerate() {
             let mut best = (0, f64::INFINITY);
-            for (group, length) in lengths.iter().enumerate() {
-                let mut near = *length;
-                for (v, c) in row.iter().zip(&turned[group * p..(group + 1) * p]) {
-                    for (near, c) in near.iter_mut().zip(c) {
-                        *near += v * c;
-                    }
-                }
-                for (lane, d) in near.into_iter().enumerate() {
-                    if d < best.1 {
-                        best = (group * LANES + lane, d);
-                    }
+            for (c, (product, length)) in near.iter().zip(&lengths).enumerate() {
+                let d = length + product;
+                if d < best.1 {
+                    best = (c, d);
                 }
             }
             let own = &mut sums[best.0 * p..(best.0 + 1) * p];
-            own.iter_mut().zip(row).for_each(|(s, v)| *s += v);
-            sizes[best.0] += 1.0;
+            let w = weight(weights, from + i);
+            if w == 1.0 {
+                own.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+            } else {
+                add_scaled(own, w, row);
+            }
+            sizes[best.0] += w;
             labels.push(best.0);
         }
         (labels, sums, sizes)
@@ -349,6 +366,7 @@ fn distances(x: &Array2<f64>, centers: &Array2<f64>, labels: &[usize]) -> Vec<f6
 
 pub(crate) fn lloyd(
     x: &Array2<f64>,
+    weights: Option<&[f64]>,
     mut centers: Array2<f64>,
     max_iter: usize,
     tol: f64,
@@ -358,7 +376,7 @@ pub(crate) fn lloyd(
         mut labels,
         mut sums,
         mut sizes,
-    } = pass(x, &centers);
+    } = pass(x, weights, &centers);
     let (mut n_iter, mut converged) = (0, false);
     while n_iter < max_iter && !converged {
         n_iter += 1;
@@ -370,13 +388,17 @@ pub(crate) fn lloyd(
             order.sort_by(|a, b| far[*b].total_cmp(&far[*a]).then(a.cmp(b)));
             let mut order = order.into_iter();
             for c in (0..k).filter(|c| sizes[*c] == 0.0).collect::<Vec<_>>() {
-                if let Some(row) = order.find(|r| sizes[labels[*r]] > 1.0) {
-                    let old = std::mem::replace(&mut labels[row], c);
-                    let mut from = next.row_mut(old);
-                    from -= &x.row(row);
-                    sizes[old] -= 1.0;
+                let spare = |r: &usize| {
+                    let w = weight(weights, *r);
+                    w > 0.0 && sizes[labels[*r]] > w
+                };
+                if let Some(row) = order.find(spare) {
+                    let (w, old) = (weight(weights, row), std::mem::replace(&mut labels[row], c));
+                    next.row_mut(old).scaled_add(-w, &x.row(row));
+                    sizes[old] -= w;
                     next.row_mut(c).assign(&x.row(row));
-                    sizes[c] = 1.0;
+                    next.row_mut(c).mapv_inplace(|v| v * w);
+                    sizes[c] = w;
                 }
             }
         }
@@ -385,13 +407,14 @@ pub(crate) fn lloyd(
         }
         let pairs = centers.iter().zip(&next);
         let moved: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
-        let after = pass(x, &next);
+        let after = pass(x, weights, &next);
         converged = after.labels == labels || moved <= tol;
         centers = next;
         (labels, sums, sizes) = (after.labels, after.sums, after.sizes);
     }
+    let far = distances(x, &centers, &labels).into_iter().enumerate();
     Grouping {
-        inertia: distances(x, &centers, &labels).iter().sum(),
+        inertia: far.map(|(i, d)| d * weight(weights, i)).sum(),
         labels,
         centers,
         n_iter,
@@ -402,13 +425,31 @@ pub(crate) fn lloyd(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::design;
+    use crate::testing::{assert_near, design};
     use mltrainer_catalogue_core::Params as _;
     use serde_json::json;
 
     fn cluster(rows: &[&[f64]], given: Value) -> Result<Outputs, FitError> {
         let params = KMeansParams::from_map(given.as_object().unwrap()).unwrap();
-        KMeans::cluster(&params, &design(rows), 0)
+        KMeans::cluster(&params, &design(rows).into(), 0)
+    }
+
+    #[test]
+    fn weights_count_rows_several_times() {
+        // scikit-learn 1.9.1, KMeans(3, n_init=50, tol=0).fit(x, sample_weight=w).
+        let (rows, weights) = crate::testing::weighed_rows();
+        let given = serde_json::json!({"n_clusters": 3, "n_init": 20, "tol": 0.0});
+        let params = KMeansParams::from_map(given.as_object().unwrap()).unwrap();
+        let weighed = Observations::from(rows).with_weights(weights).unwrap();
+        let outputs = KMeans::cluster(&params, &weighed, 0).unwrap();
+        assert_near(
+            &[outputs["inertia"].as_f64().unwrap()],
+            &[5.349206349206349],
+            1e-12,
+        );
+        let centers: Vec<Vec<f64>> = serde_json::from_value(outputs["centers"].clone()).unwrap();
+        let want = [4.0 / 7.0, 2.0 / 7.0, 26.0 / 3.0, 74.0 / 9.0, 20.0, 0.0];
+        assert_near(&centers.concat(), &want, 1e-12);
     }
 
     #[test]

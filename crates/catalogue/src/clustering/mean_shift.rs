@@ -11,7 +11,7 @@
 use crate::neighbors::engine::{Distance, comparable, nearest, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params, run,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::Array2;
@@ -116,7 +116,7 @@ impl Clusterer for MeanShift {
     type Params = MeanShiftParams;
     const CARD: &'static Card = &CARD;
 
-    fn cluster(params: &MeanShiftParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
+    fn cluster(params: &MeanShiftParams, data: &Observations, _: u64) -> Result<Outputs, FitError> {
         let x = data.x();
         comparable(CARD.id, x)?;
         let bandwidth = match params.bandwidth {

@@ -11,11 +11,11 @@
 use crate::kernel_ridge::kernel_ridge::MOST_ROWS;
 use crate::kernels::distances;
 use crate::labels::labels;
-use crate::numeric::{Cholesky, Stop, dot, minimise, row_products, sigmoid, softplus};
+use crate::numeric::{Cholesky, Stop, dot, exp_all, minimise, row_products, sigmoid, softplus};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, choices,
-    params, run,
+    params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -84,24 +84,33 @@ struct Form {
 }
 
 impl Form {
-    /// Of a squared distance.
-    fn of(&self, d2: f64) -> f64 {
-        let r2 = d2 / (self.length_scale * self.length_scale);
-        match self.kernel {
-            Likeness::Rbf => (-0.5 * r2).exp(),
-            Likeness::RationalQuadratic => (1.0 + r2 / (2.0 * self.mixture)).powf(-self.mixture),
-            Likeness::Matern => {
-                let t = (2.0 * self.nu * r2).sqrt();
-                let polynomial = if self.nu == 0.5 {
-                    1.0
-                } else if self.nu == 1.5 {
-                    1.0 + t
-                } else {
-                    1.0 + t + t * t / 3.0
-                };
-                polynomial * (-t).exp()
+    /// Squared distances become values of the kernel.
+    fn of_all(&self, d2: &mut Array2<f64>) {
+        let by = 1.0 / (self.length_scale * self.length_scale);
+        threads::each(d2.rows_mut(), |mut row| {
+            let row = row.as_slice_mut().unwrap_or_default();
+            match self.kernel {
+                Likeness::Rbf => {
+                    row.iter_mut().for_each(|d| *d *= -0.5 * by);
+                    exp_all(row);
+                }
+                Likeness::RationalQuadratic => row.iter_mut().for_each(|d| {
+                    *d = (1.0 + *d * by / (2.0 * self.mixture)).powf(-self.mixture);
+                }),
+                Likeness::Matern => {
+                    row.iter_mut()
+                        .for_each(|d| *d = -(2.0 * self.nu * *d * by).sqrt());
+                    let roots = row.to_vec();
+                    exp_all(row);
+                    if self.nu != 0.5 {
+                        let second = if self.nu == 1.5 { 0.0 } else { 1.0 / 3.0 };
+                        for (v, t) in row.iter_mut().zip(roots) {
+                            *v *= 1.0 - t + second * t * t;
+                        }
+                    }
+                }
             }
-        }
+        });
     }
 
     /// The parameters that are searched, as logarithms, and the same kernel with others.
@@ -280,7 +289,8 @@ impl Supervised for GaussianProcess {
         }
         let y: Vec<f64> = y.iter().map(|y| (y - mean) / scale).collect();
         let solve = |form: &Form| -> Option<(Vec<f64>, f64, Cholesky)> {
-            let mut k = d2.mapv(|d| form.of(d));
+            let mut k = d2.clone();
+            form.of_all(&mut k);
             k.diag_mut().mapv_inplace(|v| v + params.alpha);
             let factor = Cholesky::new(k)?;
             let mut dual = y.clone();
@@ -433,7 +443,11 @@ fn by_labels(
     let (mut halves, mut sum) = (Vec::new(), 0.0);
     for one in ones {
         let y: Vec<bool> = labels.codes.iter().map(|c| *c == one).collect();
-        let at = |form: &Form| mode(&d2.mapv(|d| form.of(d)), &y, params.max_iter_predict);
+        let at = |form: &Form| {
+            let mut k = d2.clone();
+            form.of_all(&mut k);
+            mode(&k, &y, params.max_iter_predict)
+        };
         let form = search(params, form, |form| at(form).map(|m| m.log_likelihood));
         let found = at(&form).ok_or_else(singular)?;
         sum += found.log_likelihood;
@@ -487,7 +501,9 @@ impl Fitted {
 
     /// Training rows among themselves.
     fn own(&self, form: &Form) -> Array2<f64> {
-        self.distances(self.x.view()).mapv(|d| form.of(d))
+        let mut k = self.distances(self.x.view());
+        form.of_all(&mut k);
+        k
     }
 }
 
@@ -522,15 +538,22 @@ impl Predictor for Fitted {
                         factor.get_or_init(|| found)
                     }
                 };
-                let (mut values, mut std) = (Vec::new(), Vec::new());
-                for rows in x.axis_chunks_iter(Axis(0), BLOCK) {
-                    let k = self.distances(rows).mapv(|d| form.of(d));
+                let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK).collect();
+                let done = threads::map(blocks.len(), |b| {
+                    let mut k = self.distances(blocks[b]);
+                    form.of_all(&mut k);
                     let rows = k.rows().into_iter();
-                    values.extend(
-                        rows.map(|r| mean + scale * dot(r.to_slice().unwrap_or_default(), dual)),
-                    );
+                    let values: Vec<f64> = rows
+                        .map(|r| mean + scale * dot(r.to_slice().unwrap_or_default(), dual))
+                        .collect();
                     let half = factor.forward_all(k.t().as_standard_layout().into_owned());
-                    std.extend(variances(&half).iter().map(|v| scale * v.sqrt()));
+                    let std = variances(&half).into_iter().map(|v| scale * v.sqrt());
+                    (values, std.collect::<Vec<f64>>())
+                });
+                let (mut values, mut std) = (Vec::new(), Vec::new());
+                for (v, s) in done {
+                    values.extend(v);
+                    std.extend(s);
                 }
                 Ok(Prediction {
                     std: Some(std),
@@ -542,7 +565,8 @@ impl Predictor for Fitted {
                 for (c, half) in halves.iter().enumerate() {
                     let factor = curved(&self.own(&half.form), &half.roots).ok_or_else(singular)?;
                     for (b, rows) in x.axis_chunks_iter(Axis(0), BLOCK).enumerate() {
-                        let mut k = self.distances(rows).mapv(|d| half.form.of(d));
+                        let mut k = self.distances(rows);
+                        half.form.of_all(&mut k);
                         let means: Vec<f64> = k
                             .rows()
                             .into_iter()

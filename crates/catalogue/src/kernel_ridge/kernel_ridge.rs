@@ -129,7 +129,7 @@ impl Supervised for KernelRidge {
             .weights()
             .map_or_else(|| vec![1.0; n], |w| w.iter().map(|w| w.sqrt()).collect());
         let matrix = || {
-            let mut k = form.pairs(data.x().view(), data.x().view());
+            let mut k = form.own_lower(data.x().view());
             if k.iter().any(|v| !v.is_finite()) {
                 return Err(FitError::Failed(
                     "kernel_ridge: a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
@@ -146,7 +146,15 @@ impl Supervised for KernelRidge {
         // matrix is made again, which is cheaper than a second one kept for it.
         match Cholesky::new(matrix()?) {
             Some(factor) => factor.solve(&mut dual),
-            None => dual = indefinite(matrix()?, dual)?,
+            None => {
+                let mut k = matrix()?;
+                for i in 0..n {
+                    for j in i + 1..n {
+                        k[[i, j]] = k[[j, i]];
+                    }
+                }
+                dual = indefinite(k, dual)?;
+            }
         }
         for (a, s) in dual.iter_mut().zip(&roots) {
             *a *= s;

@@ -227,7 +227,9 @@ impl Problem<'_> {
     fn derivatives(&self, theta: &[f64], etas: &[f64]) -> (Vec<f64>, Array2<f64>) {
         // Twice, since a list of them would take more room than all else.
         let slopes = |i: usize| self.family.slopes(self.y[i], etas[i]);
-        let convex = (0..etas.len()).all(|i| slopes(i).1 > 0.0);
+        // With a logarithm and a power from 1 to 2 it is for any y from 0 on.
+        let always = self.family.log && (1.0..=2.0).contains(&self.family.power);
+        let convex = always || (0..etas.len()).all(|i| slopes(i).1 > 0.0);
         let (mut gradient, mut hessian) = self.units.sum_and_gram(|i| {
             let ((first, second, expected), w) = (slopes(i), self.weight(i));
             (w * first, w * if convex { second } else { expected })

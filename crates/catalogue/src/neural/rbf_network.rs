@@ -103,7 +103,7 @@ impl Supervised for RbfNetwork {
         let given = given.as_object().cloned().unwrap_or_default();
         let kmeans = <KMeans as Clusterer>::Params::from_map(&given)?;
         let seed = effective_seed(params.seed, seed);
-        let found = KMeans::cluster(&kmeans, data.design(), seed)?;
+        let found = KMeans::cluster(&kmeans, &data.design().clone().into(), seed)?;
         let centers: Vec<Vec<f64>> = found
             .get("centers")
             .and_then(|c| serde_json::from_value(c.clone()).ok())

@@ -12,10 +12,12 @@ use super::threshold::{self, Auto};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params, run,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1};
+use rand::distributions::{Distribution as _, WeightedIndex};
+use rand::seq::index;
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -153,13 +155,63 @@ fn grow(
     tree
 }
 
+/// How the rows of a tree are drawn.
+enum Draw<'a> {
+    /// Each as likely, with replacement or not.
+    Alike(bool),
+    /// By weight, with replacement.
+    Again(WeightedIndex<f64>),
+    /// By weight, without.
+    Once(&'a [f64]),
+}
+
+impl<'a> Draw<'a> {
+    fn new(weights: Option<&'a [f64]>, psi: usize, again: bool) -> Result<Self, FitError> {
+        let Some(weights) = weights else {
+            return Ok(Self::Alike(again));
+        };
+        if again {
+            let index = WeightedIndex::new(weights).map_err(unweighable)?;
+            return Ok(Self::Again(index));
+        }
+        let some = weights.iter().filter(|w| **w > 0.0).count();
+        if some < psi {
+            return Err(FitError::Data(format!(
+                "{psi} rows a tree are drawn, each once, and only {some} have a weight above 0: lower max_samples or set bootstrap"
+            )));
+        }
+        Ok(Self::Once(weights))
+    }
+
+    fn rows(
+        &self,
+        n: usize,
+        psi: usize,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<Vec<usize>, FitError> {
+        Ok(match self {
+            Self::Alike(true) => (0..psi).map(|_| random.gen_range(0..n)).collect(),
+            Self::Alike(false) => index::sample(random, n, psi).into_vec(),
+            Self::Again(index) => (0..psi).map(|_| index.sample(random)).collect(),
+            Self::Once(weights) => index::sample_weighted(random, n, |i| weights[i], psi)
+                .map_err(unweighable)?
+                .into_vec(),
+        })
+    }
+}
+
+fn unweighable(e: rand::distributions::WeightedError) -> FitError {
+    FitError::Failed(format!("isolation_forest: drawing rows by weight: {e}"))
+}
+
 impl Clusterer for IsolationForest {
     type Params = IsolationForestParams;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
     fn cluster(
         params: &IsolationForestParams,
-        data: &Design,
+        data: &Observations,
         seed: u64,
     ) -> Result<Outputs, FitError> {
         let x = data.x();
@@ -170,17 +222,15 @@ impl Clusterer for IsolationForest {
             WordOr::Number(many) => many as usize,
         };
         let psi = psi.clamp(1, n);
+        // Weights are chances of being drawn.
+        let drawn = Draw::new(data.weights(), psi, params.bootstrap)?;
         let limit = (psi.max(2) as f64).log2().ceil() as usize;
         let some = ((p as f64 * params.max_features) as usize).max(1);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
         let mut depths = vec![0.0; n];
         for _ in 0..params.n_estimators {
-            let mut rows: Vec<usize> = if params.bootstrap {
-                (0..psi).map(|_| random.gen_range(0..n)).collect()
-            } else {
-                rand::seq::index::sample(&mut random, n, psi).into_vec()
-            };
-            let columns = rand::seq::index::sample(&mut random, p, some).into_vec();
+            let mut rows = drawn.rows(n, psi, &mut random)?;
+            let columns = index::sample(&mut random, p, some).into_vec();
             let tree = grow(x, &mut rows, &columns, limit, &mut random);
             for (sum, row) in depths.iter_mut().zip(x.rows()) {
                 *sum += tree.depth(row);
@@ -203,6 +253,25 @@ impl Clusterer for IsolationForest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_weight_0_are_not_drawn() {
+        // With the last row never drawn and one cut at most between two rows, the trees know 0 and 1 only:
+        // a tree of two rows has depth 1 everywhere, so every score is -2^(-1/c(2)) = -1/2.
+        let rows = Observations::from(crate::testing::design(&[&[0.0], &[1.0], &[50.0]]));
+        let params = |given: serde_json::Value| {
+            let map = given.as_object().unwrap().clone();
+            <IsolationForestParams as mltrainer_catalogue_core::Params>::from_map(&map).unwrap()
+        };
+        let weighed = rows.with_weights(vec![1.0, 1.0, 0.0]).unwrap();
+        let two = params(serde_json::json!({"max_samples": 2.0, "n_estimators": 20}));
+        let outputs = IsolationForest::cluster(&two, &weighed, 0).unwrap();
+        assert_eq!(outputs["scores"], serde_json::json!([-0.5, -0.5, -0.5]));
+        // Three rows cannot be drawn of two.
+        let three = params(serde_json::json!({"max_samples": 3.0}));
+        let error = IsolationForest::cluster(&three, &weighed, 0).unwrap_err();
+        assert!(error.to_string().contains("only 2 have a weight above 0"));
+    }
 
     #[test]
     fn expected_depths() {

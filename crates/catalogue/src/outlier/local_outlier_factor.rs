@@ -12,7 +12,9 @@ use super::threshold::{self, Auto};
 use crate::neighbors::engine::{Distance, Metric, comparable, nearest};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
-use mltrainer_catalogue_core::{Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params};
+use mltrainer_catalogue_core::{
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params,
+};
 use mltrainer_types::catalogue::Task;
 
 /// The handle.
@@ -74,7 +76,7 @@ impl Clusterer for LocalOutlierFactor {
 
     fn cluster(
         params: &LocalOutlierFactorParams,
-        data: &Design,
+        data: &Observations,
         _: u64,
     ) -> Result<Outputs, FitError> {
         let x = data.x();
@@ -137,7 +139,7 @@ mod tests {
         let given = json!({"n_neighbors": 1});
         let params = LocalOutlierFactorParams::from_map(given.as_object().unwrap()).unwrap();
         let rows = design(&[&[0.0], &[1.0], &[2.0], &[10.0]]);
-        let outputs = LocalOutlierFactor::cluster(&params, &rows, 0).unwrap();
+        let outputs = LocalOutlierFactor::cluster(&params, &rows.into(), 0).unwrap();
         assert_eq!(outputs["labels"], json!([1, 1, 1, -1]));
         assert!((outputs["scores"][3].as_f64().unwrap() + 8.0).abs() < 1e-7);
     }

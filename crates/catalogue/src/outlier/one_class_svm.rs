@@ -13,7 +13,7 @@ use crate::svm::machine::{GammaWord, SvmKernel, form};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Design, Entry, FitError, Inputs, Outputs, params, run,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params, run,
 };
 use mltrainer_types::catalogue::Task;
 
@@ -79,9 +79,14 @@ const CARD: Card = Card {
 impl Clusterer for OneClassSvm {
     type Params = OneClassSvmParams;
     const CARD: &'static Card = &CARD;
+    const WEIGHTS: bool = true;
 
-    fn cluster(params: &OneClassSvmParams, data: &Design, _: u64) -> Result<Outputs, FitError> {
-        let n = data.rows();
+    fn cluster(
+        params: &OneClassSvmParams,
+        data: &Observations,
+        _: u64,
+    ) -> Result<Outputs, FitError> {
+        let n = data.x().nrows();
         let form = form(
             data.x(),
             params.kernel,
@@ -89,19 +94,20 @@ impl Clusterer for OneClassSvm {
             params.degree,
             params.coef0,
         )?;
-        // Starts with the first ν n weights at 1, as libsvm.
-        let wanted = params.nu * n as f64;
-        let whole = wanted as usize;
-        let mut start = vec![0.0; n];
-        start[..whole].fill(1.0);
-        if whole < n {
-            start[whole] = wanted - whole as f64;
-        }
+        // Starts with the first multipliers at their bounds, the weights of the rows, until they add up to
+        // ν Σ weights, as libsvm.
+        let upper = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
+        let mut left = params.nu * upper.iter().sum::<f64>();
+        let start = upper.iter().map(|most| {
+            let own = most.min(left).max(0.0);
+            left -= own;
+            own
+        });
         let dual = Dual {
             y: vec![1.0; n],
             p: vec![0.0; n],
-            upper: vec![1.0; n],
-            start,
+            start: start.collect(),
+            upper,
             nu: false,
         };
         let mut rows = Rows::new(form, data.x());
@@ -139,9 +145,22 @@ impl Clusterer for OneClassSvm {
 mod tests {
     use super::*;
     use crate::testing::assert_near;
-    use mltrainer_catalogue_core::Params as _;
+    use mltrainer_catalogue_core::{Design, Params as _};
     use ndarray::Array2;
     use serde_json::json;
+
+    #[test]
+    fn weights_bound_the_multipliers() {
+        // scikit-learn 1.9.1, OneClassSVM(gamma=0.1, nu=0.4, tol=1e-10).fit(x, sample_weight=w): decision values.
+        let (rows, weights) = crate::testing::weighed_rows();
+        let given = json!({"gamma": 0.1, "nu": 0.4, "tol": 1e-10});
+        let params = OneClassSvmParams::from_map(given.as_object().unwrap()).unwrap();
+        let weighed = Observations::from(rows).with_weights(weights).unwrap();
+        let outputs = OneClassSvm::cluster(&params, &weighed, 0).unwrap();
+        let scores: Vec<f64> = serde_json::from_value(outputs["scores"].clone()).unwrap();
+        let want = [0.0, 0.0, -0.15172770, 0.0, 0.0, -0.15176934, -1.04545333];
+        assert_near(&scores, &want, 1e-6);
+    }
 
     #[test]
     fn large_kernel_values_are_rounded_and_still_settle() {
@@ -167,7 +186,7 @@ mod tests {
             let rows = Design::new(x, ('a'..='c').map(String::from).collect()).unwrap();
             let given = json!({"kernel": "linear", "nu": 0.2});
             let params = OneClassSvmParams::from_map(given.as_object().unwrap()).unwrap();
-            let outputs = OneClassSvm::cluster(&params, &rows, 0).unwrap();
+            let outputs = OneClassSvm::cluster(&params, &rows.into(), 0).unwrap();
             let scores: Vec<f64> = serde_json::from_value(outputs["scores"].clone()).unwrap();
             assert_near(&scores[..6], &want, 0.01);
         }

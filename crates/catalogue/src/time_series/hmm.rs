@@ -423,7 +423,7 @@ pub(crate) fn fitted(
 fn start(x: &[Vec<f64>], k: usize, attempt: usize, random: &mut Xoshiro256PlusPlus) -> Parameters {
     let (n, d) = (x[0].len(), x.len());
     let rows = Array2::from_shape_fn((n, d), |(t, j)| x[j][t]);
-    let centres = kmeans::plus_plus(&rows, k, random);
+    let centres = kmeans::plus_plus(&rows, None, k, random);
     let stay = if attempt == 0 {
         0.9
     } else {
