@@ -9,9 +9,14 @@
 use super::gram;
 use crate::numeric::{self, Svd, add_scaled};
 use linfa_linalg::qr::QRInto as _;
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run, threads};
+use mltrainer_catalogue_core::run::effective_seed;
+use mltrainer_catalogue_core::{
+    FitError, Outputs, Prediction, Predictor, Training, choices, run, threads,
+};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder as _};
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 /// A fitted plane and what the fit says of itself.
@@ -619,6 +624,10 @@ impl Problem {
                 .map(|j| numeric::dot(self.column(j), self.column(j)))
                 .collect();
             let mut rest = y.to_vec();
+            let mut draws = given.random.map(|seed| Draws {
+                random: Xoshiro256PlusPlus::seed_from_u64(seed),
+                still: vec![false; p],
+            });
             loop {
                 if n_iter == given.max_iter {
                     return Err(FitError::Failed(format!(
@@ -630,7 +639,8 @@ impl Problem {
                 }
                 n_iter += 1;
                 let mut at_rest = true;
-                for j in 0..p {
+                for next in 0..p {
+                    let j = draws.as_mut().map_or(next, |d| d.random.gen_range(0..p));
                     if squares[j] == 0.0 {
                         continue;
                     }
@@ -646,7 +656,16 @@ impl Problem {
                         add_scaled(&mut rest, weights[j] - next, column);
                         weights[j] = next;
                         at_rest = false;
+                    } else if let Some(draws) = &mut draws {
+                        draws.still[j] = true;
                     }
+                }
+                if let Some(draws) = &mut draws {
+                    // A pass need not meet every column: at rest are those met since the last move.
+                    if !at_rest {
+                        draws.still.fill(false);
+                    }
+                    at_rest = (0..p).all(|j| draws.still[j] || squares[j] == 0.0);
                 }
                 gap = self.gap(&weights, &rest, l1, l2, given.positive);
                 // At rest to the last bit, rounding is all that is left of the gap.
@@ -695,6 +714,32 @@ pub(crate) struct Penalty {
     pub(crate) positive: bool,
     pub(crate) max_iter: usize,
     pub(crate) tol: f64,
+    /// Seed of the draws of columns; none goes through them in their order.
+    pub(crate) random: Option<u64>,
+}
+
+choices! {
+    /// Which weight is moved next.
+    pub enum Selection {
+        /// One after the other.
+        Cyclic = "cyclic",
+        /// One drawn at random, as many a pass as there are columns.
+        Random = "random",
+    }
+}
+
+impl Selection {
+    /// The seed of the draws, where there are some.
+    pub(crate) fn seed(self, own: Option<usize>, run: u64) -> Option<u64> {
+        (self == Self::Random).then(|| effective_seed(own, run))
+    }
+}
+
+/// Columns in random order.
+struct Draws {
+    random: Xoshiro256PlusPlus,
+    /// Columns that were met and had no reason to move, in passes without a move.
+    still: Vec<bool>,
 }
 
 /// Columns of fewer rows with the same geometry.
