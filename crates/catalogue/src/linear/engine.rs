@@ -139,12 +139,22 @@ fn shared<T>(multiplications: usize, work: impl FnOnce() -> T) -> T {
 impl<'a> Units<'a> {
     /// The units of a training table.
     pub(crate) fn new(data: &'a Training, intercept: bool) -> Result<Self, FitError> {
-        let x = data.x();
+        Self::of(data.x(), data.weights(), intercept, |j| {
+            data.design().names()[j].clone()
+        })
+    }
+
+    /// The units of columns, `weights` of whose rows matter to the means; `name` is that of a column.
+    pub(crate) fn of(
+        x: &'a Array2<f64>,
+        weights: Option<&[f64]>,
+        intercept: bool,
+        name: impl Fn(usize) -> String,
+    ) -> Result<Self, FitError> {
         let (n, p) = x.dim();
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
         // Row after row, as the table lies in memory.
         if intercept {
-            let weights = data.weights();
             for (i, row) in x.rows().into_iter().enumerate() {
                 let w = weights.map_or(1.0, |w| w[i]);
                 means.iter_mut().zip(row).for_each(|(m, v)| *m += v * w);
@@ -168,7 +178,7 @@ impl<'a> Units<'a> {
             if !scale.is_finite() {
                 return Err(FitError::Failed(format!(
                     "column \"{}\" is too large to be squared: rescale it",
-                    data.design().names()[j]
+                    name(j)
                 )));
             }
             // What is left of a constant column is rounding.
