@@ -527,7 +527,7 @@ impl Problem {
     }
 
     /// Minimises |y - Xw|² + alpha |w|² by singular values; those that are rounding are left out.
-    fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
+    pub(super) fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
         let p = columns.len();
         let svd = Svd::new(columns);
         let largest = svd.values.iter().copied().fold(0.0, f64::max);
