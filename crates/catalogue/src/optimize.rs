@@ -4,7 +4,8 @@
 //!
 //! For functions with a known gradient and many parameters there is [`crate::numeric::minimise`].
 
-use crate::numeric::dot;
+use crate::numeric::{add_scaled, dot};
+use std::collections::VecDeque;
 
 /// When a search stops.
 #[derive(Debug, Clone, Copy)]
@@ -415,6 +416,329 @@ fn simplex(
     }
 }
 
+/// When [`lbfgs`] stops.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LbfgsLimits {
+    /// Steps at most.
+    pub(crate) steps: usize,
+    /// Evaluations after which no further step is begun.
+    pub(crate) evaluations: usize,
+    /// Largest entry of the gradient that counts as none.
+    pub(crate) gradient: f64,
+    /// Gain of a step, relative to the size of the value (at least 1), that counts as none.
+    pub(crate) gain: f64,
+}
+
+/// Minimises a smooth function (value and gradient) by quasi-Newton steps from the last ten changes of
+/// the gradient (Liu & Nocedal, Mathematical Programming 45, 1989), with the line search of Moré &
+/// Thuente. Steps, and the rules that end them, are those of L-BFGS-B without bounds (Byrd, Lu, Nocedal &
+/// Zhu, SIAM J. Sci. Comput. 16, 1995) as SciPy sets it up, so that one start leads into one valley.
+pub(crate) fn lbfgs(
+    mut f: impl FnMut(&[f64]) -> (f64, Vec<f64>),
+    start: Vec<f64>,
+    limits: &LbfgsLimits,
+) -> Found {
+    const MEMORY: usize = 10;
+    /// Evaluations of one line search at most.
+    const TRIALS: usize = 20;
+    const LONGEST: f64 = 1e10;
+    let steepest = |g: &[f64]| g.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+    let mut x = start;
+    let (mut value, mut gradient) = f(&x);
+    let (mut steps, mut evaluations) = (0, 1);
+    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::new();
+    let done = |at: Vec<f64>, value, steps, converged| Found {
+        at,
+        value,
+        steps,
+        converged,
+    };
+    if steepest(&gradient) <= limits.gradient {
+        return done(x, value, 0, true);
+    }
+    loop {
+        let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        let mut shares = Vec::with_capacity(pairs.len());
+        for (s, y, rho) in pairs.iter().rev() {
+            let share = rho * dot(s, &direction);
+            add_scaled(&mut direction, -share, y);
+            shares.push(share);
+        }
+        if let Some((_, y, rho)) = pairs.back() {
+            let scale = 1.0 / (rho * dot(y, y));
+            direction.iter_mut().for_each(|d| *d *= scale);
+        }
+        for ((s, y, rho), share) in pairs.iter().zip(shares.iter().rev()) {
+            let back = rho * dot(y, &direction);
+            add_scaled(&mut direction, share - back, s);
+        }
+        let before = dot(&gradient, &direction);
+        // The first step of all is one of length at most 1: the scale is not known yet.
+        let first = if steps == 0 {
+            (1.0 / dot(&direction, &direction).sqrt()).min(LONGEST)
+        } else {
+            1.0
+        };
+        let mut taken = None;
+        if before < 0.0 && first.is_finite() {
+            let mut line = LineSearch::new(value, before, first, LONGEST);
+            for _ in 0..TRIALS {
+                let length = line.step;
+                let next: Vec<f64> = x
+                    .iter()
+                    .zip(&direction)
+                    .map(|(x, d)| x + length * d)
+                    .collect();
+                let (there, slope) = f(&next);
+                evaluations += 1;
+                let along = dot(&slope, &direction);
+                if line.ends(there, along) {
+                    taken = Some((next, there, slope, length, along));
+                    break;
+                }
+                if !line.step.is_finite() {
+                    break;
+                }
+            }
+        }
+        let Some((next, there, slope, length, along)) = taken else {
+            if pairs.is_empty() {
+                return done(x, value, steps, false);
+            }
+            // The curvature that is remembered may be off: from here on without it.
+            pairs.clear();
+            continue;
+        };
+        let change: Vec<f64> = slope.iter().zip(&gradient).map(|(a, b)| a - b).collect();
+        let gain = value - there;
+        let size = value.abs().max(there.abs()).max(1.0);
+        (x, value, gradient) = (next, there, slope);
+        steps += 1;
+        if steps >= limits.steps || evaluations > limits.evaluations {
+            return done(x, value, steps, false);
+        }
+        if steepest(&gradient) <= limits.gradient || gain <= limits.gain * size {
+            return done(x, value, steps, true);
+        }
+        let curvature = length * (along - before);
+        if curvature > f64::EPSILON * -before * length {
+            if pairs.len() == MEMORY {
+                pairs.pop_front();
+            }
+            direction.iter_mut().for_each(|d| *d *= length);
+            pairs.push_back((direction, change, 1.0 / curvature));
+        }
+    }
+}
+
+/// A point of a line: how far along it is, the value there, and its derivative.
+#[derive(Debug, Clone, Copy)]
+struct Along {
+    at: f64,
+    value: f64,
+    slope: f64,
+}
+
+impl Along {
+    /// The same for the function less `tilt` times the way along the line.
+    fn tilted(self, tilt: f64) -> Self {
+        Self {
+            at: self.at,
+            value: self.value - self.at * tilt,
+            slope: self.slope - tilt,
+        }
+    }
+}
+
+/// A search along a line for a step with enough of a decrease (1e-3 of what the slope promises) and a
+/// slope that is flat enough (0.9 of the first one): Moré & Thuente, Line search algorithms with
+/// guaranteed sufficient decrease, ACM Trans. Math. Softw. 20 (1994).
+struct LineSearch {
+    /// The step to try.
+    step: f64,
+    start: Along,
+    /// The best step so far, and the other end of the interval.
+    best: Along,
+    other: Along,
+    bracketed: bool,
+    /// Whether the interval is still one for the tilted function.
+    tilted: bool,
+    /// Where the next step must lie.
+    low: f64,
+    high: f64,
+    longest: f64,
+    /// Lengths of the interval now and before.
+    width: f64,
+    width_before: f64,
+}
+
+impl LineSearch {
+    const DECREASE: f64 = 1e-3;
+    const FLAT: f64 = 0.9;
+    /// Relative length of an interval that is narrowed down no further.
+    const NARROW: f64 = 0.1;
+
+    /// From a value and a slope below 0, with the first step to try.
+    fn new(value: f64, slope: f64, step: f64, longest: f64) -> Self {
+        let start = Along {
+            at: 0.0,
+            value,
+            slope,
+        };
+        Self {
+            step,
+            start,
+            best: start,
+            other: start,
+            bracketed: false,
+            tilted: true,
+            low: 0.0,
+            high: step + 4.0 * step,
+            longest,
+            width: longest,
+            width_before: 2.0 * longest,
+        }
+    }
+
+    /// Takes value and slope at the step; true when that step is the answer, otherwise there is a new one.
+    fn ends(&mut self, value: f64, slope: f64) -> bool {
+        let now = Along {
+            at: self.step,
+            value,
+            slope,
+        };
+        let tilt = Self::DECREASE * self.start.slope;
+        let enough = self.start.value + now.at * tilt;
+        if self.tilted && value <= enough && slope >= 0.0 {
+            self.tilted = false;
+        }
+        let outside = now.at <= self.low || now.at >= self.high;
+        let narrow = self.high - self.low <= Self::NARROW * self.high;
+        let at_end = now.at == self.longest && value <= enough && slope <= tilt;
+        let at_start = now.at == 0.0 && (value > enough || slope >= tilt);
+        let good = value <= enough && slope.abs() <= Self::FLAT * -self.start.slope;
+        if self.bracketed && (outside || narrow) || at_end || at_start || good {
+            return true;
+        }
+        // A lower value with too little of a decrease: the tilted function tells better where to go.
+        let by = if self.tilted && value <= self.best.value && value > enough {
+            tilt
+        } else {
+            0.0
+        };
+        let (mut best, mut other) = (self.best.tilted(by), self.other.tilted(by));
+        self.step = self.narrowed(&mut best, &mut other, now.tilted(by));
+        (self.best, self.other) = (best.tilted(-by), other.tilted(-by));
+        let length = (self.other.at - self.best.at).abs();
+        if self.bracketed {
+            if length >= 0.66 * self.width_before {
+                self.step = self.best.at + 0.5 * (self.other.at - self.best.at);
+            }
+            self.width_before = self.width;
+            self.width = length;
+            self.low = self.best.at.min(self.other.at);
+            self.high = self.best.at.max(self.other.at);
+        } else {
+            self.low = self.step + 1.1 * (self.step - self.best.at);
+            self.high = self.step + 4.0 * (self.step - self.best.at);
+        }
+        self.step = self.step.max(0.0).min(self.longest);
+        let outside = self.step <= self.low || self.step >= self.high;
+        let narrow = self.high - self.low <= Self::NARROW * self.high;
+        if self.bracketed && (outside || narrow) {
+            self.step = self.best.at;
+        }
+        false
+    }
+
+    /// The next step by cubics and secants through the points (section 4 of the paper); moves the ends of
+    /// the interval.
+    fn narrowed(&mut self, best: &mut Along, other: &mut Along, now: Along) -> f64 {
+        let (x, y) = (*best, *other);
+        let opposite = now.slope * x.slope.signum() < 0.0;
+        // Where the derivative of the cubic through two points vanishes, as a share of the way from the
+        // first to the second; and the root that tells whether it does.
+        let cubic = |from: Along, to: Along, forward: bool, clamp: bool| {
+            let theta = 3.0 * (to.value - from.value) / (from.at - to.at) + from.slope + to.slope;
+            let scale = theta.abs().max(from.slope.abs()).max(to.slope.abs());
+            let under = (theta / scale).powi(2) - from.slope / scale * (to.slope / scale);
+            let mut root = scale * if clamp { under.max(0.0) } else { under }.sqrt();
+            if !forward {
+                root = -root;
+            }
+            let p = root - from.slope + theta;
+            let q = if clamp {
+                root + (to.slope - from.slope) + root
+            } else {
+                root - from.slope + root + to.slope
+            };
+            (p / q, root)
+        };
+        let secant = now.at + now.slope / (now.slope - x.slope) * (x.at - now.at);
+        let next = if now.value > x.value {
+            // Higher: the minimum lies between.
+            let way = now.at - x.at;
+            let c = x.at + cubic(x, now, now.at >= x.at, false).0 * way;
+            let slope = (x.value - now.value) / way + x.slope;
+            let q = x.at + x.slope / slope / 2.0 * way;
+            self.bracketed = true;
+            if (c - x.at).abs() <= (q - x.at).abs() {
+                c
+            } else {
+                c + (q - c) / 2.0
+            }
+        } else if opposite {
+            // Lower, and uphill from here: the minimum lies between.
+            let c = now.at + cubic(now, x, now.at <= x.at, false).0 * (x.at - now.at);
+            self.bracketed = true;
+            if (c - now.at).abs() > (secant - now.at).abs() {
+                c
+            } else {
+                secant
+            }
+        } else if now.slope.abs() < x.slope.abs() {
+            // Lower, and flatter.
+            let (r, root) = cubic(now, x, now.at <= x.at, true);
+            let c = if r < 0.0 && root != 0.0 {
+                now.at + r * (x.at - now.at)
+            } else if now.at > x.at {
+                self.high
+            } else {
+                self.low
+            };
+            let (near, far) = ((c - now.at).abs(), (secant - now.at).abs());
+            if self.bracketed {
+                let next = if near < far { c } else { secant };
+                let most = now.at + 0.66 * (y.at - now.at);
+                if now.at > x.at {
+                    most.min(next)
+                } else {
+                    most.max(next)
+                }
+            } else {
+                let next = if near > far { c } else { secant };
+                next.max(self.low).min(self.high)
+            }
+        } else if self.bracketed {
+            // Lower, and no flatter.
+            now.at + cubic(now, y, now.at <= y.at, false).0 * (y.at - now.at)
+        } else if now.at > x.at {
+            self.high
+        } else {
+            self.low
+        };
+        if now.value > x.value {
+            *other = now;
+        } else {
+            if opposite {
+                *other = x;
+            }
+            *best = now;
+        }
+        next
+    }
+}
+
 /// Minimum of a function of one number within `[low, high]`, by golden sections and parabolas (Brent,
 /// Algorithms for Minimization without Derivatives, 1973, chapter 5); the borders are looked at too. For
 /// a function with several valleys it finds one of them.
@@ -592,5 +916,81 @@ mod tests {
         let h = hessian(&mut f, &at);
         assert_near(&h[0], &[2.0, 4.0], 1e-5);
         assert_near(&h[1], &[4.0, -(1.0_f64.sin())], 1e-5);
+    }
+
+    #[test]
+    fn quasi_newton_steps_as_scipy() {
+        // SciPy 1.17.1, minimize(method="L-BFGS-B", jac=True, options={"maxiter": steps, "gtol": 1e-8,
+        // "ftol": 2.2e-9}) for Rosenbrock's valley in four figures from (-1.2, 1, -0.7, 2): point, value and
+        // nit after so many steps at most.
+        let valley = |x: &[f64]| {
+            let mut slope = vec![0.0; x.len()];
+            let mut value = 0.0;
+            for i in 0..x.len() - 1 {
+                let (a, b) = (1.0 - x[i], x[i + 1] - x[i] * x[i]);
+                value += a * a + 100.0 * b * b;
+                slope[i] += -2.0 * a - 400.0 * b * x[i];
+                slope[i + 1] += 200.0 * b;
+            }
+            (value, slope)
+        };
+        let cases: [(usize, [f64; 4], f64, usize); 4] = [
+            (
+                1,
+                [
+                    -0.8933908904539897,
+                    0.1581048569052036,
+                    -0.8129163418272412,
+                    1.5705197074077222,
+                ],
+                201.5087085869623,
+                1,
+            ),
+            (
+                7,
+                [
+                    0.19315930327396696,
+                    0.019645537660961745,
+                    -0.05415140844952765,
+                    -0.05654376765592142,
+                ],
+                3.4057005917309464,
+                7,
+            ),
+            (
+                20,
+                [
+                    0.7420544669169575,
+                    0.5350646007341515,
+                    0.2528358248626739,
+                    0.051007763125333866,
+                ],
+                0.9938632526915497,
+                20,
+            ),
+            (
+                1000,
+                [
+                    1.0000000384012382,
+                    1.0000000688481063,
+                    1.0000001371737768,
+                    1.0000002672965604,
+                ],
+                3.635753606904803e-14,
+                40,
+            ),
+        ];
+        for (steps, at, value, taken) in cases {
+            let limits = LbfgsLimits {
+                steps,
+                evaluations: 15_000,
+                gradient: 1e-8,
+                gain: 2.2e-9,
+            };
+            let found = lbfgs(valley, vec![-1.2, 1.0, -0.7, 2.0], &limits);
+            assert_near(&found.at, &at, 1e-8);
+            assert_near(&[found.value], &[value], 1e-8);
+            assert_eq!((found.steps, found.converged), (taken, taken < steps));
+        }
     }
 }

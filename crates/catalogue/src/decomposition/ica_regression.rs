@@ -41,12 +41,32 @@ choices! {
 choices! {
     /// What measures how far a source is from normal.
     pub enum Contrast {
-        /// ln cosh u.
+        /// (1/alpha) ln cosh(alpha u).
         LogCosh = "logcosh",
         /// -exp(-u²/2).
         Exp = "exp",
         /// u⁴/4.
         Cube = "cube",
+    }
+}
+
+choices! {
+    /// How long the sources are.
+    pub enum Whiten {
+        /// Variance 1.
+        UnitVariance = "unit-variance",
+        /// Sum of squares 1.
+        ArbitraryVariance = "arbitrary-variance",
+    }
+}
+
+choices! {
+    /// How the columns are whitened.
+    pub enum WhitenSolver {
+        /// Singular vectors of the centred columns.
+        Svd = "svd",
+        /// Eigenvectors of their inner products: half the digits of small variances are lost.
+        Eigh = "eigh",
     }
 }
 
@@ -59,6 +79,12 @@ params! {
         algorithm: Algorithm = Algorithm::Parallel;
         /// What measures how far a source is from normal.
         fun: Contrast = Contrast::LogCosh;
+        /// logcosh: the factor within, from 1 to 2 (scikit-learn's fun_args alpha).
+        alpha: f64 = 1.0, within(1.0, 2.0);
+        /// How long the sources are: unit-variance, or arbitrary-variance, with which their sum of squares is 1.
+        whiten: Whiten = Whiten::UnitVariance;
+        /// How the columns are whitened: svd, or eigh, which loses half the digits of small variances.
+        whiten_solver: WhitenSolver = WhitenSolver::Svd;
         /// Steps at most; `converged` says whether they were enough.
         max_iter: usize = 200, within(1.0, 1_000_000.0);
         /// It ends when no source turns by more than this.
@@ -90,7 +116,7 @@ const CARD: Card = Card {
         ("intercept", "b, target units"),
         (
             "components",
-            "W K: one row a source, columns as in the table",
+            "W K: one row a source, columns as in the table; with arbitrary-variance divided by √n",
         ),
         ("n_iter", "steps taken, with deflation the most of a source"),
         ("converged", "whether the sources stopped turning"),
@@ -114,7 +140,11 @@ impl Supervised for IcaRegression {
         let wanted = params
             .n_components
             .map_or(Wanted::All, |k| Wanted::Number(k as f64));
-        let found = Components::new(data, wanted, Solver::Full)?;
+        let solver = match params.whiten_solver {
+            WhitenSolver::Svd => Solver::Full,
+            WhitenSolver::Eigh => Solver::Covariance,
+        };
+        let found = Components::new(data, wanted, solver)?;
         let n = data.y().len() as f64;
         // Directions without variance hold no source.
         let largest = found.values.iter().copied().fold(0.0, f64::max);
@@ -140,10 +170,14 @@ impl Supervised for IcaRegression {
             Algorithm::Parallel => together(&z, start, params)?,
             Algorithm::Deflation => one_by_one(&z, start, params),
         };
+        let length = match params.whiten {
+            Whiten::UnitVariance => 1.0,
+            Whiten::ArbitraryVariance => 1.0 / n.sqrt(),
+        };
         let components = w.rows().into_iter().map(|row| {
             let mut source = vec![0.0; means.len()];
             for (share, v) in row.iter().zip(&whiten) {
-                add_scaled(&mut source, *share, v);
+                add_scaled(&mut source, length * share, v);
             }
             run::numbers(&source)
         });
@@ -157,12 +191,12 @@ impl Supervised for IcaRegression {
 }
 
 impl Contrast {
-    /// The first derivative and the second.
-    fn slopes(self, u: f64) -> (f64, f64) {
+    /// The first derivative and the second; `alpha` is the factor within ln cosh.
+    fn slopes(self, u: f64, alpha: f64) -> (f64, f64) {
         match self {
             Self::LogCosh => {
-                let t = u.tanh();
-                (t, 1.0 - t * t)
+                let t = (alpha * u).tanh();
+                (t, alpha * (1.0 - t * t))
             }
             Self::Exp => {
                 let e = (-u * u / 2.0).exp();
@@ -186,13 +220,13 @@ fn decorrelated(w: &Array2<f64>) -> Result<Array2<f64>, FitError> {
 }
 
 /// E[g(Wz) zᵀ] - diag E[g'(Wz)] W.
-fn step(z: &Array2<f64>, w: &Array2<f64>, fun: Contrast) -> Array2<f64> {
+fn step(z: &Array2<f64>, w: &Array2<f64>, params: &IcaRegressionParams) -> Array2<f64> {
     let n = z.nrows() as f64;
     let mut u = z.dot(&w.t());
     let mut curves = vec![0.0; w.nrows()];
     for mut row in u.rows_mut() {
         for (u, c) in row.iter_mut().zip(&mut curves) {
-            let (g, d) = fun.slopes(*u);
+            let (g, d) = params.fun.slopes(*u, params.alpha);
             *u = g;
             *c += d / n;
         }
@@ -214,7 +248,7 @@ fn together(
     }
     let mut w = decorrelated(&start)?;
     for n_iter in 1..=params.max_iter {
-        let next = decorrelated(&step(z, &w, params.fun))?;
+        let next = decorrelated(&step(z, &w, params))?;
         let turned = next
             .rows()
             .into_iter()
@@ -250,7 +284,7 @@ fn one_by_one(z: &Array2<f64>, start: Array2<f64>, params: &IcaRegressionParams)
         for n_iter in 1..=params.max_iter {
             most = most.max(n_iter);
             let one = Array2::from_shape_fn((1, k), |(_, j)| own[j]);
-            let mut next = step(z, &one, params.fun).row(0).to_vec();
+            let mut next = step(z, &one, params).row(0).to_vec();
             free(&mut next, &w);
             let turned = (dot(&next, &own).abs() - 1.0).abs();
             own = next;
@@ -265,4 +299,121 @@ fn one_by_one(z: &Array2<f64>, start: Array2<f64>, params: &IcaRegressionParams)
         }
     }
     (w, most, converged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+    use mltrainer_catalogue_core::{Params as _, Predictor as _};
+    use serde_json::json;
+
+    #[test]
+    fn sources_as_scikit_learn() {
+        // scikit-learn 1.9.1, FastICA(3, fun=..., fun_args={"alpha": ...}, whiten=..., whiten_solver=...,
+        // algorithm=..., tol=1e-12, max_iter=5000, random_state=0): components_, each with its largest entry
+        // positive, sorted by their first entries.
+        let rows: Vec<[f64; 3]> = (0..80)
+            .map(|i| {
+                let (a, b, c) = (
+                    f64::from(i * 37 % 80) / 20.0 - 2.0,
+                    (f64::from(i) * 0.61).sin(),
+                    f64::from(i * i % 23) / 6.0,
+                );
+                [a + 0.5 * b, b - 0.3 * c + 0.2 * a, c + 0.4 * a]
+            })
+            .collect();
+        let some: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = rows.iter().map(|r| r[0] - r[2]).collect();
+        for (given, want) in [
+            (
+                json!({"fun": "logcosh", "alpha": 1.0}),
+                [
+                    -0.632611655103285,
+                    0.3543140174983869,
+                    1.1575572442055813,
+                    -0.5472933144006391,
+                    1.6991404144250482,
+                    0.5495065925292405,
+                    0.9804465179579626,
+                    -0.46857593914016576,
+                    -0.06325792843116837,
+                ],
+            ),
+            (
+                json!({"fun": "logcosh", "alpha": 1.7}),
+                [
+                    -0.6335287165649539,
+                    0.33215781788877036,
+                    1.149346323835248,
+                    -0.5585174498686126,
+                    1.7051420506004469,
+                    0.5676974782424525,
+                    0.9735001161868819,
+                    -0.4629705746145593,
+                    -0.05119018889281551,
+                ],
+            ),
+            (
+                json!({"fun": "cube", "whiten": "arbitrary-variance"}),
+                [
+                    -0.06985575514749776,
+                    0.04164540517486281,
+                    0.13020785167628746,
+                    -0.05966513792003031,
+                    0.18913219323422145,
+                    0.05941946729847879,
+                    0.11100801975063428,
+                    -0.05382307573060973,
+                    -0.009432136409766284,
+                ],
+            ),
+            (
+                json!({"fun": "exp", "whiten_solver": "eigh"}),
+                [
+                    -0.6345816237799196,
+                    0.35597663219711684,
+                    1.1579404971257126,
+                    -0.5477472540735748,
+                    1.6993305874570659,
+                    0.5489738815328816,
+                    0.9789187714778735,
+                    -0.46662208855977355,
+                    -0.060822009719354045,
+                ],
+            ),
+            (
+                json!({"fun": "logcosh", "alpha": 2.0, "whiten": "arbitrary-variance"}),
+                [
+                    -0.0707619949695241,
+                    0.03618023476693213,
+                    0.12814939348391088,
+                    -0.06281883795250956,
+                    0.19083601645969944,
+                    0.06420521463319234,
+                    0.10866954184788853,
+                    -0.051719002357657,
+                    -0.005398730689059711,
+                ],
+            ),
+        ] {
+            let mut given = given;
+            given["tol"] = json!(1e-12);
+            given["max_iter"] = json!(5000);
+            let params = IcaRegressionParams::from_map(given.as_object().unwrap()).unwrap();
+            let o = IcaRegression::fit(&params, &table(&some, &y), 3)
+                .unwrap()
+                .outputs();
+            let mut got: Vec<Vec<f64>> = serde_json::from_value(o["components"].clone()).unwrap();
+            for row in &mut got {
+                let top = row
+                    .iter()
+                    .copied()
+                    .fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
+                row.iter_mut().for_each(|v| *v *= top.signum());
+            }
+            got.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            assert_near(&got.concat(), &want, 1e-5);
+        }
+    }
 }

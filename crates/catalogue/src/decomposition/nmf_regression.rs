@@ -20,6 +20,7 @@ use mltrainer_catalogue_core::{
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +87,9 @@ params! {
         alpha_h as "alpha_H": Option<f64> = None, at_least(0.0);
         /// Share of the absolute penalty; the rest is squared.
         l1_ratio: f64 = 0.0, within(0.0, 1.0);
-        /// Seed of the start; none is the seed of the run.
+        /// Whether cd goes through the parts in an order drawn anew for each pass over W and over H.
+        shuffle: bool = false;
+        /// Seed of the start and of shuffle; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
 }
@@ -199,14 +202,25 @@ impl Supervised for NmfRegression {
             }
         } else {
             let (mut first, mut slopes) = (0.0, vec![0.0; k]);
+            let mut order: Vec<usize> = (0..k).collect();
+            // Apart from the draws of the start.
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+            random.jump();
             while n_iter < params.max_iter && !converged {
                 n_iter += 1;
-                let rows = pass(x, &mut w, &h, on_w);
+                if params.shuffle {
+                    order.shuffle(&mut random);
+                }
+                let rows = pass(x, &mut w, &h, on_w, &order);
                 let mut moved = rows.moved;
+                if params.shuffle {
+                    order.shuffle(&mut random);
+                }
                 // H is to the columns what W is to the rows.
                 for (mut column, pull) in h.columns_mut().into_iter().zip(rows.pulls.columns()) {
                     let mut own = column.to_vec();
-                    moved += pass_row(&mut own, &pull.to_vec(), &rows.gram, on_h, &mut slopes);
+                    let pull = pull.to_vec();
+                    moved += pass_row(&mut own, &pull, &rows.gram, on_h, &mut slopes, &order);
                     column.iter_mut().zip(own).for_each(|(to, v)| *to = v);
                 }
                 if n_iter == 1 {
@@ -450,7 +464,17 @@ struct Passed {
 
 /// One pass of coordinate descent over W (rows x parts) for X ≈ W H, a block of rows at a time: memory is
 /// read once, and what the blocks give is added up in their order.
-fn pass(x: &Array2<f64>, w: &mut Array2<f64>, h: &Array2<f64>, shrink: Shrink) -> Passed {
+fn pass(
+    x: &Array2<f64>,
+    w: &mut Array2<f64>,
+    h: &Array2<f64>,
+    shrink: Shrink,
+    order: &[usize],
+) -> Passed {
+    // Rows of W must lie together below.
+    if !w.is_standard_layout() {
+        *w = w.as_standard_layout().into_owned();
+    }
     let (k, p) = h.dim();
     let gram = h.dot(&h.t());
     let empty = || Passed {
@@ -476,7 +500,7 @@ fn pass(x: &Array2<f64>, w: &mut Array2<f64>, h: &Array2<f64>, shrink: Shrink) -
                 .map(|(mut row, pull)| {
                     let row = row.as_slice_mut().unwrap_or_default();
                     let pull = pull.to_slice().unwrap_or_default();
-                    pass_row(row, pull, &gram, shrink, &mut slopes)
+                    pass_row(row, pull, &gram, shrink, &mut slopes, order)
                 })
                 .sum();
             part.gram = w.t().dot(&w);
@@ -492,13 +516,15 @@ fn pass(x: &Array2<f64>, w: &mut Array2<f64>, h: &Array2<f64>, shrink: Shrink) -
 }
 
 /// The same for the amounts of one row, from H x and H Hᵀ; `slopes` is room for a number a part. All slopes
-/// are kept up to date, which adds whole rows of H Hᵀ at once, and amounts of 0 add nothing.
+/// are kept up to date, which adds whole rows of H Hᵀ at once, and amounts of 0 add nothing. Parts are taken in
+/// this `order`.
 fn pass_row(
     row: &mut [f64],
     pull: &[f64],
     gram: &Array2<f64>,
     shrink: Shrink,
     slopes: &mut [f64],
+    order: &[usize],
 ) -> f64 {
     let k = row.len();
     // Symmetric: its rows are its columns.
@@ -513,7 +539,7 @@ fn pass_row(
         }
     }
     let mut violation = 0.0;
-    for t in 0..k {
+    for &t in order {
         let slope = slopes[t] + shrink.l1 + shrink.l2 * row[t];
         violation += if row[t] == 0.0 { slope.min(0.0) } else { slope }.abs();
         let curve = of(t)[t] + shrink.l2;
@@ -629,6 +655,7 @@ impl Predictor for Fitted {
         let pulls = row_products(x, self.parts.view());
         let mut amounts = Array2::zeros(pulls.dim());
         let mut slopes = vec![0.0; self.parts.nrows()];
+        let order: Vec<usize> = (0..self.parts.nrows()).collect();
         // Each row until it is at rest, whenever that is for the others.
         let rows = amounts.rows_mut().into_iter().zip(pulls.rows());
         for ((mut row, pull), x) in rows.zip(x.rows()) {
@@ -637,7 +664,7 @@ impl Predictor for Fitted {
             row.fill((x.sum() / (x.len() * row.len()) as f64).max(0.0).sqrt());
             let mut first = 0.0;
             for n in 0..self.max_iter {
-                let moved = pass_row(row, pull, &gram, self.shrink, &mut slopes);
+                let moved = pass_row(row, pull, &gram, self.shrink, &mut slopes, &order);
                 if n == 0 {
                     first = moved;
                 }
@@ -781,6 +808,49 @@ mod tests {
             let said = fitted.predict(data.x().view()).unwrap().values;
             assert_near(&said[..3], &want, 1e-5);
         }
+    }
+
+    #[test]
+    fn shuffled_parts_end_where_scikit_learn_does() {
+        // scikit-learn 1.9.1, NMF(2, init="nndsvda", tol=1e-12, max_iter=20000, shuffle=..., random_state=0):
+        // reconstruction_err_ is 44.01851090942726 with and without shuffle.
+        let flat: Vec<[f64; 5]> = (0..60)
+            .map(|i: usize| {
+                std::array::from_fn(|j| {
+                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+                })
+            })
+            .collect();
+        let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = rows.iter().map(|r| r[0] - r[1]).collect();
+        let fit = |shuffle: bool, seed: u64| {
+            let given = json!({"n_components": 2, "init": "nndsvda", "tol": 1e-12, "max_iter": 20_000, "shuffle": shuffle});
+            let params = NmfRegressionParams::from_map(given.as_object().unwrap()).unwrap();
+            NmfRegression::fit(&params, &table(&rows, &y), seed)
+                .unwrap()
+                .outputs()
+        };
+        let error = |o: &Outputs| o["reconstruction_error"].as_f64().unwrap();
+        for (shuffle, seed) in [(false, 0), (true, 0), (true, 1)] {
+            assert_near(&[error(&fit(shuffle, seed))], &[44.01851090942726], 1e-7);
+        }
+        assert_eq!(fit(true, 1), fit(true, 1));
+        assert_ne!(fit(true, 1), fit(true, 2));
+    }
+
+    #[test]
+    fn rows_that_lie_apart_are_not_skipped() {
+        // The same pass whether W lies by rows or by columns.
+        let x = Array2::from_shape_fn((6, 3), |(i, j)| ((i * 5 + j * 7) % 11) as f64);
+        let h = Array2::from_shape_fn((2, 3), |(i, j)| (1 + i + 2 * j) as f64);
+        let none = Shrink { l1: 0.0, l2: 0.0 };
+        let mut by_rows = Array2::from_elem((6, 2), 0.5);
+        let mut by_columns = Array2::from_elem((2, 6), 0.5).reversed_axes();
+        let a = pass(&x, &mut by_rows, &h, none, &[0, 1]);
+        let b = pass(&x, &mut by_columns, &h, none, &[0, 1]);
+        assert!(a.moved > 0.0);
+        assert_eq!(a.moved, b.moved);
+        assert_eq!(by_rows, by_columns);
     }
 
     #[test]

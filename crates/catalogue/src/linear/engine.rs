@@ -9,9 +9,14 @@
 use super::gram;
 use crate::numeric::{self, Svd, add_scaled};
 use linfa_linalg::qr::QRInto as _;
-use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, Training, run, threads};
+use mltrainer_catalogue_core::run::effective_seed;
+use mltrainer_catalogue_core::{
+    FitError, Outputs, Prediction, Predictor, Training, choices, run, threads,
+};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder as _};
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 /// A fitted plane and what the fit says of itself.
@@ -134,12 +139,22 @@ fn shared<T>(multiplications: usize, work: impl FnOnce() -> T) -> T {
 impl<'a> Units<'a> {
     /// The units of a training table.
     pub(crate) fn new(data: &'a Training, intercept: bool) -> Result<Self, FitError> {
-        let x = data.x();
+        Self::of(data.x(), data.weights(), intercept, |j| {
+            data.design().names()[j].clone()
+        })
+    }
+
+    /// The units of columns, `weights` of whose rows matter to the means; `name` is that of a column.
+    pub(crate) fn of(
+        x: &'a Array2<f64>,
+        weights: Option<&[f64]>,
+        intercept: bool,
+        name: impl Fn(usize) -> String,
+    ) -> Result<Self, FitError> {
         let (n, p) = x.dim();
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
         // Row after row, as the table lies in memory.
         if intercept {
-            let weights = data.weights();
             for (i, row) in x.rows().into_iter().enumerate() {
                 let w = weights.map_or(1.0, |w| w[i]);
                 means.iter_mut().zip(row).for_each(|(m, v)| *m += v * w);
@@ -163,7 +178,7 @@ impl<'a> Units<'a> {
             if !scale.is_finite() {
                 return Err(FitError::Failed(format!(
                     "column \"{}\" is too large to be squared: rescale it",
-                    data.design().names()[j]
+                    name(j)
                 )));
             }
             // What is left of a constant column is rounding.
@@ -512,7 +527,7 @@ impl Problem {
     }
 
     /// Minimises |y - Xw|² + alpha |w|² by singular values; those that are rounding are left out.
-    fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
+    pub(super) fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
         let p = columns.len();
         let svd = Svd::new(columns);
         let largest = svd.values.iter().copied().fold(0.0, f64::max);
@@ -619,6 +634,10 @@ impl Problem {
                 .map(|j| numeric::dot(self.column(j), self.column(j)))
                 .collect();
             let mut rest = y.to_vec();
+            let mut draws = given.random.map(|seed| Draws {
+                random: Xoshiro256PlusPlus::seed_from_u64(seed),
+                still: vec![false; p],
+            });
             loop {
                 if n_iter == given.max_iter {
                     return Err(FitError::Failed(format!(
@@ -630,7 +649,8 @@ impl Problem {
                 }
                 n_iter += 1;
                 let mut at_rest = true;
-                for j in 0..p {
+                for next in 0..p {
+                    let j = draws.as_mut().map_or(next, |d| d.random.gen_range(0..p));
                     if squares[j] == 0.0 {
                         continue;
                     }
@@ -646,7 +666,16 @@ impl Problem {
                         add_scaled(&mut rest, weights[j] - next, column);
                         weights[j] = next;
                         at_rest = false;
+                    } else if let Some(draws) = &mut draws {
+                        draws.still[j] = true;
                     }
+                }
+                if let Some(draws) = &mut draws {
+                    // A pass need not meet every column: at rest are those met since the last move.
+                    if !at_rest {
+                        draws.still.fill(false);
+                    }
+                    at_rest = (0..p).all(|j| draws.still[j] || squares[j] == 0.0);
                 }
                 gap = self.gap(&weights, &rest, l1, l2, given.positive);
                 // At rest to the last bit, rounding is all that is left of the gap.
@@ -695,6 +724,32 @@ pub(crate) struct Penalty {
     pub(crate) positive: bool,
     pub(crate) max_iter: usize,
     pub(crate) tol: f64,
+    /// Seed of the draws of columns; none goes through them in their order.
+    pub(crate) random: Option<u64>,
+}
+
+choices! {
+    /// Which weight is moved next.
+    pub enum Selection {
+        /// One after the other.
+        Cyclic = "cyclic",
+        /// One drawn at random, as many a pass as there are columns.
+        Random = "random",
+    }
+}
+
+impl Selection {
+    /// The seed of the draws, where there are some.
+    pub(crate) fn seed(self, own: Option<usize>, run: u64) -> Option<u64> {
+        (self == Self::Random).then(|| effective_seed(own, run))
+    }
+}
+
+/// Columns in random order.
+struct Draws {
+    random: Xoshiro256PlusPlus,
+    /// Columns that were met and had no reason to move, in passes without a move.
+    still: Vec<bool>,
 }
 
 /// Columns of fewer rows with the same geometry.

@@ -8,7 +8,7 @@
 //! Source: Tibshirani, JRSS B 58 (1996); Friedman, Hastie, Tibshirani, JSS 33 (2010).
 //! Not claimed: that the columns it keeps are the true ones.
 
-use super::engine::{Penalty, Plane, Problem};
+use super::engine::{Penalty, Plane, Problem, Selection};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{Card, Entry, FitError, Inputs, Supervised, Training, params};
 use mltrainer_types::catalogue::Task;
@@ -17,7 +17,10 @@ use mltrainer_types::catalogue::Task;
 pub struct Lasso;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Lasso>().as_first_choice();
+// seed matters beside drawn columns and a penalty that leaves weights only.
+pub const ENTRY: Entry = Entry::supervised::<Lasso>()
+    .as_first_choice()
+    .mattering_beside(&[&[("selection", "random"), ("alpha", "0.01")]]);
 
 params! {
     /// Parameters of the lasso.
@@ -32,6 +35,10 @@ params! {
         max_iter: usize = 100_000, within(1.0, 10_000_000.0);
         /// The fit ends when the duality gap is below this share of the sum of squares of the target.
         tol: f64 = 1e-11, inside(0.0, 1.0);
+        /// Which weight is moved next: cyclic goes through the columns, random draws them. The optimum is the same.
+        selection: Selection = Selection::Cyclic;
+        /// Seed of the draws of selection random; none is the seed of the run.
+        seed: Option<usize> = None, at_least(0.0);
     }
 }
 
@@ -79,7 +86,7 @@ impl Supervised for Lasso {
     const CARD: &'static Card = &CARD;
     const WEIGHTS: bool = true;
 
-    fn fit(params: &LassoParams, data: &Training, _: u64) -> Result<Plane, FitError> {
+    fn fit(params: &LassoParams, data: &Training, seed: u64) -> Result<Plane, FitError> {
         let problem = Problem::new(data, params.fit_intercept)?;
         let (weights, extra) = problem.elastic_net(&Penalty {
             alpha: params.alpha,
@@ -87,6 +94,7 @@ impl Supervised for Lasso {
             positive: params.positive,
             max_iter: params.max_iter,
             tol: params.tol,
+            random: params.selection.seed(params.seed, seed),
         })?;
         Plane::new(weights, &problem, extra)
     }
@@ -95,7 +103,7 @@ impl Supervised for Lasso {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, table};
+    use crate::testing::{assert_near, remainders, table};
     use mltrainer_catalogue_core::{Params as _, Predictor as _};
 
     #[test]
@@ -134,5 +142,34 @@ mod tests {
                 .contains("did not converge in max_iter = 3"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn drawn_columns_lead_to_the_same_optimum() {
+        // scikit-learn 1.9.1, Lasso(alpha=0.3, selection="random", tol=1e-14, random_state=0)
+        // on the table of `remainders`.
+        let rows = remainders();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = rows
+            .iter()
+            .enumerate()
+            .map(|(i, r)| r[0] / 3.0 - r[1] / 5.0 + (i % 5) as f64)
+            .collect();
+        let fit = |seed: u64| {
+            let given = serde_json::json!({"alpha": 0.3, "selection": "random"});
+            let params = LassoParams::from_map(given.as_object().unwrap()).unwrap();
+            Lasso::fit(&params, &table(&rows, &y), seed)
+                .unwrap()
+                .outputs()
+        };
+        for seed in [0, 1] {
+            let w: Vec<f64> = serde_json::from_value(fit(seed)["coefficients"].clone()).unwrap();
+            assert_near(
+                &w,
+                &[0.3788877872051628, -0.1225153801852434, 0.0, 0.0],
+                1e-6,
+            );
+            assert_eq!(fit(seed), fit(seed));
+        }
     }
 }

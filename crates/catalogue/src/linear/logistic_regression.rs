@@ -13,11 +13,11 @@ use crate::class_weight::{ClassWeight, row_weights_by_weight};
 use crate::numeric::{lifted, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
-    run,
+    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,7 +25,28 @@ use serde_json::Value;
 pub struct LogisticRegression;
 
 /// The registration.
+// intercept_scaling matters beside liblinear only.
 pub const ENTRY: Entry = Entry::supervised::<LogisticRegression>().as_first_choice();
+
+choices! {
+    /// The method of scikit-learn whose problem is solved.
+    pub enum Solver {
+        /// Any penalty, the intercept free of it.
+        Auto = "auto",
+        /// The squared penalty, the intercept free of it.
+        Lbfgs = "lbfgs",
+        /// The squared or the absolute penalty, on the intercept too; two labels.
+        Liblinear = "liblinear",
+        /// As lbfgs.
+        NewtonCg = "newton-cg",
+        /// As lbfgs.
+        NewtonCholesky = "newton-cholesky",
+        /// As lbfgs.
+        Sag = "sag",
+        /// As auto.
+        Saga = "saga",
+    }
+}
 
 params! {
     /// Parameters of logistic regression.
@@ -34,8 +55,12 @@ params! {
         c as "C": f64 = 1.0, above(0.0);
         /// Share of the penalty on absolute weights: 0 is the squared penalty (L2), 1 the absolute one (L1).
         l1_ratio: f64 = 0.0, within(0.0, 1.0);
-        /// Whether an intercept is fitted; it is not penalised.
+        /// Whether an intercept is fitted; only liblinear penalises it.
         fit_intercept: bool = true;
+        /// Whose problem is solved: liblinear penalises the intercept and takes two labels; all others have the same optimum, which is found by Newton steps whichever is named; lbfgs, newton-cg, newton-cholesky and sag take l1_ratio 0, liblinear 0 or 1.
+        solver: Solver = Solver::Auto;
+        /// liblinear: the intercept is this times the weight of a column that is everywhere this, so that a large value lets the penalty off it.
+        intercept_scaling: f64 = 1.0, above(0.0);
         /// balanced: every label counts the same in total; or a factor a label, written 0:1,1:2.5; none: every row counts the same.
         class_weight: Option<ClassWeight> = None;
         /// Newton steps after which the fit is given up as not converged.
@@ -62,11 +87,11 @@ const CARD: Card = Card {
     tasks: &[Task::Classification],
     inputs: Inputs::Features,
     summary: "Probabilities of labels from a linear score with a penalty on the weights: the sigmoid for two labels, softmax with one weight vector a label for more. Fitted to the optimum by Newton steps (proximal ones with an absolute penalty).",
-    formula: "min over w, b of C Σᵢ sᵢ · (-ln P(yᵢ | xᵢ)) + (1 - l1_ratio)/2 |w|² + l1_ratio |w|₁; two labels: P(1 | x) = 1/(1 + exp(-(x·w + b))); more: P(k | x) = exp(x·wₖ + bₖ)/Σⱼ exp(x·wⱼ + bⱼ), Σₖ bₖ = 0",
+    formula: "min over w, b of C Σᵢ sᵢ · (-ln P(yᵢ | xᵢ)) + (1 - l1_ratio)/2 |w|² + l1_ratio |w|₁; two labels: P(1 | x) = 1/(1 + exp(-(x·w + b))); more: P(k | x) = exp(x·wₖ + bₖ)/Σⱼ exp(x·wⱼ + bⱼ), Σₖ bₖ = 0; solver liblinear: b = intercept_scaling v with v penalised like a weight, all other solvers: this optimum",
     data: "Whole-number labels, at least two of them. Columns of like scale: the penalty sees their units, nothing is rescaled inside.",
     cost: "fit O(steps · (n d² + d³)), d = p + 1 for two labels, (p + 1) · labels for more; predict O(rows · d)",
     fails_when: "The training rows have one label only, more than 5,000 weights are asked for, or the labels do not follow a linear score. A fit that does not converge is an error.",
-    not_claimed: "Calibrated probabilities when class_weight is balanced.",
+    not_claimed: "The steps of the solver that is named: the optimum is found by Newton steps. Calibrated probabilities when class_weight is balanced.",
     source: "D. R. Cox, The regression analysis of binary sequences, J. R. Stat. Soc. B 20 (1958) 215-242; J. D. Lee, Y. Sun, M. A. Saunders, Proximal Newton-type methods, SIAM J. Optim. 24 (2014)",
     reference: "scikit-learn 1.9.1, LogisticRegression (here with a tighter tol by default)",
     outputs: &[
@@ -98,6 +123,34 @@ const CARD: Card = Card {
 /// Beyond this many weights the Hessian alone takes 200 MB.
 const MOST_WEIGHTS: usize = 5_000;
 
+impl LogisticParams {
+    /// Refuses what scikit-learn's solver of that name refuses.
+    fn check(&self, labels: usize) -> Result<(), ParamError> {
+        let refused = |field: &str, reason: &str| {
+            Err(ParamError {
+                field: field.into(),
+                reason: reason.into(),
+                suggestions: Vec::new(),
+            })
+        };
+        match self.solver {
+            Solver::Auto | Solver::Saga => Ok(()),
+            Solver::Liblinear if labels > 2 => {
+                refused("solver", "liblinear takes two labels: take another solver")
+            }
+            Solver::Liblinear if self.l1_ratio > 0.0 && self.l1_ratio < 1.0 => {
+                refused("l1_ratio", "the solver liblinear takes 0 or 1: take saga")
+            }
+            Solver::Liblinear => Ok(()),
+            _ if self.l1_ratio > 0.0 => refused(
+                "l1_ratio",
+                "of the solvers only auto, saga and (1) liblinear take an absolute penalty",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Supervised for LogisticRegression {
     type Params = LogisticParams;
     type Fitted = Fitted;
@@ -115,6 +168,7 @@ impl Supervised for LogisticRegression {
             )));
         }
         let k = labels.classes.len();
+        params.check(k)?;
         let scores = if k == 2 { 1 } else { k };
         let p = data.design().columns();
         if scores * (p + 1) > MOST_WEIGHTS {
@@ -126,7 +180,24 @@ impl Supervised for LogisticRegression {
 
         // Columns are centred and scaled, and the penalties with them, so that steps and tolerance
         // do not depend on units; the optimum is that of the columns as they came.
-        let units = Units::new(data, params.fit_intercept)?;
+        let penalised = params.solver == Solver::Liblinear && params.fit_intercept;
+        let extended;
+        let units = if penalised {
+            let mut with_ones =
+                Array2::from_elem((data.x().nrows(), p + 1), params.intercept_scaling);
+            let mut own = with_ones.slice_axis_mut(Axis(1), (..p).into());
+            own.assign(data.x());
+            extended = with_ones;
+            let names = data.design().names();
+            Units::of(&extended, None, false, |j| {
+                names
+                    .get(j)
+                    .map_or_else(|| "intercept".into(), Clone::clone)
+            })?
+        } else {
+            Units::new(data, params.fit_intercept)?
+        };
+        let free = params.fit_intercept && !penalised;
         let width = units.width();
 
         let mut row_weights = row_weights_by_weight(data, params.class_weight.as_ref())?;
@@ -151,14 +222,17 @@ impl Supervised for LogisticRegression {
             scores,
             l2: per_weight(2, 1.0 - params.l1_ratio),
             l1: per_weight(1, params.l1_ratio),
-            intercept: params.fit_intercept,
+            intercept: free,
         };
         let (theta, value, n_iter) = problem.minimise(params.max_iter, params.tol)?;
 
         let mut weights = Vec::with_capacity(scores);
         let mut intercepts = Vec::with_capacity(scores);
         for block in theta.chunks(width) {
-            let (w, b) = units.undo(block);
+            let (mut w, mut b) = units.undo(block);
+            if penalised {
+                b = w.pop().unwrap_or_default() * params.intercept_scaling;
+            }
             intercepts.push(b);
             weights.push(w);
         }
@@ -431,7 +505,7 @@ fn newton(h: &Array2<f64>, g: &[f64]) -> Result<Vec<f64>, FitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, classes};
+    use crate::testing::{assert_near, classes, remainders};
     use mltrainer_catalogue_core::Params as _;
 
     fn fit(rows: &[&[f64]], y: &[f64], given: serde_json::Value) -> Result<Fitted, FitError> {
@@ -475,6 +549,134 @@ mod tests {
         };
         assert_near(&[l1(2.0)], &[3.0_f64.ln()], 1e-7);
         assert_eq!(l1(1.0), 0.0);
+    }
+
+    #[test]
+    fn liblinear_penalises_the_intercept_as_scikit_learn() {
+        // scikit-learn 1.9.1, LogisticRegression(solver=..., tol=1e-12, max_iter=100000, ...) on the table of
+        // `remainders` with weights: coef_ and intercept_.
+        let rows = remainders();
+        let some: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = (0..24_u32)
+            .map(|i| {
+                let score = f64::from(i * i % 17) / 8.0 - f64::from(i * 5 % 11) / 9.0
+                    + f64::from(i % 5) / 3.0;
+                f64::from(u8::from(score > 1.0))
+            })
+            .collect();
+        let weights = (0..24_u32)
+            .map(|i| f64::from(i * 7 % 5 + 1) / 2.0)
+            .collect();
+        let data = classes(&some, &y).with_weights(weights).unwrap();
+        let found = |given: serde_json::Value| {
+            let params = LogisticParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = LogisticRegression::fit(&params, &data, 0)?;
+            Ok::<_, FitError>([fitted.weights[0].clone(), fitted.intercepts].concat())
+        };
+        let liblinear = |more: serde_json::Value| {
+            let mut given = more;
+            given["solver"] = "liblinear".into();
+            found(given).unwrap()
+        };
+        for (given, want) in [
+            (
+                serde_json::json!({}),
+                [
+                    0.9205374527484418,
+                    -0.04031714347797914,
+                    -0.28294529534677465,
+                    -1.4570129968739907,
+                    -0.6614557944656214,
+                ],
+            ),
+            (
+                serde_json::json!({"C": 0.3, "intercept_scaling": 5.0}),
+                [
+                    0.7125781674393773,
+                    0.08470076063386629,
+                    0.006435564617410271,
+                    -0.6175007130980565,
+                    -3.180611522283864,
+                ],
+            ),
+            (
+                serde_json::json!({"l1_ratio": 1.0, "intercept_scaling": 2.0}),
+                [
+                    0.9758106793591523,
+                    0.0,
+                    0.0,
+                    -1.7403532516671938,
+                    -1.2704267903965607,
+                ],
+            ),
+            (
+                serde_json::json!({"fit_intercept": false}),
+                [
+                    0.9272959858247659,
+                    -0.07851357967974477,
+                    -0.36047041383203304,
+                    -1.5262157804236527,
+                    0.0,
+                ],
+            ),
+        ] {
+            assert_near(&liblinear(given), &want, 1e-5);
+        }
+        // The same call with solver="newton-cholesky".
+        let free = [
+            1.216884722299564,
+            0.4954098899486543,
+            0.32737314862151445,
+            -0.7019668317346877,
+            -11.290988494378462,
+        ];
+        for solver in [
+            "auto",
+            "lbfgs",
+            "newton-cg",
+            "newton-cholesky",
+            "sag",
+            "saga",
+        ] {
+            assert_near(
+                &found(serde_json::json!({"solver": solver})).unwrap(),
+                &free,
+                1e-5,
+            );
+        }
+        for (given, field) in [
+            (
+                serde_json::json!({"solver": "lbfgs", "l1_ratio": 1.0}),
+                "l1_ratio",
+            ),
+            (
+                serde_json::json!({"solver": "sag", "l1_ratio": 0.5}),
+                "l1_ratio",
+            ),
+            (
+                serde_json::json!({"solver": "liblinear", "l1_ratio": 0.5}),
+                "l1_ratio",
+            ),
+        ] {
+            let Err(FitError::Param(e)) = found(given) else {
+                panic!("not refused")
+            };
+            assert_eq!(e.field, field);
+        }
+        let three = classes(
+            &some,
+            &(0..24).map(|i| f64::from(i % 3)).collect::<Vec<f64>>(),
+        );
+        let params = LogisticParams::from_map(
+            serde_json::json!({"solver": "liblinear"})
+                .as_object()
+                .unwrap(),
+        );
+        let refused = LogisticRegression::fit(&params.unwrap(), &three, 0).unwrap_err();
+        assert!(
+            refused.to_string().contains("liblinear takes two labels"),
+            "{refused}"
+        );
     }
 
     #[test]

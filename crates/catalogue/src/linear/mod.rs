@@ -4,6 +4,7 @@ mod descent;
 mod engine;
 mod glm;
 mod gram;
+mod iterative;
 mod path;
 
 pub(crate) use engine::{Plane, Problem, dot, reduced};

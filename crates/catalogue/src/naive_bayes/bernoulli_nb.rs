@@ -8,7 +8,7 @@
 //! Source: Manning, Raghavan & Schütze, Introduction to Information Retrieval (2008), section 13.3.
 //! Not claimed: calibrated probabilities.
 
-use super::multinomial_nb::log_priors;
+use super::multinomial_nb::{bare_zero, log_priors, smoothing};
 use crate::labels::{counts, from_logs, labels};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
@@ -23,13 +23,17 @@ use serde::{Deserialize, Serialize};
 pub struct BernoulliNb;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<BernoulliNb>();
+// force_alpha matters beside a small alpha only.
+pub const ENTRY: Entry =
+    Entry::supervised::<BernoulliNb>().mattering_beside(&[&[("alpha", "1e-12")]]);
 
 params! {
     /// Parameters of Bernoulli naive Bayes.
     pub struct BernoulliNbParams {
         /// Added to the counts of yes and of no, so that none is 0.
-        alpha: f64 = 1.0, at_least(1e-10);
+        alpha: f64 = 1.0, at_least(0.0);
+        /// Whether an alpha below 1e-10 is taken as it is; otherwise 1e-10 takes its place.
+        force_alpha: bool = true;
         /// A number above this is yes; none takes the numbers as shares of yes from 0 to 1.
         binarize: Option<f64> = Some(0.0);
         /// Whether priors are the shares of the labels; otherwise all labels are as likely.
@@ -59,7 +63,7 @@ const CARD: Card = Card {
     formula: "zⱼ = 1 when xⱼ > binarize, else 0; P(k | x) ∝ πₖ Πⱼ θₖⱼ^zⱼ (1 - θₖⱼ)^(1 - zⱼ), θₖⱼ = (Nₖⱼ + alpha)/(Nₖ + 2 alpha)",
     data: "Whole-number labels, at least two; columns for which the border means something (0 for standardised ones).",
     cost: "fit O(n p), predict O(rows · p · labels)",
-    fails_when: "The border does not part the labels, or columns depend on each other.",
+    fails_when: "The border does not part the labels, or columns depend on each other. Alpha is 0 and a label has one answer only in a column: a share of 0 has no logarithm, and the fit is refused.",
     not_claimed: "Calibrated probabilities.",
     source: "C. D. Manning, P. Raghavan, H. Schütze, Introduction to Information Retrieval (2008), section 13.3",
     reference: "scikit-learn 1.9.1, BernoulliNB",
@@ -106,13 +110,21 @@ impl Supervised for BernoulliNb {
                 sums[labels.codes[i]][j] += weight * z;
             }
         }
+        let alpha = smoothing(params.alpha, params.force_alpha);
+        if alpha == 0.0 {
+            for ((row, total), label) in sums.iter().zip(&totals).zip(&labels.classes) {
+                if let Some(j) = row.iter().position(|v| *v == 0.0 || *v == *total) {
+                    return Err(bare_zero(&data.design().names()[j], *label));
+                }
+            }
+        }
         let logs = |of: fn(f64, f64, f64) -> f64| -> Vec<Vec<f64>> {
             sums.iter()
                 .zip(&totals)
                 .map(|(row, t)| {
-                    let all = t + 2.0 * params.alpha;
+                    let all = t + 2.0 * alpha;
                     row.iter()
-                        .map(|s| of(*s, *t, params.alpha).ln() - all.ln())
+                        .map(|s| of(*s, *t, alpha).ln() - all.ln())
                         .collect()
                 })
                 .collect()
@@ -166,6 +178,7 @@ mod tests {
         let params = BernoulliNbParams {
             alpha: 1.0,
             binarize: Some(0.0),
+            force_alpha: true,
             fit_prior: true,
             class_prior: None,
         };
@@ -175,5 +188,36 @@ mod tests {
             .unwrap();
         let p = p.probabilities.unwrap().column(1).to_vec();
         assert_near(&p, &[3.0 / 5.0, 1.0 / 3.0], 1e-14);
+    }
+
+    #[test]
+    fn small_alphas_as_scikit_learn() {
+        // scikit-learn 1.9.1, BernoulliNB(alpha=1e-12, force_alpha=...).fit([[1, -1], [-1, -1], [2, 1],
+        // [-3, 1]], [0, 0, 1, 1]): feature_log_prob_[0].
+        let data = classes(
+            &[&[1.0, -1.0], &[-1.0, -1.0], &[2.0, 1.0], &[-3.0, 1.0]],
+            &[0.0, 0.0, 1.0, 1.0],
+        );
+        let fit = |alpha: f64, force_alpha: bool| {
+            let params = BernoulliNbParams {
+                alpha,
+                force_alpha,
+                binarize: Some(0.0),
+                fit_prior: true,
+                class_prior: None,
+            };
+            BernoulliNb::fit(&params, &data, 0)
+        };
+        for (force, want) in [
+            (true, [-0.6931471805599453, -28.324168296489493]),
+            (false, [-0.6931471805599453, -23.718998110600403]),
+        ] {
+            assert_near(&fit(1e-12, force).unwrap().log_yes[0], &want, 1e-12);
+        }
+        let refused = fit(0.0, true).unwrap_err().to_string();
+        assert!(
+            refused.contains("column \"b\": a count of label 0 is 0"),
+            "{refused}"
+        );
     }
 }

@@ -23,13 +23,17 @@ use serde::{Deserialize, Serialize};
 pub struct MultinomialNb;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<MultinomialNb>();
+// force_alpha matters beside a small alpha only.
+pub const ENTRY: Entry =
+    Entry::supervised::<MultinomialNb>().mattering_beside(&[&[("alpha", "1e-12")]]);
 
 params! {
     /// Parameters of multinomial naive Bayes.
     pub struct MultinomialNbParams {
         /// Added to every count, so that none is 0.
-        alpha: f64 = 1.0, at_least(1e-10);
+        alpha: f64 = 1.0, at_least(0.0);
+        /// Whether an alpha below 1e-10 is taken as it is; otherwise 1e-10 takes its place.
+        force_alpha: bool = true;
         /// Whether priors are the shares of the labels; otherwise all labels are as likely.
         fit_prior: bool = true;
         /// Prior of each label, ascending, joined with commas; none is by fit_prior.
@@ -55,7 +59,7 @@ const CARD: Card = Card {
     formula: "P(k | x) ∝ πₖ Πⱼ θₖⱼ^xⱼ, θₖⱼ = (Nₖⱼ + alpha)/(Σⱼ Nₖⱼ + alpha p), Nₖⱼ the sum of column j over the rows of label k",
     data: "Columns of at least 0: counts or shares, in the same unit. Whole-number labels, at least two.",
     cost: "fit O(n p), predict O(rows · p · labels)",
-    fails_when: "Columns are not counts: their size then counts as evidence.",
+    fails_when: "Columns are not counts: their size then counts as evidence. Alpha is 0 and a label never has a column: a share of 0 has no logarithm, and the fit is refused.",
     not_claimed: "Calibrated probabilities.",
     source: "C. D. Manning, P. Raghavan, H. Schütze, Introduction to Information Retrieval (2008), chapter 13",
     reference: "scikit-learn 1.9.1, MultinomialNB",
@@ -72,6 +76,21 @@ const CARD: Card = Card {
     presets: &[],
     exemptions: &[],
 };
+
+/// Below this a count of 0 is hardly told from none.
+const LEAST_ALPHA: f64 = 1e-10;
+
+/// What is added to the counts.
+pub(super) fn smoothing(alpha: f64, force: bool) -> f64 {
+    if force { alpha } else { alpha.max(LEAST_ALPHA) }
+}
+
+/// The refusal of a count of 0 that nothing is added to.
+pub(super) fn bare_zero(column: &str, label: i64) -> FitError {
+    FitError::Data(format!(
+        "alpha 0 and column \"{column}\": a count of label {label} is 0, which has no logarithm: raise alpha, or leave force_alpha out"
+    ))
+}
 
 /// ln πₖ of given priors, of label sums, or of equal priors. A label without weight has none.
 ///
@@ -105,13 +124,19 @@ impl Supervised for MultinomialNb {
                 *s += weight * v;
             }
         }
+        let alpha = smoothing(params.alpha, params.force_alpha);
+        if alpha == 0.0 {
+            for (row, label) in sums.iter().zip(&labels.classes) {
+                if let Some(j) = row.iter().position(|v| *v == 0.0) {
+                    return Err(bare_zero(&data.design().names()[j], *label));
+                }
+            }
+        }
         let log_shares = sums
             .into_iter()
             .map(|row| {
-                let total: f64 = row.iter().map(|v| v + params.alpha).sum();
-                row.iter()
-                    .map(|v| (v + params.alpha).ln() - total.ln())
-                    .collect()
+                let total: f64 = row.iter().map(|v| v + alpha).sum();
+                row.iter().map(|v| (v + alpha).ln() - total.ln()).collect()
             })
             .collect();
         Ok(Fitted {
@@ -156,6 +181,7 @@ mod tests {
         let data = classes(&[&[3.0, 1.0], &[0.0, 4.0]], &[0.0, 1.0]);
         let params = MultinomialNbParams {
             alpha: 1.0,
+            force_alpha: true,
             fit_prior: true,
             class_prior: None,
         };
@@ -163,5 +189,40 @@ mod tests {
         let p = fitted.predict(ndarray::array![[1.0, 1.0]].view()).unwrap();
         // 4/6 · 2/6 against 1/6 · 5/6.
         assert_near(&[p.probabilities.unwrap()[[0, 0]]], &[8.0 / 13.0], 1e-14);
+    }
+
+    #[test]
+    fn small_alphas_as_scikit_learn() {
+        // scikit-learn 1.9.1, MultinomialNB(alpha=1e-14, force_alpha=...).fit([[3, 1], [0, 4]], [0, 1]):
+        // feature_log_prob_[1].
+        let data = classes(&[&[3.0, 1.0], &[0.0, 4.0]], &[0.0, 1.0]);
+        let fit = |alpha: f64, force_alpha: bool, data: &Training| {
+            let params = MultinomialNbParams {
+                alpha,
+                force_alpha,
+                fit_prior: true,
+                class_prior: None,
+            };
+            MultinomialNb::fit(&params, data, 0)
+        };
+        for (force, want) in [
+            (true, [-33.622485663036535, -2.4424906541753444e-15]),
+            (false, [-24.41214529111035, -2.5000002068509275e-11]),
+        ] {
+            assert_near(
+                &fit(1e-14, force, &data).unwrap().log_shares[1],
+                &want,
+                1e-12,
+            );
+        }
+        let refused = fit(0.0, true, &data).unwrap_err().to_string();
+        assert!(
+            refused.contains("column \"a\": a count of label 1 is 0"),
+            "{refused}"
+        );
+        // No smoothing: the shares themselves.
+        let data = classes(&[&[3.0, 1.0], &[1.0, 4.0]], &[0.0, 1.0]);
+        let plain = fit(0.0, true, &data).unwrap();
+        assert_near(&plain.log_shares[0], &[0.75_f64.ln(), 0.25_f64.ln()], 1e-14);
     }
 }

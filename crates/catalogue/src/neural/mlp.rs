@@ -10,7 +10,7 @@
 
 use super::network::{Activation, Adam, Network, Output, joined};
 use crate::labels::labels;
-use crate::numeric::{Stop, minimise};
+use crate::optimize::{LbfgsLimits, lbfgs};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::params::{Sizes, WordOr};
 use mltrainer_catalogue_core::run::effective_seed;
@@ -117,6 +117,8 @@ params! {
         epsilon: f64 = 1e-8, above(0.0);
         /// Passes without gain after which it ends.
         n_iter_no_change: usize = 10, at_least(1.0);
+        /// lbfgs: evaluations of the loss after which no further step is begun.
+        max_fun: usize = 15_000, at_least(1.0);
         /// Seed of weights and shuffles; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -166,7 +168,7 @@ const CARD: Card = Card {
         },
         Evidence {
             against: "scikit-learn 1.9.1, the same weights at the start, no shuffle",
-            cases: "tests of this entry: adam; sgd with and without momentum, Nesterov's, invscaling and adaptive; row weights",
+            cases: "tests of this entry: adam; sgd with and without momentum, Nesterov's, invscaling and adaptive; lbfgs; row weights",
             tolerance: "answers, loss and passes 1e-9",
         },
     ],
@@ -274,21 +276,24 @@ impl Supervised for Mlp {
     }
 }
 
+/// Gain of a step of lbfgs that counts as none, as SciPy has it.
+const SMALL_GAIN: f64 = 2.220_446_049_250_313e-9;
+
 /// Quasi-Newton steps on all rows.
 fn at_once(mut fitted: Fitted, data: &Training, y: &Array2<f64>, params: &MlpParams) -> Fitted {
     let mut scratch = fitted.network.clone();
-    let found = minimise(
+    let found = lbfgs(
         |theta| {
             scratch.set(theta);
             let (loss, w, b) = scratch.gradient(data.x(), y, data.weights(), params.alpha);
             (loss, joined(&w, &b))
         },
         fitted.network.flat(),
-        (f64::NEG_INFINITY, f64::INFINITY),
-        &Stop {
-            max_iter: params.max_iter,
+        &LbfgsLimits {
+            steps: params.max_iter,
+            evaluations: params.max_fun,
             gradient: params.tol,
-            gain: 64.0 * f64::EPSILON,
+            gain: SMALL_GAIN,
         },
     );
     fitted.network.set(&found.at);
@@ -596,6 +601,39 @@ mod tests {
                 ],
             ),
             (
+                r#"{"solver": "lbfgs", "max_iter": 12}"#,
+                false,
+                12,
+                0.03178460755123869,
+                [
+                    -0.009480951436513618,
+                    0.5944096615717913,
+                    -0.23158036591793074,
+                ],
+            ),
+            (
+                r#"{"solver": "lbfgs", "max_iter": 500, "max_fun": 20}"#,
+                false,
+                12,
+                0.03178460755123869,
+                [
+                    -0.009480951436513618,
+                    0.5944096615717913,
+                    -0.23158036591793074,
+                ],
+            ),
+            (
+                r#"{"solver": "lbfgs", "max_iter": 30}"#,
+                true,
+                30,
+                0.43737348290712225,
+                [
+                    7.4848596404124545e-06,
+                    0.37255865673357924,
+                    0.017544025113700828,
+                ],
+            ),
+            (
                 r#"{"solver": "adam", "max_iter": 20, "tol": 0.0, "learning_rate_init": 0.01}"#,
                 true,
                 20,
@@ -629,7 +667,11 @@ mod tests {
                 let y = Array2::from_shape_fn((60, 1), |(i, _)| y[i]);
                 (started(1, Output::Value), &weighed, y)
             };
-            let fitted = in_batches(start, data, &y, None, &params, &mut random).unwrap();
+            let fitted = if params.solver == Solver::Lbfgs {
+                at_once(start, data, &y, &params)
+            } else {
+                in_batches(start, data, &y, None, &params, &mut random).unwrap()
+            };
             let first = data.x().slice_axis(Axis(0), (..3).into());
             let p = fitted.predict(first).unwrap();
             let got = p.probabilities.map_or(p.values, |p| p.column(2).to_vec());

@@ -13,10 +13,11 @@ use super::machine::{GammaWord, Machine, SvmKernel, form};
 use crate::class_weight::{ClassWeight, row_weights};
 use crate::labels::labels;
 use crate::numeric::some_rows;
-use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::card::{Evidence, Exemption};
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
+    Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
+    Training, choices, params,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView2};
@@ -28,6 +29,16 @@ pub struct Svc;
 
 /// The registration.
 pub const ENTRY: Entry = Entry::supervised::<Svc>();
+
+choices! {
+    /// What the decision of more than two labels is.
+    pub enum DecisionShape {
+        /// One value a label: its votes, and between -1/3 and 1/3 the sum of its scores.
+        Ovr = "ovr",
+        /// One value a pair of labels: its score, above 0 for the smaller one.
+        Ovo = "ovo",
+    }
+}
 
 params! {
     /// Parameters of support vector classification.
@@ -44,6 +55,10 @@ params! {
         coef0: f64 = 0.0;
         /// balanced: every label counts the same in total; or a factor a label, written 0:1,1:2.5; none: every row counts the same.
         class_weight: Option<ClassWeight> = None;
+        /// What the decision of more than two labels is: ovr one value a label, ovo one a pair of labels.
+        decision_function_shape: DecisionShape = DecisionShape::Ovr;
+        /// Whether labels with as many votes are told apart by their decision, beside ovr; otherwise the smallest one wins.
+        break_ties: bool = false;
         /// It ends when no pair of variables violates the optimum by this.
         tol: f64 = 1e-5, above(0.0);
         /// Pairs moved at most; none is ten million, or a hundred times the variables if that is more.
@@ -67,6 +82,12 @@ pub struct Fitted {
     support: Vec<usize>,
     n_iter: usize,
     converged: bool,
+    /// Whether the decision is one value a pair of labels; false in models saved before it was kept.
+    #[serde(default)]
+    pairs: bool,
+    /// Whether the decision tells labels with as many votes apart.
+    #[serde(default)]
+    break_ties: bool,
 }
 
 const CARD: Card = Card {
@@ -76,7 +97,7 @@ const CARD: Card = Card {
     tasks: &[Task::Classification],
     inputs: Inputs::Features,
     summary: "The border with the widest margin between two labels in the space of a kernel; only rows on the margin or inside it matter. More labels vote in pairs.",
-    formula: "min |w|²/2 + C Σᵢ sᵢ max(0, 1 - yᵢ f(xᵢ)), y in -1, 1, f(x) = Σᵢ cᵢ k(x, xᵢ) + b; K labels: one machine a pair, most votes win, the smallest label in a tie; decision of a label: votes + d/(3 (|d| + 1)), d the sum of its pairs' scores",
+    formula: "min |w|²/2 + C Σᵢ sᵢ max(0, 1 - yᵢ f(xᵢ)), y in -1, 1, f(x) = Σᵢ cᵢ k(x, xᵢ) + b; K labels: one machine a pair, most votes win, the smallest label in a tie (with break_ties the largest decision wins); decision of a label: votes + d/(3 (|d| + 1)), d the sum of its pairs' scores; with ovo the decision is -f of each pair",
     data: "Whole-number labels, at least two. Columns of like scale: the kernel sees their units.",
     cost: "fit between O(n² p) and O(n³), predict O(rows · p) a support vector",
     fails_when: "Columns have different units, C or gamma are far off, or rows are more than some ten thousand.",
@@ -86,7 +107,7 @@ const CARD: Card = Card {
     outputs: &[
         (
             "decision",
-            "of each test row: for two labels f, above 0 for the larger one; else by label",
+            "of each test row: for two labels f, above 0 for the larger one; else by label, with ovo by pair of labels (0,1), (0,2), ..., above 0 for the smaller one",
         ),
         (
             "intercept",
@@ -114,7 +135,10 @@ const CARD: Card = Card {
         tolerance: "decision values 1e-3, 99% of the labels",
     }],
     presets: &[],
-    exemptions: &[],
+    exemptions: &[Exemption {
+        rule: "parameters_matter",
+        reason: "decision_function_shape and break_ties are of more than two labels, and the suite's table has two; the tests of this entry have three",
+    }],
 };
 
 impl Supervised for Svc {
@@ -125,6 +149,14 @@ impl Supervised for Svc {
     const PROBABILITIES: bool = false;
 
     fn fit(params: &SvcParams, data: &Training, _: u64) -> Result<Fitted, FitError> {
+        let pairs = params.decision_function_shape == DecisionShape::Ovo;
+        if pairs && params.break_ties {
+            return Err(FitError::Param(ParamError {
+                field: "break_ties".into(),
+                reason: "needs one decision a label: take decision_function_shape ovr".into(),
+                suggestions: Vec::new(),
+            }));
+        }
         let labels = labels(data, CARD.id)?;
         let form = form(
             data.x(),
@@ -141,6 +173,8 @@ impl Supervised for Svc {
             support: Vec::new(),
             n_iter: 0,
             converged: true,
+            pairs,
+            break_ties: params.break_ties,
         };
         for low in 0..k {
             for high in low + 1..k {
@@ -190,19 +224,24 @@ impl Predictor for Fitted {
         }
         let shape = (x.nrows(), self.classes.len());
         let (mut votes, mut sums) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
-        for duel in &self.duels {
+        let mut scores = Array2::<f64>::zeros((x.nrows(), self.duels.len()));
+        for (at, duel) in self.duels.iter().enumerate() {
             for (i, f) in duel.machine.values(x).into_iter().enumerate() {
+                scores[[i, at]] = -f;
                 let winner = if f > 0.0 { duel.high } else { duel.low };
                 votes[[i, winner]] += 1.0;
                 sums[[i, duel.high]] += f;
                 sums[[i, duel.low]] -= f;
             }
         }
+        let by_label = &votes + &sums.mapv(|d| d / (3.0 * (d.abs() + 1.0)));
+        if self.break_ties {
+            return Ok(Prediction::decided(by_label, self.classes.clone()));
+        }
         // The labels follow from the votes alone, as in LIBSVM.
-        let by_votes = Prediction::decided(votes.clone(), self.classes.clone());
         Ok(Prediction {
-            decision: Some(votes + sums.mapv(|d| d / (3.0 * (d.abs() + 1.0)))),
-            ..by_votes
+            decision: Some(if self.pairs { scores } else { by_label }),
+            ..Prediction::decided(votes, self.classes.clone())
         })
     }
 
@@ -222,5 +261,97 @@ impl Predictor for Fitted {
         outputs.insert("n_iter".into(), self.n_iter.into());
         outputs.insert("converged".into(), self.converged.into());
         outputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, classes};
+    use mltrainer_catalogue_core::Params as _;
+
+    /// A ring of three labels, which beat each other in pairs at its middle.
+    fn ring() -> Training {
+        let flat: Vec<[f64; 2]> = (0..30)
+            .map(|i| {
+                let (t, r) = (f64::from(i) * 0.7, 1.0 + f64::from(i % 7) / 4.0);
+                [r * t.cos(), r * t.sin()]
+            })
+            .collect();
+        let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = (0..30).map(|i| f64::from(i * 5 % 3)).collect();
+        classes(&rows, &y)
+    }
+
+    fn said(given: serde_json::Value, x: &Array2<f64>) -> Prediction {
+        let params = SvcParams::from_map(given.as_object().unwrap()).unwrap();
+        Svc::fit(&params, &ring(), 0)
+            .unwrap()
+            .predict(x.view())
+            .unwrap()
+    }
+
+    #[test]
+    fn decisions_of_three_labels_as_scikit_learn() {
+        // scikit-learn 1.9.1, SVC(kernel="rbf", gamma=0.5, C=2, tol=1e-9, ...).fit(rows of `ring`):
+        // decision_function and predict of two rows, the first of which has a vote for each label.
+        let x = ndarray::array![[-0.25, 0.5], [0.25, -0.5]];
+        let decision = |p: &Prediction| p.decision.clone().unwrap().into_raw_vec_and_offset().0;
+        let base = serde_json::json!({"gamma": 0.5, "C": 2.0, "tol": 1e-9});
+        let given = |name: &str, value: serde_json::Value| {
+            let mut given = base.clone();
+            given[name] = value;
+            given
+        };
+        let plain = said(base.clone(), &x);
+        assert_near(
+            &decision(&plain),
+            &[
+                0.9843640199977554,
+                0.984956783315046,
+                1.0293299938811575,
+                0.8975516459567927,
+                -0.12903752677253721,
+                2.17271718404477,
+            ],
+            1e-6,
+        );
+        assert_eq!(plain.values, [0.0, 2.0]);
+        let pairs = said(given("decision_function_shape", "ovo".into()), &x);
+        assert_near(
+            &decision(&pairs),
+            &[
+                0.0873282905432931,
+                -0.13654487934486753,
+                0.040065696142435395,
+                0.06789022681050798,
+                -0.511610534464097,
+                -0.5637307983334278,
+            ],
+            1e-6,
+        );
+        assert_eq!(pairs.values, plain.values);
+        let told = said(given("break_ties", true.into()), &x);
+        assert_near(
+            &decision(&told),
+            &[
+                0.9843640199977554,
+                0.984956783315046,
+                1.0293299938811575,
+                0.8975516459567927,
+                -0.12903752677253721,
+                2.17271718404477,
+            ],
+            1e-6,
+        );
+        assert_eq!(told.values, [2.0, 2.0]);
+    }
+
+    #[test]
+    fn ties_need_a_decision_a_label() {
+        let given = serde_json::json!({"break_ties": true, "decision_function_shape": "ovo"});
+        let params = SvcParams::from_map(given.as_object().unwrap()).unwrap();
+        let refused = Svc::fit(&params, &ring(), 0).unwrap_err();
+        assert!(refused.to_string().contains("break_ties"), "{refused}");
     }
 }
