@@ -2,6 +2,7 @@
 
 use super::draws::Draws;
 use super::histogram::{self, Binned, Config, Groups, Tree, Weighed};
+use super::metrics::{self, Metric};
 use super::objective::{
     Objective, quantile_below, quantile_between, quantile_of_one_more, quantile_past,
     single_quantile_below, softmax, weighed_mape,
@@ -36,7 +37,9 @@ pub(crate) enum Sampling {
 /// When to stop before the last round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Early {
-    /// Rounds without a gain of `tol` in the loss on the rows kept aside.
+    /// What is looked at.
+    pub(crate) metric: Metric,
+    /// Rounds without a gain of `tol` in the metric on the rows kept aside.
     pub(crate) patience: usize,
     pub(crate) tol: f64,
     /// Whether only the rounds up to the best are kept.
@@ -237,6 +240,9 @@ pub(crate) struct Boosted {
     /// Trees of a round and sum.
     #[serde(default = "one")]
     pub(crate) parallel: usize,
+    /// The metric that the best round had on the rows kept aside.
+    #[serde(default)]
+    pub(crate) best_score: Option<f64>,
 }
 
 fn one() -> usize {
@@ -411,47 +417,41 @@ pub(crate) fn signs(
     }
 }
 
-/// Sums of trees of the rows kept aside, and the loss they have had.
+/// Sums of trees of the rows kept aside, and the metric they have had: of the start, and of each round.
 struct Watch<'a> {
     rows: &'a Rows<'a>,
     f: Vec<Vec<f64>>,
-    losses: Vec<f64>,
+    had: Vec<f64>,
+    /// The best round so far and its metric; the start is none.
+    best: Option<(usize, f64)>,
 }
 
 impl Watch<'_> {
-    fn look(&mut self, objective: Objective) {
-        let all: f64 = self.rows.w.iter().sum();
-        let each = (0..self.rows.y.len()).map(|i| {
-            let y = self.rows.y[i];
-            let f = if self.f.len() == 1 {
-                self.f[0][i]
-            } else {
-                softmax(self.f.iter().map(|f| f[i]))[y as usize]
-                    .max(f64::MIN_POSITIVE)
-                    .ln()
-            };
-            self.rows.w[i] * objective.loss(y, f)
-        });
-        self.losses.push(each.sum::<f64>() / all);
+    fn look(&mut self, early: Early, objective: Objective, single: bool) {
+        let value = early.metric.value(objective, self.rows, &self.f, single);
+        let round = self.had.len();
+        let better = |best: (usize, f64)| early.metric.is_better(value, best.1, early.tol);
+        if round > 0 && self.best.is_none_or(better) {
+            self.best = Some((round, value));
+        }
+        self.had.push(value);
     }
 
     fn stops(&self, early: Early) -> bool {
-        let n = self.losses.len();
-        if n <= early.patience {
+        let round = self.had.len() - 1;
+        if early.keep_best {
+            return self
+                .best
+                .is_some_and(|(best, _)| round >= best + early.patience);
+        }
+        if round < early.patience {
             return false;
         }
-        let reference = self.losses[..n - early.patience]
+        let (before, since) = self.had.split_at(self.had.len() - early.patience);
+        let reference = before[before.len() - 1];
+        !since
             .iter()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        let reference = if early.keep_best {
-            reference
-        } else {
-            self.losses[n - early.patience - 1]
-        };
-        self.losses[n - early.patience..]
-            .iter()
-            .all(|l| *l >= reference - early.tol)
+            .any(|v| early.metric.is_better(*v, reference, early.tol))
     }
 }
 
@@ -474,10 +474,11 @@ pub(crate) fn boost(
     let mut watch = aside.map(|rows| Watch {
         f: spec.start.iter().map(|s| vec![*s; rows.y.len()]).collect(),
         rows,
-        losses: Vec::new(),
+        had: Vec::new(),
+        best: None,
     });
-    if let Some(watch) = &mut watch {
-        watch.look(spec.objective);
+    if let (Some(watch), Some(early)) = (&mut watch, spec.early) {
+        watch.look(early, spec.objective, spec.single);
     }
     let mut trees: Vec<Tree> = Vec::new();
     let mut slopes: Vec<Vec<(f32, f32)>> = vec![vec![(0.0, 0.0); n]; width];
@@ -655,7 +656,7 @@ pub(crate) fn boost(
             )));
         }
         if let (Some(watch), Some(early)) = (&mut watch, spec.early) {
-            watch.look(spec.objective);
+            watch.look(early, spec.objective, spec.single);
             if watch.stops(early) {
                 break;
             }
@@ -669,16 +670,11 @@ pub(crate) fn boost(
             break;
         }
     }
-    if let (Some(watch), Some(early)) = (&watch, spec.early)
+    let best = watch.as_ref().and_then(|w| w.best);
+    if let (Some((best, _)), Some(early)) = (best, spec.early)
         && early.keep_best
     {
-        let mut best = 0;
-        for (i, l) in watch.losses.iter().enumerate() {
-            if *l < watch.losses[best] {
-                best = i;
-            }
-        }
-        trees.truncate(best.max(1) * in_round);
+        trees.truncate(best * in_round);
     }
     Ok(Boosted {
         trees,
@@ -687,6 +683,7 @@ pub(crate) fn boost(
         classes: spec.classes.clone(),
         single: spec.single,
         parallel: spec.parallel,
+        best_score: best.map(|(_, value)| value),
     })
 }
 
@@ -909,6 +906,11 @@ impl Boosted {
             Vec::new()
         };
         Ok(Some(sum.finish(classes, self.objective.sum_is())))
+    }
+
+    /// The metric of the best round as an output.
+    pub(crate) fn best_score(&self) -> Value {
+        metrics::shown(self.best_score)
     }
 
     /// Rounds that were made.

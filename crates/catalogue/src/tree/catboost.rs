@@ -13,6 +13,7 @@ use super::boost::{self, Quantiles, Rows};
 use super::categories::Encoder;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, part_by};
+use super::metrics::{self, Metric};
 use super::objective::{Objective, mape_weight, quantile_below, softmax};
 use super::shap::{self, Splits};
 use crate::numeric::Cholesky;
@@ -154,6 +155,193 @@ impl ParamType for Goal {
 }
 
 choices! {
+    /// What early stopping looks at.
+    pub enum Figure {
+        /// Root of the mean squared error; regression.
+        Rmse = "RMSE",
+        /// Mean absolute error; regression.
+        Mae = "MAE",
+        /// Mean of |r| / max(1, |y|); regression.
+        Mape = "MAPE",
+        /// 100 times the mean of 2|r| / (|y| + |f|); regression.
+        Smape = "SMAPE",
+        /// Coefficient of determination; regression.
+        R2 = "R2",
+        /// Mean of (ln(1 + y) - ln(1 + f))²; regression.
+        Msle = "MSLE",
+        /// Pinball loss of alpha; regression.
+        Quantile = "Quantile",
+        /// Huber's loss of delta; regression.
+        Huber = "Huber",
+        /// Squared error, times alpha above f and 1 - alpha below; regression.
+        Expectile = "Expectile",
+        /// Mean of |r| to the power q; regression.
+        Lq = "Lq",
+        /// Poisson's loss, the sum of trees being a logarithm; regression.
+        Poisson = "Poisson",
+        /// Tweedie's loss of variance_power, the sum of trees being a logarithm; regression.
+        Tweedie = "Tweedie",
+        /// Mean logistic loss of two labels.
+        Logloss = "Logloss",
+        /// The same.
+        CrossEntropy = "CrossEntropy",
+        /// Mean loss of the softmax.
+        MultiClass = "MultiClass",
+        /// Mean of the logistic losses of each label against all others.
+        MultiClassOneVsAll = "MultiClassOneVsAll",
+        /// Share of right labels.
+        Accuracy = "Accuracy",
+        /// Share of wrong labels.
+        ZeroOneLoss = "ZeroOneLoss",
+        /// Area under the receiver operating characteristic; two labels, whose rows count as one each.
+        Auc = "AUC",
+        /// Mean over the labels of the share of their rows that is found; two labels.
+        BalancedAccuracy = "BalancedAccuracy",
+        /// Precision of the larger of two labels.
+        Precision = "Precision",
+        /// Recall of the larger of two labels.
+        Recall = "Recall",
+        /// Harmonic mean of both; two labels.
+        F1 = "F1",
+        /// That of each label, weighted by its rows.
+        TotalF1 = "TotalF1",
+        /// Matthews' correlation of labels and calls.
+        Mcc = "MCC",
+        /// Mean of (y - p)²; two labels.
+        Brier = "BrierScore",
+    }
+}
+
+/// What early stopping looks at, with its parameter where that is written as the program does:
+/// `Quantile:alpha=0.3`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvalMetric {
+    figure: Figure,
+    given: Option<f64>,
+}
+
+impl Figure {
+    /// The loss of that name, where its parameter is written behind a colon.
+    fn loss(self) -> Option<Loss> {
+        Some(match self {
+            Self::Quantile => Loss::Quantile,
+            Self::Huber => Loss::Huber,
+            Self::Expectile => Loss::Expectile,
+            Self::Lq => Loss::Lq,
+            Self::Tweedie => Loss::Tweedie,
+            _ => return None,
+        })
+    }
+}
+
+impl ParamType for EvalMetric {
+    const KIND: ParamKind = ParamKind::Text;
+
+    fn choices() -> &'static [&'static str] {
+        Figure::choices()
+    }
+
+    fn read(value: &Value, range: &Range) -> Result<Self, String> {
+        let text = value.as_str().unwrap_or_default();
+        let name = text.split_once(':').map_or(text, |(name, _)| name).trim();
+        let figure = if name == text {
+            Figure::read(value, range)?
+        } else {
+            Figure::read(&name.into(), range)?
+        };
+        if name == text {
+            return Ok(Self {
+                figure,
+                given: None,
+            });
+        }
+        if figure.loss().is_none() {
+            return Err(format!("\"{text}\": {name} takes no parameter"));
+        }
+        let Goal { given, .. } = Goal::read(value, range)?;
+        Ok(Self { figure, given })
+    }
+
+    fn write(&self) -> Value {
+        match (self.given, self.figure.loss()) {
+            (Some(given), Some(loss)) => Goal {
+                loss,
+                given: Some(given),
+            }
+            .write(),
+            _ => self.figure.write(),
+        }
+    }
+}
+
+choices! {
+    /// What labels count for when no weights are given to them.
+    pub enum AutoClassWeights {
+        /// The weight of the heaviest label over that of the label.
+        Balanced = "Balanced",
+        /// Its root.
+        SqrtBalanced = "SqrtBalanced",
+    }
+}
+
+/// A weight a label, ascending: `1,3` or [1, 3]; or by label, `0:1,1:3`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassWeights(Vec<(Option<i64>, f64)>);
+
+impl ParamType for ClassWeights {
+    const KIND: ParamKind = ParamKind::Text;
+
+    fn read(value: &Value, _: &Range) -> Result<Self, String> {
+        let refused = || {
+            format!(
+                "{value} is no list of weights of at least 0: write 1,3, one a label, or 0:1,1:3"
+            )
+        };
+        let words: Vec<String> = match value {
+            Value::String(text) => text.split(',').map(|w| w.trim().to_owned()).collect(),
+            Value::Array(all) => all.iter().map(ToString::to_string).collect(),
+            Value::Object(map) => map.iter().map(|(k, v)| format!("{k}:{v}")).collect(),
+            _ => return Err(refused()),
+        };
+        let mut all: Vec<(Option<i64>, f64)> = Vec::new();
+        for word in words {
+            let (label, weight) = match word.split_once(':') {
+                Some((label, weight)) => {
+                    let label = label.trim().parse().map_err(|_| refused())?;
+                    (Some(label), weight.trim())
+                }
+                None => (None, word.as_str()),
+            };
+            let weight: f64 = weight.parse().map_err(|_| refused())?;
+            let twice = label.is_some() && all.iter().any(|(l, _)| *l == label);
+            let mixed = all
+                .first()
+                .is_some_and(|f| f.0.is_some() != label.is_some());
+            if !weight.is_finite() || weight < 0.0 || twice || mixed {
+                return Err(refused());
+            }
+            all.push((label, weight));
+        }
+        if all.iter().all(|(_, w)| *w == 0.0) {
+            return Err(refused());
+        }
+        Ok(Self(all))
+    }
+
+    fn write(&self) -> Value {
+        let words: Vec<String> = self
+            .0
+            .iter()
+            .map(|(label, weight)| match label {
+                Some(label) => format!("{label}:{weight}"),
+                None => weight.to_string(),
+            })
+            .collect();
+        words.join(",").into()
+    }
+}
+
+choices! {
     /// Whose gradients a tree is grown on.
     pub enum Boosting {
         /// Those at the sum of all trees so far.
@@ -212,7 +400,9 @@ choices! {
 params! {
     /// Parameters of CatBoost.
     pub struct CatBoostParams {
-        /// Stop when the loss on the rows kept aside has not fallen in so many rounds, and keep the best; none never stops early.
+        /// What early stopping looks at on the rows kept aside, with its parameter as in loss_function where it has one (Quantile, Expectile, Huber, Lq, Tweedie); none is loss_function.
+        eval_metric: Option<EvalMetric> = None;
+        /// Stop when eval_metric has not become better on the rows kept aside in so many rounds, and keep the best; none never stops early.
         early_stopping_rounds: Option<usize> = None, within(1.0, 100_000.0);
         /// Share of the rows, the last ones, that early stopping keeps aside.
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
@@ -262,6 +452,12 @@ params! {
         boost_from_average: Option<bool> = None;
         /// Columns of categories, by name or number from 0, joined with commas: each becomes ordered target statistics; none has none.
         cat_features: Option<Vec<String>> = None;
+        /// A factor of the rows of each label, ascending, joined with commas: 1,3; or by label: 0:1,1:3; none is 1. Classification.
+        class_weights: Option<ClassWeights> = None;
+        /// Balanced: each label counts the same in all; SqrtBalanced: the root of such factors; none: each row counts the same. Classification, without class_weights.
+        auto_class_weights: Option<AutoClassWeights> = None;
+        /// Factor of the rows of the larger of two labels, without class_weights and auto_class_weights.
+        scale_pos_weight: f64 = 1.0, above(0.0);
         /// Up to so many categories a column becomes one column a category instead.
         one_hot_max_size: usize = 2, within(1.0, 255.0);
         /// Seed of the draws; none is the seed of the run.
@@ -354,6 +550,9 @@ pub struct Fitted {
     classes: Vec<i64>,
     learning_rate: f64,
     importances: Vec<f64>,
+    /// The metric that the trees that are kept had on the rows kept aside.
+    #[serde(default)]
+    best_score: Option<f64>,
     /// Columns of categories as numbers; models saved before there were such have none.
     #[serde(default)]
     encoder: Encoder,
@@ -380,6 +579,10 @@ const CARD: Card = Card {
         ),
         ("n_estimators", "trees that are kept"),
         ("learning_rate", "the rate that was used"),
+        (
+            "best_score",
+            "eval_metric of the trees that are kept on the rows kept aside; empty without early stopping",
+        ),
     ],
     stochastic: true,
     evidence: &[
@@ -441,6 +644,156 @@ impl CatBoostParams {
             Loss::MultiClass => Objective::Softmax(1.0),
             Loss::MultiClassOneVsAll => Objective::OneVsAll,
         })
+    }
+
+    /// What early stopping looks at.
+    fn metric(&self, objective: Objective, labels: usize) -> Result<Metric, ParamError> {
+        let Some(EvalMetric { figure, given }) = self.eval_metric else {
+            return Ok(match objective {
+                Objective::Squared => Metric::RootSquaredError,
+                // The program's MAE is not halved.
+                Objective::Quantile(_) if self.is_mae() => {
+                    Metric::LossOfAnswer(Objective::Absolute)
+                }
+                Objective::Logistic | Objective::Softmax(_) => Metric::LogLoss(f64::MIN_POSITIVE),
+                _ => Metric::Loss,
+            });
+        };
+        let own = |apart: f64| given.unwrap_or(apart);
+        let metric = match figure {
+            Figure::Rmse => Metric::RootSquaredError,
+            Figure::Mae => Metric::LossOfAnswer(Objective::Absolute),
+            Figure::Mape => Metric::PercentageError(1.0),
+            Figure::Smape => Metric::SymmetricPercentageError,
+            Figure::R2 => Metric::R2,
+            Figure::Msle => Metric::SquaredLogError,
+            Figure::Quantile => Metric::LossOfAnswer(Objective::Quantile(own(self.alpha))),
+            Figure::Huber => Metric::LossOfAnswer(Objective::Huber(own(self.delta))),
+            Figure::Expectile => Metric::LossOfAnswer(Objective::Expectile(own(self.alpha))),
+            Figure::Lq => Metric::LossOfAnswer(Objective::Power(own(self.q))),
+            Figure::Poisson => Metric::LossOfSum(Objective::Poisson(0.0)),
+            Figure::Tweedie => Metric::LossOfSum(Objective::Tweedie(own(self.variance_power))),
+            Figure::Logloss | Figure::CrossEntropy | Figure::MultiClass => {
+                Metric::LogLoss(f64::MIN_POSITIVE)
+            }
+            Figure::MultiClassOneVsAll => Metric::OneVsAllLoss,
+            Figure::Accuracy => Metric::Accuracy,
+            Figure::ZeroOneLoss => Metric::Error(0.5),
+            Figure::Auc => Metric::Auc { weighed: false },
+            Figure::BalancedAccuracy => Metric::BalancedAccuracy,
+            Figure::Precision => Metric::Precision,
+            Figure::Recall => Metric::Recall,
+            Figure::F1 => Metric::F1,
+            Figure::TotalF1 => Metric::F1Weighted,
+            Figure::Mcc => Metric::Mcc,
+            Figure::Brier => Metric::Brier,
+        };
+        let many = matches!(objective, Objective::Softmax(_) | Objective::OneVsAll);
+        let of_two = matches!(
+            figure,
+            Figure::Logloss
+                | Figure::CrossEntropy
+                | Figure::Auc
+                | Figure::BalancedAccuracy
+                | Figure::Precision
+                | Figure::Recall
+                | Figure::F1
+                | Figure::Brier
+        );
+        let of_many = matches!(figure, Figure::MultiClass | Figure::MultiClassOneVsAll);
+        let other = matches!(
+            (figure, objective),
+            (Figure::MultiClass, Objective::OneVsAll)
+                | (Figure::MultiClassOneVsAll, Objective::Softmax(_))
+        );
+        if labels > 0 && ((of_two && many) || (of_many && !many) || other) {
+            return Err(ParamError {
+                field: "eval_metric".into(),
+                reason: "this does not fit loss_function: one share of two labels is needed, or a sum a label".into(),
+                suggestions: Vec::new(),
+            });
+        }
+        metric.checked("eval_metric", labels)
+    }
+
+    fn is_mae(&self) -> bool {
+        self.loss_function
+            .is_some_and(|goal| goal.loss == Loss::Mae)
+    }
+
+    /// Weights of all rows: their own times that of their label.
+    fn weights(&self, data: &Training, kept: &[usize]) -> Result<Vec<f64>, ParamError> {
+        let n = data.y().len();
+        let mut weights = data.weights().map_or_else(|| vec![1.0; n], <[f64]>::to_vec);
+        let refused = |field: &str, reason: String| {
+            Err(ParamError {
+                field: field.into(),
+                reason,
+                suggestions: Vec::new(),
+            })
+        };
+        let Some(labels) = data.labels() else {
+            return Ok(weights);
+        };
+        let given = [
+            ("class_weights", self.class_weights.is_some()),
+            ("auto_class_weights", self.auto_class_weights.is_some()),
+            ("scale_pos_weight", self.scale_pos_weight != 1.0),
+        ];
+        let mut given = given.iter().filter(|g| g.1).map(|g| g.0);
+        if let (Some(one), Some(other)) = (given.next(), given.next()) {
+            return refused(other, format!("does not go beside {one}: give one of them"));
+        }
+        let k = labels.classes.len();
+        let mut factors = vec![1.0; k];
+        if let Some(ClassWeights(all)) = &self.class_weights {
+            if all.iter().all(|(l, _)| l.is_none()) && all.len() != k {
+                let many = all.len();
+                return refused("class_weights", format!("{many} weights for {k} labels"));
+            }
+            for (at, (label, weight)) in all.iter().enumerate() {
+                let found = match label {
+                    None => Some(at),
+                    Some(label) => labels.classes.iter().position(|c| c == label),
+                };
+                match found {
+                    Some(found) => factors[found] = *weight,
+                    None => {
+                        let label = label.unwrap_or_default();
+                        return refused("class_weights", format!("there is no label {label}"));
+                    }
+                }
+            }
+        } else if let Some(auto) = self.auto_class_weights {
+            let mut sums = vec![0.0; k];
+            for i in kept {
+                sums[labels.codes[*i]] += weights[*i];
+            }
+            // As the program, which keeps whole numbers.
+            for sum in sums.iter_mut().filter(|s| **s >= 1.0) {
+                *sum = sum.floor();
+            }
+            let most = sums.iter().copied().fold(0.0, f64::max);
+            for (factor, sum) in factors.iter_mut().zip(sums) {
+                if sum > 0.0 {
+                    *factor = match auto {
+                        AutoClassWeights::Balanced => most / sum,
+                        AutoClassWeights::SqrtBalanced => (most / sum).sqrt(),
+                    };
+                }
+            }
+        } else if k == 2 {
+            factors[1] = self.scale_pos_weight;
+        } else if self.scale_pos_weight != 1.0 {
+            return refused("scale_pos_weight", "is for two labels".into());
+        }
+        for (w, code) in weights.iter_mut().zip(&labels.codes) {
+            *w *= factors[*code];
+        }
+        if kept.iter().all(|i| weights[*i] == 0.0) {
+            return refused("class_weights", "every row is left with weight 0".into());
+        }
+        Ok(weights)
     }
 
     /// How leaves are found, and in how many steps.
@@ -1469,6 +1822,7 @@ impl Supervised for CatBoost {
         let classes = boost::classes(data)?;
         let objective = params.loss(classes.len())?;
         let leaves = params.leaves(objective)?;
+        let metric = params.metric(objective, classes.len())?;
         // Refuses a target that cannot be squared.
         Learned::new(data, Criterion::SquaredError)?;
         let n = data.y().len();
@@ -1476,8 +1830,14 @@ impl Supervised for CatBoost {
             Some(_) => boost::keep_aside(data, params.validation_fraction, None)?,
             None => ((0..n).collect(), Vec::new()),
         };
-        let rows = Rows::of(data, &kept);
-        let aside = params.early_stopping_rounds.map(|_| Rows::of(data, &aside));
+        let weights = params.weights(data, &kept)?;
+        let rows_of = |which: &[usize]| {
+            let mut rows = Rows::of(data, which);
+            rows.w = which.iter().map(|i| weights[*i]).collect();
+            rows
+        };
+        let rows = rows_of(&kept);
+        let aside = params.early_stopping_rounds.map(|_| rows_of(&aside));
         if let Some(why) = objective.refuses(&rows.y) {
             return Err(FitError::Data(why));
         }
@@ -1559,7 +1919,15 @@ impl Supervised for CatBoost {
             .unwrap_or_default();
         let mut trees: Vec<Tree> = Vec::new();
         let origins = encoder.origins();
-        let mut best = (f64::INFINITY, 0);
+        // As the program, which takes the sum of trees for the answer in other figures than that of
+        // what is minimised, also where that has a log link.
+        let seen_as = if classes.is_empty() && metric != Metric::Loss {
+            Objective::Squared
+        } else {
+            objective
+        };
+        // The round and its metric.
+        let mut best: Option<(usize, f64)> = None;
         let mut changes = vec![0.0; x.ncols()];
         for round in 0..params.n_estimators {
             let (questions, leaf) = if parts.is_empty() {
@@ -1597,21 +1965,20 @@ impl Supervised for CatBoost {
                         f[i] += tree.values[at + k];
                     }
                 }
-                let those: Vec<u32> = (0..aside.y.len() as u32).collect();
-                let loss = mean_loss(objective, aside, &those, &aside_f);
-                if loss < best.0 {
-                    best = (loss, round + 1);
+                let value = metric.value(seen_as, aside, &aside_f, false);
+                if best.is_none_or(|(_, best)| metric.is_better(value, best, 0.0)) {
+                    best = Some((round + 1, value));
                 }
             }
             trees.push(tree);
             if let Some(patience) = params.early_stopping_rounds
-                && round + 1 >= best.1 + patience
+                && best.is_some_and(|(best, _)| round + 1 >= best + patience)
             {
                 break;
             }
         }
-        if aside.is_some() {
-            trees.truncate(best.1.max(1));
+        if let Some((best, _)) = best {
+            trees.truncate(best);
         }
         let rate = maker.rate;
         let mut importances = vec![0.0; data.design().columns()];
@@ -1625,6 +1992,7 @@ impl Supervised for CatBoost {
             classes,
             learning_rate: rate,
             importances: shares(importances),
+            best_score: best.map(|(_, value)| value),
             encoder,
         })
     }
@@ -1751,6 +2119,7 @@ impl Predictor for Fitted {
             ),
             ("n_estimators".to_owned(), self.trees.len().into()),
             ("learning_rate".to_owned(), self.learning_rate.into()),
+            ("best_score".to_owned(), metrics::shown(self.best_score)),
         ])
     }
 }
@@ -1843,6 +2212,7 @@ mod tests {
             classes: Vec::new(),
             learning_rate: 0.3,
             importances: Vec::new(),
+            best_score: None,
             encoder: Encoder::default(),
         };
         let x = ndarray::array![[0.016526, 0.141744, -0.944368, -0.262942, 1.314619]];
@@ -2117,5 +2487,104 @@ mod tests {
         let limit = mvs_limit(&sizes, 2.5);
         // 5 is kept for certain, 3 / 1.5 = 2 for the others: 1 + 3 · 1/2 = 2.5.
         assert!((limit - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn early_stopping_looks_at_what_the_program_does() {
+        // catboost 1.2.10, CatBoostRegressor and CatBoostClassifier(n_estimators=40, depth=3,
+        // early_stopping_rounds=5, bootstrap_type="No", random_strength=0, learning_rate=0.2, ...) on the
+        // first 225 rows, eval_set the others, all with weights: tree_count_ and get_best_score().
+        // Quantile agrees to 1.1e-6, the others to 1e-6.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let cases = [
+            (
+                "as it is",
+                serde_json::json!({"loss_function": "RMSE"}),
+                19,
+                1.1471900096765923,
+            ),
+            (
+                "as it is",
+                serde_json::json!({"eval_metric": "R2"}),
+                19,
+                0.7144730222448007,
+            ),
+            (
+                "as it is",
+                serde_json::json!({"eval_metric": "SMAPE"}),
+                8,
+                62.70175006581558,
+            ),
+            (
+                "as it is",
+                serde_json::json!({"eval_metric": "Quantile:alpha=0.3"}),
+                10,
+                0.4550287666944035,
+            ),
+            (
+                "two",
+                serde_json::json!({"eval_metric": "AUC", "scale_pos_weight": 2.0}),
+                10,
+                0.9243827160493827,
+            ),
+            (
+                "two",
+                serde_json::json!({"eval_metric": "F1", "class_weights": "1,3"}),
+                1,
+                0.8526315789473684,
+            ),
+            (
+                "two",
+                serde_json::json!({"eval_metric": "MCC", "auto_class_weights": "Balanced"}),
+                6,
+                0.7237452681436463,
+            ),
+            (
+                "three",
+                serde_json::json!({"eval_metric": "TotalF1", "auto_class_weights": "SqrtBalanced"}),
+                3,
+                0.6491806536377758,
+            ),
+        ];
+        for (kind, mut given, rounds, score) in cases {
+            let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+            let three =
+                |y: &f64| f64::from(u8::from(*y >= 1.10482422) + u8::from(*y >= 3.21314453));
+            let data = match kind {
+                "as it is" => Training::regression(design, y.clone()),
+                "above 0" => {
+                    Training::regression(design, y.iter().map(|y| y.abs() + 0.125).collect())
+                }
+                "two" => {
+                    let codes = y.iter().map(|y| f64::from(u8::from(*y >= 3.21314453)));
+                    Training::classification(design, codes.collect())
+                }
+                _ => Training::classification(design, y.iter().map(three).collect()),
+            }
+            .unwrap();
+            let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0).collect();
+            let data = data.with_weights(weights).unwrap();
+            for (name, value) in [
+                ("n_estimators", serde_json::json!(40)),
+                ("depth", serde_json::json!(3)),
+                ("early_stopping_rounds", serde_json::json!(5)),
+                ("bootstrap_type", serde_json::json!("No")),
+                ("random_strength", serde_json::json!(0)),
+                ("learning_rate", serde_json::json!(0.2)),
+                ("validation_fraction", serde_json::json!(0.25)),
+            ] {
+                given[name] = value;
+            }
+            let params = CatBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            let outputs = CatBoost::fit(&params, &data, 0).unwrap().outputs();
+            assert_eq!(outputs["n_estimators"], rounds, "{given}");
+            let had = outputs["best_score"][0].as_f64().unwrap();
+            assert!((had - score).abs() < 2e-6 * score.abs(), "{had} {given}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::boost::{self, Boosted, ColumnGroups, Early, Quantiles, Rows, Sampling
 use super::draws::Draws;
 use super::engine::{Criterion, Learned};
 use super::histogram::{Binned, Bins, Categories, Config};
+use super::metrics::Metric;
 use super::objective::Objective;
 use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
@@ -61,6 +62,56 @@ choices! {
     }
 }
 
+choices! {
+    /// What early stopping looks at.
+    pub enum Scoring {
+        /// The loss that is minimised.
+        Loss = "loss",
+        /// Coefficient of determination; regression.
+        R2 = "r2",
+        /// Mean squared error; regression.
+        SquaredError = "neg_mean_squared_error",
+        /// Its root; regression.
+        RootSquaredError = "neg_root_mean_squared_error",
+        /// Mean absolute error; regression.
+        AbsoluteError = "neg_mean_absolute_error",
+        /// Mean of |r| / |y|; regression.
+        PercentageError = "neg_mean_absolute_percentage_error",
+        /// Mean of (ln(1 + y) - ln(1 + f))²; regression.
+        SquaredLogError = "neg_mean_squared_log_error",
+        /// Its root; regression.
+        RootSquaredLogError = "neg_root_mean_squared_log_error",
+        /// Deviance of Poisson's distribution; regression.
+        PoissonDeviance = "neg_mean_poisson_deviance",
+        /// Deviance of the gamma distribution; regression.
+        GammaDeviance = "neg_mean_gamma_deviance",
+        /// Share of right labels.
+        Accuracy = "accuracy",
+        /// Mean over the labels of the share of their rows that is found.
+        BalancedAccuracy = "balanced_accuracy",
+        /// Mean of -ln(share of the label).
+        LogLoss = "neg_log_loss",
+        /// Mean of (y - p)²; two labels.
+        Brier = "neg_brier_score",
+        /// Area under the receiver operating characteristic; two labels.
+        Auc = "roc_auc",
+        /// Sum of precision times the step of recall; two labels.
+        AveragePrecision = "average_precision",
+        /// Precision of the larger of two labels.
+        Precision = "precision",
+        /// Recall of the larger of two labels.
+        Recall = "recall",
+        /// Harmonic mean of both; two labels.
+        F1 = "f1",
+        /// Mean of that of each label.
+        F1Macro = "f1_macro",
+        /// The same, weighted by the rows of the labels.
+        F1Weighted = "f1_weighted",
+        /// Matthews' correlation of labels and calls.
+        Mcc = "matthews_corrcoef",
+    }
+}
+
 params! {
     /// Parameters of histogram gradient boosting.
     pub struct HistParams {
@@ -90,13 +141,15 @@ params! {
         monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
         /// Groups of columns that may meet on the way to a leaf, by name or number from 0: 0,1;2,3; columns of no group are one more; none is no limit.
         interaction_cst: Option<ColumnGroups> = None;
-        /// Whether to stop when the loss on rows kept aside stalls; auto: above 10,000 rows.
+        /// What early stopping looks at on the rows kept aside.
+        scoring: Scoring = Scoring::Loss;
+        /// Whether to stop when scoring on rows kept aside stalls; auto: above 10,000 rows.
         early_stopping: EarlyStopping = EarlyStopping::Auto;
         /// Share of the rows, drawn at random, that early stopping keeps aside.
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
-        /// Rounds without a fall of the loss by tol after which early stopping ends.
+        /// Rounds without a gain of more than tol in scoring after which early stopping ends.
         n_iter_no_change: usize = 10, within(1.0, 100_000.0);
-        /// What early stopping counts as a fall.
+        /// What early stopping counts as a gain.
         tol: f64 = 1e-7, at_least(0.0);
         /// balanced: each label counts the same in all; or a factor a label, written 0:1,1:2.5; none: each row counts the same. Classification.
         class_weight: Option<ClassWeight> = None;
@@ -187,6 +240,47 @@ impl HistParams {
     }
 }
 
+impl HistParams {
+    /// What early stopping looks at.
+    fn metric(&self, labels: usize) -> Result<Metric, ParamError> {
+        let metric = match self.scoring {
+            Scoring::Loss => Metric::Loss,
+            Scoring::R2 => Metric::R2,
+            Scoring::SquaredError => Metric::SquaredError,
+            Scoring::RootSquaredError => Metric::RootSquaredError,
+            Scoring::AbsoluteError => Metric::LossOfAnswer(Objective::Absolute),
+            Scoring::PercentageError => Metric::PercentageError(f64::EPSILON),
+            Scoring::SquaredLogError => Metric::SquaredLogError,
+            Scoring::RootSquaredLogError => Metric::RootSquaredLogError,
+            Scoring::PoissonDeviance => Metric::PoissonDeviance,
+            Scoring::GammaDeviance => Metric::GammaDeviance {
+                above: 0.0,
+                summed: false,
+            },
+            Scoring::Accuracy => Metric::Accuracy,
+            Scoring::BalancedAccuracy => Metric::BalancedAccuracy,
+            Scoring::LogLoss => Metric::LogLoss(f64::EPSILON),
+            Scoring::Brier => Metric::Brier,
+            Scoring::Auc if labels > 2 => {
+                return Err(ParamError {
+                    field: "scoring".into(),
+                    reason: "roc_auc does not fit more than two labels".into(),
+                    suggestions: Vec::new(),
+                });
+            }
+            Scoring::Auc => Metric::Auc { weighed: true },
+            Scoring::AveragePrecision => Metric::AveragePrecision,
+            Scoring::Precision => Metric::Precision,
+            Scoring::Recall => Metric::Recall,
+            Scoring::F1 => Metric::F1,
+            Scoring::F1Macro => Metric::F1Macro,
+            Scoring::F1Weighted => Metric::F1Weighted,
+            Scoring::Mcc => Metric::Mcc,
+        };
+        metric.checked("scoring", labels)
+    }
+}
+
 /// The best constant.
 fn start(objective: Objective, rows: &Rows<'_>, width: usize) -> Vec<f64> {
     let kept = |p: f64| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
@@ -217,6 +311,7 @@ impl Supervised for HistGradientBoosting {
     fn fit(params: &HistParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let classes = boost::classes(data)?;
         let objective = params.objective(classes.len())?;
+        let metric = params.metric(classes.len())?;
         // Refuses a target that cannot be squared.
         Learned::new(data, Criterion::SquaredError)?;
         let (n, p) = data.x().dim();
@@ -311,6 +406,7 @@ impl Supervised for HistGradientBoosting {
             renew: true,
             dart: None,
             early: stops.then_some(Early {
+                metric,
                 patience: params.n_iter_no_change,
                 tol: params.tol,
                 keep_best: false,

@@ -15,6 +15,7 @@ use super::boost::{
 use super::draws::Draws;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
+use super::metrics::Metric;
 use super::objective::{Objective, weighed_mape};
 use crate::class_weight::{ClassWeight, row_weights};
 use mltrainer_catalogue_core::card::Evidence;
@@ -57,6 +58,46 @@ choices! {
         Binary = "binary",
         /// Softmax.
         Multiclass = "multiclass",
+    }
+}
+
+choices! {
+    /// What early stopping looks at.
+    pub enum Figure {
+        /// Mean absolute error; regression.
+        L1 = "l1",
+        /// Mean squared error; regression.
+        L2 = "l2",
+        /// Its root; regression.
+        Rmse = "rmse",
+        /// Pinball loss of alpha; regression.
+        Quantile = "quantile",
+        /// Mean of |r| / max(1, |y|); regression.
+        Mape = "mape",
+        /// Huber's loss of alpha; regression.
+        Huber = "huber",
+        /// The loss of fair; regression.
+        Fair = "fair",
+        /// Negative log-likelihood of Poisson's distribution, less what does not hang on the model; regression.
+        Poisson = "poisson",
+        /// Negative log-likelihood of the gamma distribution; regression.
+        Gamma = "gamma",
+        /// Deviance of the gamma distribution, summed; regression.
+        GammaDeviance = "gamma_deviance",
+        /// Negative log-likelihood of Tweedie's distribution; regression.
+        Tweedie = "tweedie",
+        /// Mean logistic loss of two labels.
+        BinaryLogLoss = "binary_logloss",
+        /// Share of wrong labels of two.
+        BinaryError = "binary_error",
+        /// Area under the receiver operating characteristic of two labels.
+        Auc = "auc",
+        /// Sum of precision times the step of recall, of two labels.
+        AveragePrecision = "average_precision",
+        /// Mean loss of the softmax.
+        MultiLogLoss = "multi_logloss",
+        /// Share of wrong labels.
+        MultiError = "multi_error",
     }
 }
 
@@ -151,6 +192,8 @@ params! {
         min_data_in_bin: usize = 3, at_least(1.0);
         /// Whether the sum of trees starts at the best constant instead of 0.
         boost_from_average: bool = true;
+        /// Whether the rarer of two labels is raised to the weight of the other; not beside scale_pos_weight.
+        is_unbalance: bool = false;
         /// Factor of the rows of the larger of two labels.
         scale_pos_weight: f64 = 1.0, above(0.0);
         /// balanced: each label counts the same in all; or a factor a label, written 0:1,1:2.5; none: each row counts the same.
@@ -169,8 +212,12 @@ params! {
         interaction_constraints: Option<ColumnGroups> = None;
         /// Columns of categories, by name or number from 0, joined with commas; none has none.
         categorical_feature: Option<Vec<String>> = None;
-        /// Stop when the loss on the rows kept aside has not fallen in so many rounds, and keep the best; none never stops early.
+        /// What early stopping looks at on the rows kept aside; none is that of the objective: l2, l1, huber, fair, poisson, quantile, mape, gamma, tweedie, binary_logloss or multi_logloss.
+        metric: Option<Figure> = None;
+        /// Stop when metric has not become better on the rows kept aside in so many rounds, and keep the best; none never stops early.
         early_stopping_round: Option<usize> = None, within(1.0, 100_000.0);
+        /// What early stopping counts as better: more than this.
+        early_stopping_min_delta: f64 = 0.0, at_least(0.0);
         /// Share of the rows, the last ones, that early stopping keeps aside.
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
         /// What feature_importances are: shares of the splits, or of the gain.
@@ -207,6 +254,10 @@ const CARD: Card = Card {
             "share of the splits (or of the gain), one a column, sum 1",
         ),
         ("n_estimators", "rounds that are kept"),
+        (
+            "best_score",
+            "metric of the rounds that are kept on the rows kept aside; empty without early stopping",
+        ),
     ],
     stochastic: false,
     evidence: &[
@@ -284,6 +335,65 @@ impl LightGbmParams {
         })
     }
 
+    /// What early stopping looks at.
+    fn watched(&self, objective: Objective, labels: usize) -> Result<Metric, ParamError> {
+        let default = match objective {
+            Objective::Absolute => Figure::L1,
+            Objective::Huber(_) => Figure::Huber,
+            Objective::Fair(_) => Figure::Fair,
+            Objective::Poisson(_) => Figure::Poisson,
+            Objective::Quantile(_) => Figure::Quantile,
+            Objective::Mape => Figure::Mape,
+            Objective::Gamma => Figure::Gamma,
+            Objective::Tweedie(_) => Figure::Tweedie,
+            Objective::Logistic => Figure::BinaryLogLoss,
+            Objective::Softmax(_) => Figure::MultiLogLoss,
+            _ => Figure::L2,
+        };
+        let figure = self.metric.unwrap_or(default);
+        let of_two = matches!(
+            figure,
+            Figure::BinaryLogLoss | Figure::BinaryError | Figure::Auc | Figure::AveragePrecision
+        );
+        let of_many = matches!(figure, Figure::MultiLogLoss | Figure::MultiError);
+        let softmax = matches!(objective, Objective::Softmax(_));
+        if labels > 0 && ((of_two && softmax) || (of_many && !softmax)) {
+            return Err(ParamError {
+                field: "metric".into(),
+                reason: if softmax {
+                    "this does not fit multiclass: use multi_logloss or multi_error"
+                } else {
+                    "this does not fit binary: use binary_logloss, binary_error, auc or average_precision"
+                }
+                .into(),
+                suggestions: Vec::new(),
+            });
+        }
+        let metric = match figure {
+            Figure::L1 => Metric::LossOfAnswer(Objective::Absolute),
+            Figure::L2 => Metric::SquaredError,
+            Figure::Rmse => Metric::RootSquaredError,
+            Figure::Quantile => Metric::LossOfAnswer(Objective::Quantile(self.alpha)),
+            Figure::Mape => Metric::PercentageError(1.0),
+            Figure::Huber => Metric::LossOfAnswer(Objective::Huber(self.alpha)),
+            Figure::Fair => Metric::LossOfAnswer(Objective::Fair(self.fair_c)),
+            Figure::Poisson => Metric::LossOfAnswer(Objective::Poisson(0.0)),
+            Figure::Gamma => Metric::LossOfAnswer(Objective::Gamma),
+            Figure::GammaDeviance => Metric::GammaDeviance {
+                above: 0.0,
+                summed: true,
+            },
+            Figure::Tweedie => {
+                Metric::LossOfAnswer(Objective::Tweedie(self.tweedie_variance_power))
+            }
+            Figure::BinaryLogLoss | Figure::MultiLogLoss => Metric::LogLoss(1e-15),
+            Figure::BinaryError | Figure::MultiError => Metric::Error(0.5),
+            Figure::Auc => Metric::Auc { weighed: true },
+            Figure::AveragePrecision => Metric::AveragePrecision,
+        };
+        metric.checked("metric", labels)
+    }
+
     /// Where the sums start.
     fn start(&self, objective: Objective, rows: &Rows<'_>, width: usize) -> Vec<f64> {
         if !self.boost_from_average {
@@ -324,6 +434,14 @@ impl Supervised for LightGbm {
     fn fit(params: &LightGbmParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let classes = boost::classes(data)?;
         let objective = params.loss(classes.len())?;
+        let metric = params.watched(objective, classes.len())?;
+        if params.is_unbalance && params.scale_pos_weight != 1.0 {
+            return Err(FitError::Param(ParamError {
+                field: "is_unbalance".into(),
+                reason: "does not go beside scale_pos_weight: give one of them".into(),
+                suggestions: Vec::new(),
+            }));
+        }
         // Refuses a target that cannot be squared.
         Learned::new(data, Criterion::SquaredError)?;
         let weights = row_weights(data, params.class_weight.as_ref())?;
@@ -339,21 +457,11 @@ impl Supervised for LightGbm {
             rows.y.iter_mut().for_each(|y| *y = short(*y));
             rows
         };
-        let raise = |rows: &mut Rows<'_>| {
-            if objective == Objective::Logistic {
-                let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
-                positive.for_each(|(w, _)| *w *= params.scale_pos_weight);
-            }
-        };
         let mut rows = rows_of(&kept);
         if let Some(why) = objective.refuses(&rows.y) {
             return Err(FitError::Data(why));
         }
-        let aside = params.early_stopping_round.map(|_| {
-            let mut rows = rows_of(&aside);
-            raise(&mut rows);
-            rows
-        });
+        let aside = params.early_stopping_round.map(|_| rows_of(&aside));
         let categories = boost::columns(
             "categorical_feature",
             params.categorical_feature.as_deref(),
@@ -366,9 +474,21 @@ impl Supervised for LightGbm {
             _ => 1,
         };
         let monotone = params.monotone_constraints.as_deref();
-        // The start does not know of raised labels.
+        // The start and the metric do not know of raised labels.
         let start = params.start(objective, &rows, width);
-        raise(&mut rows);
+        if objective == Objective::Logistic {
+            let larger = rows.y.iter().filter(|y| **y > 0.0).count() as f64;
+            let smaller = rows.y.len() as f64 - larger;
+            // Rows are counted here, whatever they weigh.
+            let [low, high] = match larger > 0.0 && smaller > 0.0 {
+                true if params.is_unbalance && larger > smaller => [larger / smaller, 1.0],
+                true if params.is_unbalance => [1.0, smaller / larger],
+                _ => [1.0, params.scale_pos_weight],
+            };
+            for (w, y) in rows.w.iter_mut().zip(&rows.y) {
+                *w *= if *y > 0.0 { high } else { low };
+            }
+        }
         let spec = Spec {
             objective,
             classes,
@@ -444,8 +564,9 @@ impl Supervised for LightGbm {
                 with_start: true,
             }),
             early: params.early_stopping_round.map(|patience| Early {
+                metric,
                 patience,
-                tol: 0.0,
+                tol: params.early_stopping_min_delta,
                 keep_best: true,
             }),
         };
@@ -503,6 +624,7 @@ impl Predictor for Fitted {
                 run::numbers(&self.importances),
             ),
             ("n_estimators".to_owned(), self.boosted.rounds().into()),
+            ("best_score".to_owned(), self.boosted.best_score()),
         ])
     }
 }
@@ -878,6 +1000,81 @@ mod tests {
             let fitted = LightGbm::fit(&params, &data, 0).unwrap();
             let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
             assert_near(&said.values, &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn early_stopping_looks_at_what_the_program_does() {
+        // lightgbm 4.7.0, LGBMRegressor and LGBMClassifier(n_estimators=40, num_leaves=6,
+        // min_child_samples=10, n_jobs=1, ...) on the first 225 rows, eval_set the others, callback
+        // early_stopping(5): best_iteration_ and best_score_.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let cases = [
+            ("as it is", json!({}), 27, 1.597025429732952),
+            ("as it is", json!({"metric": "mape"}), 19, 0.508181457026111),
+            (
+                "above 0",
+                json!({"objective": "gamma", "metric": "gamma_deviance"}),
+                6,
+                20.58333081013138,
+            ),
+            (
+                "above 0",
+                json!({"objective": "tweedie", "metric": "poisson"}),
+                12,
+                -0.3841057253487135,
+            ),
+            (
+                "two",
+                json!({"metric": "average_precision"}),
+                6,
+                0.9005682614471745,
+            ),
+            ("two", json!({"metric": "auc"}), 6, 0.9290123456790124),
+            ("two", json!({"is_unbalance": true}), 40, 0.2868730906336885),
+            (
+                "as it is",
+                json!({"early_stopping_min_delta": 0.02}),
+                19,
+                1.628639177214839,
+            ),
+            ("three", json!({"metric": "multi_error"}), 3, 0.4),
+        ];
+        for (kind, mut given, rounds, score) in cases {
+            let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+            let three =
+                |y: &f64| f64::from(u8::from(*y >= 1.10482422) + u8::from(*y >= 3.21314453));
+            let data = match kind {
+                "as it is" => Training::regression(design, y.clone()),
+                "above 0" => {
+                    Training::regression(design, y.iter().map(|y| y.abs() + 0.125).collect())
+                }
+                "two" => {
+                    let codes = y.iter().map(|y| f64::from(u8::from(*y >= 3.21314453)));
+                    Training::classification(design, codes.collect())
+                }
+                _ => Training::classification(design, y.iter().map(three).collect()),
+            }
+            .unwrap();
+            for (name, value) in [
+                ("n_estimators", json!(40)),
+                ("num_leaves", json!(6)),
+                ("min_child_samples", json!(10)),
+                ("early_stopping_round", json!(5)),
+                ("validation_fraction", json!(0.25)),
+            ] {
+                given[name] = value;
+            }
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let outputs = LightGbm::fit(&params, &data, 0).unwrap().outputs();
+            assert_eq!(outputs["n_estimators"], rounds, "{given}");
+            let had = outputs["best_score"][0].as_f64().unwrap();
+            assert!((had - score).abs() < 1e-6 * score.abs(), "{had} {given}");
         }
     }
 }

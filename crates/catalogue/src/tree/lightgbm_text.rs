@@ -226,6 +226,7 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         classes,
         single: false,
         parallel: 1,
+        best_score: None,
     };
     Ok((boosted, columns))
 }

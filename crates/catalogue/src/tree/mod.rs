@@ -7,6 +7,7 @@ pub(crate) mod engine;
 pub(crate) mod forest;
 pub(crate) mod histogram;
 mod lightgbm_text;
+mod metrics;
 pub(crate) mod objective;
 pub(crate) mod shap;
 mod xgboost_json;

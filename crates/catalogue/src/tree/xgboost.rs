@@ -14,8 +14,11 @@ use super::boost::{
 use super::draws::Draws;
 use super::engine::{Criterion, Learned, shares};
 use super::histogram::{Binned, Bins, Categories, Config};
+use super::metrics::Metric;
 use super::objective::Objective;
 use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::params::{ParamType, Range};
+use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{
     Card, Contributions, Entry, FitError, Foreign, Inputs, Outputs, ParamError, Prediction,
     Predictor, Supervised, Training, choices, params, run,
@@ -124,6 +127,101 @@ choices! {
     }
 }
 
+choices! {
+    /// What early stopping looks at.
+    pub enum Figure {
+        /// Root of the mean squared error; regression.
+        Rmse = "rmse",
+        /// The same of ln(1 + y); regression.
+        Rmsle = "rmsle",
+        /// Mean absolute error; regression.
+        Mae = "mae",
+        /// Mean of |r/y|; regression.
+        Mape = "mape",
+        /// Mean pseudo-Huber error with δ = huber_slope; regression.
+        Mphe = "mphe",
+        /// Pinball loss of quantile_alpha; regression.
+        Quantile = "quantile",
+        /// Negative log-likelihood of Poisson's distribution; regression.
+        PoissonLikelihood = "poisson-nloglik",
+        /// Negative log-likelihood of the gamma distribution; regression.
+        GammaLikelihood = "gamma-nloglik",
+        /// Deviance of the gamma distribution; regression.
+        GammaDeviance = "gamma-deviance",
+        /// Negative log-likelihood of Tweedie's distribution; regression.
+        TweedieLikelihood = "tweedie-nloglik",
+        /// Mean logistic loss of two labels.
+        LogLoss = "logloss",
+        /// Share of wrong labels of two, the larger one above a share of 0.5 or the one given.
+        Error = "error",
+        /// Mean loss of the softmax.
+        MultiLogLoss = "mlogloss",
+        /// Share of wrong labels.
+        MultiError = "merror",
+        /// Area under the receiver operating characteristic.
+        Auc = "auc",
+        /// Area under the curve of precision over recall.
+        AucPr = "aucpr",
+    }
+}
+
+/// What early stopping looks at, with its number where that is written as the program does: `error@0.7`,
+/// `tweedie-nloglik@1.3`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvalMetric {
+    figure: Figure,
+    given: Option<f64>,
+}
+
+impl ParamType for EvalMetric {
+    const KIND: ParamKind = ParamKind::Text;
+
+    fn choices() -> &'static [&'static str] {
+        Figure::choices()
+    }
+
+    fn read(value: &Value, range: &Range) -> Result<Self, String> {
+        let text = value.as_str().unwrap_or_default();
+        let Some((name, given)) = text.split_once('@') else {
+            let figure = Figure::read(value, range)?;
+            return Ok(Self {
+                figure,
+                given: None,
+            });
+        };
+        let figure = Figure::read(&name.trim().into(), range)?;
+        let range = match figure {
+            Figure::Error => Range {
+                min: Some(0.0),
+                max: Some(1.0),
+                min_exclusive: false,
+                max_exclusive: false,
+            },
+            Figure::TweedieLikelihood => Range {
+                min: Some(1.0),
+                max: Some(2.0),
+                min_exclusive: true,
+                max_exclusive: true,
+            },
+            _ => return Err(format!("\"{text}\": {} takes no number", name.trim())),
+        };
+        let given =
+            f64::read(&given.trim().into(), &range).map_err(|why| format!("\"{text}\": {why}"))?;
+        Ok(Self {
+            figure,
+            given: Some(given),
+        })
+    }
+
+    fn write(&self) -> Value {
+        let name = self.figure.write();
+        match self.given {
+            Some(given) => format!("{}@{given}", name.as_str().unwrap_or_default()).into(),
+            None => name,
+        }
+    }
+}
+
 params! {
     /// Parameters of XGBoost.
     pub struct XgBoostParams {
@@ -191,7 +289,9 @@ params! {
         tweedie_variance_power: f64 = 1.5, inside(1.0, 2.0);
         /// δ of reg:pseudohubererror.
         huber_slope: f64 = 1.0, above(0.0);
-        /// Stop when the loss on the rows kept aside has not fallen in so many rounds, and keep the best; none never stops early.
+        /// What early stopping looks at on the rows kept aside; error@t puts the border of two labels at t, tweedie-nloglik@p is of the power p; none is that of the objective: rmse, mae, mphe, quantile, tweedie-nloglik, poisson-nloglik, gamma-deviance, logloss or mlogloss.
+        eval_metric: Option<EvalMetric> = None;
+        /// Stop when eval_metric has not become better on the rows kept aside in so many rounds, and keep the best; none never stops early.
         early_stopping_rounds: Option<usize> = None, within(1.0, 100_000.0);
         /// Share of the rows, the last ones, that early stopping keeps aside.
         validation_fraction: f64 = 0.1, inside(0.0, 1.0);
@@ -230,6 +330,10 @@ const CARD: Card = Card {
         ),
         ("n_estimators", "rounds that are kept"),
         ("base_score", "where the sum of trees starts, one a sum"),
+        (
+            "best_score",
+            "eval_metric of the rounds that are kept on the rows kept aside; empty without early stopping",
+        ),
     ],
     stochastic: false,
     evidence: &[
@@ -308,6 +412,61 @@ impl XgBoostParams {
         })
     }
 
+    /// What early stopping looks at.
+    fn metric(&self, objective: Objective, labels: usize) -> Result<Metric, ParamError> {
+        let default = match objective {
+            Objective::Absolute => Figure::Mae,
+            Objective::PseudoHuber(_) => Figure::Mphe,
+            Objective::Quantile(_) => Figure::Quantile,
+            Objective::Tweedie(_) => Figure::TweedieLikelihood,
+            Objective::Poisson(_) => Figure::PoissonLikelihood,
+            Objective::Gamma => Figure::GammaDeviance,
+            Objective::Logistic => Figure::LogLoss,
+            Objective::Softmax(_) => Figure::MultiLogLoss,
+            _ => Figure::Rmse,
+        };
+        let (figure, given) = self
+            .eval_metric
+            .map_or((default, None), |m| (m.figure, m.given));
+        // These are of one share, which the softmax does not have, and those of one a label.
+        let apart = match (figure, objective) {
+            (Figure::LogLoss | Figure::Error, Objective::Softmax(_)) => "multi:softprob",
+            (Figure::MultiLogLoss | Figure::MultiError, Objective::Logistic) => "binary:logistic",
+            _ => "",
+        };
+        if !apart.is_empty() {
+            return Err(ParamError {
+                field: "eval_metric".into(),
+                reason: format!("this does not fit {apart}"),
+                suggestions: Vec::new(),
+            });
+        }
+        let metric = match figure {
+            Figure::Rmse => Metric::RootSquaredError,
+            Figure::Rmsle => Metric::RootSquaredLogError,
+            Figure::Mae => Metric::LossOfAnswer(Objective::Absolute),
+            Figure::Mape => Metric::PercentageError(0.0),
+            Figure::Mphe => Metric::LossOfAnswer(Objective::PseudoHuber(self.huber_slope)),
+            Figure::Quantile => {
+                Metric::LossOfAnswer(Objective::Quantile(short(self.quantile_alpha)))
+            }
+            Figure::PoissonLikelihood => Metric::PoissonLikelihood,
+            Figure::GammaLikelihood => Metric::LossOfAnswer(Objective::Gamma),
+            Figure::GammaDeviance => Metric::GammaDeviance {
+                above: 1e-6,
+                summed: false,
+            },
+            Figure::TweedieLikelihood => Metric::LossOfAnswer(Objective::Tweedie(
+                given.unwrap_or(self.tweedie_variance_power),
+            )),
+            Figure::LogLoss | Figure::MultiLogLoss => Metric::LogLoss(1e-16),
+            Figure::Error | Figure::MultiError => Metric::Error(short(given.unwrap_or(0.5))),
+            Figure::Auc => Metric::Auc { weighed: true },
+            Figure::AucPr => Metric::PrecisionRecallArea,
+        };
+        metric.checked("eval_metric", labels)
+    }
+
     /// Where the sums start.
     fn start(
         &self,
@@ -372,6 +531,7 @@ impl Supervised for XgBoost {
     fn fit(params: &XgBoostParams, data: &Training, seed: u64) -> Result<Fitted, FitError> {
         let classes = boost::classes(data)?;
         let objective = params.loss(classes.len())?;
+        let metric = params.metric(objective, classes.len())?;
         // Refuses a target that cannot be squared.
         Learned::new(data, Criterion::SquaredError)?;
         let (n, p) = data.x().dim();
@@ -385,13 +545,14 @@ impl Supervised for XgBoost {
             rows.x = Cow::Owned(single(rows.x.view()));
             let numbers = rows.y.iter_mut().chain(&mut rows.w);
             numbers.for_each(|v| *v = short(*v));
-            if objective == Objective::Logistic {
-                let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
-                positive.for_each(|(w, _)| *w = short(*w * short(params.scale_pos_weight)));
-            }
             rows
         };
-        let rows = rows_of(&kept);
+        let mut rows = rows_of(&kept);
+        // The metric does not know of raised labels.
+        if objective == Objective::Logistic {
+            let positive = rows.w.iter_mut().zip(&rows.y).filter(|(_, y)| **y > 0.0);
+            positive.for_each(|(w, _)| *w = short(*w * short(params.scale_pos_weight)));
+        }
         if let Some((_, v)) = rows.x.indexed_iter().find(|(_, v)| v.is_infinite()) {
             return Err(FitError::Data(format!(
                 "a value is too large for single precision ({v}): rescale the columns"
@@ -502,6 +663,7 @@ impl Supervised for XgBoost {
                 with_start: false,
             }),
             early: params.early_stopping_rounds.map(|patience| Early {
+                metric,
                 patience,
                 tol: 0.0,
                 keep_best: true,
@@ -565,6 +727,7 @@ impl Predictor for Fitted {
             ),
             ("n_estimators".to_owned(), self.boosted.rounds().into()),
             ("base_score".to_owned(), run::numbers(&self.boosted.start)),
+            ("best_score".to_owned(), self.boosted.best_score()),
         ])
     }
 }
@@ -790,6 +953,108 @@ mod tests {
                 }
                 None => assert_near(&said.values, &want[0], 1e-5),
             }
+        }
+    }
+
+    #[test]
+    fn early_stopping_looks_at_what_the_program_does() {
+        // xgboost 3.2.0, XGBRegressor and XGBClassifier(n_estimators=40, tree_method="hist", max_depth=3,
+        // early_stopping_rounds=5, ...) on the first 225 rows, eval_set the others: best_iteration + 1 and
+        // best_score.
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y: Vec<f64> = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        let cases = [
+            ("as it is", json!({}), 9, 1.158873982804334),
+            (
+                "as it is",
+                json!({"eval_metric": "mape"}),
+                8,
+                0.7334478574246168,
+            ),
+            (
+                "above 0",
+                json!({"objective": "count:poisson", "eval_metric": "poisson-nloglik"}),
+                8,
+                1.5726093610127767,
+            ),
+            (
+                "above 0",
+                json!({"objective": "reg:gamma"}),
+                1,
+                0.28849085807800295,
+            ),
+            (
+                "above 0",
+                json!({"objective": "reg:tweedie", "eval_metric": "tweedie-nloglik@1.3"}),
+                3,
+                9.556692787806194,
+            ),
+            (
+                "two",
+                json!({"eval_metric": "error@0.7"}),
+                10,
+                0.21333333333333335,
+            ),
+            ("two", json!({"eval_metric": "auc"}), 13, 0.9113247863247863),
+            (
+                "two",
+                json!({"eval_metric": "aucpr"}),
+                14,
+                0.9273940331530696,
+            ),
+            (
+                "three",
+                json!({"eval_metric": "merror"}),
+                5,
+                0.3333333333333333,
+            ),
+            (
+                "three",
+                json!({"eval_metric": "auc"}),
+                10,
+                0.8251794340924776,
+            ),
+            (
+                "three",
+                json!({"eval_metric": "aucpr"}),
+                2,
+                0.690117375007781,
+            ),
+        ];
+        for (kind, mut given, rounds, score) in cases {
+            let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+            let three =
+                |y: &f64| f64::from(u8::from(*y >= 1.10482422) + u8::from(*y >= 3.21314453));
+            let data = match kind {
+                "as it is" => Training::regression(design, y.clone()),
+                "above 0" => {
+                    Training::regression(design, y.iter().map(|y| y.abs() + 0.125).collect())
+                }
+                "two" => {
+                    let codes = y.iter().map(|y| f64::from(u8::from(*y >= 2.0400390625)));
+                    Training::classification(design, codes.collect())
+                }
+                _ => Training::classification(design, y.iter().map(three).collect()),
+            }
+            .unwrap();
+            for (name, value) in [
+                ("n_estimators", json!(40)),
+                ("tree_method", json!("hist")),
+                ("max_depth", json!(3)),
+                ("early_stopping_rounds", json!(5)),
+                ("validation_fraction", json!(0.25)),
+            ] {
+                given[name] = value;
+            }
+            let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            let outputs = XgBoost::fit(&params, &data, 0).unwrap().outputs();
+            assert_eq!(outputs["n_estimators"], rounds, "{given}");
+            let had = outputs["best_score"][0].as_f64().unwrap();
+            assert!((had - score).abs() < 1e-6 * score.abs(), "{had} {given}");
         }
     }
 }

@@ -232,6 +232,7 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         classes,
         single: true,
         parallel,
+        best_score: None,
     };
     Ok((boosted, columns))
 }
