@@ -141,9 +141,7 @@ impl Suite {
         case.train = train;
         let mut wanted = task;
         if task == "three_classes" {
-            for (label, last) in case.label.iter_mut().zip(&case.last_label) {
-                *label += last;
-            }
+            case = case.with_three_labels();
             wanted = "classification";
         }
         let answers = self.answers(resolved, given, &case, 0);
@@ -174,9 +172,7 @@ impl Suite {
         let mut case = self.case().map_err(FitError::Data)?;
         case.train = train;
         if task == "three_classes" {
-            for (label, last) in case.label.iter_mut().zip(&case.last_label) {
-                *label += last;
-            }
+            case = case.with_three_labels();
         }
         let task = if task == "regression" {
             Task::Regression
@@ -413,6 +409,14 @@ struct Case {
 }
 
 impl Case {
+    /// Three labels: the sum of label and last label.
+    fn with_three_labels(mut self) -> Self {
+        for (label, last) in self.label.iter_mut().zip(&self.last_label) {
+            *label += last;
+        }
+        self
+    }
+
     /// So many of the closes as an analysis takes them, a day a row.
     fn series(&self, width: usize, takes: Takes) -> Result<SeriesTable, FitError> {
         let c = &self.closes;
@@ -797,6 +801,14 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
         &positive,
         suite.answers(r, &over(r, &contexts[0]), &positive, 0),
     ));
+    // And with three labels, for what two of them leave alone.
+    let three = case.clone().with_three_labels();
+    if r.entry.card.tasks.contains(&Task::Classification) {
+        for context in &contexts[..=r.entry.together.len()] {
+            let before = suite.answers(r, &over(r, context), &three, 0);
+            beside.push((context, &three, before));
+        }
+    }
     'each: for spec in &specs {
         // A few values everywhere first, then all of them.
         for many in [4, usize::MAX] {
@@ -988,14 +1000,10 @@ fn weighed_groups(
 
 /// SHAP values, where there are such, add up to what the model says; importances exist for all.
 fn explained(suite: &Suite, r: &Resolved) -> Result<(), String> {
-    let case = suite.case()?;
-    let uneven = |i: usize| [0.25, 3.0, 1.0][i / 40 % 3];
-    if let Engine::Clustering { run } = r.entry.engine {
-        return weighed_groups(suite, r, &case, run, uneven).map_err(|e| e.to_string());
-    }
     let Engine::Supervised { fit, .. } = r.entry.engine else {
         return Ok(());
     };
+    let case = suite.case()?;
     for task in supervised_tasks(r) {
         let steps = || -> Result<(), FitError> {
             let wrong = |what: &str| FitError::Failed(format!("{}: {what}", task.as_str()));

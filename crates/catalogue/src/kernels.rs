@@ -134,6 +134,11 @@ impl Form {
     }
 }
 
+/// Whether a squared distance has lost too many digits beside what it is the difference of.
+fn too_near(distance: f64, both: f64) -> bool {
+    distance.is_nan() || distance <= 1e-5 * both
+}
+
 /// Turns inner products of rows of x and of z into squared distances. Where rows are so near that
 /// digits would cancel, the distance is computed from the differences.
 pub(crate) fn distances(x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>, k: &mut Array2<f64>) {
@@ -145,15 +150,20 @@ pub(crate) fn distances(x: ArrayView2<'_, f64>, z: ArrayView2<'_, f64>, k: &mut 
     threads::each(k.rows_mut().into_iter().enumerate(), |(i, mut row)| {
         let x = x.row(i);
         let size = square(x);
-        for (j, v) in row.iter_mut().enumerate() {
-            let both = size + own[j];
-            let d = both - 2.0 * *v;
-            *v = if d > 1e-5 * both {
-                d
-            } else {
-                let gaps = x.iter().zip(z.row(j));
-                gaps.map(|(a, b)| (a - b).powi(2)).sum()
-            };
+        // Without leaving early, so that several go through the processor at once.
+        let mut near = false;
+        for (v, own) in row.iter_mut().zip(&own) {
+            let both = size + own;
+            *v = both - 2.0 * *v;
+            near |= too_near(*v, both);
+        }
+        if near {
+            for (j, v) in row.iter_mut().enumerate() {
+                if too_near(*v, size + own[j]) {
+                    let gaps = x.iter().zip(z.row(j));
+                    *v = gaps.map(|(a, b)| (a - b).powi(2)).sum();
+                }
+            }
         }
     });
 }

@@ -5,7 +5,7 @@
 //! Data: columns of like scale, since the distance adds them up.
 //! Cost: O(n_init · steps · n · k · p).
 //! Fails when: groups are not round or of very different size; one start only.
-//! Source: Lloyd (1982); Arthur & Vassilvitskii, SODA (2007).
+//! Source: Lloyd (1982); Arthur & Vassilvitskii, SODA (2007); Hamerly, SDM (2010).
 //! Not claimed: that there are k groups, or the least of all sums.
 
 use crate::numeric::{add_scaled, dot};
@@ -14,7 +14,6 @@ use mltrainer_catalogue_core::{
     Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, Axis};
 use rand::seq::index;
 use rand::{Rng as _, SeedableRng as _};
@@ -302,55 +301,133 @@ pub(crate) fn plus_plus(
 
 /// Rows of one piece of a pass.
 const PIECE: usize = 1_024;
+/// Centres that a row is compared with at a time.
+const LANES: usize = 8;
+
+/// The centre of a row, no more than `upper` away, and how near any other one can be at least.
+#[derive(Clone, Copy)]
+struct Place {
+    center: usize,
+    upper: f64,
+    lower: f64,
+}
 
 /// The nearest centre of every row, and what the rows of each centre add up to.
 struct Pass {
-    labels: Vec<usize>,
+    places: Vec<Place>,
     /// Centres x columns, each row times its weight.
     sums: Array2<f64>,
     /// Sums of weights.
     sizes: Vec<f64>,
 }
 
+/// The table of a k-means, with the squared length of each row.
+struct Ground<'a> {
+    x: &'a Array2<f64>,
+    lengths: Vec<f64>,
+    weights: Option<&'a [f64]>,
+}
+
+/// Where the rows were, and how far each centre has gone since.
+struct Before<'a> {
+    places: &'a [Place],
+    moves: Vec<f64>,
+}
+
+impl Before<'_> {
+    /// The place of a row as far as the moves leave it certain, without looking at the row: its centre
+    /// and all others may have come nearer, or gone, by as much as they moved (Hamerly, Making k-means
+    /// even faster, SDM 2010).
+    fn certain(&self, row: usize, two: (f64, f64)) -> Option<Place> {
+        let old = self.places[row];
+        let own = self.moves[old.center];
+        let most = if own == two.0 { two.1 } else { two.0 };
+        let now = Place {
+            upper: old.upper + own,
+            lower: old.lower - most,
+            ..old
+        };
+        (now.upper * (1.0 + 1e-12) < now.lower).then_some(now)
+    }
+
+    /// The largest move and the next one.
+    fn largest(&self) -> (f64, f64) {
+        self.moves.iter().fold(
+            (0.0, 0.0),
+            |(a, b), m| {
+                if *m > a { (*m, a) } else { (a, m.max(b)) }
+            },
+        )
+    }
+}
+
 /// The nearest centre is the first with the least |c|² - 2 x·c. Pieces of the rows are summed up in
 /// their order, so that the number of threads does not matter.
-fn pass(x: &Array2<f64>, weights: Option<&[f64]>, centers: &Array2<f64>) -> Pass {
-    let ((n, p), k) = (x.dim(), centers.nrows());
-    let lengths: Vec<f64> = rows(centers).map(|c| dot(c, c)).collect();
-    let pieces = threads::map(n.div_ceil(PIECE), |piece| {
-        let from = piece * PIECE;
-        let some = x.slice_axis(Axis(0), (from..(from + PIECE).min(n)).into());
-        let mut near = Array2::zeros((some.nrows(), k));
-        general_mat_mul(-2.0, &some, &centers.t(), 0.0, &mut near);
-        let mut labels = Vec::with_capacity(PIECE);
-        let (mut sums, mut sizes) = (vec![0.0; k * p], vec![0.0; k]);
-        for (i, (row, near)) in rows(x).skip(from).zip(rows(&near)).enumerate() {
-            let mut best = (0, f64::INFINITY);
-            for (c, (product, length)) in near.iter().zip(&lengths).enumerate() {
-                let d = length + product;
-                if d < best.1 {
-                    best = (c, d);
+fn pass(ground: &Ground<'_>, centers: &Array2<f64>, before: Option<&Before<'_>>) -> Pass {
+    let ((n, p), k) = (ground.x.dim(), centers.nrows());
+    let groups = k.div_ceil(LANES);
+    // Group after group, column after column: the entries of eight centres.
+    let mut turned = vec![[0.0; LANES]; groups * p];
+    let mut lengths = vec![[f64::INFINITY; LANES]; groups];
+    for (c, center) in rows(centers).enumerate() {
+        let (group, lane) = (c / LANES, c % LANES);
+        lengths[group][lane] = dot(center, center);
+        for (j, v) in center.iter().enumerate() {
+            turned[group * p + j][lane] = -2.0 * v;
+        }
+    }
+    let ends = lengths.as_flattened()[..k].iter();
+    let longest = ends.fold(0.0, |m: f64, l| m.max(*l));
+    let two = before.map(Before::largest);
+    let nearest = |i: usize, row: &[f64]| {
+        let (mut best, mut second) = ((0, f64::INFINITY), f64::INFINITY);
+        for (group, length) in lengths.iter().enumerate() {
+            let mut near = *length;
+            for (v, c) in row.iter().zip(&turned[group * p..(group + 1) * p]) {
+                for (near, c) in near.iter_mut().zip(c) {
+                    *near += v * c;
                 }
             }
-            let own = &mut sums[best.0 * p..(best.0 + 1) * p];
-            let w = weight(weights, from + i);
-            if w == 1.0 {
-                own.iter_mut().zip(row).for_each(|(s, v)| *s += v);
-            } else {
-                add_scaled(own, w, row);
+            for (lane, d) in near.into_iter().enumerate() {
+                if d < best.1 {
+                    second = best.1;
+                    best = (group * LANES + lane, d);
+                } else if d < second {
+                    second = d;
+                }
             }
-            sizes[best.0] += w;
-            labels.push(best.0);
         }
-        (labels, sums, sizes)
+        // What rounding may have done to a squared distance.
+        let slack = 1e-15 * (p + 8) as f64 * (ground.lengths[i] + longest);
+        Place {
+            center: best.0,
+            upper: (best.1 + ground.lengths[i] + slack).max(0.0).sqrt(),
+            lower: (second + ground.lengths[i] - slack).max(0.0).sqrt(),
+        }
+    };
+    let pieces = threads::map(n.div_ceil(PIECE), |piece| {
+        let from = piece * PIECE;
+        let mut places = Vec::with_capacity(PIECE);
+        let (mut sums, mut sizes) = (vec![0.0; k * p], vec![0.0; k]);
+        for (at, row) in rows(ground.x).skip(from).take(PIECE).enumerate() {
+            let i = from + at;
+            let certain = before.zip(two).and_then(|(b, two)| b.certain(i, two));
+            let place = certain.unwrap_or_else(|| nearest(i, row));
+            let own = &mut sums[place.center * p..(place.center + 1) * p];
+            let w = weight(ground.weights, i);
+            add_scaled(own, w, row);
+            sizes[place.center] += w;
+            places.push(place);
+        }
+        (places, sums, sizes)
     });
     let mut all = Pass {
-        labels: Vec::with_capacity(n),
+        places: Vec::with_capacity(n),
         sums: Array2::zeros((k, p)),
         sizes: vec![0.0; k],
     };
-    for (labels, sums, sizes) in pieces {
-        all.labels.extend(labels);
+    for (places, sums, sizes) in pieces {
+        all.places.extend(places);
         all.sums.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
         all.sizes.iter_mut().zip(sizes).for_each(|(a, b)| *a += b);
     }
@@ -358,10 +435,12 @@ fn pass(x: &Array2<f64>, weights: Option<&[f64]>, centers: &Array2<f64>) -> Pass
 }
 
 /// Squared distance of every row to its centre.
-fn distances(x: &Array2<f64>, centers: &Array2<f64>, labels: &[usize]) -> Vec<f64> {
+fn distances(x: &Array2<f64>, centers: &Array2<f64>, places: &[Place]) -> Vec<f64> {
     let centers: Vec<&[f64]> = rows(centers).collect();
-    let pairs = rows(x).zip(labels);
-    pairs.map(|(row, c)| squared(row, centers[*c])).collect()
+    let pairs = rows(x).zip(places);
+    pairs
+        .map(|(row, place)| squared(row, centers[place.center]))
+        .collect()
 }
 
 pub(crate) fn lloyd(
@@ -372,28 +451,38 @@ pub(crate) fn lloyd(
     tol: f64,
 ) -> Grouping {
     let k = centers.nrows();
+    let ground = Ground {
+        x,
+        lengths: rows(x).map(|r| dot(r, r)).collect(),
+        weights,
+    };
     let Pass {
-        mut labels,
+        mut places,
         mut sums,
         mut sizes,
-    } = pass(x, weights, &centers);
+    } = pass(&ground, &centers, None);
     let (mut n_iter, mut converged) = (0, false);
     while n_iter < max_iter && !converged {
         n_iter += 1;
         let mut next = sums;
         if sizes.contains(&0.0) {
             // A centre without rows takes the row that is farthest from its own centre.
-            let far = distances(x, &centers, &labels);
+            let far = distances(x, &centers, &places);
             let mut order: Vec<usize> = (0..far.len()).collect();
             order.sort_by(|a, b| far[*b].total_cmp(&far[*a]).then(a.cmp(b)));
             let mut order = order.into_iter();
             for c in (0..k).filter(|c| sizes[*c] == 0.0).collect::<Vec<_>>() {
                 let spare = |r: &usize| {
                     let w = weight(weights, *r);
-                    w > 0.0 && sizes[labels[*r]] > w
+                    w > 0.0 && sizes[places[*r].center] > w
                 };
                 if let Some(row) = order.find(spare) {
-                    let (w, old) = (weight(weights, row), std::mem::replace(&mut labels[row], c));
+                    let (w, old) = (weight(weights, row), places[row].center);
+                    places[row] = Place {
+                        center: c,
+                        upper: f64::INFINITY,
+                        lower: 0.0,
+                    };
                     next.row_mut(old).scaled_add(-w, &x.row(row));
                     sizes[old] -= w;
                     next.row_mut(c).assign(&x.row(row));
@@ -405,17 +494,23 @@ pub(crate) fn lloyd(
         for (mut center, size) in next.rows_mut().into_iter().zip(&sizes) {
             center /= *size;
         }
-        let pairs = centers.iter().zip(&next);
-        let moved: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
-        let after = pass(x, weights, &next);
-        converged = after.labels == labels || moved <= tol;
+        let pairs = rows(&centers).zip(rows(&next));
+        let moves: Vec<f64> = pairs.map(|(a, b)| squared(a, b)).collect();
+        let moved: f64 = moves.iter().sum();
+        let before = Before {
+            places: &places,
+            moves: moves.into_iter().map(f64::sqrt).collect(),
+        };
+        let after = pass(&ground, &next, Some(&before));
+        let mut pairs = after.places.iter().zip(&places);
+        converged = pairs.all(|(a, b)| a.center == b.center) || moved <= tol;
         centers = next;
-        (labels, sums, sizes) = (after.labels, after.sums, after.sizes);
+        (places, sums, sizes) = (after.places, after.sums, after.sizes);
     }
-    let far = distances(x, &centers, &labels).into_iter().enumerate();
+    let far = distances(x, &centers, &places).into_iter().enumerate();
     Grouping {
         inertia: far.map(|(i, d)| d * weight(weights, i)).sum(),
-        labels,
+        labels: places.iter().map(|p| p.center).collect(),
         centers,
         n_iter,
         converged,

@@ -167,7 +167,8 @@ enum Draw<'a> {
 
 impl<'a> Draw<'a> {
     fn new(weights: Option<&'a [f64]>, psi: usize, again: bool) -> Result<Self, FitError> {
-        let Some(weights) = weights else {
+        let differ = |w: &&[f64]| w.iter().any(|v| *v != w[0]);
+        let Some(weights) = weights.filter(differ) else {
             return Ok(Self::Alike(again));
         };
         if again {

@@ -13,7 +13,7 @@ use super::machine::{GammaWord, Machine, SvmKernel, form};
 use crate::class_weight::{ClassWeight, row_weights};
 use crate::labels::labels;
 use crate::numeric::some_rows;
-use mltrainer_catalogue_core::card::{Evidence, Exemption};
+use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
@@ -28,7 +28,7 @@ use serde_json::Value;
 pub struct Svc;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<Svc>();
+pub const ENTRY: Entry = Entry::supervised::<Svc>().mattering_beside(&[&[("C", "100")]]);
 
 choices! {
     /// What the decision of more than two labels is.
@@ -135,10 +135,7 @@ const CARD: Card = Card {
         tolerance: "decision values 1e-3, 99% of the labels",
     }],
     presets: &[],
-    exemptions: &[Exemption {
-        rule: "parameters_matter",
-        reason: "decision_function_shape and break_ties are of more than two labels, and the suite's table has two; the tests of this entry have three",
-    }],
+    exemptions: &[],
 };
 
 impl Supervised for Svc {
