@@ -65,19 +65,21 @@ pub(crate) fn exp_all(values: &mut [f64]) {
     /// ln 2 in two parts; the first has so few digits that k times it is exact.
     const HIGH: f64 = 6.931_471_803_691_238_2e-1;
     const LOW: f64 = 1.908_214_929_270_587_7e-10;
-    /// 1/13!, 1/12!, ... 1/2!.
-    const TERMS: [f64; 12] = [
+    /// 1/13!, 1/11!, ... 1/3! and 1/12!, 1/10!, ... 1/2!.
+    const ODD: [f64; 6] = [
         1.0 / 6_227_020_800.0,
-        1.0 / 479_001_600.0,
         1.0 / 39_916_800.0,
-        1.0 / 3_628_800.0,
         1.0 / 362_880.0,
-        1.0 / 40_320.0,
         1.0 / 5_040.0,
-        1.0 / 720.0,
         1.0 / 120.0,
-        1.0 / 24.0,
         1.0 / 6.0,
+    ];
+    const EVEN: [f64; 6] = [
+        1.0 / 479_001_600.0,
+        1.0 / 3_628_800.0,
+        1.0 / 40_320.0,
+        1.0 / 720.0,
+        1.0 / 24.0,
         0.5,
     ];
     let ordinary = |x: f64| (-708.0..=709.0).contains(&x);
@@ -89,10 +91,13 @@ pub(crate) fn exp_all(values: &mut [f64]) {
             let turns = *v * std::f64::consts::LOG2_E + ROUND;
             let k = turns - ROUND;
             let r = (*v - k * HIGH) - k * LOW;
-            let tail = TERMS.iter().fold(0.0, |sum, term| sum * r + term);
+            // Two sums, which do not wait for each other.
+            let square = r * r;
+            let in_square = |terms: &[f64; 6]| terms.iter().fold(0.0, |sum, t| sum * square + t);
+            let tail = in_square(&ODD) * r + in_square(&EVEN);
             // 2^k by its bits: the exponent of 1 and k.
             let power = f64::from_bits((turns.to_bits() << 52).wrapping_add(1.0_f64.to_bits()));
-            *v = (1.0 + (r + r * r * tail)) * power;
+            *v = (1.0 + (r + square * tail)) * power;
         }
         // Beyond these 2^k is no ordinary number.
         if kept.iter().any(|x| !ordinary(*x)) {

@@ -135,8 +135,10 @@ impl Supervised for KernelRidge {
                     "kernel_ridge: a kernel value is not finite: rescale the columns or lower gamma or degree".into(),
                 ));
             }
-            for ((i, j), v) in k.indexed_iter_mut() {
-                *v *= roots[i] * roots[j];
+            if data.weights().is_some() {
+                for ((i, j), v) in k.indexed_iter_mut() {
+                    *v *= roots[i] * roots[j];
+                }
             }
             k.diag_mut().mapv_inplace(|v| v + params.alpha);
             Ok(k)
