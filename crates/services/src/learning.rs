@@ -411,9 +411,14 @@ impl Services {
             )
         } else if models.is_empty() {
             format!(
-                "None of the {} of {} was better than the naive forecast where the data were alike.",
-                counted(ranked.len(), "model"),
-                counted(trials.len(), "trial")
+                "{} of {} was {}better than the naive forecast where the data were alike.",
+                if ranked.len() == 1 {
+                    "The one model".to_owned()
+                } else {
+                    format!("None of the {}", counted(ranked.len(), "model"))
+                },
+                counted(trials.len(), "trial"),
+                if ranked.len() == 1 { "not " } else { "" }
             )
         } else {
             let standing = standing(&records, &|t| self.first_choices(t));

@@ -45,7 +45,7 @@ const CARD: Card = Card {
     tasks: &[Task::Clustering],
     inputs: Inputs::Table,
     summary: "Groups are places where rows lie densely, of any shape and number; rows that lie nowhere densely are noise.",
-    formula: "a row is a core when min_samples rows, itself among them, are at distance ≤ eps; cores at distance ≤ eps share a group; a row that is no core joins the first group with a core within eps, else it is noise (-1). Groups are numbered by their first core",
+    formula: "a row is a core when min_samples rows, itself among them, are at distance ≤ eps (with row weights: when their weights add up to that); cores at distance ≤ eps share a group; a row that is no core joins the first group with a core within eps, else it is noise (-1). Groups are numbered by their first core",
     data: "Columns of like scale: the distance adds them up, nothing is rescaled inside.",
     cost: "O(n² p), memory O(n · neighbours)",
     fails_when: "Groups differ in density: no eps then fits all of them.",
@@ -59,11 +59,18 @@ const CARD: Card = Card {
         ("core_sample_indices", "numbers of the cores, from 0"),
     ],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1",
-        cases: "dbscan-0.7-6, dbscan-0.36-6, dbscan-0.58-5",
-        tolerance: "the same groups and noise",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1",
+            cases: "dbscan-0.7-6, dbscan-0.36-6, dbscan-0.58-5",
+            tolerance: "the same groups and noise",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1, sample_weight",
+            cases: "a test of this entry",
+            tolerance: "the same groups and noise",
+        },
+    ],
     presets: &[],
     exemptions: &[],
 };

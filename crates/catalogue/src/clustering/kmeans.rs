@@ -61,12 +61,12 @@ const CARD: Card = Card {
     tasks: &[Task::Clustering],
     inputs: Inputs::Table,
     summary: "Groups rows around k centres so that the sum of squared distances to the nearest centre is small: Lloyd's steps from several k-means++ starts, the best start kept.",
-    formula: "min over c₁..c_k of Σᵢ minₖ |xᵢ - cₖ|²; step: every row to its nearest centre (the first in a tie), every centre to the mean of its rows; a centre without rows moves to the row farthest from its own. Groups are numbered by their centres, compared column by column",
+    formula: "min over c₁..c_k of Σᵢ sᵢ minₖ |xᵢ - cₖ|², sᵢ the row weights; step: every row to its nearest centre (the first in a tie), every centre to the weighted mean of its rows; a centre without rows moves to the row farthest from its own. Groups are numbered by their centres, compared column by column",
     data: "Columns of like scale: the distance adds them up, nothing is rescaled inside.",
     cost: "O(n_init · steps · n · k · p)",
     fails_when: "Groups are not round or of very different size, k is wrong, or a single start ends in a poor optimum: raise n_init.",
     not_claimed: "That the data has k groups, or that the sum found is the least of all.",
-    source: "S. P. Lloyd, Least squares quantization in PCM, IEEE Trans. Inf. Theory 28 (1982); D. Arthur, S. Vassilvitskii, k-means++: the advantages of careful seeding, SODA (2007)",
+    source: "S. P. Lloyd, Least squares quantization in PCM, IEEE Trans. Inf. Theory 28 (1982); D. Arthur, S. Vassilvitskii, k-means++: the advantages of careful seeding, SODA (2007); G. Hamerly, Making k-means even faster, SDM (2010)",
     reference: "scikit-learn 1.9.1, KMeans",
     outputs: &[
         ("labels", "group of each row, 0 to k - 1"),
@@ -76,11 +76,18 @@ const CARD: Card = Card {
         ("converged", "whether that start ended before max_iter"),
     ],
     stochastic: true,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1, n_init 50, tol 0",
-        cases: "kmeans-2, kmeans-3, kmeans-4",
-        tolerance: "inertia not above the reference's by more than 1e-3, adjusted Rand index 0.95, silhouette 2%",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1, n_init 50, tol 0",
+            cases: "kmeans-2, kmeans-3, kmeans-4",
+            tolerance: "inertia not above the reference's by more than 1e-3, adjusted Rand index 0.95, silhouette 2%",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1, sample_weight",
+            cases: "a test of this entry",
+            tolerance: "inertia and centres 1e-12",
+        },
+    ],
     presets: &[
         Preset {
             id: "kmeans_2",

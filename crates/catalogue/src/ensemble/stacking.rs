@@ -11,12 +11,12 @@
 use super::engine::{self, Fold, Member, Named, Names, With, label_shares};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
-    Card, Design, Entry, FitError, Inputs, Learner, Outputs, Prediction, Predictor, Training,
-    params,
+    Card, Design, Entry, FitError, Inputs, Learner, Outputs, ParamError, Prediction, Predictor,
+    Training, choices, params,
 };
 use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 /// The handle.
@@ -34,6 +34,21 @@ const MEMBERS: &[(&str, &str)] = &[(
 /// Forward folds when none are asked for.
 const FORWARD: usize = 5;
 
+choices! {
+    /// What the final model sees of a member, where the target is labels.
+    #[derive(Serialize, Deserialize)]
+    pub enum StackMethod {
+        /// The first of the others that the member gives, in this order.
+        Auto = "auto",
+        /// P of the larger of two labels, or of each.
+        PredictProba = "predict_proba",
+        /// The decision: one value for two labels, else one a label.
+        DecisionFunction = "decision_function",
+        /// The label.
+        Predict = "predict",
+    }
+}
+
 params! {
     /// Parameters of stacking; those of a member carry its id: `ridge.alpha`, those of the final model `final_estimator`.
     pub struct StackingParams {
@@ -43,6 +58,8 @@ params! {
         final_estimator: Option<String> = None;
         /// Blocks of rows, each predicted from all others; none: five forward folds, each predicted from the rows before it only.
         cv: Option<usize> = None, within(2.0, 1000.0);
+        /// What the final model sees of a member, where the target is labels: auto is the first of predict_proba, decision_function and predict that the member gives.
+        stack_method: StackMethod = StackMethod::Auto;
         /// Whether the final model sees the columns too.
         passthrough: bool = false;
     }
@@ -96,6 +113,9 @@ pub struct Fitted {
     last: Member,
     passthrough: bool,
     classes: Vec<i64>,
+    /// None in models saved before it was kept: shares of the labels, 1 for the label of a member without.
+    #[serde(default)]
+    method: Option<StackMethod>,
 }
 
 const CARD: Card = Card {
@@ -105,7 +125,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Members predict rows that they were not fitted on; a final model learns the target from these predictions. The members are then fitted again on all rows.",
-    formula: "z_i = (ŷ₁, ..., ŷₘ)(xᵢ) from fits without row i (labels: P of the larger of two labels, or of each); final model fitted to (zᵢ, yᵢ); ŷ(x) = final(z(x)). Folds: five forward ones (each block from the rows before it; the first block is not learned from), or cv blocks in the order of the rows",
+    formula: "z_i = (ŷ₁, ..., ŷₘ)(xᵢ) from fits without row i (labels: by stack_method, P of the larger of two labels, or of each, where a member gives it); final model fitted to (zᵢ, yᵢ); ŷ(x) = final(z(x)). Folds: five forward ones (each block from the rows before it; the first block is not learned from), or cv blocks in the order of the rows",
     data: "What every member takes.",
     cost: "fit folds + 1 times the members and once the final model, predict all of them",
     fails_when: "Rows are few. With cv blocks, members see rows after those that they predict: on time series use forward folds (cv none).",
@@ -142,17 +162,53 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
-/// What the final model sees of a member: the value, P of the larger of two labels, or of each label.
-fn seen(p: &Prediction, classes: &[i64]) -> Array2<f64> {
+/// What the final model sees of a member: the value; of labels what the method says.
+fn seen(
+    member: &Member,
+    p: &Prediction,
+    classes: &[i64],
+    method: Option<StackMethod>,
+) -> Result<Array2<f64>, FitError> {
+    let column = || Array2::from_shape_fn((p.values.len(), 1), |(i, _)| p.values[i]);
     if classes.is_empty() {
-        return Array2::from_shape_fn((p.values.len(), 1), |(i, _)| p.values[i]);
+        return Ok(column());
     }
-    let shares = label_shares(p, classes);
-    if classes.len() == 2 {
-        shares.select(ndarray::Axis(1), &[1])
-    } else {
-        shares
+    let method = match (method, &p.probabilities, &p.decision) {
+        (None, _, _) | (Some(StackMethod::Auto), Some(_), _) => StackMethod::PredictProba,
+        (Some(StackMethod::Auto), None, Some(_)) => StackMethod::DecisionFunction,
+        (Some(StackMethod::Auto), None, None) => StackMethod::Predict,
+        (Some(StackMethod::PredictProba), None, _) => {
+            return Err(no_such(member, "probabilities"));
+        }
+        (Some(asked), _, _) => asked,
+    };
+    match method {
+        StackMethod::DecisionFunction if p.classes != classes => Err(FitError::Data(format!(
+            "{}: a fold was learned from without all labels, so that its decision has no column for some: take stack_method predict_proba, or cv",
+            member.id
+        ))),
+        StackMethod::DecisionFunction => p
+            .decision
+            .clone()
+            .ok_or_else(|| no_such(member, "decision values")),
+        StackMethod::Predict => Ok(column()),
+        StackMethod::Auto | StackMethod::PredictProba => {
+            let shares = label_shares(p, classes);
+            Ok(if classes.len() == 2 {
+                shares.select(Axis(1), &[1])
+            } else {
+                shares
+            })
+        }
     }
+}
+
+fn no_such(member: &Member, what: &str) -> FitError {
+    FitError::Param(ParamError {
+        field: "stack_method".into(),
+        reason: format!("{} gives no {what}: take auto", member.id),
+        suggestions: Vec::new(),
+    })
 }
 
 /// Predictions of members side by side.
@@ -160,10 +216,11 @@ fn all_seen(
     members: &[Member],
     x: ArrayView2<'_, f64>,
     classes: &[i64],
+    method: Option<StackMethod>,
 ) -> Result<Array2<f64>, FitError> {
     let mut out = Array2::zeros((x.nrows(), 0));
     for member in members {
-        let own = seen(&member.fitted.predict(x)?, classes);
+        let own = seen(member, &member.fitted.predict(x)?, classes, method)?;
         out = engine::beside(out.view(), own.view());
     }
     Ok(out)
@@ -198,24 +255,26 @@ impl Learner for Stacking {
         let fit_all = |data: &Verified<Training>| -> Result<Vec<Member>, FitError> {
             named.iter().map(|m| params.fit(m, data, seed)).collect()
         };
-        let width = named.len() * if classes.len() > 2 { classes.len() } else { 1 };
-        let mut z = Array2::zeros((data.get().y().len(), width));
+        let method = Some(params.own.stack_method);
+        // One row a row that is predicted; the others are not learned from.
+        let mut z: Vec<Vec<f64>> = vec![Vec::new(); data.get().y().len()];
         let mut used = Vec::new();
         for (learn, predict) in &folds {
             let part = engine::rows_of(data, learn, "fold")?;
             let members = fit_all(&part)?;
-            let x = data.get().x().select(ndarray::Axis(0), predict);
-            let own = all_seen(&members, x.view(), &classes)?;
+            let x = data.get().x().select(Axis(0), predict);
+            let own = all_seen(&members, x.view(), &classes, method)?;
             for (row, i) in own.rows().into_iter().zip(predict) {
-                z.row_mut(*i).assign(&row);
+                z[*i] = row.to_vec();
             }
             used.extend_from_slice(predict);
         }
         used.sort_unstable();
         let learned = data.derive("out_of_fold", format!("{} folds", folds.len()), |t| {
-            let mut z = z.select(ndarray::Axis(0), &used);
+            let width = used.first().map_or(0, |i| z[*i].len());
+            let mut z = Array2::from_shape_fn((used.len(), width), |(i, j)| z[used[i]][j]);
             if params.own.passthrough {
-                z = engine::beside(z.view(), t.x().select(ndarray::Axis(0), &used).view());
+                z = engine::beside(z.view(), t.x().select(Axis(0), &used).view());
             }
             let names = (0..z.ncols()).map(|k| format!("z{k}")).collect();
             t.over(Design::new(z, names)?, &used)
@@ -225,13 +284,14 @@ impl Learner for Stacking {
             members: fit_all(data)?,
             passthrough: params.own.passthrough,
             classes,
+            method,
         })
     }
 }
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let mut z = all_seen(&self.members, x, &self.classes)?;
+        let mut z = all_seen(&self.members, x, &self.classes, self.method)?;
         if self.passthrough {
             z = engine::beside(z.view(), x);
         }

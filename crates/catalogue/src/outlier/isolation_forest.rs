@@ -52,7 +52,7 @@ const CARD: Card = Card {
     tasks: &[Task::OutlierDetection],
     inputs: Inputs::Table,
     summary: "Trees that cut at random: a row that few cuts set apart is strange. Fitted to the rows that it scores.",
-    formula: "score = -2^(-E[h(x)]/c(ψ)), h = depth of the row's leaf + c(rows in it), c(m) = 2(ln(m-1) + γ) - 2(m-1)/m, ψ rows a tree, depth at most ⌈log₂ ψ⌉; nearer to -1 is stranger; label -1 under -0.5, or for the share contamination",
+    formula: "score = -2^(-E[h(x)]/c(ψ)), h = depth of the row's leaf + c(rows in it), c(m) = 2(ln(m-1) + γ) - 2(m-1)/m, ψ rows a tree (row weights are chances of being drawn), depth at most ⌈log₂ ψ⌉; nearer to -1 is stranger; label -1 under -0.5, or for the share contamination",
     data: "Any table of numbers; scale and monotone changes of a column hardly matter.",
     cost: "fit O(T ψ log ψ), score O(n T log ψ)",
     fails_when: "Strange rows form a group of their own, or differ only in how columns move together.",

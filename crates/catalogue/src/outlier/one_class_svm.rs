@@ -50,7 +50,7 @@ const CARD: Card = Card {
     tasks: &[Task::OutlierDetection],
     inputs: Inputs::Table,
     summary: "The smoothest surface in the space of a kernel that keeps all but a share nu of the rows on one side; rows on the other side are strange. Fitted to the rows that it scores.",
-    formula: "min ½ aᵀKa subject to 0 ≤ aᵢ ≤ 1, Σ aᵢ = nu · n, by steps on the pair that violates the optimum most; score = Σ aᵢ k(xᵢ, x) - ρ, label its sign",
+    formula: "min ½ aᵀKa subject to 0 ≤ aᵢ ≤ sᵢ, Σ aᵢ = nu Σ sᵢ, sᵢ the row weights, by steps on the pair that violates the optimum most; score = Σ aᵢ k(xᵢ, x) - ρ, label its sign",
     data: "Columns of like scale: nothing is rescaled inside. Up to 100,000 rows.",
     cost: "fit O(n p) a row of the kernel that is asked for, and O(n) a step; score O(n · support vectors · p)",
     fails_when: "Columns have different units, or gamma does not fit the spread of the rows.",
@@ -67,11 +67,18 @@ const CARD: Card = Card {
         ("n_outliers", "number of rows outside"),
     ],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1, tol 1e-9",
-        cases: "one-class-svm-0.1-0.25, one-class-svm-0.05-0.5",
-        tolerance: "scores 1e-3, support vectors ± 2",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1, tol 1e-9",
+            cases: "one-class-svm-0.1-0.25, one-class-svm-0.05-0.5",
+            tolerance: "scores 1e-3, support vectors ± 2",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1, sample_weight",
+            cases: "a test of this entry",
+            tolerance: "scores 1e-6",
+        },
+    ],
     presets: &[],
     exemptions: &[],
 };
