@@ -383,11 +383,9 @@ impl Supervised for HistGradientBoosting {
                     false,
                     true,
                 )?,
-                categories: Categories {
+                categories: Categories::Ordered {
                     smooth: 10.0,
-                    l2: 0.0,
                     least: 10.0,
-                    most: usize::MAX,
                 },
                 by_tree: 1.0,
                 by_level: 1.0,

@@ -6,7 +6,8 @@
 //! placed halfway between the neighbouring values of the node itself.
 //!
 //! A missing value (NaN) has a bin of its own and goes to the side that gains more. A column of
-//! categories is cut between categories ordered by gradient over hessian.
+//! categories is cut between categories ordered by gradient over hessian, or, where they are few, one
+//! category from all others ([`Categories`]).
 
 use super::draws::Draws;
 use super::shap::Splits;
@@ -50,7 +51,7 @@ struct Column {
     /// Categories by bin, for a column of categories.
     categories: Option<Vec<f64>>,
     /// The bin whose sums are what the others leave of those of the node (LightGBM's most frequent bin
-    /// when it is not the first): its rounding decides ties of like gains.
+    /// when it is not its first): its rounding decides ties of like gains.
     rest: Option<usize>,
     /// Cells that it takes.
     width: usize,
@@ -168,6 +169,64 @@ fn greedy_around_zero(values: &[f64], counts: &[usize], max_bin: usize, least: u
     }
     bounds.pop();
     bounds
+}
+
+/// Categories that have a bin of their own, in the order of the bins, of ascending values with their
+/// counts and the number of rows without a value.
+///
+/// LightGBM takes the most frequent first and stops when 99 % of the rows have a bin and there are as many
+/// bins as it may have, or before the third category with fewer than `least` rows; the others are as if
+/// they were missing, for which there always is a bin. XGBoost has one for every whole number up to the
+/// largest.
+fn category_bins(values: &[f64], counts: &[usize], missing: usize, bins: Bins) -> Vec<f64> {
+    match bins {
+        Bins::Greedy(max, least) => {
+            let mut order: Vec<usize> = (0..values.len()).collect();
+            order.sort_by_key(|k| std::cmp::Reverse(counts[*k]));
+            let total: usize = counts.iter().sum();
+            // The program multiplies in single precision.
+            let enough = (f64::from(total as f32 * 0.99_f32) + 0.5) as usize;
+            let max = max.min(values.len() + usize::from(missing > 0));
+            let mut rows = 0;
+            let mut kept = Vec::new();
+            for k in order {
+                let full = rows >= enough && kept.len() + 1 >= max;
+                if full || (counts[k] < least && kept.len() > 1) {
+                    break;
+                }
+                rows += counts[k];
+                kept.push(values[k]);
+            }
+            kept
+        }
+        Bins::Exact | Bins::Sketch(_) => {
+            let codes = values.iter().all(|v| *v >= 0.0 && v.fract() == 0.0);
+            match values.last() {
+                Some(last) if codes && *last < f64::from(u16::MAX - 1) => {
+                    (0..=*last as u16).map(f64::from).collect()
+                }
+                _ => values.to_vec(),
+            }
+        }
+        _ => values.to_vec(),
+    }
+}
+
+/// The bin of categories that LightGBM leaves out of its sums: that of 0, unless another, or that of
+/// the rest, holds 70 % of the rows; `None` is that of the rest.
+fn most_frequent_category(kept: &[f64], rows: &[usize], total: usize) -> Option<usize> {
+    let others = total - rows.iter().sum::<usize>();
+    let fullest = (0..rows.len()).reduce(|a, b| if rows[b] > rows[a] { b } else { a })?;
+    let (fullest, many) = if others >= rows[fullest] {
+        (None, others)
+    } else {
+        (Some(fullest), rows[fullest])
+    };
+    if many as f64 / total as f64 >= 0.7 {
+        fullest
+    } else {
+        kept.iter().position(|v| *v == 0.0)
+    }
 }
 
 /// The bin that LightGBM leaves out of its sums: that of 0, unless another holds 70 % of the rows.
@@ -412,9 +471,10 @@ impl Binned {
             }
             let categorical = categories.contains(&j);
             let most = usize::from(u16::MAX) - 1;
+            let unknown = n - counts.iter().sum::<usize>();
+            let kept = categorical.then(|| category_bins(&values, &counts, unknown, bins));
             let bounds = match bins {
-                _ if values.is_empty() => Vec::new(),
-                _ if categorical => values[..values.len() - 1].to_vec(),
+                _ if values.is_empty() || categorical => Vec::new(),
                 Bins::Greedy(max, least) => cuts(
                     &values,
                     &counts,
@@ -435,25 +495,43 @@ impl Binned {
                 }
                 other => cuts(&values, &counts, other),
             };
-            if bounds.len() > most || (categorical && values.len() > 255) {
+            let many = kept.as_ref().map_or(bounds.len(), Vec::len);
+            let few = categorical && matches!(bins, Bins::Quantiles(_));
+            if many > most || (few && many > 255) {
                 return Err(FitError::Data(format!(
                     "column \"{}\" has {} distinct values: {}",
                     names[j],
                     values.len(),
-                    if categorical {
-                        "a column of categories takes 255"
-                    } else {
-                        "exact cuts take 65,000; use histograms"
+                    match (few, categorical) {
+                        (true, _) => "a column of categories takes 255",
+                        (_, true) => "a column of categories takes 65,000",
+                        _ => "exact cuts take 65,000; use histograms",
                     }
                 )));
             }
-            let count = bounds.len() + 1;
-            let code = |v: f64| {
-                if v.is_nan() {
-                    count
-                } else {
-                    bounds.partition_point(|b| *b < v)
+            let count = match &kept {
+                Some(kept) => kept.len().max(1),
+                None => bounds.len() + 1,
+            };
+            // Bins of the ascending values, where these are categories.
+            let places: Option<Vec<usize>> = kept.as_ref().map(|kept| {
+                let mut places = vec![count; values.len()];
+                for (bin, category) in kept.iter().enumerate() {
+                    let at = values.partition_point(|v| v < category);
+                    if values.get(at) == Some(category) {
+                        places[at] = bin;
+                    }
                 }
+                places
+            });
+            let missing = match &places {
+                Some(places) => missing || places.contains(&count),
+                None => missing,
+            };
+            let code = |v: f64| match &places {
+                _ if v.is_nan() => count,
+                Some(places) => places[values.partition_point(|known| *known < v)],
+                None => bounds.partition_point(|b| *b < v),
             };
             let small = count + usize::from(missing) <= 256;
             let codes = if small {
@@ -471,8 +549,18 @@ impl Binned {
             } else {
                 count + usize::from(missing)
             };
-            let rest = match bins {
-                Bins::Greedy(..) if !categorical => most_frequent(&values, &counts, &bounds),
+            let rest = match (bins, &kept, &places) {
+                (Bins::Greedy(..), Some(kept), Some(places)) => {
+                    let mut rows = vec![0; kept.len()];
+                    for (place, many) in places.iter().zip(&counts).filter(|(p, _)| **p < count) {
+                        rows[*place] += many;
+                    }
+                    most_frequent_category(kept, &rows, n)
+                }
+                // The first bin is summed as it is.
+                (Bins::Greedy(..), _, _) => {
+                    most_frequent(&values, &counts, &bounds).filter(|b| *b > 0)
+                }
                 _ => None,
             };
             let column = Column {
@@ -481,8 +569,8 @@ impl Binned {
                 missing,
                 bounds,
                 ends,
-                categories: categorical.then_some(values),
-                rest: rest.filter(|b| *b > 0),
+                categories: kept,
+                rest,
                 width,
             };
             Ok(column)
@@ -577,7 +665,7 @@ impl Binned {
     pub(crate) fn splittable(&self, min_rows: usize) -> Vec<usize> {
         let fits = |column: &Column| {
             let bins = column.bins + usize::from(column.missing);
-            if bins < 2 || (column.categories.is_some() && bins > 2) {
+            if bins < 2 || (column.categories.is_some() && column.bins > 1) {
                 return bins > 1;
             }
             let mut counts = vec![0; bins];
@@ -676,15 +764,30 @@ impl View<'_> {
 
 /// How columns of categories are cut.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Categories {
-    /// Added to the hessian in the order of categories.
+pub(crate) enum Categories {
+    /// Between those of at least so many rows, ordered by G/(H + `smooth`); the others go right
+    /// (scikit-learn).
+    Ordered { smooth: f64, least: f64 },
+    /// LightGBM's rules.
+    FromBothEnds(FromBothEnds),
+    /// XGBoost's rules: one from all others below `one_hot` categories, otherwise between those in the
+    /// order of their values, with fewer than `most` on the smaller side.
+    Partition { one_hot: usize, most: usize },
+}
+
+/// A few categories with the least or the largest G/(H + `smooth`) go left, all others right (LightGBM).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FromBothEnds {
+    /// Up to so many bins, that of the rest among them, one category goes left.
+    pub(crate) one_hot: usize,
+    /// Added to the hessian in the order of the categories, and the rows that a category must have.
     pub(crate) smooth: f64,
     /// Added to the L2 penalty of such a cut.
     pub(crate) l2: f64,
-    /// Rows (or hessians) a category must have to be moved.
-    pub(crate) least: f64,
-    /// Categories on the smaller side at most.
+    /// Categories on the left at most.
     pub(crate) most: usize,
+    /// Rows from one cut that is looked at to the next, and rows that are left on the right.
+    pub(crate) group: f64,
 }
 
 /// When a node is not split, and what a leaf is worth.
@@ -763,6 +866,9 @@ impl Groups {
 /// LightGBM's kEpsilon, on each side of a sum of hessians.
 const TINY: f64 = 1e-15;
 
+/// Bounds of a value that is not bounded.
+const FREE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
 const LEAF: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX;
 
@@ -777,8 +883,11 @@ pub(crate) struct Node {
     pub(crate) threshold: f64,
     /// Whether a missing value goes left.
     pub(crate) missing_left: bool,
-    /// Place of the categories that go left, or `NUMBER`.
+    /// Place of the categories that go to one side, or `NUMBER`.
     pub(crate) set: u32,
+    /// Whether they go right, and all others left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) set_right: bool,
     /// What a leaf, or the node if it were one, adds.
     pub(crate) value: f64,
     /// Gain of the split.
@@ -822,7 +931,7 @@ impl Tree {
             node.missing_left
         } else if node.set != NUMBER {
             let set = &self.sets[node.set as usize];
-            set.binary_search_by(|s| s.total_cmp(&v)).is_ok()
+            set.binary_search_by(|s| s.total_cmp(&v)).is_ok() != node.set_right
         } else {
             v <= node.threshold
         }
@@ -880,8 +989,9 @@ struct Split {
     feature: usize,
     /// Last bin on the left; for categories, none.
     bin: usize,
-    /// Bins of the categories on the left.
+    /// Bins of the categories on one side: left, or right.
     set: Vec<usize>,
+    set_right: bool,
     missing_left: bool,
     gain: f64,
     left: Sums,
@@ -974,12 +1084,8 @@ pub(crate) fn grow(
     let ones = rows.iter().all(|r| gradients[*r as usize].1 == 1.0)
         && config.one_hessian.is_none_or(|h| h == 1.0);
     // LightGBM takes the share of a bin in the hessian for its share of the rows.
-    let must_count = |column: &Column| {
-        !config.count_by_hessian
-            || config.path_smooth > 0.0
-            || column.missing
-            || column.categories.is_some()
-    };
+    let must_count =
+        |column: &Column| !config.count_by_hessian || config.path_smooth > 0.0 || column.missing;
     let search = Search {
         data,
         config,
@@ -1075,6 +1181,7 @@ fn cut_back(
             let place = ends.len() as u32;
             let node = &mut out.nodes[new];
             (node.feature, node.left, node.set, node.gain) = (LEAF, place, NUMBER, 0.0);
+            node.set_right = false;
             let (start, end) = spans[old].unwrap_or_default();
             ends.push((new, start, end));
             continue;
@@ -1289,7 +1396,7 @@ fn add_up(
 impl Grower<'_> {
     fn run(&mut self) {
         let config = self.search.config;
-        let free = (f64::NEG_INFINITY, f64::INFINITY);
+        let free = FREE;
         let mut sums = Sums::default();
         let m = {
             let task = self.search.read();
@@ -1408,6 +1515,7 @@ impl Grower<'_> {
             threshold: 0.0,
             missing_left: false,
             set: NUMBER,
+            set_right: false,
             value: node.value,
             gain: 0.0,
             cover: node.sums.h,
@@ -1545,8 +1653,8 @@ impl Grower<'_> {
         let mut goes_left: Vec<bool> = if split.set.is_empty() {
             (0..=column.bins).map(|b| b <= split.bin).collect()
         } else {
-            let mut set = vec![false; column.bins + 1];
-            split.set.iter().for_each(|b| set[*b] = true);
+            let mut set = vec![split.set_right; column.bins + 1];
+            split.set.iter().for_each(|b| set[*b] = !split.set_right);
             set
         };
         goes_left[column.bins] = split.missing_left;
@@ -1610,6 +1718,7 @@ impl Grower<'_> {
         own.threshold = threshold;
         own.missing_left = split.missing_left;
         own.set = set;
+        own.set_right = split.set_right;
         own.gain = split.gain;
         let half = f64::midpoint(split.values.0, split.values.1);
         let (low, high) = node.bounds;
@@ -1770,10 +1879,18 @@ impl Search<'_> {
         let mut at = 0;
         for column in columns() {
             if let Some(rest) = column.rest {
-                let pairs = &mut cells.pairs[at..at + column.bins];
+                let bins = column.bins + usize::from(column.missing);
+                let pairs = &mut cells.pairs[at..at + bins];
                 let less = |left: [f64; 2], o: &[f64; 2]| [left[0] - o[0], left[1] - o[1]];
-                let left = pairs[..rest].iter().fold([all.g, all.h], less);
-                pairs[rest] = pairs[rest + 1..].iter().fold(left, less);
+                let mut left = [all.g, all.h];
+                let mut last = bins;
+                // LightGBM's bin of what has none comes first among categories, and last among numbers.
+                if column.categories.is_some() && column.missing {
+                    left = less(left, &pairs[column.bins]);
+                    last = column.bins;
+                }
+                let left = pairs[..rest].iter().fold(left, less);
+                pairs[rest] = pairs[rest + 1..last].iter().fold(left, less);
             }
             at += column.width;
         }
@@ -1781,7 +1898,7 @@ impl Search<'_> {
 
     /// The value of a leaf.
     fn value(&self, s: Sums, bounds: (f64, f64), parent: f64, lambda: f64) -> f64 {
-        let own = self.plain_value(s, (f64::NEG_INFINITY, f64::INFINITY), lambda);
+        let own = self.plain_value(s, FREE, lambda);
         let smooth = self.config.path_smooth;
         if smooth <= 0.0 {
             return own.clamp(bounds.0, bounds.1);
@@ -1909,7 +2026,10 @@ impl Search<'_> {
         };
         // LightGBM smooths the node once more, towards what it is worth.
         let own = if self.config.path_smooth > 0.0 {
-            self.value(whole, node.bounds, node.value, lambda)
+            self.value(whole, FREE, node.value, lambda)
+        } else if self.config.last_wins && !self.free {
+            // It asks what the node is worth without what a cut above demanded of it.
+            self.plain_value(whole, FREE, lambda)
         } else {
             node.value
         };
@@ -1987,6 +2107,7 @@ impl Search<'_> {
                         feature,
                         bin,
                         set: Vec::new(),
+                        set_right: false,
                         missing_left,
                         gain,
                         left,
@@ -2119,7 +2240,7 @@ impl Search<'_> {
         best
     }
 
-    /// The best cut of a column of categories, ordered by gradient over hessian; with `only` one drawn.
+    /// The best cut of a column of categories; with `only` one that is drawn.
     fn categories(
         &self,
         node: &Facts,
@@ -2127,29 +2248,44 @@ impl Search<'_> {
         cells: View<'_>,
         only: Option<usize>,
     ) -> Option<Split> {
+        match self.config.categories {
+            Categories::Ordered { smooth, least } => {
+                self.ordered(node, feature, cells, (smooth, least))
+            }
+            Categories::FromBothEnds(rules) => {
+                self.from_both_ends(node, feature, cells, only, rules)
+            }
+            Categories::Partition { one_hot, most } => {
+                self.partition(node, feature, cells, (one_hot, most))
+            }
+        }
+    }
+
+    /// Cuts between categories with the rows, in their order from below and from above (scikit-learn).
+    fn ordered(
+        &self,
+        node: &Facts,
+        feature: usize,
+        cells: View<'_>,
+        (smooth, least): (f64, f64),
+    ) -> Option<Split> {
         let column = &self.data.columns[feature];
-        let rules = self.config.categories;
         let cells: Vec<Sums> = (0..column.bins).map(|b| cells.get(b)).collect();
-        let lambda = self.config.lambda + rules.l2;
-        let base = self.gain(node.sums, node.value, self.config.lambda);
+        let lambda = self.config.lambda;
+        let base = self.gain(node.sums, node.value, lambda);
         let mut order: Vec<usize> = (0..column.bins)
-            .filter(|b| cells[*b].n >= rules.least.max(1.0))
+            .filter(|b| cells[*b].n >= least.max(1.0))
             .collect();
-        let rank = |b: &usize| cells[*b].g / (cells[*b].h + rules.smooth);
+        let rank = |b: &usize| cells[*b].g / (cells[*b].h + smooth);
         order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(a.cmp(b)));
-        let half = order.len().div_ceil(2).min(rules.most).max(1);
-        let only = only.map(|only| only % half);
         let mut best: Option<Split> = None;
         for backward in [false, true] {
             if backward {
                 order.reverse();
             }
             let mut left = Sums::default();
-            for k in 0..order.len().min(rules.most) {
+            for k in 0..order.len() {
                 left = left.plus(cells[order[k]]);
-                if only.is_some_and(|only| only != k) {
-                    continue;
-                }
                 if let Some((gain, right, values)) = self.judge(
                     node,
                     feature,
@@ -2163,6 +2299,7 @@ impl Search<'_> {
                         feature,
                         bin: 0,
                         set: order[..=k].to_vec(),
+                        set_right: false,
                         missing_left: false,
                         gain,
                         left,
@@ -2171,6 +2308,196 @@ impl Search<'_> {
                     });
                 }
             }
+        }
+        best
+    }
+
+    /// LightGBM's cuts of a column of categories; what has no bin of its own goes right.
+    fn from_both_ends(
+        &self,
+        node: &Facts,
+        feature: usize,
+        cells: View<'_>,
+        only: Option<usize>,
+        rules: FromBothEnds,
+    ) -> Option<Split> {
+        let bins = self.data.columns[feature].bins;
+        let cells: Vec<Sums> = (0..bins).map(|b| cells.get(b)).collect();
+        let mut lambda = self.config.lambda;
+        let whole = Sums {
+            h: node.sums.h + 2.0 * TINY,
+            ..node.sums
+        };
+        let own = if self.config.path_smooth > 0.0 {
+            node.value
+        } else {
+            self.plain_value(whole, FREE, lambda)
+        };
+        // The gains of both sides are compared with it, and it is taken off at the end.
+        let floor = self.gain(whole, own, lambda) + self.config.above;
+        let rows_by_hessian = whole.n / whole.h;
+        let about = |bin: usize| {
+            let h = cells[bin].h;
+            let rows = if self.ones { h } else { h * rows_by_hessian };
+            whole_part(rows + 0.5)
+        };
+        let mut best: Option<Split> = None;
+        let mut offer = |left: Sums, right_h: f64, lambda: f64, set: &[usize]| {
+            let right = Sums {
+                h: right_h,
+                n: whole.n - left.n,
+                ..whole.less(left)
+            };
+            let judged = self.judge(node, feature, (left, right), left.n, lambda, (0.0, floor));
+            if let Some((gain, right, values)) = judged
+                && best.as_ref().is_none_or(|b| gain > b.gain)
+            {
+                best = Some(Split {
+                    feature,
+                    bin: 0,
+                    set: set.to_vec(),
+                    set_right: false,
+                    missing_left: false,
+                    gain,
+                    left,
+                    right,
+                    values,
+                });
+            }
+        };
+        if bins < rules.one_hot {
+            let only = only.map(|only| only % bins);
+            for bin in (0..bins).filter(|bin| only.is_none_or(|only| only == *bin)) {
+                let left = Sums {
+                    h: cells[bin].h + TINY,
+                    n: about(bin),
+                    ..cells[bin]
+                };
+                offer(left, whole.h - cells[bin].h - TINY, lambda, &[bin]);
+            }
+        } else {
+            lambda += rules.l2;
+            let mut order: Vec<usize> = (0..bins).filter(|b| about(*b) >= rules.smooth).collect();
+            let rank = |b: &usize| cells[*b].g / (cells[*b].h + rules.smooth);
+            let rank_order = |a: &usize, b: &usize| rank(a).partial_cmp(&rank(b));
+            order.sort_by(|a, b| rank_order(a, b).unwrap_or(std::cmp::Ordering::Equal));
+            let most = order.len().div_ceil(2).min(rules.most);
+            let only = only.map(|only| only % most.saturating_sub(1).max(1));
+            let enough =
+                |s: Sums, rows: f64| rows >= self.config.min_rows && s.h >= self.config.min_hessian;
+            for backward in [false, true] {
+                if backward {
+                    order.reverse();
+                }
+                let mut left = Sums {
+                    h: TINY,
+                    ..Sums::default()
+                };
+                // Rows since the last cut that was looked at.
+                let mut group = 0.0;
+                for k in 0..most {
+                    let rows = about(order[k]);
+                    left = Sums {
+                        n: left.n + rows,
+                        ..left.plus(cells[order[k]])
+                    };
+                    group += rows;
+                    if !enough(left, left.n) {
+                        continue;
+                    }
+                    let rows_right = whole.n - left.n;
+                    if rows_right < rules.group || !enough(whole.less(left), rows_right) {
+                        break;
+                    }
+                    if group < rules.group {
+                        continue;
+                    }
+                    group = 0.0;
+                    if only.is_none_or(|only| only == k) {
+                        offer(left, whole.h - left.h, lambda, &order[..=k]);
+                    }
+                }
+            }
+        }
+        if let Some(split) = &mut best {
+            split.left.h -= TINY;
+            split.right.h -= TINY;
+            split.gain -= floor;
+        }
+        best
+    }
+
+    /// XGBoost's cuts of a column of categories: what is not in the set goes left, a category that
+    /// training did not have among it; missing values go where the gain is larger.
+    fn partition(
+        &self,
+        node: &Facts,
+        feature: usize,
+        cells: View<'_>,
+        (one_hot, most): (usize, usize),
+    ) -> Option<Split> {
+        let column = &self.data.columns[feature];
+        let bins = column.bins;
+        let missing = if column.missing {
+            cells.get(bins)
+        } else {
+            Sums::default()
+        };
+        let cells: Vec<Sums> = (0..bins).map(|b| cells.get(b)).collect();
+        let lambda = self.config.lambda;
+        let base = self.gain(node.sums, node.value, lambda);
+        let mut best: Option<Split> = None;
+        let mut offer = |left: Sums, right: Sums, missing_left: bool, set: &[usize]| {
+            let (sides, against) = ((left, right), (base, self.config.above));
+            if let Some((gain, right, values)) =
+                self.judge(node, feature, sides, left.n, lambda, against)
+                && best.as_ref().is_none_or(|b| gain > b.gain)
+            {
+                best = Some(Split {
+                    feature,
+                    bin: 0,
+                    set: set.to_vec(),
+                    set_right: true,
+                    missing_left,
+                    gain,
+                    left,
+                    right,
+                    values,
+                });
+            }
+        };
+        if bins < one_hot {
+            for (bin, cell) in cells.iter().enumerate() {
+                offer(node.sums.less(*cell), *cell, true, &[bin]);
+                let right = cell.plus(missing);
+                offer(node.sums.less(right), right, false, &[bin]);
+            }
+            return best;
+        }
+        // What a leaf of the category alone would be worth, in single precision.
+        let worth: Vec<f32> = cells
+            .iter()
+            .map(|cell| {
+                if cell.h <= 0.0 || cell.h < self.config.min_hessian {
+                    0.0
+                } else {
+                    self.plain_value(*cell, FREE, lambda) as f32
+                }
+            })
+            .collect();
+        let mut order: Vec<usize> = (0..bins).collect();
+        let rank_order = |a: &usize, b: &usize| worth[*a].partial_cmp(&worth[*b]);
+        order.sort_by(|a, b| rank_order(a, b).unwrap_or(std::cmp::Ordering::Equal));
+        let steps = most.min(bins) - 1;
+        let mut right = Sums::default();
+        for k in 0..steps {
+            right = right.plus(cells[order[k]]);
+            offer(node.sums.less(right), right, true, &order[..=k]);
+        }
+        let mut left = Sums::default();
+        for k in (bins - steps..bins).rev() {
+            left = left.plus(cells[order[k]]);
+            offer(left, node.sums.less(left), false, &order[..k]);
         }
         best
     }

@@ -282,6 +282,7 @@ fn read_tree(block: &Block<'_>, columns: usize) -> Result<Tree, FitError> {
         threshold: 0.0,
         missing_left: false,
         set: u32::MAX,
+        set_right: false,
         value: 0.0,
         gain: 0.0,
         cover: 0.0,

@@ -1,7 +1,8 @@
 //! XGBoost's JSON model file (written as version 3.2.0; versions from 1.6 are read).
 //!
 //! A split of the program sends x < c left, in single precision; ours sends x ≤ t left. The two agree
-//! when c is the least single-precision number above t.
+//! when c is the least single-precision number above t. A split between categories lists those that go
+//! right.
 
 use super::boost::Boosted;
 use super::histogram::{Node, Tree};
@@ -29,7 +30,7 @@ fn bad(what: &str) -> FitError {
 /// The model file.
 ///
 /// # Errors
-/// [`FitError::Failed`] when a split is between categories.
+/// [`FitError::Failed`] when categories are no whole numbers from 0 to 16,777,215.
 pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitError> {
     let width = boosted.start.len();
     let trees: Result<Vec<Value>, FitError> = boosted
@@ -79,12 +80,21 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
         .map(|t| t * width * boosted.parallel)
         .collect();
     let info: Vec<usize> = (0..trees.len()).map(|t| t % width).collect();
+    // The program is told of columns of categories; those that no tree splits by are not known here.
+    let mut types = vec!["q"; columns];
+    let nodes = boosted.trees.iter().flat_map(|tree| &tree.nodes);
+    for node in nodes.filter(|n| has_categories(n)) {
+        types[node.feature as usize] = "c";
+    }
+    if !types.contains(&"c") {
+        types.clear();
+    }
     let model = json!({
         "version": [3, 2, 0],
         "learner": {
             "attributes": {"classes": classes.join(",")},
             "feature_names": [],
-            "feature_types": [],
+            "feature_types": types,
             "gradient_booster": {
                 "name": "gbtree",
                 "model": {
@@ -111,38 +121,68 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
     Ok(model.to_string())
 }
 
+/// Whether a node is split between categories.
+fn has_categories(node: &Node) -> bool {
+    !node.is_leaf() && node.set != u32::MAX
+}
+
 fn write_tree(id: usize, tree: &Tree, columns: usize) -> Result<Value, FitError> {
     let n = tree.nodes.len();
-    if !tree.sets.is_empty() {
-        return Err(FitError::Failed(
-            "a split between categories is not written to XGBoost's format".into(),
-        ));
-    }
     let mut parents = vec![i32::MAX; n];
     for (i, node) in tree.nodes.iter().enumerate().filter(|(_, n)| !n.is_leaf()) {
         parents[node.left as usize] = i as i32;
         parents[node.left as usize + 1] = i as i32;
     }
-    let child = |node: &Node, right: i64| {
+    // Models of before the program's rules held list the categories that go left.
+    let turned = |node: &Node| has_categories(node) && !node.set_right;
+    let child = |node: &Node, right: bool| {
         if node.is_leaf() {
             -1
         } else {
-            i64::from(node.left) + right
+            i64::from(node.left) + i64::from(right != turned(node))
+        }
+    };
+    let (mut categories, mut nodes) = (Vec::<u32>::new(), Vec::new());
+    let (mut segments, mut sizes) = (Vec::new(), Vec::new());
+    for (i, node) in tree.nodes.iter().enumerate() {
+        let Some(set) = tree.sets.get(node.set as usize) else {
+            continue;
+        };
+        nodes.push(i);
+        segments.push(categories.len());
+        sizes.push(set.len());
+        for c in set {
+            if *c < 0.0 || c.fract() != 0.0 || *c >= 16_777_216.0 {
+                return Err(FitError::Failed(format!(
+                    "category {c}: XGBoost's format holds whole numbers from 0 to 16,777,215"
+                )));
+            }
+            categories.push(*c as u32);
+        }
+    }
+    let condition = |node: &Node| {
+        if node.is_leaf() {
+            node.value as f32
+        } else if has_categories(node) {
+            0.0
+        } else {
+            above(node.threshold)
         }
     };
     let each = |f: &dyn Fn(&Node) -> Value| -> Value { tree.nodes.iter().map(f).collect() };
     Ok(json!({
         "id": id,
         "base_weights": each(&|n| json!(n.value as f32)),
-        "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [],
-        "default_left": each(&|n| json!(i32::from(!n.is_leaf() && n.missing_left))),
-        "left_children": each(&|n| json!(child(n, 0))),
-        "right_children": each(&|n| json!(child(n, 1))),
+        "categories": categories, "categories_nodes": nodes,
+        "categories_segments": segments, "categories_sizes": sizes,
+        "default_left": each(&|n| json!(i32::from(!n.is_leaf() && n.missing_left != turned(n)))),
+        "left_children": each(&|n| json!(child(n, false))),
+        "right_children": each(&|n| json!(child(n, true))),
         "loss_changes": each(&|n| json!(n.gain as f32)),
         "parents": parents,
-        "split_conditions": each(&|n| json!(if n.is_leaf() { n.value as f32 } else { above(n.threshold) })),
+        "split_conditions": each(&|n| json!(condition(n))),
         "split_indices": each(&|n| json!(if n.is_leaf() { 0 } else { n.feature })),
-        "split_type": vec![0; n],
+        "split_type": each(&|n| json!(i32::from(has_categories(n)))),
         "sum_hessian": each(&|n| json!(n.cover as f32)),
         "tree_param": {
             "num_deleted": "0", "num_feature": columns.to_string(),
@@ -289,8 +329,26 @@ fn read_tree(tree: &Value, columns: usize) -> Result<Tree, FitError> {
     if n == 0 || lengths.iter().any(|l| *l != n) {
         return Err(bad("the lists of a tree have different lengths"));
     }
-    if list("split_type").is_ok_and(|types| types.iter().any(|t| *t != 0.0)) {
-        return Err(bad("splits between categories are not read"));
+    let types = list("split_type").unwrap_or_else(|_| vec![0.0; n]);
+    let of_categories = types.iter().filter(|t| **t != 0.0).count();
+    if types.len() != n || types.iter().any(|t| *t != 0.0 && *t != 1.0) {
+        return Err(bad("a split is neither of numbers nor of categories"));
+    }
+    let mut sets = vec![None; n];
+    if of_categories > 0 {
+        let (nodes, categories) = (list("categories_nodes")?, list("categories")?);
+        let (segments, sizes) = (list("categories_segments")?, list("categories_sizes")?);
+        for ((node, start), many) in nodes.iter().zip(segments).zip(sizes) {
+            let (start, many) = (start as usize, many as usize);
+            let own = categories.get(start..start.saturating_add(many));
+            let place = sets.get_mut(*node as usize);
+            let (Some(own), Some(place)) = (own, place) else {
+                return Err(bad("the categories of a split are missing"));
+            };
+            let mut own = own.to_vec();
+            own.sort_unstable_by(f64::total_cmp);
+            *place = Some(own);
+        }
     }
     let leaf = Node {
         feature: u32::MAX,
@@ -298,6 +356,7 @@ fn read_tree(tree: &Value, columns: usize) -> Result<Tree, FitError> {
         threshold: 0.0,
         missing_left: false,
         set: u32::MAX,
+        set_right: false,
         value: 0.0,
         gain: 0.0,
         cover: 0.0,
@@ -324,7 +383,14 @@ fn read_tree(tree: &Value, columns: usize) -> Result<Tree, FitError> {
         }
         node.feature = features[old] as u32;
         node.left = at as u32;
-        node.threshold = f64::from((value as f32).next_down());
+        if types[old] == 0.0 {
+            node.threshold = f64::from((value as f32).next_down());
+        } else {
+            let set = sets[old].take();
+            out.sets
+                .push(set.ok_or_else(|| bad("the categories of a split are missing"))?);
+            (node.set, node.set_right) = (out.sets.len() as u32 - 1, true);
+        }
         node.missing_left = defaults[old] != 0.0;
         node.value = weights[old];
         node.gain = gains[old];
