@@ -199,6 +199,11 @@ const CARD: Card = Card {
             tolerance: "figures within three standard deviations, correlation of predictions 0.93",
         },
         Evidence {
+            against: "scikit-learn 1.9.1, the functions of sklearn.metrics with sample_weight",
+            cases: "a test of the figures of scoring on given answers; not compared: where early stopping ends, whose rows the program draws",
+            tolerance: "1e-12",
+        },
+        Evidence {
             against: "shap 0.51.0, TreeExplainer of scikit-learn 1.9.1",
             cases: "the cases of hist_gradient_boosting of crates/catalogue/tests/data/shap.json",
             tolerance: "SHAP values 1e-7, and the sum of each row",

@@ -19,6 +19,9 @@ pub(crate) enum Metric {
     LossOfSum(Objective),
     /// Mean of such a loss at the answer; lower is better.
     LossOfAnswer(Objective),
+    /// Mean quantile loss of such a share, times a factor, of how far the answer is off beyond a distance that counts
+    /// as met (CatBoost); lower is better.
+    QuantileBeyond(f64, f64, f64),
     /// Mean of (y - a)²; lower is better.
     SquaredError,
     /// Its root; lower is better.
@@ -108,6 +111,7 @@ impl Metric {
             Self::Loss => true,
             Self::LossOfSum(_)
             | Self::LossOfAnswer(_)
+            | Self::QuantileBeyond(..)
             | Self::SquaredError
             | Self::RootSquaredError
             | Self::SquaredLogError
@@ -214,6 +218,13 @@ impl Metric {
                 mean(&|i| {
                     let a = answer(i);
                     other.loss(y(i), if log { a.max(1e-10).ln() } else { a })
+                })
+            }
+            Self::QuantileBeyond(share, factor, near) => {
+                let loss = Objective::Quantile(share);
+                mean(&|i| {
+                    let off = y(i) - answer(i);
+                    factor * loss.loss(off.signum() * (off.abs() - near).max(0.0), 0.0)
                 })
             }
             Self::SquaredError => mean(&|i| (y(i) - answer(i)).powi(2)),

@@ -352,6 +352,11 @@ const CARD: Card = Card {
             tolerance: "predictions and probabilities 1e-5",
         },
         Evidence {
+            against: "xgboost 3.2.0, tree_method hist, early stopping",
+            cases: "a test of this entry; and a comparison of 72 fits, with and without weights: each eval_metric with the objectives it is for, scale_pos_weight",
+            tolerance: "the same rounds, score and predictions 1e-5",
+        },
+        Evidence {
             against: "xgboost 3.2.0, 20 refits",
             cases: "xgboost-band-spx-reg, xgboost-band-aapl-reg, xgboost-band-spx-cls3",
             tolerance: "figures within three standard deviations, correlation of predictions 0.93",
