@@ -338,7 +338,7 @@ impl Suite {
             }
             Engine::Clustering { .. } => {
                 let run = || {
-                    let data = self.observations(&case, None)?;
+                    let data = self.observations(case, None)?;
                     run::run_clustering(r, given, &data, seed, &still)
                 };
                 all.push(("clustering", run()));

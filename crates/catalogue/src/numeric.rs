@@ -63,7 +63,7 @@ pub(crate) fn exp_all(values: &mut [f64]) {
     /// Added to a number under 2⁵¹ it rounds it and leaves the integer in the last bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     /// ln 2 in two parts; the first has so few digits that k times it is exact.
-    const HIGH: f64 = 6.931_471_803_691_238_2e-1;
+    const HIGH: f64 = 6.931_471_803_691_238e-1;
     const LOW: f64 = 1.908_214_929_270_587_7e-10;
     /// 1/13!, 1/11!, ... 1/3! and 1/12!, 1/10!, ... 1/2!.
     const ODD: [f64; 6] = [

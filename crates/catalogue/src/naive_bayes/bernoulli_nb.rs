@@ -209,8 +209,8 @@ mod tests {
             BernoulliNb::fit(&params, &data, 0)
         };
         for (force, want) in [
-            (true, [-0.6931471805599453, -28.324168296489493]),
-            (false, [-0.6931471805599453, -23.718998110600403]),
+            (true, [-std::f64::consts::LN_2, -28.324168296489493]),
+            (false, [-std::f64::consts::LN_2, -23.718998110600403]),
         ] {
             assert_near(&fit(1e-12, force).unwrap().log_yes[0], &want, 1e-12);
         }

@@ -2252,9 +2252,7 @@ impl Search<'_> {
             Categories::Ordered { smooth, least } => {
                 self.ordered(node, feature, cells, (smooth, least))
             }
-            Categories::FromBothEnds(rules) => {
-                self.from_both_ends(node, feature, cells, only, rules)
-            }
+            Categories::FromBothEnds(rules) => self.both_ends(node, feature, cells, only, rules),
             Categories::Partition { one_hot, most } => {
                 self.partition(node, feature, cells, (one_hot, most))
             }
@@ -2313,7 +2311,7 @@ impl Search<'_> {
     }
 
     /// LightGBM's cuts of a column of categories; what has no bin of its own goes right.
-    fn from_both_ends(
+    fn both_ends(
         &self,
         node: &Facts,
         feature: usize,
