@@ -229,8 +229,14 @@ fn most_frequent_category(kept: &[f64], rows: &[usize], total: usize) -> Option<
     }
 }
 
-/// The bin that LightGBM leaves out of its sums: that of 0, unless another holds 70 % of the rows.
-fn most_frequent(values: &[f64], counts: &[usize], bounds: &[f64]) -> Option<usize> {
+/// The bin that LightGBM leaves out of its sums: that of 0, unless another, or the one after all of them
+/// with the `missing` rows, holds 70 % of the rows.
+fn most_frequent(
+    values: &[f64],
+    counts: &[usize],
+    bounds: &[f64],
+    missing: usize,
+) -> Option<usize> {
     let mut rows = vec![0_usize; bounds.len() + 1];
     // Both ascend.
     let mut at = 0;
@@ -238,7 +244,8 @@ fn most_frequent(values: &[f64], counts: &[usize], bounds: &[f64]) -> Option<usi
         at += bounds[at..].iter().take_while(|b| **b < *v).count();
         rows[at] += c;
     }
-    let total: usize = counts.iter().sum();
+    rows.push(missing);
+    let total: usize = rows.iter().sum();
     let fullest = (0..rows.len()).reduce(|a, b| if rows[b] > rows[a] { b } else { a })?;
     let sparse = rows[fullest] as f64 / total as f64 >= 0.7;
     let zero = bounds.partition_point(|b| *b < 0.0);
@@ -559,7 +566,7 @@ impl Binned {
                 }
                 // The first bin is summed as it is.
                 (Bins::Greedy(..), _, _) => {
-                    most_frequent(&values, &counts, &bounds).filter(|b| *b > 0)
+                    most_frequent(&values, &counts, &bounds, unknown).filter(|b| *b > 0)
                 }
                 _ => None,
             };
@@ -769,7 +776,7 @@ pub(crate) enum Categories {
     /// (scikit-learn).
     Ordered { smooth: f64, least: f64 },
     /// LightGBM's rules.
-    FromBothEnds(FromBothEnds),
+    BothEnds(BothEnds),
     /// XGBoost's rules: one from all others below `one_hot` categories, otherwise between those in the
     /// order of their values, with fewer than `most` on the smaller side.
     Partition { one_hot: usize, most: usize },
@@ -777,7 +784,7 @@ pub(crate) enum Categories {
 
 /// A few categories with the least or the largest G/(H + `smooth`) go left, all others right (LightGBM).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct FromBothEnds {
+pub(crate) struct BothEnds {
     /// Up to so many bins, that of the rest among them, one category goes left.
     pub(crate) one_hot: usize,
     /// Added to the hessian in the order of the categories, and the rows that a category must have.
@@ -1716,7 +1723,16 @@ impl Grower<'_> {
         own.feature = split.feature as u32;
         own.left = first;
         own.threshold = threshold;
-        own.missing_left = split.missing_left;
+        own.missing_left = if self.search.as_light_gbm && column.categories.is_none() {
+            // Without missing values in training LightGBM takes them for 0.
+            if column.missing {
+                split.missing_left
+            } else {
+                threshold >= 0.0
+            }
+        } else {
+            split.missing_left
+        };
         own.set = set;
         own.set_right = split.set_right;
         own.gain = split.gain;
@@ -2041,25 +2057,18 @@ impl Search<'_> {
         };
         let holes = missing.n > 0.0;
         let mut best: Option<Split> = None;
-        // LightGBM's estimate of the rows of a bin; it counts from the right.
+        // LightGBM's estimate of the rows of a bin.
         let rows_by_hessian = whole.n / whole.h;
         let about = |cell: &Sums| {
-            if self.config.count_by_hessian && self.ones {
-                // What is left of the node's sum is off by a rounding.
-                whole_part(cell.h + 0.5)
-            } else if self.config.count_by_hessian {
-                whole_part(cell.h * rows_by_hessian + 0.5)
+            // What is left of the node's sum is off by a rounding.
+            let rows = if self.ones {
+                cell.h
             } else {
-                cell.n
-            }
+                cell.h * rows_by_hessian
+            };
+            whole_part(rows + 0.5)
         };
-        let backward = self.config.last_wins && !holes;
-        let seen: f64 = if self.config.count_by_hessian && !backward {
-            let each = (0..column.bins).map(|b| about(&cells.get(b)));
-            node.sums.n - each.sum::<f64>()
-        } else {
-            0.0
-        };
+        let backward = self.config.last_wins;
         let above = self.config.above;
         // LightGBM must know whether a column could be split at all; the others need not.
         let unsure = if self.config.single { 1e-6 } else { 1e-9 };
@@ -2086,6 +2095,8 @@ impl Search<'_> {
         };
         // LightGBM smooths by its estimate of the rows.
         let estimates = self.config.count_by_hessian && self.config.path_smooth > 0.0;
+        // The gain that a cut must exceed to be the best so far.
+        let bar = Cell::new(f64::NEG_INFINITY);
         let mut offer = |bin: usize, mut sides: (Sums, Sums), rows: f64, missing_left: bool| {
             if only.is_some_and(|only| only != bin) {
                 return;
@@ -2097,11 +2108,8 @@ impl Search<'_> {
             if let Some((gain, right, values)) =
                 self.judge(node, feature, sides, rows, lambda, (base, above))
             {
-                let last_wins = self.config.last_wins && !backward;
-                let better = best
-                    .as_ref()
-                    .is_none_or(|b| gain > b.gain || (last_wins && gain == b.gain));
-                if better {
+                if gain > bar.get() {
+                    bar.set(gain);
                     floor.set(((base + gain) - unsure * (base.abs() + gain.abs())).max(other));
                     best = Some(Split {
                         feature,
@@ -2119,8 +2127,8 @@ impl Search<'_> {
         };
         let mut block = Block::new();
         if backward {
-            // LightGBM adds bins up from the right and takes the left for the rest (ties of like gains are
-            // broken by this rounding).
+            // LightGBM adds bins up from the right and takes the left for the rest, missing values among
+            // them (ties of like gains are broken by this rounding).
             let (least, most) = (self.config.min_rows, all.n - self.config.min_rows);
             // Rows of the bins from there on; few cuts come so far that they are asked for.
             let mut counted = (column.bins, 0.0);
@@ -2163,11 +2171,51 @@ impl Search<'_> {
                                 n: rows,
                             };
                             let sides = (whole.less(right), right);
-                            offer(bin - 1, sides, all.n - rows, false);
+                            offer(bin - 1, sides, all.n - rows, column.missing);
                         }
                     }
                 }
                 end = start;
+            }
+            // What it has found so far is kept without the gain of the node.
+            bar.set((bar.get() - shift) + shift);
+            if column.missing && column.bins == 1 {
+                let right = Sums {
+                    h: missing.h + TINY,
+                    n: about(&missing),
+                    ..missing
+                };
+                offer(0, (whole.less(right), right), all.n - right.n, false);
+            } else if column.missing {
+                // Then from the left, with missing values on the right. A first bin that it does not keep is
+                // what all others leave.
+                let mut left = Sums {
+                    h: TINY,
+                    ..Sums::default()
+                };
+                if column.rest.is_none() {
+                    left = Sums {
+                        h: whole.h - TINY,
+                        ..whole
+                    };
+                    for bin in 1..=column.bins {
+                        let cell = cells.get(bin);
+                        let rows = left.n - about(&cell);
+                        left = left.less(cell);
+                        left.n = rows;
+                    }
+                }
+                for bin in 0..column.bins {
+                    if bin > 0 || column.rest.is_some() {
+                        let cell = cells.get(bin);
+                        let rows = left.n + about(&cell);
+                        left = left.plus(cell);
+                        left.n = rows;
+                    }
+                    if hurdle.passes(left.g, left.h, floor.get()) {
+                        offer(bin, (left, whole.less(left)), left.n, false);
+                    }
+                }
             }
             if let Some(split) = &mut best {
                 split.right = whole.less(split.left);
@@ -2178,8 +2226,7 @@ impl Search<'_> {
             }
             return best;
         }
-        // What the estimates do not add up to is on the left.
-        let (mut left, mut rows) = (Sums::default(), if holes { 0.0 } else { seen });
+        let (mut left, mut rows) = (Sums::default(), 0.0);
         let last = if holes { column.bins } else { column.bins - 1 };
         let mut start = 0;
         while start < last {
@@ -2189,7 +2236,7 @@ impl Search<'_> {
                 // A bin without rows cuts like the one before it; what subtraction left in it is rounding.
                 if cell.n > 0.0 {
                     left = left.plus(cell);
-                    rows += about(&cell);
+                    rows += cell.n;
                 }
                 (block.g[k], block.h[k]) = (left.g, left.h);
                 (block.n[k], block.rows[k]) = (left.n, rows);
@@ -2202,8 +2249,7 @@ impl Search<'_> {
                 }
                 for k in lanes.start..lanes.end.min(end - start) {
                     let bin = start + k;
-                    if (self.config.last_wins || cells.get(bin).n > 0.0)
-                        && hurdle.passes(block.g[k], block.h[k], floor.get())
+                    if cells.get(bin).n > 0.0 && hurdle.passes(block.g[k], block.h[k], floor.get())
                     {
                         let left = Sums {
                             g: block.g[k],
@@ -2220,15 +2266,11 @@ impl Search<'_> {
         }
         if holes {
             let mut left = missing;
-            let mut rows = if self.config.count_by_hessian {
-                seen
-            } else {
-                missing.n
-            };
+            let mut rows = missing.n;
             for bin in 0..column.bins - 1 {
                 let cell = cells.get(bin);
                 left = left.plus(cell);
-                rows += about(&cell);
+                rows += cell.n;
                 if cell.n > 0.0 && hurdle.passes(left.g, left.h, floor.get()) {
                     offer(bin, (left, all.less(left)), rows, true);
                 }
@@ -2252,7 +2294,7 @@ impl Search<'_> {
             Categories::Ordered { smooth, least } => {
                 self.ordered(node, feature, cells, (smooth, least))
             }
-            Categories::FromBothEnds(rules) => self.both_ends(node, feature, cells, only, rules),
+            Categories::BothEnds(rules) => self.both_ends(node, feature, cells, only, rules),
             Categories::Partition { one_hot, most } => {
                 self.partition(node, feature, cells, (one_hot, most))
             }
@@ -2317,7 +2359,7 @@ impl Search<'_> {
         feature: usize,
         cells: View<'_>,
         only: Option<usize>,
-        rules: FromBothEnds,
+        rules: BothEnds,
     ) -> Option<Split> {
         let bins = self.data.columns[feature].bins;
         let cells: Vec<Sums> = (0..bins).map(|b| cells.get(b)).collect();

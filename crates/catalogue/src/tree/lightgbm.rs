@@ -14,7 +14,7 @@ use super::boost::{
 };
 use super::draws::Draws;
 use super::engine::{Criterion, Learned, shares};
-use super::histogram::{Binned, Bins, Categories, Config, FromBothEnds};
+use super::histogram::{Binned, Bins, BothEnds, Categories, Config};
 use super::metrics::Metric;
 use super::objective::{Objective, weighed_mape};
 use crate::class_weight::{ClassWeight, row_weights};
@@ -566,7 +566,7 @@ impl Supervised for LightGbm {
                     false,
                     false,
                 )?,
-                categories: Categories::FromBothEnds(FromBothEnds {
+                categories: Categories::BothEnds(BothEnds {
                     one_hot: params.max_cat_to_onehot,
                     smooth: params.cat_smooth,
                     l2: params.cat_l2,
@@ -973,7 +973,7 @@ mod tests {
 
     #[test]
     fn missing_numbers_on_both_sides_of_zero_as_the_program() {
-        // lightgbm 4.7.0, LGBMRegressor(n_estimators=12, num_leaves=8, min_child_samples=10, n_jobs=1,
+        // lightgbm 4.7.0, LGBMRegressor and LGBMClassifier(n_estimators=12, num_leaves=8, min_child_samples=10, n_jobs=1,
         // deterministic=True). The bin of 0 is what the others leave, that of missing values among them.
         let (x, y) = table();
         let mut x = x - 6.0;
@@ -985,22 +985,49 @@ mod tests {
                 x[[i, 2]] = f64::NAN;
             }
         }
-        let names = ('a'..='e').map(String::from).collect();
-        let design = Design::with_missing(x.clone(), names).unwrap();
-        let data = Training::regression(design, y).unwrap();
-        let given = json!({"n_estimators": 12, "num_leaves": 8, "min_child_samples": 10});
-        let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
-        let fitted = LightGbm::fit(&params, &data, 0).unwrap();
-        let said = fitted.predict(x.slice_axis(Axis(0), (..6).into())).unwrap();
-        let want = [
-            0.5931428334367685,
-            1.0262088084139553,
-            3.374124674705697,
-            1.2166140446290048,
-            1.3206503809101477,
-            4.4247839512188305,
-        ];
-        assert_near(&said.values, &want, 1e-9);
+        for (labels, want) in [
+            (
+                false,
+                [
+                    0.5931428334367685,
+                    1.0262088084139553,
+                    3.374124674705697,
+                    1.2166140446290048,
+                    1.3206503809101477,
+                    4.4247839512188305,
+                ],
+            ),
+            (
+                true,
+                [
+                    0.1852851741518747,
+                    0.246157278448637,
+                    0.7799924707896764,
+                    0.19084903842780962,
+                    0.24206248553668533,
+                    0.8461023418252219,
+                ],
+            ),
+        ] {
+            let names = ('a'..='e').map(String::from).collect();
+            let design = Design::with_missing(x.clone(), names).unwrap();
+            let data = if labels {
+                // The median.
+                let codes = y.iter().map(|y| f64::from(u8::from(*y > 2.0400390625)));
+                Training::classification(design, codes.collect()).unwrap()
+            } else {
+                Training::regression(design, y.clone()).unwrap()
+            };
+            let given = json!({"n_estimators": 12, "num_leaves": 8, "min_child_samples": 10});
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = LightGbm::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.slice_axis(Axis(0), (..6).into())).unwrap();
+            let values = match said.probabilities {
+                Some(p) => p.column(1).to_vec(),
+                None => said.values,
+            };
+            assert_near(&values, &want, 1e-9);
+        }
     }
 
     #[test]
