@@ -1824,15 +1824,15 @@ impl Search<'_> {
         -(2.0 * soft * value + (s.h + lambda) * value * value)
     }
 
-    /// The same in single precision, as XGBoost rounds: once at the end, or at every step where values
-    /// are limited.
+    /// The same in single precision, as XGBoost rounds: both sides of the division and what comes of it,
+    /// or at every step where values are limited.
     fn single_gain(&self, s: Sums, value: f64, lambda: f64) -> f32 {
         if s.h <= 0.0 {
             return 0.0;
         }
         if self.free {
             let soft = (s.g.abs() - self.config.alpha).max(0.0);
-            return (soft * soft / (s.h + lambda)) as f32;
+            return (soft * soft) as f32 / (s.h + lambda) as f32;
         }
         let (g, h, value) = (s.g as f32, s.h as f32, value as f32);
         -(2.0 * g * value + (h + lambda as f32) * (value * value))
@@ -1877,7 +1877,9 @@ impl Search<'_> {
         );
         // Rounding breaks the ties of like gains: each program adds in its own order.
         let gain = if c.single {
-            f64::from(sides.0 as f32 + sides.1 as f32 - base as f32)
+            // An infinite gain is none.
+            let gain = sides.0 as f32 + sides.1 as f32 - base as f32;
+            f64::from(if gain.is_finite() { gain } else { 0.0 })
         } else if c.first_order {
             sides.0 - base + sides.1
         } else {
