@@ -1957,15 +1957,15 @@ impl Search<'_> {
         -(2.0 * soft * value + (s.h + lambda) * value * value)
     }
 
-    /// The same in single precision, as XGBoost rounds: once at the end, or at every step where values
-    /// are limited.
+    /// The same in single precision, as XGBoost rounds: both sides of the division and what comes of it,
+    /// or at every step where values are limited.
     fn single_gain(&self, s: Sums, value: f64, lambda: f64) -> f32 {
         if s.h <= 0.0 {
             return 0.0;
         }
         if self.free {
             let soft = (s.g.abs() - self.config.alpha).max(0.0);
-            return (soft * soft / (s.h + lambda)) as f32;
+            return (soft * soft) as f32 / (s.h + lambda) as f32;
         }
         let (g, h, value) = (s.g as f32, s.h as f32, value as f32);
         -(2.0 * g * value + (h + lambda as f32) * (value * value))
@@ -2010,7 +2010,9 @@ impl Search<'_> {
         );
         // Rounding breaks the ties of like gains: each program adds in its own order.
         let gain = if c.single {
-            f64::from(sides.0 as f32 + sides.1 as f32 - base as f32)
+            // An infinite gain is none.
+            let gain = sides.0 as f32 + sides.1 as f32 - base as f32;
+            f64::from(if gain.is_finite() { gain } else { 0.0 })
         } else if c.first_order {
             sides.0 - base + sides.1
         } else {
@@ -2226,6 +2228,27 @@ impl Search<'_> {
             }
             return best;
         }
+        // Where XGBoost tries every value it comes from the right, the missing ones on the left: of like
+        // gains the largest cut wins. Where values are missing it comes from the left before.
+        let each_value = self.config.single && !column.ends.is_empty();
+        let from_right =
+            |missing_left: bool, offer: &mut dyn FnMut(usize, (Sums, Sums), f64, bool)| {
+                let mut right = Sums::default();
+                for bin in (0..column.bins).rev() {
+                    let cell = cells.get(bin);
+                    if cell.n > 0.0 {
+                        if right.n > 0.0 && hurdle.passes(right.g, right.h, floor.get()) {
+                            let left = all.less(right);
+                            offer(bin, (left, right), left.n, missing_left);
+                        }
+                        right = right.plus(cell);
+                    }
+                }
+            };
+        if each_value && !column.missing {
+            from_right(false, &mut offer);
+            return best;
+        }
         let (mut left, mut rows) = (Sums::default(), 0.0);
         let last = if holes { column.bins } else { column.bins - 1 };
         let mut start = 0;
@@ -2264,7 +2287,9 @@ impl Search<'_> {
             }
             start = end;
         }
-        if holes {
+        if holes && each_value {
+            from_right(true, &mut offer);
+        } else if holes {
             let mut left = missing;
             let mut rows = missing.n;
             for bin in 0..column.bins - 1 {
