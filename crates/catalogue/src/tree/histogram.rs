@@ -2109,22 +2109,21 @@ impl Search<'_> {
             let left = sides.0;
             if let Some((gain, right, values)) =
                 self.judge(node, feature, sides, rows, lambda, (base, above))
+                && gain > bar.get()
             {
-                if gain > bar.get() {
-                    bar.set(gain);
-                    floor.set(((base + gain) - unsure * (base.abs() + gain.abs())).max(other));
-                    best = Some(Split {
-                        feature,
-                        bin,
-                        set: Vec::new(),
-                        set_right: false,
-                        missing_left,
-                        gain,
-                        left,
-                        right,
-                        values,
-                    });
-                }
+                bar.set(gain);
+                floor.set(((base + gain) - unsure * (base.abs() + gain.abs())).max(other));
+                best = Some(Split {
+                    feature,
+                    bin,
+                    set: Vec::new(),
+                    set_right: false,
+                    missing_left,
+                    gain,
+                    left,
+                    right,
+                    values,
+                });
             }
         };
         let mut block = Block::new();
