@@ -1,8 +1,8 @@
 //! The catalogue's side of `benches/peers/catalogue_sklearn.py`, which starts it and speaks with it over
 //! standard input and output: one line of JSON asks, one line answers.
 //!
-//! `load` reads a table (numbers of 8 bytes, row after row, then the target), `run` fits and predicts
-//! and tells the seconds and the growth of memory. Predictions go to a file for the script to judge.
+//! `load` reads a table (numbers of 8 bytes, row after row, then the target) and fits its first rows once, so
+//! that the code is in memory; `run` fits and predicts and tells the seconds and the growth of memory. Predictions go to a file for the script to judge.
 
 #![expect(
     clippy::print_stdout,
@@ -14,7 +14,7 @@ use mltrainer_catalogue::registry;
 use mltrainer_catalogue_core::{Design, Engine, Observations, ParamMap, Training, threads};
 use mltrainer_compliance::{Admissible, Arrival, Content, Digest, Gate, Inspection, Verified};
 use mltrainer_types::data::QualityReport;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -86,9 +86,10 @@ fn admit(table: Table) -> Result<Verified<Table>, String> {
     .map_err(|r| r.refusal.reason)
 }
 
-fn design(x: &Array2<f64>) -> Result<Design, mltrainer_catalogue_core::FitError> {
-    let names = (0..x.ncols()).map(|j| format!("c{j}")).collect();
-    Design::with_missing(x.clone(), names)
+fn design(table: &Table, rows: usize) -> Result<Design, mltrainer_catalogue_core::FitError> {
+    let names = (0..table.x.ncols()).map(|j| format!("c{j}")).collect();
+    let x = table.x.slice_axis(Axis(0), (..rows).into()).to_owned();
+    Design::with_missing(x, names)
 }
 
 /// Memory that the kernel counts for this process, in KiB: now, or the most since the last reset.
@@ -119,24 +120,39 @@ struct Loaded {
     test: Array2<f64>,
 }
 
+/// Rows that are fitted before anything is measured.
+const WARMING: usize = 400;
+
 fn load(ask: &Value) -> Result<Loaded, Box<dyn Error>> {
     let (rows, columns) = (size(ask, "rows")?, size(ask, "columns")?);
     let table = admit(read(text(ask, "train")?, rows, columns)?)?;
     let task = text(ask, "task")?;
-    let data = if task == "rows" {
-        Data::Rows(table.derive("table", "bench", |t| design(&t.x).map(Observations::from))?)
-    } else {
-        Data::Supervised(table.derive("table", "bench", |t| {
-            let design = design(&t.x)?;
+    let first = |many: usize| -> Result<Data, Box<dyn Error>> {
+        if task == "rows" {
+            let rows = table.derive("table", "bench", |t| {
+                design(t, many).map(Observations::from)
+            })?;
+            return Ok(Data::Rows(rows));
+        }
+        Ok(Data::Supervised(table.derive("table", "bench", |t| {
+            let (design, y) = (design(t, many)?, t.y[..many].to_vec());
             if task == "classification" {
-                Training::classification(design, t.y.clone())
+                Training::classification(design, y)
             } else {
-                Training::regression(design, t.y.clone())
+                Training::regression(design, y)
             }
-        })?)
+        })?))
     };
     let test = read(text(ask, "test")?, size(ask, "test_rows")?, columns)?.x;
-    Ok(Loaded { data, test })
+    let warming = Loaded {
+        data: first(WARMING.min(rows))?,
+        test: test.slice_axis(Axis(0), (..1).into()).to_owned(),
+    };
+    run(ask, &warming)?;
+    Ok(Loaded {
+        data: first(rows)?,
+        test,
+    })
 }
 
 fn run(ask: &Value, loaded: &Loaded) -> Result<Value, Box<dyn Error>> {
@@ -189,11 +205,10 @@ fn run(ask: &Value, loaded: &Loaded) -> Result<Value, Box<dyn Error>> {
     let predicted_s = since(middle);
     let peak = memory("VmHWM");
     let growth = peak.saturating_sub(before);
-    let out = text(ask, "out")?;
     match values {
         Ok(values) => {
             let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            std::fs::write(out, bytes)?;
+            std::fs::write(text(ask, "out")?, bytes)?;
             Ok(
                 json!({"fit_s": fitted_s, "predict_s": predicted_s, "peak_kb": peak, "growth_kb": growth}),
             )

@@ -1,6 +1,6 @@
 //! RANSAC regression.
 //!
-//! What: least squares on the largest set of rows that agree with a plane through a random few.
+//! What: least squares, or another entry, on the largest set of rows that agree with what a random few say.
 //! Formula: of many trials the one with most rows within a threshold wins; refit on those rows.
 //! Data: any table of numbers in which most rows follow one plane.
 //! Cost: fit O(trials · (k p² + n p)), predict O(rows p).
@@ -9,18 +9,22 @@
 //! Not claimed: the best of all planes: trials are random.
 
 use super::engine::{Plane, Problem};
+use crate::ensemble::engine::{Member, Named, Names, With, rows_of};
 use crate::numeric::median;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::score::r2;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Supervised, Training, choices, params,
+    Card, Contributions, Entry, FitError, Inputs, Learner, Outputs, ParamError, Prediction,
+    Predictor, Training, choices, params,
 };
+use mltrainer_compliance::Verified;
 use mltrainer_types::catalogue::Task;
-use ndarray::Axis;
+use ndarray::{ArrayView2, Axis};
 use rand::SeedableRng as _;
 use rand::seq::index::sample;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The handle.
@@ -40,9 +44,11 @@ choices! {
 }
 
 params! {
-    /// Parameters of RANSAC regression.
+    /// Parameters of RANSAC regression; those of another model carry its id: `ridge.alpha`.
     pub struct RansacParams {
-        /// Rows of a trial: a share of all when below 1 (rounded up), else their number; none is columns + 1.
+        /// Id of the model that is fitted to the rows of a trial; none is least squares.
+        estimator: Option<String> = None;
+        /// Rows of a trial: a share of all when below 1 (rounded up), else their number; none is columns + 1, for least squares only.
         min_samples: Option<f64> = None, above(0.0);
         /// Rows whose error is at most this are inliers; none is the median absolute deviation of the target from its median.
         residual_threshold: Option<f64> = None, at_least(0.0);
@@ -56,11 +62,32 @@ params! {
         stop_probability: f64 = 0.99, within(0.0, 1.0);
         /// The error that is held against the threshold.
         loss: Loss = Loss::Absolute;
-        /// Whether an intercept is fitted.
+        /// Whether an intercept is fitted; least squares only.
         fit_intercept: bool = true;
         /// Seed of the trials; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
+}
+
+impl Names for RansacParams {
+    fn members(&self) -> Vec<Named> {
+        Named::of("estimator", self.estimator.as_slice())
+    }
+}
+
+/// Fitted state.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fitted {
+    /// Least squares.
+    Plane(Plane),
+    /// Another entry.
+    Other {
+        /// The model of the inliers.
+        model: Member,
+        /// What the trials say of themselves.
+        extra: Outputs,
+    },
 }
 
 const CARD: Card = Card {
@@ -69,20 +96,23 @@ const CARD: Card = Card {
     title: "RANSAC regression",
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
-    summary: "Fits least squares to random small sets of rows, keeps the plane that most rows agree with, and refits on those rows: the rest is treated as wrong.",
-    formula: "trial: w, b by least squares on min_samples random rows; inliers: rows with error ≤ residual_threshold; most inliers win, then the higher r² on them; the answer is least squares on the inliers of the winner; trials end after ln(1 - stop_probability)/ln(1 - (inliers/n)^min_samples)",
+    summary: "Fits least squares (or another model) to random small sets of rows, keeps the fit that most rows agree with, and refits on those rows: the rest is treated as wrong.",
+    formula: "trial: w, b by least squares (or the model) on min_samples random rows; inliers: rows with error ≤ residual_threshold; most inliers win, then the higher r² on them; the answer is the fit to the inliers of the winner; trials end after ln(1 - stop_probability)/ln(1 - (inliers/n)^min_samples)",
     data: "A table in which most rows follow one plane and the rest does not matter.",
     cost: "fit O(trials · (k p² + n p)), predict O(rows · p)",
     fails_when: "No plane holds most rows, the threshold is far from the size of the noise, or too few trials are made for the share of wrong rows.",
     not_claimed: "The best of all planes: the trials are random.",
     source: "M. A. Fischler, R. C. Bolles, Random sample consensus, Comm. ACM 24 (1981) 381-395",
-    reference: "scikit-learn 1.9.1, RANSACRegressor with LinearRegression",
+    reference: "scikit-learn 1.9.1, RANSACRegressor, with LinearRegression or another estimator",
     outputs: &[
         (
             "coefficients",
-            "weights, one a column, target units per column unit",
+            "weights, one a column, target units per column unit; of another model, if it has them",
         ),
-        ("intercept", "b, target units; 0 without an intercept"),
+        (
+            "intercept",
+            "b, target units; 0 without an intercept; of another model, if it has one",
+        ),
         ("inliers", "for each training row whether it is an inlier"),
         ("n_inliers", "number of inliers"),
         ("n_trials", "trials made"),
@@ -97,86 +127,154 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
-impl Supervised for Ransac {
-    type Params = RansacParams;
-    type Fitted = Plane;
+impl Learner for Ransac {
+    type Params = With<RansacParams>;
+    type Fitted = Fitted;
     const CARD: &'static Card = &CARD;
+    const MISSING: bool = false;
     const WEIGHTS: bool = true;
+    const PROBABILITIES: bool = false;
 
-    fn fit(params: &RansacParams, data: &Training, seed: u64) -> Result<Plane, FitError> {
-        let (n, p) = data.x().dim();
-        let k = match params.min_samples {
-            None => p + 1,
-            Some(share) if share < 1.0 => (share * n as f64).ceil() as usize,
-            Some(count) if count.fract() == 0.0 => count as usize,
-            Some(count) => {
-                return Err(FitError::Data(format!(
-                    "min_samples {count}: from 1 on it is a number of rows and must be whole"
-                )));
-            }
+    fn learn_from(
+        params: &With<RansacParams>,
+        verified: &Verified<Training>,
+        seed: u64,
+    ) -> Result<Fitted, FitError> {
+        let (own, data) = (&params.own, verified.get());
+        let seed = effective_seed(own.seed, seed);
+        let Some(member) = own.members().into_iter().next() else {
+            let plane = |rows: &[usize]| fit_rows(data, rows, own, None);
+            let (inliers, extra) = search(own, data, seed, |rows, _| {
+                Ok(plane(rows)?.values(data.x().view()))
+            })?;
+            return fit_rows(data, &inliers, own, Some(extra)).map(Fitted::Plane);
         };
-        if k > n {
-            return Err(FitError::Data(format!(
-                "a trial needs {k} rows and there are {n}: lower min_samples or bring more rows"
-            )));
-        }
-        let threshold = params.residual_threshold.unwrap_or_else(|| {
-            let middle = median(data.y());
-            let gaps: Vec<f64> = data.y().iter().map(|y| (y - middle).abs()).collect();
-            median(&gaps)
-        });
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(effective_seed(params.seed, seed));
-        let mut best: Option<(Vec<usize>, f64)> = None;
-        let (mut trials, mut most) = (0, params.max_trials as f64);
-        while (trials as f64) < most {
-            trials += 1;
-            let plane = fit_rows(data, &sample(&mut random, n, k).into_vec(), params, None)?;
-            let fitted = plane.values(data.x().view());
-            let inliers: Vec<usize> = (0..n)
-                .filter(|&i| {
-                    let gap = (data.y()[i] - fitted[i]).abs();
-                    let loss = match params.loss {
-                        Loss::Absolute => gap,
-                        Loss::Squared => gap * gap,
-                    };
-                    loss <= threshold
-                })
-                .collect();
-            let found = best.as_ref().map_or(1, |(rows, _)| rows.len());
-            if inliers.len() < found {
-                continue;
-            }
-            let y: Vec<f64> = inliers.iter().map(|i| data.y()[*i]).collect();
-            let p: Vec<f64> = inliers.iter().map(|i| fitted[*i]).collect();
-            let score = r2(&y, &p).unwrap_or(f64::NEG_INFINITY);
-            if best
-                .as_ref()
-                .is_some_and(|(rows, least)| inliers.len() == rows.len() && score < *least)
-            {
-                continue;
-            }
-            most = most.min(trials_needed(inliers.len(), n, k, params.stop_probability));
-            let enough = params.stop_n_inliers.is_some_and(|s| inliers.len() >= s)
-                || params.stop_score.is_some_and(|s| score >= s);
-            best = Some((inliers, score));
-            if enough {
-                break;
-            }
-        }
-        let Some((inliers, _)) = best else {
-            return Err(FitError::Failed(format!(
-                "ransac: in {trials} trials no row was within the threshold {threshold} of a plane: raise residual_threshold or max_trials"
-            )));
+        check_other(params, &member, data)?;
+        let fit = |rows: &[usize], seed: u64| {
+            params.fit(&member, &rows_of(verified, rows, "ransac")?, seed)
         };
-        let mut mask = vec![false; n];
-        inliers.iter().for_each(|i| mask[*i] = true);
-        let extra = Outputs::from_iter([
-            ("inliers".to_owned(), Value::from(mask)),
-            ("n_inliers".to_owned(), inliers.len().into()),
-            ("n_trials".to_owned(), trials.into()),
-        ]);
-        fit_rows(data, &inliers, params, Some(extra))
+        let (inliers, extra) = search(own, data, seed, |rows, trial| {
+            let model = fit(rows, seed.wrapping_add(trial))?;
+            Ok(model.fitted.predict(data.x().view())?.values)
+        })?;
+        Ok(Fitted::Other {
+            model: fit(&inliers, seed)?,
+            extra,
+        })
     }
+}
+
+/// Whether parameters and data fit a model that is not least squares.
+fn check_other(
+    params: &With<RansacParams>,
+    member: &Named,
+    data: &Training,
+) -> Result<(), FitError> {
+    let own = &params.own;
+    let refused = |field: &str, reason: String| {
+        Err(FitError::from(ParamError {
+            field: field.into(),
+            reason,
+            suggestions: Vec::new(),
+        }))
+    };
+    let id = &member.id;
+    if own.min_samples.is_none() {
+        let reason = "columns + 1 rows are enough for least squares only: say how many a trial of the estimator needs";
+        return refused("min_samples", reason.into());
+    }
+    if !own.fit_intercept {
+        let reason = format!("belongs to least squares: set {id}.fit_intercept if {id} has it");
+        return refused("fit_intercept", reason);
+    }
+    if data.weights().is_some() && !params.resolved(member)?.0.entry.weights {
+        return refused(
+            "estimator",
+            format!("{id} takes no row weights, and there are some"),
+        );
+    }
+    Ok(())
+}
+
+/// The rows that agree with the best of many trials, and what is to be told of these. `values` fits some
+/// rows in a trial, counted from 1, and predicts all of them.
+fn search(
+    params: &RansacParams,
+    data: &Training,
+    seed: u64,
+    values: impl Fn(&[usize], u64) -> Result<Vec<f64>, FitError>,
+) -> Result<(Vec<usize>, Outputs), FitError> {
+    let (n, p) = data.x().dim();
+    let k = match params.min_samples {
+        None => p + 1,
+        Some(share) if share < 1.0 => (share * n as f64).ceil() as usize,
+        Some(count) if count.fract() == 0.0 => count as usize,
+        Some(count) => {
+            return Err(FitError::Data(format!(
+                "min_samples {count}: from 1 on it is a number of rows and must be whole"
+            )));
+        }
+    };
+    if k > n {
+        return Err(FitError::Data(format!(
+            "a trial needs {k} rows and there are {n}: lower min_samples or bring more rows"
+        )));
+    }
+    let threshold = params.residual_threshold.unwrap_or_else(|| {
+        let middle = median(data.y());
+        let gaps: Vec<f64> = data.y().iter().map(|y| (y - middle).abs()).collect();
+        median(&gaps)
+    });
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut best: Option<(Vec<usize>, f64)> = None;
+    let (mut trials, mut most) = (0, params.max_trials as f64);
+    while (trials as f64) < most {
+        trials += 1;
+        let fitted = values(&sample(&mut random, n, k).into_vec(), trials as u64)?;
+        let inliers: Vec<usize> = (0..n)
+            .filter(|&i| {
+                let gap = (data.y()[i] - fitted[i]).abs();
+                let loss = match params.loss {
+                    Loss::Absolute => gap,
+                    Loss::Squared => gap * gap,
+                };
+                loss <= threshold
+            })
+            .collect();
+        let found = best.as_ref().map_or(1, |(rows, _)| rows.len());
+        if inliers.len() < found {
+            continue;
+        }
+        let y: Vec<f64> = inliers.iter().map(|i| data.y()[*i]).collect();
+        let p: Vec<f64> = inliers.iter().map(|i| fitted[*i]).collect();
+        let score = r2(&y, &p).unwrap_or(f64::NEG_INFINITY);
+        if best
+            .as_ref()
+            .is_some_and(|(rows, least)| inliers.len() == rows.len() && score < *least)
+        {
+            continue;
+        }
+        most = most.min(trials_needed(inliers.len(), n, k, params.stop_probability));
+        let enough = params.stop_n_inliers.is_some_and(|s| inliers.len() >= s)
+            || params.stop_score.is_some_and(|s| score >= s);
+        best = Some((inliers, score));
+        if enough {
+            break;
+        }
+    }
+    let Some((inliers, _)) = best else {
+        return Err(FitError::Failed(format!(
+            "ransac: in {trials} trials no row was within the threshold {threshold} of a fit: raise residual_threshold or max_trials"
+        )));
+    };
+    let mut mask = vec![false; n];
+    inliers.iter().for_each(|i| mask[*i] = true);
+    let extra = Outputs::from_iter([
+        ("inliers".to_owned(), Value::from(mask)),
+        ("n_inliers".to_owned(), inliers.len().into()),
+        ("n_trials".to_owned(), trials.into()),
+    ]);
+    Ok((inliers, extra))
 }
 
 /// Least squares on some rows.
@@ -215,11 +313,39 @@ fn trials_needed(inliers: usize, n: usize, k: usize, probability: f64) -> f64 {
     }
 }
 
+impl Predictor for Fitted {
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
+        match self {
+            Self::Plane(plane) => plane.predict(x),
+            Self::Other { model, .. } => model.fitted.predict(x),
+        }
+    }
+
+    fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
+        match self {
+            Self::Plane(plane) => plane.contributions(x),
+            Self::Other { model, .. } => model.fitted.contributions(x),
+        }
+    }
+
+    fn outputs(&self) -> Outputs {
+        match self {
+            Self::Plane(plane) => plane.outputs(),
+            Self::Other { model, extra } => {
+                let own = model.fitted.outputs().into_iter();
+                let shared =
+                    own.filter(|(name, _)| ["coefficients", "intercept"].contains(&name.as_str()));
+                shared.chain(extra.clone()).collect()
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{assert_near, table};
-    use mltrainer_catalogue_core::{Params as _, Predictor as _};
+    use mltrainer_catalogue_core::Params as _;
 
     #[test]
     fn wrong_rows_are_left_out() {
@@ -230,12 +356,16 @@ mod tests {
         (y[2], y[7]) = (90.0, -60.0);
         let given = serde_json::json!({"residual_threshold": 0.5});
         let params = RansacParams::from_map(given.as_object().unwrap()).unwrap();
-        let outputs = Ransac::fit(&params, &table(&rows, &y), 1)
-            .unwrap()
-            .outputs();
+        let data = table(&rows, &y);
+        let plane = |rows: &[usize]| fit_rows(&data, rows, &params, None).unwrap();
+        let (inliers, outputs) = search(&params, &data, 1, |rows, _| {
+            Ok(plane(rows).values(data.x().view()))
+        })
+        .unwrap();
+        let of_plane = plane(&inliers).outputs();
         let found = [
-            outputs["intercept"].as_f64().unwrap(),
-            outputs["coefficients"][0].as_f64().unwrap(),
+            of_plane["intercept"].as_f64().unwrap(),
+            of_plane["coefficients"][0].as_f64().unwrap(),
         ];
         assert_near(&found, &[-1.0, 3.0], 1e-12);
         assert_eq!(outputs["n_inliers"], 8);

@@ -833,6 +833,16 @@ fn largest(
     rows
 }
 
+/// Probabilities, and the sums of trees that they come from as decision values: one for two labels, one a
+/// label for more.
+pub(crate) fn scored(p: Array2<f64>, sums: &[Vec<f64>], classes: &[i64]) -> Prediction {
+    let decision = Array2::from_shape_fn((p.nrows(), sums.len()), |(i, k)| sums[k][i]);
+    Prediction {
+        decision: Some(decision),
+        ..Prediction::probabilities(p, classes.to_vec())
+    }
+}
+
 impl Boosted {
     /// Sums of trees, one list a sum.
     pub(crate) fn sums(&self, x: ArrayView2<'_, f64>) -> Vec<Vec<f64>> {
@@ -883,7 +893,7 @@ impl Boosted {
                 row.iter_mut().zip(each).for_each(|(r, p)| *r = p);
             }
         }
-        Prediction::probabilities(p, classes.clone())
+        scored(p, &sums, classes)
     }
 
     /// SHAP values of the sums of trees; a row of training counts by its hessian, or as one.

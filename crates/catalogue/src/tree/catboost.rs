@@ -574,6 +574,10 @@ const CARD: Card = Card {
     reference: "catboost 1.2.10, CatBoostRegressor and CatBoostClassifier",
     outputs: &[
         (
+            "decision",
+            "labels: sum of the trees of each test row, for two labels the log odds of the larger one, else by label",
+        ),
+        (
             "feature_importances",
             "share of the change of the leaf values that each column's questions make, one a column, sum 1",
         ),
@@ -2085,7 +2089,7 @@ impl Predictor for Fitted {
                 row.iter_mut().zip(each).for_each(|(r, p)| *r = p);
             }
         }
-        Ok(Prediction::probabilities(p, self.classes.clone()))
+        Ok(super::boost::scored(p, &sums, &self.classes))
     }
 
     fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {

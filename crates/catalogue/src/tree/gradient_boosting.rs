@@ -130,6 +130,10 @@ const CARD: Card = Card {
     reference: "scikit-learn 1.9.1, GradientBoostingRegressor and GradientBoostingClassifier",
     outputs: &[
         (
+            "decision",
+            "labels: sum of the trees of each test row, for two labels the log odds of the larger one (exponential: half of them), else by label",
+        ),
+        (
             "feature_importances",
             "share of the decrease of variance of the gradients, one a column, sum 1",
         ),
@@ -590,7 +594,7 @@ impl Predictor for Fitted {
                 row.iter_mut().zip(each).for_each(|(r, p)| *r = p);
             }
         }
-        Ok(Prediction::probabilities(p, self.classes.clone()))
+        Ok(super::boost::scored(p, &sums, &self.classes))
     }
 
     fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {

@@ -181,6 +181,10 @@ const CARD: Card = Card {
     reference: "scikit-learn 1.9.1, HistGradientBoostingRegressor and HistGradientBoostingClassifier",
     outputs: &[
         (
+            "decision",
+            "labels: sum of the trees of each test row, for two labels the log odds of the larger one, else by label",
+        ),
+        (
             "feature_importances",
             "share of the gain of all splits, one a column, sum 1",
         ),

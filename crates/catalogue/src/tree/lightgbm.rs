@@ -283,6 +283,10 @@ const CARD: Card = Card {
     reference: "lightgbm 4.7.0, LGBMRegressor and LGBMClassifier",
     outputs: &[
         (
+            "decision",
+            "labels: sum of the trees of each test row, for two labels the log odds of the larger one, else by label",
+        ),
+        (
             "feature_importances",
             "share of the splits (or of the gain), one a column, sum 1",
         ),

@@ -329,6 +329,10 @@ const CARD: Card = Card {
     reference: "xgboost 3.2.0, XGBRegressor and XGBClassifier",
     outputs: &[
         (
+            "decision",
+            "labels: sum of the trees of each test row, for two labels the log odds of the larger one, else by label",
+        ),
+        (
             "feature_importances",
             "mean gain of the splits (or importance_type), one a column, sum 1",
         ),
