@@ -92,6 +92,13 @@ const COMMANDS: &[Command] = &[
         run: docs::docs,
     },
     Command {
+        name: "evidence",
+        usage: "evidence [--reference DIR]",
+        help: "run the reference check and write its results into the cards (crates/catalogue/checked.tsv)",
+        flags: &["--reference"],
+        run: reference::evidence,
+    },
+    Command {
         name: "new-model",
         usage: "new-model FAMILY ID",
         help: "write crates/catalogue/src/FAMILY/ID.rs from the template and its line in mod.rs",

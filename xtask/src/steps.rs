@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::place::{HOST, Place, in_ci, on_path};
 use crate::say::{self, Clock};
-use crate::{Outcome, apt, docs, flag, option, place, reference, serve, site, tidy, wasm};
+use crate::{Outcome, apt, docs, flag, option, reference, serve, site, tidy, wasm};
 
 /// What the steps are told.
 struct Context {
@@ -372,9 +372,6 @@ fn check_reference(c: &Context) -> Outcome<End> {
             "there is no {}",
             c.reference.display()
         )));
-    }
-    if place::on_path("python3").is_none() {
-        apt::install(&["python3"], "Python")?;
     }
     reference::check(&c.place, &c.reference, &c.place.program("debug")).map(End::Done)
 }

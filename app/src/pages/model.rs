@@ -13,7 +13,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 use mltrainer_types::analytics::KnownCase;
-use mltrainer_types::catalogue::{CatalogueEntry, EntryKind, ParamKind, ParamSpec, Task};
+use mltrainer_types::catalogue::{CatalogueEntry, Checked, EntryKind, ParamKind, ParamSpec, Task};
 use mltrainer_types::data::LineageStep;
 use mltrainer_types::run::RunRequest;
 use serde_json::{Map, Value};
@@ -247,11 +247,51 @@ fn evidence(e: &CatalogueEntry) -> AnyView {
         })
         .collect_view();
     view! {
+        {e.checked.as_ref().map(checked)}
         <ul class="lines">{rows}</ul>
         {ui::facts(vec![
             ("Source", ui::text(e.source.clone())),
             ("Conventions of", ui::text(e.reference.clone())),
         ])}
+    }
+    .into_any()
+}
+
+/// More cases than this are shown when asked for.
+const CASES_AT_ONCE: usize = 4;
+
+/// The last run of the reference check.
+fn checked(c: &Checked) -> AnyView {
+    let (passed, all) = (c.passed(), c.cases.len());
+    let cases = if all == 1 { "case" } else { "cases" };
+    let (sign, class) = if passed == all {
+        ("✓", "good")
+    } else {
+        ("✕", "bad")
+    };
+    let said = format!("{passed} of {all} reference {cases} passed");
+    let lines = c
+        .cases
+        .iter()
+        .map(|c| {
+            let failed = (!c.passed).then(|| ui::badge("✕", "failed", "bad"));
+            view! {
+                <li>
+                    <p><code>{c.case.clone()}</code> " " {failed}</p>
+                    <p class="quiet">{c.against.clone()} ": " {c.tolerance.clone()}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <p>{ui::badge(sign, &said, class)}</p>
+        <p class="quiet">
+            "Last run of the check: " {c.on.clone()} ". In a tolerance, v is the number of the reference."
+        </p>
+        <details open=all <= CASES_AT_ONCE>
+            <summary>{if all == 1 { "The case".to_owned() } else { format!("The {all} cases") }}</summary>
+            <ul class="lines">{lines}</ul>
+        </details>
     }
     .into_any()
 }

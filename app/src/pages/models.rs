@@ -285,6 +285,7 @@ pub(crate) mod tests {
             source: String::new(),
             reference: String::new(),
             evidence: vec![],
+            checked: None,
             base: None,
             fixed: serde_json::Map::new(),
             presets: vec![],

@@ -30,6 +30,30 @@ pub struct Evidence {
     pub tolerance: &'static str,
 }
 
+/// A case of the last run of the reference check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckedCase {
+    /// Id of the entry or preset.
+    pub id: &'static str,
+    /// Name of the case.
+    pub case: &'static str,
+    /// Library and version, or a formula.
+    pub against: &'static str,
+    /// What was compared, and how near it had to be.
+    pub tolerance: &'static str,
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+/// The last run of the reference check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// Day of the run, `2026-11-30`.
+    pub on: &'static str,
+    /// Its cases, those of an id one after the other.
+    pub cases: &'static [CheckedCase],
+}
+
 /// Parameters fixed under a name of their own: a row of data, never code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preset {

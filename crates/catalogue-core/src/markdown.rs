@@ -80,6 +80,15 @@ fn section(page: &mut String, e: &CatalogueEntry, all: &[CatalogueEntry]) {
         let (against, cases) = (cell(&v.against), cell(&v.cases));
         let _ = writeln!(page, "| {against} | {cases} | {} |", cell(&v.tolerance));
     }
+    if let Some(checked) = &e.checked {
+        let (passed, all) = (checked.passed(), checked.cases.len());
+        let names: Vec<&str> = checked.cases.iter().map(|c| c.case.as_str()).collect();
+        let (on, names) = (&checked.on, names.join(", "));
+        let _ = writeln!(
+            page,
+            "\nReference check of {on}: {passed} of {all} cases passed ({names})."
+        );
+    }
     if !e.presets.is_empty() {
         page.push_str("\nPresets: ");
         let rows: Vec<String> = all

@@ -1,16 +1,19 @@
 //! The registry: entries and presets by id, with the nearest names for an unknown one.
 
-use crate::card::Preset;
+use crate::card::{Check, Preset};
 use crate::entry::{Engine, Entry, ParamMap};
 use crate::error::ParamError;
 use crate::suggest;
-use mltrainer_types::catalogue::{CatalogueEntry, EntryKind, Evidence, OutputSpec, Task};
+use mltrainer_types::catalogue::{
+    CatalogueEntry, Checked, CheckedCase, EntryKind, Evidence, OutputSpec, Task,
+};
 use serde_json::Value;
 
 /// All entries, in the order of family and id.
 #[derive(Clone, Copy)]
 pub struct Registry {
     entries: &'static [Entry],
+    check: Option<&'static Check>,
 }
 
 /// An entry found by its own id or by that of one of its presets.
@@ -20,13 +23,26 @@ pub struct Resolved {
     pub entry: &'static Entry,
     /// The preset, when it was asked for by that name.
     pub preset: Option<&'static Preset>,
+    check: Option<&'static Check>,
 }
 
 impl Registry {
     /// A registry over entries in the order of family and id.
     #[must_use]
     pub const fn new(entries: &'static [Entry]) -> Self {
-        Self { entries }
+        Self {
+            entries,
+            check: None,
+        }
+    }
+
+    /// The same with what the last run of the reference check said of its entries.
+    #[must_use]
+    pub const fn checked(self, check: &'static Check) -> Self {
+        Self {
+            check: Some(check),
+            ..self
+        }
     }
 
     /// The entries, in the order of family and id.
@@ -61,15 +77,17 @@ impl Registry {
 
     /// Every entry by its own id, then every preset.
     pub fn all(&self) -> impl Iterator<Item = Resolved> + use<> {
-        let entries = self.entries;
-        let own = entries.iter().map(|entry| Resolved {
+        let Self { entries, check } = *self;
+        let own = entries.iter().map(move |entry| Resolved {
             entry,
             preset: None,
+            check,
         });
-        let presets = entries.iter().flat_map(|entry| {
+        let presets = entries.iter().flat_map(move |entry| {
             entry.card.presets.iter().map(move |preset| Resolved {
                 entry,
                 preset: Some(preset),
+                check,
             })
         });
         own.chain(presets)
@@ -134,6 +152,27 @@ impl Resolved {
             .unwrap_or_default()
     }
 
+    /// Its cases in the last run of the reference check; for an entry those of its presets too.
+    fn checked(&self) -> Option<Checked> {
+        let check = self.check?;
+        let presets = self.entry.card.presets.iter().map(|p| p.id);
+        let ids = std::iter::once(self.id()).chain(presets.filter(|_| self.preset.is_none()));
+        let of = |id: &'static str| check.cases.iter().filter(move |c| c.id == id);
+        let cases: Vec<CheckedCase> = ids
+            .flat_map(of)
+            .map(|c| CheckedCase {
+                case: c.case.to_owned(),
+                against: c.against.to_owned(),
+                tolerance: c.tolerance.to_owned(),
+                passed: c.passed,
+            })
+            .collect();
+        (!cases.is_empty()).then(|| Checked {
+            on: check.on.to_owned(),
+            cases,
+        })
+    }
+
     /// The card as outside programs see it.
     #[must_use]
     pub fn catalogue_entry(&self) -> CatalogueEntry {
@@ -188,6 +227,7 @@ impl Resolved {
                     tolerance: e.tolerance.to_owned(),
                 })
                 .collect(),
+            checked: self.checked(),
             base: self.preset.map(|_| card.id.to_owned()),
             fixed,
             presets: if self.preset.is_some() {

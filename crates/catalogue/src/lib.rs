@@ -53,6 +53,7 @@ pub mod template;
 #[cfg(test)]
 mod testing;
 
+use mltrainer_catalogue_core::card::{Check, CheckedCase};
 use mltrainer_catalogue_core::{Entry, Registry};
 
 include!(concat!(env!("OUT_DIR"), "/entries.rs"));
@@ -60,7 +61,7 @@ include!(concat!(env!("OUT_DIR"), "/entries.rs"));
 /// Every entry and preset, by id.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(ENTRIES)
+    Registry::new(ENTRIES).checked(&CHECK)
 }
 
 /// The catalogue and the reference of all parameters, as Markdown.

@@ -827,6 +827,7 @@ mod tests {
             source: String::new(),
             reference: String::new(),
             evidence: vec![],
+            checked: None,
             base: None,
             fixed: serde_json::Map::new(),
             presets: vec![],

@@ -160,6 +160,38 @@ pub struct Evidence {
     pub tolerance: String,
 }
 
+/// A case of the reference check: numbers that another program computed from the same data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckedCase {
+    /// Name of the case.
+    pub case: String,
+    /// Library and version, or a formula.
+    pub against: String,
+    /// What was compared, and how near it had to be; v is the number of the reference.
+    pub tolerance: String,
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+/// The cases of an entry in the last run of the reference check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Checked {
+    /// Day of the run, `2026-11-30`.
+    pub on: String,
+    /// Its cases; for a model those of its presets too.
+    pub cases: Vec<CheckedCase>,
+}
+
+impl Checked {
+    /// How many cases passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.cases.iter().filter(|c| c.passed).count()
+    }
+}
+
 /// One entry of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -198,6 +230,9 @@ pub struct CatalogueEntry {
     pub reference: String,
     /// What it was compared with.
     pub evidence: Vec<Evidence>,
+    /// The last run of the reference check, if it has cases of this entry.
+    #[serde(default)]
+    pub checked: Option<Checked>,
     /// For a preset: the id of its model.
     pub base: Option<String>,
     /// For a preset: the parameters it fixes.

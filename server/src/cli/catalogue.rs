@@ -102,6 +102,20 @@ fn card(e: &CatalogueEntry) -> String {
             evidence.against, evidence.cases, evidence.tolerance
         ));
     }
+    if let Some(checked) = &e.checked {
+        let (passed, all) = (checked.passed(), checked.cases.len());
+        text.push_str(&format!(
+            "Checked:     {passed} of {all} reference cases passed on {}\n",
+            checked.on
+        ));
+        for c in &checked.cases {
+            let result = if c.passed { "" } else { "FAILED, " };
+            text.push_str(&format!(
+                "             {} ({result}{}): {}\n",
+                c.case, c.against, c.tolerance
+            ));
+        }
+    }
     if e.kind == EntryKind::Model && !e.presets.is_empty() {
         text.push_str(&format!("Presets:     {}\n", e.presets.join(", ")));
     }

@@ -77,8 +77,12 @@ impl Names for RansacParams {
 
 /// Fitted state.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fitted(State);
+
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Fitted {
+enum State {
     /// Least squares.
     Plane(Plane),
     /// Another entry.
@@ -147,7 +151,8 @@ impl Learner for Ransac {
             let (inliers, extra) = search(own, data, seed, |rows, _| {
                 Ok(plane(rows)?.values(data.x().view()))
             })?;
-            return fit_rows(data, &inliers, own, Some(extra)).map(Fitted::Plane);
+            let plane = fit_rows(data, &inliers, own, Some(extra))?;
+            return Ok(Fitted(State::Plane(plane)));
         };
         check_other(params, &member, data)?;
         let fit = |rows: &[usize], seed: u64| {
@@ -157,10 +162,10 @@ impl Learner for Ransac {
             let model = fit(rows, seed.wrapping_add(trial))?;
             Ok(model.fitted.predict(data.x().view())?.values)
         })?;
-        Ok(Fitted::Other {
+        Ok(Fitted(State::Other {
             model: fit(&inliers, seed)?,
             extra,
-        })
+        }))
     }
 }
 
@@ -315,23 +320,23 @@ fn trials_needed(inliers: usize, n: usize, k: usize, probability: f64) -> f64 {
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        match self {
-            Self::Plane(plane) => plane.predict(x),
-            Self::Other { model, .. } => model.fitted.predict(x),
+        match &self.0 {
+            State::Plane(plane) => plane.predict(x),
+            State::Other { model, .. } => model.fitted.predict(x),
         }
     }
 
     fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
-        match self {
-            Self::Plane(plane) => plane.contributions(x),
-            Self::Other { model, .. } => model.fitted.contributions(x),
+        match &self.0 {
+            State::Plane(plane) => plane.contributions(x),
+            State::Other { model, .. } => model.fitted.contributions(x),
         }
     }
 
     fn outputs(&self) -> Outputs {
-        match self {
-            Self::Plane(plane) => plane.outputs(),
-            Self::Other { model, extra } => {
+        match &self.0 {
+            State::Plane(plane) => plane.outputs(),
+            State::Other { model, extra } => {
                 let own = model.fitted.outputs().into_iter();
                 let shared =
                     own.filter(|(name, _)| ["coefficients", "intercept"].contains(&name.as_str()));

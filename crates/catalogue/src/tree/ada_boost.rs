@@ -9,7 +9,7 @@
 //! Source: Freund & Schapire (1997); Zhu et al. (2009); Drucker (1997).
 //! Not claimed: calibrated probabilities.
 
-use super::engine::{self, Criterion, Rules, Sorted, Splitter, Target, Tree};
+use super::engine::{self, Criterion, Rules, Sorted, Splitter, Tree};
 use super::shap::{self, Splits};
 use crate::ensemble::engine::{Member, Named, Names, With};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
@@ -452,7 +452,6 @@ fn r2(
     }
     if error >= 0.5 {
         return alone.then_some(Round {
-            tree,
             weight: 1.0,
             error,
             more: false,

@@ -233,12 +233,16 @@ impl Objective {
             Loss::Quantile => vec![quantile(self.alpha)],
             Loss::Exponential => vec![0.5 * (kept(mean) / (1.0 - kept(mean))).ln()],
             Loss::LogLoss if self.width == 1 => vec![(kept(mean) / (1.0 - kept(mean))).ln()],
-            Loss::LogLoss => (0..self.width)
-                .map(|k| {
+            Loss::LogLoss => {
+                let share = |k: usize| {
                     let own = y.iter().zip(w).filter(|(c, _)| **c == k as f64);
                     kept(own.map(|(_, w)| w).sum::<f64>() / all).ln()
-                })
-                .collect(),
+                };
+                let logs: Vec<f64> = (0..self.width).map(share).collect();
+                // Scores that sum to 0: softmax leaves a number that is added to all of them open.
+                let mean = logs.iter().sum::<f64>() / self.width as f64;
+                logs.into_iter().map(|l| l - mean).collect()
+            }
         }
     }
 
