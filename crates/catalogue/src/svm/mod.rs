@@ -2,6 +2,7 @@
 
 pub(crate) mod engine;
 pub(crate) mod machine;
+pub(crate) mod platt;
 
 pub mod linear_svr;
 pub mod nu_svr;
