@@ -23,7 +23,7 @@ fn check(record: &str) -> Result<String, Box<dyn std::error::Error>> {
         let passed = result == "passed";
         writeln!(
             code,
-            "    CheckedCase {{ id: {id:?}, case: {case:?}, against: {against:?}, tolerance: {tolerance:?}, passed: {passed} }},"
+            "    mltrainer_catalogue_core::card::CheckedCase {{ id: {id:?}, case: {case:?}, against: {against:?}, tolerance: {tolerance:?}, passed: {passed} }},"
         )?;
     }
     code.push_str("] };\n");

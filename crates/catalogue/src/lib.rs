@@ -53,7 +53,7 @@ pub mod template;
 #[cfg(test)]
 mod testing;
 
-use mltrainer_catalogue_core::card::{Check, CheckedCase};
+use mltrainer_catalogue_core::card::Check;
 use mltrainer_catalogue_core::{Entry, Registry};
 
 include!(concat!(env!("OUT_DIR"), "/entries.rs"));

@@ -65,6 +65,9 @@ pub(crate) struct Network {
     pub(crate) output: Output,
 }
 
+/// Rows whose layers are held at once when answers are asked for.
+const ROWS_AT_ONCE: usize = 1_024;
+
 impl Network {
     /// Random weights (Glorot & Bengio, 2010).
     pub(crate) fn new(
@@ -108,6 +111,18 @@ impl Network {
 
     /// What it says of each row; the same bits whatever the row's neighbours.
     pub(crate) fn answer(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
+        let width = self.biases.last().map_or(0, Vec::len);
+        let mut out = Array2::zeros((x.nrows(), width));
+        let blocks = x.axis_chunks_iter(Axis(0), ROWS_AT_ONCE);
+        for (rows, mut to) in blocks.zip(out.axis_chunks_iter_mut(Axis(0), ROWS_AT_ONCE)) {
+            to.assign(&self.last_layer(rows));
+        }
+        self.finish(&mut out);
+        out
+    }
+
+    /// The last layer of each row, before it is made an answer.
+    fn last_layer(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut a = x.to_owned();
         for (i, (w, b)) in self.weights.iter().zip(&self.biases).enumerate() {
             a = row_products(a.view(), w.t());
@@ -121,7 +136,6 @@ impl Network {
                 }
             }
         }
-        self.finish(&mut a);
         a
     }
 

@@ -1897,8 +1897,10 @@ impl Supervised for CatBoost {
             let origins = encoder.origins();
             origins.into_iter().map(|j| names[j].clone()).collect()
         };
-        let x = x.mapv(known);
+        let x = x.mapv_into(known);
         let binned = Binned::new(&x, Bins::LogSum(params.border_count + 1), &[], &names)?;
+        let columns = x.ncols();
+        drop(x);
         let mut maker = Maker {
             params,
             objective,
@@ -1937,7 +1939,7 @@ impl Supervised for CatBoost {
         };
         // The round and its metric.
         let mut best: Option<(usize, f64)> = None;
-        let mut changes = vec![0.0; x.ncols()];
+        let mut changes = vec![0.0; columns];
         for round in 0..params.n_estimators {
             let (questions, leaf) = if parts.is_empty() {
                 maker.questions(round, std::slice::from_ref(&whole))
