@@ -144,7 +144,7 @@ impl Supervised for IcaRegression {
             WhitenSolver::Svd => Solver::Full,
             WhitenSolver::Eigh => Solver::Covariance,
         };
-        let found = Components::new(data, wanted, solver)?;
+        let found = Components::new(data, wanted, solver, 0.0)?;
         let n = data.y().len() as f64;
         // Directions without variance hold no source.
         let largest = found.values.iter().copied().fold(0.0, f64::max);

@@ -8,7 +8,7 @@
 //! Source: Lee & Seung, Nature 401 (1999); Cichocki & Phan (2009).
 //! Not claimed: the best of all factorisations.
 
-use crate::linear::{Plane, Problem};
+use crate::linear::{LEAST_SHARE, Plane, Problem};
 use crate::numeric::{Svd, add_scaled, dot, normal, row_products};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
@@ -254,7 +254,7 @@ impl Supervised for NmfRegression {
             ("converged".to_owned(), converged.into()),
         ]);
         Ok(Fitted {
-            plane: Plane::new(problem.ridge(0.0)?.0, &problem, extra)?,
+            plane: Plane::new(problem.least_squares(LEAST_SHARE)?.0, &problem, extra)?,
             parts: h,
             shrink: on_w,
             tol: params.tol,

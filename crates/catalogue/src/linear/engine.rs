@@ -19,6 +19,10 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
+/// Directions in which columns vary by no more than this share of the most do not count in least squares
+/// unless it is asked for: the default of scikit-learn's LinearRegression.
+pub(crate) const LEAST_SHARE: f64 = 1e-6;
+
 /// A fitted plane and what the fit says of itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Plane {
@@ -501,6 +505,48 @@ impl Problem {
         Ok((weights, rank))
     }
 
+    /// Least squares as scikit-learn's LinearRegression solves it: directions of the (centred, weighted)
+    /// columns in which they vary by no more than `tol` of the most, in units of the columns as they came, are
+    /// left out, and of the answers that are left the shortest is taken; also gives the number of
+    /// directions that count.
+    pub(crate) fn least_squares(&self, tol: f64) -> Result<(Vec<f64>, usize), FitError> {
+        let p = self.a.ncols();
+        if tol == 0.0 || (self.a.nrows() >= p && self.condition() * tol < 1.0) {
+            return self.ridge(0.0);
+        }
+        let columns: Vec<Vec<f64>> = (0..p).map(|j| self.column(j).to_vec()).collect();
+        let (weights, rank) = self.shortest_above(columns, 0.0, tol);
+        // What is left may still depend on others, as far as rounding tells.
+        if rank == p {
+            return self.ridge(0.0);
+        }
+        Ok((weights, rank))
+    }
+
+    /// A bound on the condition number of a reduced table that is a triangle R: |R| |R⁻¹|, R⁻¹ by back
+    /// substitution; infinite for a table that is not one.
+    fn condition(&self) -> f64 {
+        let p = self.a.ncols();
+        let (mut size, mut inverse) = (0.0, 0.0);
+        for j in 0..p {
+            let own = self.column(j);
+            if own[j + 1..].iter().any(|v| *v != 0.0) {
+                return f64::INFINITY;
+            }
+            size += numeric::dot(own, own);
+            let mut column = vec![0.0; j + 1];
+            column[j] = 1.0;
+            for i in (0..=j).rev() {
+                let solved = column[i] / self.a[[i, i]];
+                column[i] = solved;
+                add_scaled(&mut column[..i], -solved, &self.column(i)[..i]);
+            }
+            inverse += numeric::dot(&column, &column);
+        }
+        let bound = (size * inverse).sqrt();
+        if bound.is_nan() { f64::INFINITY } else { bound }
+    }
+
     /// The solution by back substitution, when the columns (of length 1) are far from dependent.
     fn independent(&self, columns: &[Vec<f64>]) -> Result<Option<Vec<f64>>, FitError> {
         let p = columns.len();
@@ -528,10 +574,16 @@ impl Problem {
 
     /// Minimises |y - Xw|² + alpha |w|² by singular values; those that are rounding are left out.
     pub(super) fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
+        let rounding = f64::EPSILON * self.rows.max(columns.len()) as f64;
+        self.shortest_above(columns, alpha, rounding)
+    }
+
+    /// The same without the singular values that are at most this share of the largest.
+    fn shortest_above(&self, columns: Vec<Vec<f64>>, alpha: f64, share: f64) -> (Vec<f64>, usize) {
         let p = columns.len();
         let svd = Svd::new(columns);
         let largest = svd.values.iter().copied().fold(0.0, f64::max);
-        let cut = largest * f64::EPSILON * self.rows.max(p) as f64;
+        let cut = largest * share;
         let mut weights = vec![0.0; p];
         let mut rank = 0;
         for (k, &s) in svd.values.iter().enumerate() {
