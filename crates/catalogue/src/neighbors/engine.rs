@@ -33,7 +33,7 @@ choices! {
         Cosine = "cosine",
         /// Σ |a - b| / (|a| + |b|), 0/0 = 0.
         Canberra = "canberra",
-        /// Σ |a - b| / Σ |a + b|.
+        /// Σ |a - b| / Σ (|a| + |b|), 0/0 = 0.
         BrayCurtis = "braycurtis",
         /// Share of the columns in which a and b differ.
         Hamming = "hamming",
@@ -128,7 +128,7 @@ impl Distance {
             }
             Metric::BrayCurtis => {
                 let (apart, together) = pairs.fold((0.0, 0.0), |(x, y), (a, b)| {
-                    (x + (a - b).abs(), y + (a + b).abs())
+                    (x + (a - b).abs(), y + a.abs() + b.abs())
                 });
                 return if together > 0.0 {
                     apart / together
@@ -564,3 +564,7 @@ mod tests {
         }
     }
 }
+        // Numbers of both signs: (2 + 4)/(1 + 1 + 2 + 2), and (2 + 4)/(3 + 1 + 2 + 2).
+        let apart = Distance::new(Metric::BrayCurtis, 2.0);
+        assert!((apart.distance(&[1.0, -2.0], &[-1.0, 2.0]) - 1.0).abs() < 1e-15);
+        assert!((apart.distance(&[3.0, -2.0], &[1.0, 2.0]) - 0.75).abs() < 1e-15);
