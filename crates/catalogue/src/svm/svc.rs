@@ -111,11 +111,11 @@ const CARD: Card = Card {
         ),
         (
             "intercept",
-            "two labels: b; more: one a pair of labels, (0,1), (0,2), ...",
+            "two labels: b; more: -b of each pair of labels, (0,1), (0,2), ..., as the decision of a pair",
         ),
         (
             "dual_coefficients",
-            "c, one a support vector; more than two labels: one array a pair",
+            "c, one a support vector; more than two labels: one array of -c a pair",
         ),
         (
             "support",
@@ -249,7 +249,8 @@ impl Predictor for Fitted {
             let mut values: Vec<Value> = each.iter().map(|o| o[name].clone()).collect();
             let value = match values.len() {
                 1 => values.remove(0),
-                _ => values.into(),
+                // As the decision of a pair, for the smaller label.
+                _ => values.iter().map(turned).collect(),
             };
             outputs.insert(name.to_owned(), value);
         }
@@ -266,6 +267,14 @@ mod tests {
     use super::*;
     use crate::testing::{assert_near, classes};
     use mltrainer_catalogue_core::Params as _;
+/// A number or a list of numbers with the other sign.
+fn turned(value: &Value) -> Value {
+    match value {
+        Value::Array(all) => all.iter().map(turned).collect(),
+        one => one.as_f64().map_or(Value::Null, |v| Value::from(0.0 - v)),
+    }
+}
+
 
     /// A ring of three labels, which beat each other in pairs at its middle.
     fn ring() -> Training {
@@ -347,6 +356,19 @@ mod tests {
     #[test]
     fn ties_need_a_decision_a_label() {
         let given = serde_json::json!({"break_ties": true, "decision_function_shape": "ovo"});
+        // intercept_.
+        let params = SvcParams::from_map(base.as_object().unwrap()).unwrap();
+        let outputs = Svc::fit(&params, &ring(), 0).unwrap().outputs();
+        let intercepts: Vec<f64> = serde_json::from_value(outputs["intercept"].clone()).unwrap();
+        assert_near(
+            &intercepts,
+            &[
+                0.030_789_532_507_869_356,
+                -0.009_273_044_897_324_343,
+                -0.003_168_656_660_725_287_6,
+            ],
+            1e-6,
+        );
         let params = SvcParams::from_map(given.as_object().unwrap()).unwrap();
         let refused = Svc::fit(&params, &ring(), 0).unwrap_err();
         assert!(refused.to_string().contains("break_ties"), "{refused}");
