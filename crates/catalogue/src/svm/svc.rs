@@ -9,7 +9,7 @@
 //! Not claimed: probabilities.
 
 use super::engine::{Dual, Rows, solve};
-use super::machine::{GammaWord, Machine, SvmKernel, form};
+use super::machine::{GammaWord, Machine, SvmKernel, form, most_steps};
 use crate::class_weight::{ClassWeight, row_weights};
 use crate::labels::labels;
 use crate::numeric::some_rows;
@@ -61,8 +61,8 @@ params! {
         break_ties: bool = false;
         /// It ends when no pair of variables violates the optimum by this.
         tol: f64 = 1e-5, above(0.0);
-        /// Pairs moved at most; none is ten million, or a hundred times the variables if that is more.
-        max_iter: Option<usize> = None, at_least(1.0);
+        /// Pairs moved at most; none or -1 is ten million, or a hundred times the variables if that is more.
+        max_iter: Option<i64> = None, at_least(-1.0);
     }
 }
 
@@ -189,7 +189,12 @@ impl Supervised for Svc {
                     start: vec![0.0; rows.len()],
                     nu: false,
                 };
-                let found = solve(&mut Rows::new(form, &x), &dual, params.tol, params.max_iter);
+                let found = solve(
+                    &mut Rows::new(form, &x),
+                    &dual,
+                    params.tol,
+                    most_steps(params.max_iter),
+                );
                 let c: Vec<f64> = found.a.iter().zip(&dual.y).map(|(a, y)| a * y).collect();
                 fitted.support.extend(
                     rows.iter()
@@ -262,11 +267,6 @@ impl Predictor for Fitted {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{assert_near, classes};
-    use mltrainer_catalogue_core::Params as _;
 /// A number or a list of numbers with the other sign.
 fn turned(value: &Value) -> Value {
     match value {
@@ -275,6 +275,11 @@ fn turned(value: &Value) -> Value {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, classes};
+    use mltrainer_catalogue_core::Params as _;
 
     /// A ring of three labels, which beat each other in pairs at its middle.
     fn ring() -> Training {
@@ -351,11 +356,6 @@ fn turned(value: &Value) -> Value {
             1e-6,
         );
         assert_eq!(told.values, [2.0, 2.0]);
-    }
-
-    #[test]
-    fn ties_need_a_decision_a_label() {
-        let given = serde_json::json!({"break_ties": true, "decision_function_shape": "ovo"});
         // intercept_.
         let params = SvcParams::from_map(base.as_object().unwrap()).unwrap();
         let outputs = Svc::fit(&params, &ring(), 0).unwrap().outputs();
@@ -369,6 +369,11 @@ fn turned(value: &Value) -> Value {
             ],
             1e-6,
         );
+    }
+
+    #[test]
+    fn ties_need_a_decision_a_label() {
+        let given = serde_json::json!({"break_ties": true, "decision_function_shape": "ovo"});
         let params = SvcParams::from_map(given.as_object().unwrap()).unwrap();
         let refused = Svc::fit(&params, &ring(), 0).unwrap_err();
         assert!(refused.to_string().contains("break_ties"), "{refused}");
