@@ -619,7 +619,8 @@ impl Problem {
                 .filter(|j| !active.contains(j) && !refused[*j])
                 .map(|j| (j, gain(j)))
                 .filter(|(j, g)| *g > 1e-13 * norms[*j] * size)
-                .max_by(|a, b| a.1.total_cmp(&b.1));
+                // Of columns that gain alike, but for rounding, the first.
+                .reduce(|a, b| if b.1 > a.1 * (1.0 + 1e-12) { b } else { a });
             let Some((enters, _)) = best else {
                 return Ok(weights);
             };

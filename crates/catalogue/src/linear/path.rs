@@ -56,7 +56,8 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
         };
         let mut top: Option<(usize, f64)> = None;
         for j in &outside {
-            if top.is_none_or(|(_, most)| size(j) > most) {
+            // Of columns that pull alike, but for rounding, the first.
+            if top.is_none_or(|(_, most)| size(j) - most > 1e-12 * most.abs()) {
                 top = Some((*j, size(j)));
             }
         }
