@@ -695,7 +695,7 @@ fn parameters_refused(_: &Suite, r: &Resolved) -> Result<(), String> {
 }
 
 /// Texts and lists to try: numbers of columns, signs, counts, ids of entries, orders, dates.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 15] = [
     "0.5",
     "3",
     "4,2",
@@ -710,6 +710,8 @@ const TEXTS: [&str; 14] = [
     "ridge,knn",
     "1,0,0,5",
     "spring:1970-03-20,1970-04-20",
+    // Two rows of the five columns of the suite.
+    "-1,-1,-1,-1,-1,1,1,1,1,1",
 ];
 
 /// Values to try in place of the default.

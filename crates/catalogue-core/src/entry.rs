@@ -380,6 +380,7 @@ fn cluster<M: Clusterer>(
     if data.design().rows() == 0 || data.design().columns() == 0 {
         return Err(FitError::Data("the table has no row or no column".into()));
     }
+    usable(data.design(), false)?;
     weighable(M::CARD, data.weights(), M::WEIGHTS)?;
     M::cluster(&M::Params::from_map(params)?, data, seed)
 }

@@ -8,7 +8,8 @@
 //! Source: Ester, Kriegel, Sander, Xu, KDD (1996).
 //! Not claimed: that noise is an error in the data.
 
-use crate::neighbors::engine::{Distance, Metric, comparable, within};
+use crate::neighbors::engine::{Metric, comparable, within};
+use crate::neighbors::measure::measure;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params,
@@ -35,6 +36,8 @@ params! {
         metric: Metric = Metric::Minkowski;
         /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
         p: f64 = 2.0, within(1.0, 100.0);
+        /// Numbers of the metric, joined with commas: minkowski takes a weight a column, seuclidean a variance a column (none: those of the rows), mahalanobis the inverse covariance row after row (none: that of the rows).
+        metric_params: Option<Vec<f64>> = None;
     }
 }
 
@@ -86,7 +89,9 @@ impl Clusterer for Dbscan {
         comparable(CARD.id, x)?;
         let mut near: Vec<Vec<u32>> = Vec::with_capacity(n);
         let mut kept = 0;
-        let metric = Distance::new(params.metric, params.p);
+        let numbers = params.metric_params.as_deref();
+        let (metric, turn) = measure(params.metric, params.p, numbers, x)?;
+        let x = turn.rows(x.view());
         within(x.view(), x.view(), params.eps, metric, |_, hits| {
             kept += hits.len();
             if kept > MOST_NEIGHBOURS {

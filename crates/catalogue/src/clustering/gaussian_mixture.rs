@@ -19,6 +19,7 @@ use mltrainer_catalogue_core::{
 use mltrainer_types::catalogue::Task;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis};
+use rand::seq::index;
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::Value;
@@ -28,7 +29,11 @@ use std::borrow::Cow;
 pub struct GaussianMixture;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::clustering::<GaussianMixture>();
+// One component is found at once from any start.
+pub const ENTRY: Entry = Entry::clustering::<GaussianMixture>().mattering_beside(&[
+    &[("n_components", "2")],
+    &[("n_components", "2"), ("covariance_type", "spherical")],
+]);
 
 choices! {
     /// Which covariances there may be.
@@ -49,8 +54,12 @@ choices! {
     pub enum Init {
         /// From the groups of k-means.
         KMeans = "kmeans",
+        /// From the centres that k-means++ draws, with no spread but `reg_covar`.
+        PlusPlus = "k-means++",
         /// From random shares.
         Random = "random",
+        /// From rows drawn at random, with no spread but `reg_covar`.
+        RandomFromData = "random_from_data",
     }
 }
 
@@ -69,8 +78,14 @@ params! {
         max_iter: usize = 100, within(1.0, 1_000_000.0);
         /// Starts, of which the most likely is kept.
         n_init: usize = 1, within(1.0, 1000.0);
-        /// Where a start comes from.
+        /// Where a start comes from: kmeans from its groups, random from random shares, k-means++ and random_from_data from rows, whose spread is reg_covar.
         init_params: Init = Init::KMeans;
+        /// Shares of the components to start from, joined with commas, with sum 1; none takes those of init_params.
+        weights_init: Option<Vec<f64>> = None, within(0.0, 1.0);
+        /// Means to start from, one component after the other, joined with commas; none takes those of init_params.
+        means_init: Option<Vec<f64>> = None;
+        /// Inverse covariances to start from, joined with commas: full one matrix a component, tied one, each row after row; diag a number a column and component; spherical one a component; none takes the covariances of init_params.
+        precisions_init: Option<Vec<f64>> = None;
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -103,11 +118,18 @@ const CARD: Card = Card {
         ("converged", "whether that start ended before max_iter"),
     ],
     stochastic: false,
-    evidence: &[Evidence {
-        against: "scikit-learn 1.9.1, n_init 10, tol 1e-8",
-        cases: "gaussian-mixture-full-2, gaussian-mixture-diag-3",
-        tolerance: "log likelihood within 2.5%, adjusted Rand index 0.83 to 0.94",
-    }],
+    evidence: &[
+        Evidence {
+            against: "scikit-learn 1.9.1, n_init 10, tol 1e-8",
+            cases: "gaussian-mixture-full-2, gaussian-mixture-diag-3",
+            tolerance: "log likelihood within 2.5%, adjusted Rand index 0.83 to 0.94",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1, weights_init, means_init, precisions_init",
+            cases: "a test of this entry: every covariance_type after three steps",
+            tolerance: "log likelihood, weights and means 1e-10",
+        },
+    ],
     presets: &[],
     exemptions: &[],
 };
@@ -161,6 +183,109 @@ impl Densities {
             whiteners,
             own,
         })
+    }
+}
+
+/// What is given to start from in place of what `init_params` gives.
+#[derive(Default)]
+struct Given {
+    weights: Option<Vec<f64>>,
+    means: Option<Array2<f64>>,
+    covariances: Option<Vec<Array2<f64>>>,
+}
+
+impl Given {
+    fn new(params: &GaussianMixtureParams, p: usize) -> Result<Self, ParamError> {
+        let k = params.n_components;
+        let refused = |field: &str, reason: String| ParamError {
+            field: field.into(),
+            reason,
+            suggestions: Vec::new(),
+        };
+        let many = |field: &str, got: usize, wanted: usize| {
+            if got == wanted {
+                return Ok(());
+            }
+            Err(refused(
+                field,
+                format!("{got} numbers: {k} components of {p} columns take {wanted}"),
+            ))
+        };
+        let mut given = Self::default();
+        if let Some(weights) = &params.weights_init {
+            many("weights_init", weights.len(), k)?;
+            let sum: f64 = weights.iter().sum();
+            if (sum - 1.0).abs() > 1e-6 {
+                return Err(refused(
+                    "weights_init",
+                    format!("their sum is {sum}, not 1"),
+                ));
+            }
+            given.weights = Some(weights.clone());
+        }
+        if let Some(means) = &params.means_init {
+            many("means_init", means.len(), k * p)?;
+            given.means = Some(Array2::from_shape_fn((k, p), |(c, j)| means[c * p + j]));
+        }
+        if let Some(all) = &params.precisions_init {
+            let field = "precisions_init";
+            let bad = || refused(field, "they are not positive definite".into());
+            let (wanted, full) = match params.covariance_type {
+                Covariance::Full => (k * p * p, true),
+                Covariance::Tied => (p * p, true),
+                Covariance::Diag => (k * p, false),
+                Covariance::Spherical => (k, false),
+            };
+            many(field, all.len(), wanted)?;
+            if !full && all.iter().any(|v| *v <= 0.0) {
+                return Err(bad());
+            }
+            let of = |c: usize| match params.covariance_type {
+                Covariance::Diag => {
+                    Ok(Array2::from_shape_fn((1, p), |(_, j)| 1.0 / all[c * p + j]))
+                }
+                Covariance::Spherical => Ok(Array2::from_elem((1, p), 1.0 / all[c])),
+                Covariance::Full | Covariance::Tied => {
+                    let from = if params.covariance_type == Covariance::Full {
+                        c * p * p
+                    } else {
+                        0
+                    };
+                    let at = |i: usize, j: usize| all[from + i * p + j];
+                    if (0..p).any(|i| (0..i).any(|j| at(i, j) != at(j, i))) {
+                        return Err(refused(field, "a matrix is not symmetric".into()));
+                    }
+                    let precision = Array2::from_shape_fn((p, p), |(i, j)| at(i, j));
+                    Cholesky::new(precision)
+                        .map(|f| f.inverse())
+                        .ok_or_else(bad)
+                }
+            };
+            given.covariances = Some((0..k).map(of).collect::<Result<_, _>>()?);
+        }
+        Ok(given)
+    }
+
+    /// All that a start needs, if all is given.
+    fn whole(&self) -> Option<Parts> {
+        Some(Parts {
+            weights: self.weights.clone()?,
+            means: self.means.clone()?,
+            covariances: self.covariances.clone()?,
+        })
+    }
+
+    /// Takes the place of what a start has.
+    fn over(&self, parts: &mut Parts) {
+        if let Some(weights) = &self.weights {
+            parts.weights.clone_from(weights);
+        }
+        if let Some(means) = &self.means {
+            parts.means.clone_from(means);
+        }
+        if let Some(covariances) = &self.covariances {
+            parts.covariances.clone_from(covariances);
+        }
     }
 }
 
@@ -650,9 +775,33 @@ impl Clusterer for GaussianMixture {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
         let mut best: Option<Mixture> = None;
         let mut likelihoods = Vec::with_capacity(params.n_init);
-        for _ in 0..params.n_init {
-            let parts = match params.init_params {
-                Init::KMeans => {
+        let given = Given::new(params, p)?;
+        let whole = given.whole();
+        // A start at rows: equal shares, no spread.
+        let at_rows = |means: Array2<f64>| {
+            let spread = if rows.diagonal {
+                Array2::from_elem((1, p), params.reg_covar)
+            } else {
+                Array2::from_diag_elem(p, params.reg_covar)
+            };
+            let parts = Parts {
+                weights: vec![1.0 / k as f64; k],
+                means,
+                covariances: vec![spread; k],
+            };
+            (parts, 0.0)
+        };
+        // One that is given whole is the same each time.
+        let starts = if whole.is_some() { 1 } else { params.n_init };
+        for _ in 0..starts {
+            let mut parts = match (&whole, params.init_params) {
+                (Some(whole), _) => (whole.clone(), 0.0),
+                (None, Init::PlusPlus) => at_rows(kmeans::plus_plus(&x, None, k, &mut random)),
+                (None, Init::RandomFromData) => {
+                    let drawn = index::sample(&mut random, n, k).into_vec();
+                    at_rows(x.select(Axis(0), &drawn))
+                }
+                (None, Init::KMeans) => {
                     let starts = kmeans::plus_plus(&x, None, k, &mut random);
                     // A single start of k-means with scikit-learn's tolerance.
                     let groups = kmeans::lloyd(&x, None, starts, 300, 1e-4 * spread);
@@ -665,7 +814,7 @@ impl Clusterer for GaussianMixture {
                         0.0
                     })
                 }
-                Init::Random => {
+                (None, Init::Random) => {
                     let mut shares = Array2::from_shape_simple_fn((n, k), || random.r#gen::<f64>());
                     for mut row in shares.rows_mut() {
                         let sum = row.sum();
@@ -677,6 +826,7 @@ impl Clusterer for GaussianMixture {
                     })
                 }
             };
+            given.over(&mut parts.0);
             let mut now = rows.densities(parts.0)?;
             let mut before = f64::NEG_INFINITY;
             let (mut n_iter, mut converged) = (0, false);
@@ -802,31 +952,32 @@ mod tests {
         assert_near(&[outputs["means"][0][0].as_f64().unwrap()], &[2.0], 1e-12);
     }
 
+    const ROWS: [&[f64]; 19] = [
+        &[1.0, 2.0],
+        &[1.5, 1.8],
+        &[1.1, 2.6],
+        &[0.7, 1.4],
+        &[1.9, 2.2],
+        &[1.3, 1.1],
+        &[2.4, 3.0],
+        &[2.9, 2.1],
+        &[3.1, 3.9],
+        &[3.3, 4.6],
+        &[2.2, 4.1],
+        &[5.0, 5.0],
+        &[4.1, 4.3],
+        &[5.4, 5.9],
+        &[4.8, 3.1],
+        &[3.9, 5.2],
+        &[4.6, 4.8],
+        &[5.3, 3.4],
+        &[4.4, 6.3],
+    ];
+
     #[test]
     fn every_kind_of_covariance_as_scikit_learn() {
         // scikit-learn 1.9.0: GaussianMixture(2, covariance_type=..., tol=1e-14, max_iter=100000), the
         // best of four seeds: log likelihood, weight and mean of the first component.
-        let rows: [&[f64]; 19] = [
-            &[1.0, 2.0],
-            &[1.5, 1.8],
-            &[1.1, 2.6],
-            &[0.7, 1.4],
-            &[1.9, 2.2],
-            &[1.3, 1.1],
-            &[2.4, 3.0],
-            &[2.9, 2.1],
-            &[3.1, 3.9],
-            &[3.3, 4.6],
-            &[2.2, 4.1],
-            &[5.0, 5.0],
-            &[4.1, 4.3],
-            &[5.4, 5.9],
-            &[4.8, 3.1],
-            &[3.9, 5.2],
-            &[4.6, 4.8],
-            &[5.3, 3.4],
-            &[4.4, 6.3],
-        ];
         let first = |o: &Outputs| o["covariances"][0].clone();
         for (kind, want, covariance) in [
             (
@@ -875,7 +1026,7 @@ mod tests {
         ] {
             let given = json!({"n_components": 2, "covariance_type": kind, "n_init": 20, "tol": 1e-9, "max_iter": 1000});
             let params = GaussianMixtureParams::from_map(given.as_object().unwrap()).unwrap();
-            let o = GaussianMixture::cluster(&params, &design(&rows).into(), 0).unwrap();
+            let o = GaussianMixture::cluster(&params, &design(&ROWS).into(), 0).unwrap();
             let number = |v: &Value| v.as_f64().unwrap();
             let got = [
                 number(&o["log_likelihood"]),
@@ -888,6 +1039,125 @@ mod tests {
                 let got: Vec<f64> = (0..4).map(|i| number(&first(&o)[i / 2][i % 2])).collect();
                 assert_near(&got, covariance.as_flattened(), 1e-5);
             }
+        }
+    }
+
+    #[test]
+    fn a_start_that_is_given_goes_as_scikit_learn() {
+        // scikit-learn 1.9.1: GaussianMixture(2, covariance_type=..., weights_init=[.3, .7],
+        // means_init=[[1, 2], [4, 4]], precisions_init=..., max_iter=3, tol=0): log likelihood, weights_
+        // and means_.
+        for (kind, precisions, want) in [
+            (
+                "full",
+                "2,0.5,0.5,1,1,0,0,3",
+                [
+                    -56.736_165_194_981_82,
+                    0.372_383_457_403_784_5,
+                    0.627_616_542_596_215_6,
+                    1.477_211_159_948_587_8,
+                    1.953_964_716_499_214,
+                    4.062_848_615_166_928,
+                    4.442_466_295_384_165,
+                ],
+            ),
+            (
+                "tied",
+                "2,0.5,0.5,1",
+                [
+                    -58.236_093_516_450_93,
+                    0.434_443_785_259_437_5,
+                    0.565_556_214_740_562_4,
+                    1.618_405_266_313_305,
+                    2.150_744_306_343_945,
+                    4.238_117_852_030_97,
+                    4.564_377_348_934_506,
+                ],
+            ),
+            (
+                "diag",
+                "2,1,1,3",
+                [
+                    -58.002_800_711_093_13,
+                    0.392_555_026_995_145,
+                    0.607_444_973_004_855,
+                    1.534_330_595_402_662,
+                    1.970_911_591_198_242_2,
+                    4.111_797_648_677_334,
+                    4.514_150_816_380_898,
+                ],
+            ),
+            (
+                "spherical",
+                "2,0.5",
+                [
+                    -58.291_287_873_929_63,
+                    0.321_475_846_636_827_2,
+                    0.678_524_153_363_172_7,
+                    1.284_603_646_624_404_8,
+                    1.862_148_202_040_411,
+                    3.960_110_987_634_154_3,
+                    4.299_263_024_626_108,
+                ],
+            ),
+        ] {
+            let given = json!({
+                "n_components": 2, "covariance_type": kind, "max_iter": 3, "tol": 0, "n_init": 5,
+                "weights_init": "0.3,0.7", "means_init": "1,2,4,4", "precisions_init": precisions
+            });
+            let params = GaussianMixtureParams::from_map(given.as_object().unwrap()).unwrap();
+            let o = GaussianMixture::cluster(&params, &design(&ROWS).into(), 0).unwrap();
+            let list = |v: &Value| -> Vec<f64> { serde_json::from_value(v.clone()).unwrap() };
+            let mut got = vec![o["log_likelihood"].as_f64().unwrap()];
+            got.extend(list(&o["weights"]));
+            got.extend([list(&o["means"][0]), list(&o["means"][1])].concat());
+            assert_near(&got, &want, 1e-10);
+            assert_eq!(o["starts"].as_array().unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_start_that_does_not_fit_is_refused() {
+        for (given, field) in [
+            (json!({"weights_init": "0.5,0.4"}), "weights_init"),
+            (json!({"weights_init": "1"}), "weights_init"),
+            (json!({"means_init": "1,2,3"}), "means_init"),
+            (json!({"precisions_init": "1,2"}), "precisions_init"),
+            (
+                json!({"precisions_init": "1,0,0,-1,1,0,0,1"}),
+                "precisions_init",
+            ),
+            (
+                json!({"precisions_init": "1,0.1,0,1,1,0,0,1"}),
+                "precisions_init",
+            ),
+            (
+                json!({"precisions_init": "1,0", "covariance_type": "spherical"}),
+                "precisions_init",
+            ),
+        ] {
+            let mut given = given.as_object().unwrap().clone();
+            given.insert("n_components".into(), 2.into());
+            let params = GaussianMixtureParams::from_map(&given).unwrap();
+            let refused = GaussianMixture::cluster(&params, &design(&ROWS).into(), 0);
+            let refused = refused.unwrap_err().to_string();
+            assert!(
+                refused.starts_with(&format!("parameter {field}: ")),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn starts_at_rows_find_the_groups() {
+        // Two groups far apart: from any rows of both the same end.
+        let rows: [&[f64]; 6] = [&[0.0], &[1.0], &[2.0], &[20.0], &[21.0], &[22.0]];
+        for init in ["k-means++", "random_from_data", "random", "kmeans"] {
+            let given =
+                json!({"n_components": 2, "init_params": init, "n_init": 20, "reg_covar": 0.1});
+            let params = GaussianMixtureParams::from_map(given.as_object().unwrap()).unwrap();
+            let o = GaussianMixture::cluster(&params, &design(&rows).into(), 0).unwrap();
+            assert_eq!(o["labels"], json!([0, 0, 0, 1, 1, 1]), "{init}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::numeric::{add_scaled, dot, eigh, normal};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
-    Card, Entry, FitError, Inputs, Outputs, Supervised, Training, choices, params, run,
+    Card, Entry, FitError, Inputs, Outputs, ParamError, Supervised, Training, choices, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::Array2;
@@ -26,7 +26,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 pub struct IcaRegression;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<IcaRegression>();
+pub const ENTRY: Entry =
+    Entry::supervised::<IcaRegression>().mattering_beside(&[&[("n_components", "2")]]);
 
 choices! {
     /// Whether sources are found together.
@@ -89,6 +90,8 @@ params! {
         max_iter: usize = 200, within(1.0, 1_000_000.0);
         /// It ends when no source turns by more than this.
         tol: f64 = 1e-4, above(0.0);
+        /// The first rotation, row after row, joined with commas: as many rows and columns as sources; none draws it.
+        w_init: Option<Vec<f64>> = None;
         /// Seed of the first rotation; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -105,7 +108,7 @@ const CARD: Card = Card {
     data: "Columns of like scale: they are centred, not rescaled.",
     cost: "fit O(n p² + p³ + steps · n k²), predict O(rows · p)",
     fails_when: "Sources are normal: no rotation then stands out, and `converged` may be false.",
-    not_claimed: "A better prediction than principal component regression.",
+    not_claimed: "A better prediction than principal component regression. scikit-learn's whiten=False, for columns that are white already, is not offered.",
     source: "A. Hyvärinen, E. Oja, Independent component analysis: algorithms and applications, Neural Networks 13 (2000) 411-430",
     reference: "scikit-learn 1.9.1, FastICA(whiten=\"unit-variance\") and LinearRegression",
     outputs: &[
@@ -124,7 +127,7 @@ const CARD: Card = Card {
     stochastic: true,
     evidence: &[Evidence {
         against: "scikit-learn 1.9.1",
-        cases: "ica-4-spx-std, ica-6-aapl-std",
+        cases: "ica-4-spx-std, ica-6-aapl-std; tests of this entry: sources, w_init",
         tolerance: "predictions 1e-6",
     }],
     presets: &[],
@@ -144,11 +147,11 @@ impl Supervised for IcaRegression {
             WhitenSolver::Svd => Solver::Full,
             WhitenSolver::Eigh => Solver::Covariance,
         };
-        let found = Components::new(data, wanted, solver)?;
+        let found = Components::new(data, wanted, solver, 0.0)?;
         let n = data.y().len() as f64;
         // Directions without variance hold no source.
         let largest = found.values.iter().copied().fold(0.0, f64::max);
-        let whiten: Vec<Vec<f64>> = found
+        let mut whiten: Vec<Vec<f64>> = found
             .rows
             .iter()
             .zip(&found.values)
@@ -156,6 +159,12 @@ impl Supervised for IcaRegression {
             .map(|(v, s)| v.iter().map(|v| v * n.sqrt() / s).collect())
             .collect();
         let k = whiten.len();
+        // The signs of scikit-learn, in which a given rotation is meant.
+        for row in &mut whiten {
+            if row.first().is_some_and(|v| *v < 0.0) {
+                row.iter_mut().for_each(|v| *v = -*v);
+            }
+        }
         let mut z = Array2::zeros((data.y().len(), k));
         let means = &found.problem.means;
         for (row, mut to) in data.x().rows().into_iter().zip(z.rows_mut()) {
@@ -164,8 +173,23 @@ impl Supervised for IcaRegression {
                 *to = dot(v, &gap);
             }
         }
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(effective_seed(params.seed, seed));
-        let start = Array2::from_shape_simple_fn((k, k), || normal(&mut random));
+        let start = match &params.w_init {
+            None => {
+                let seed = effective_seed(params.seed, seed);
+                let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+                Array2::from_shape_simple_fn((k, k), || normal(&mut random))
+            }
+            Some(given) if given.len() == k * k => {
+                Array2::from_shape_fn((k, k), |(i, j)| given[i * k + j])
+            }
+            Some(given) => {
+                return Err(FitError::Param(ParamError {
+                    field: "w_init".into(),
+                    reason: format!("{} numbers: {k} sources take {}", given.len(), k * k),
+                    suggestions: Vec::new(),
+                }));
+            }
+        };
         let (w, n_iter, converged) = match params.algorithm {
             Algorithm::Parallel => together(&z, start, params)?,
             Algorithm::Deflation => one_by_one(&z, start, params),
@@ -279,7 +303,8 @@ fn one_by_one(z: &Array2<f64>, start: Array2<f64>, params: &IcaRegressionParams)
             v.iter_mut().for_each(|v| *v /= size);
         };
         let mut own = start.row(c).to_vec();
-        free(&mut own, &w);
+        let size = dot(&own, &own).sqrt().max(f64::MIN_POSITIVE);
+        own.iter_mut().for_each(|v| *v /= size);
         let mut done = false;
         for n_iter in 1..=params.max_iter {
             most = most.max(n_iter);
@@ -415,5 +440,64 @@ mod tests {
             got.sort_by(|a, b| a[0].total_cmp(&b[0]));
             assert_near(&got.concat(), &want, 1e-5);
         }
+    }
+
+    #[test]
+    fn a_rotation_that_is_given_goes_as_scikit_learn() {
+        // scikit-learn 1.9.1, FastICA(2, algorithm=..., w_init=[[1, 0.5], [-0.3, 1]], max_iter=2, tol=1e-12):
+        // components_, far from rest.
+        let rows: Vec<[f64; 3]> = (0..80)
+            .map(|i| {
+                let (a, b, c) = (
+                    f64::from(i * 37 % 80) / 20.0 - 2.0,
+                    (f64::from(i) * 0.61).sin(),
+                    f64::from(i * i % 23) / 6.0,
+                );
+                [a + 0.5 * b, b - 0.3 * c + 0.2 * a, c + 0.4 * a]
+            })
+            .collect();
+        let some: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = rows.iter().map(|r| r[0] - r[2]).collect();
+        let fit = |given: &serde_json::Value| {
+            let params = IcaRegressionParams::from_map(given.as_object().unwrap()).unwrap();
+            IcaRegression::fit(&params, &table(&some, &y), 0)
+        };
+        for (algorithm, want) in [
+            (
+                "parallel",
+                [
+                    0.647_514_432_389_715_8,
+                    0.323_561_984_139_487_34,
+                    0.169_259_589_128_309_32,
+                    0.098_563_040_639_644_76,
+                    0.524_323_963_247_806_7,
+                    -0.762_755_887_516_606_7,
+                ],
+            ),
+            (
+                "deflation",
+                [
+                    0.652_831_908_014_286_7,
+                    0.435_420_844_537_512_45,
+                    -0.010_602_393_269_945_446,
+                    -0.052_916_094_069_137_33,
+                    0.435_909_009_035_611_3,
+                    -0.781_238_082_603_555_7,
+                ],
+            ),
+        ] {
+            let given = json!({
+                "n_components": 2, "algorithm": algorithm, "w_init": "1,0.5,-0.3,1",
+                "max_iter": 2, "tol": 1e-12
+            });
+            let outputs = fit(&given).unwrap().outputs();
+            let got: Vec<Vec<f64>> = serde_json::from_value(outputs["components"].clone()).unwrap();
+            assert_near(&got.concat(), &want, 1e-10);
+        }
+        let refused = fit(&json!({"n_components": 2, "w_init": "1,2"})).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "parameter w_init: 2 numbers: 2 sources take 4"
+        );
     }
 }

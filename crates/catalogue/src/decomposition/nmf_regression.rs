@@ -8,7 +8,7 @@
 //! Source: Lee & Seung, Nature 401 (1999); Cichocki & Phan (2009).
 //! Not claimed: the best of all factorisations.
 
-use crate::linear::{Plane, Problem};
+use crate::linear::{LEAST_SHARE, Plane, Problem};
 use crate::numeric::{Svd, add_scaled, dot, normal, row_products};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
@@ -18,7 +18,7 @@ use mltrainer_catalogue_core::{
     Training, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -254,7 +254,7 @@ impl Supervised for NmfRegression {
             ("converged".to_owned(), converged.into()),
         ]);
         Ok(Fitted {
-            plane: Plane::new(problem.ridge(0.0)?.0, &problem, extra)?,
+            plane: Plane::new(problem.least_squares(LEAST_SHARE)?.0, &problem, extra)?,
             parts: h,
             shrink: on_w,
             tol: params.tol,
@@ -299,6 +299,8 @@ const LITTLE: f64 = f32::EPSILON as f64;
 
 /// Rows whose product is held at a time.
 const BLOCK: usize = 1_024;
+/// Rows whose amounts are found side by side.
+const LANES: usize = 8;
 
 /// Multiplicative updates (Févotte & Idier 2011).
 #[derive(Clone, Copy)]
@@ -494,15 +496,23 @@ fn pass(
             // Of one column the product lies column after column.
             let pulls = x.dot(&h.t());
             let pulls = pulls.as_standard_layout();
+            let whole = x.nrows() / LANES * LANES;
+            let (mut many, mut few) = w.view_mut().split_at(Axis(0), whole);
+            let mut room = vec![[0.0; LANES]; 2 * k];
+            let groups = many.axis_chunks_iter_mut(Axis(0), LANES);
+            for (mut rows, pulls) in groups.zip(pulls.axis_chunks_iter(Axis(0), LANES)) {
+                part.moved += pass_rows(&mut rows, pulls, &gram, shrink, &mut room, order);
+            }
             let mut slopes = vec![0.0; k];
-            let rows = w.rows_mut().into_iter().zip(pulls.rows());
-            part.moved = rows
+            let rows = few.rows_mut().into_iter();
+            part.moved += rows
+                .zip(pulls.rows().into_iter().skip(whole))
                 .map(|(mut row, pull)| {
                     let row = row.as_slice_mut().unwrap_or_default();
                     let pull = pull.to_slice().unwrap_or_default();
                     pass_row(row, pull, &gram, shrink, &mut slopes, order)
                 })
-                .sum();
+                .sum::<f64>();
             part.gram = w.t().dot(&w);
             part.pulls = w.t().dot(&x);
         });
@@ -513,6 +523,53 @@ fn pass(
         all.pulls += &part.pulls;
         all
     })
+}
+
+/// The amounts of [`LANES`] rows at once, from H x of each and H Hᵀ, each row as if it were alone: parts are
+/// taken in this `order`. `room` holds two lists of a number a part and row.
+fn pass_rows(
+    rows: &mut ArrayViewMut2<'_, f64>,
+    pulls: ArrayView2<'_, f64>,
+    gram: &Array2<f64>,
+    shrink: Shrink,
+    room: &mut [[f64; LANES]],
+    order: &[usize],
+) -> f64 {
+    let k = rows.ncols();
+    let (own, pull) = room.split_at_mut(k);
+    for (lane, (row, from)) in rows.rows().into_iter().zip(pulls.rows()).enumerate() {
+        for (t, (v, p)) in row.iter().zip(from).enumerate() {
+            own[t][lane] = *v;
+            pull[t][lane] = *p;
+        }
+    }
+    // Symmetric: its rows are its columns.
+    let flat = gram.as_slice_memory_order().unwrap_or_default();
+    let mut violation = [0.0; LANES];
+    for &t in order {
+        let beside = &flat[t * k..(t + 1) * k];
+        let mut slope = [shrink.l1; LANES];
+        for (g, v) in beside.iter().zip(own.iter()) {
+            for (slope, v) in slope.iter_mut().zip(v) {
+                *slope += g * v;
+            }
+        }
+        let curve = beside[t] + shrink.l2;
+        let by = if curve > 0.0 { 1.0 / curve } else { 0.0 };
+        let lanes = slope.iter().zip(&pull[t]).zip(&mut own[t]);
+        for (((slope, pull), v), violation) in lanes.zip(&mut violation) {
+            let slope = slope - pull + shrink.l2 * *v;
+            let wrong = if *v == 0.0 { slope.min(0.0) } else { slope };
+            *violation += wrong.abs();
+            *v = (*v - by * slope).max(0.0);
+        }
+    }
+    for (lane, mut row) in rows.rows_mut().into_iter().enumerate() {
+        for (to, v) in row.iter_mut().zip(own.iter()) {
+            *to = v[lane];
+        }
+    }
+    violation.iter().sum()
 }
 
 /// The same for the amounts of one row, from H x and H Hᵀ; `slopes` is room for a number a part. All slopes

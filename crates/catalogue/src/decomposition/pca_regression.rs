@@ -9,7 +9,7 @@
 //! Not claimed: that a component has a meaning.
 
 use super::scores::{Components, Solver, Wanted};
-use crate::linear::Plane;
+use crate::linear::{LEAST_SHARE, Plane};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
@@ -65,7 +65,7 @@ params! {
         n_components: Option<WordOr<Mle>> = None, above(0.0);
         /// How the components are found: auto and full exactly; arpack and randomized take a number of components only.
         svd_solver: SvdSolver = SvdSolver::Auto;
-        /// Whether scores are divided by their standard deviation; the predictions are the same.
+        /// Whether scores are divided by their standard deviation; the predictions are the same, but that a score a million times smaller than the first does not count without.
         whiten: bool = false;
         /// randomized: random columns beyond the number of components.
         n_oversamples: usize = 10, within(1.0, 10_000.0);
@@ -135,7 +135,10 @@ impl Supervised for PcaRegression {
     fn fit(params: &PcaRegressionParams, data: &Training, seed: u64) -> Result<Plane, FitError> {
         let most = data.y().len().min(data.design().columns());
         let (wanted, solver) = asked(params, most, seed)?;
-        let found = Components::new(data, wanted, solver)?;
+        // scikit-learn's LinearRegression leaves out what is below a millionth of the largest; whitened
+        // scores are all of a size.
+        let share = if params.whiten { 0.0 } else { LEAST_SHARE };
+        let found = Components::new(data, wanted, solver, share)?;
         let rows = data.y().len() as f64;
         let squares: Vec<f64> = found.values.iter().map(|s| s * s).collect();
         let over = |by: f64| {

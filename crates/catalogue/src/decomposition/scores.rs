@@ -81,8 +81,14 @@ fn whole(count: f64, most: usize, shape: (usize, usize)) -> Result<usize, FitErr
 }
 
 impl Components {
-    /// The first `wanted` of them.
-    pub(super) fn new(data: &Training, wanted: Wanted, solver: Solver) -> Result<Self, FitError> {
+    /// The first `wanted` of them. Scores whose length is at most `least` of the first one's, or rounding, get
+    /// no weight.
+    pub(super) fn new(
+        data: &Training,
+        wanted: Wanted,
+        solver: Solver,
+        least: f64,
+    ) -> Result<Self, FitError> {
         let shape = data.x().dim();
         let (n, p) = shape;
         let most = n.min(p);
@@ -132,7 +138,7 @@ impl Components {
             }
         };
         let largest = found.values.first().copied().unwrap_or_default();
-        let cut = largest * f64::EPSILON * n.max(p) as f64;
+        let cut = largest * least.max(f64::EPSILON * n.max(p) as f64);
         let mut shares = match &found.left {
             Some(left) => left
                 .iter()

@@ -19,10 +19,17 @@ pub(super) fn mean(rows: &Array2<f64>) -> Vec<f64> {
         .unwrap_or_default()
 }
 
-/// Rows less their mean.
+/// Rows less their mean. What is left of a constant column is rounding; it becomes zero.
 pub(super) fn centre(rows: &Array2<f64>) -> Array2<f64> {
-    let mean = ndarray::Array1::from(mean(rows));
-    rows - &mean
+    let means = mean(rows);
+    let mut rest = rows - &ndarray::Array1::from(means.clone());
+    for (mut column, mean) in rest.columns_mut().into_iter().zip(means) {
+        let largest = column.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        if largest <= 8.0 * f64::EPSILON * mean.abs() {
+            column.fill(0.0);
+        }
+    }
+    rest
 }
 
 /// Covariance with divisor n, shrunk towards its mean variance.

@@ -278,3 +278,53 @@ impl Predictor for Fitted {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, classes};
+    use mltrainer_catalogue_core::Params as _;
+
+    #[test]
+    fn a_constant_column_says_nothing() {
+        // scikit-learn 1.9.1, LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto") on two columns of
+        // `remainders` and one of 0.1, whose mean is not exactly 0.1: coef_, intercept_ and the probabilities
+        // of the larger label in the first rows.
+        let rows: Vec<Vec<f64>> = crate::testing::remainders()
+            .into_iter()
+            .map(|r| vec![r[0], r[1], 0.1])
+            .collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = (0..24).map(|i| f64::from(i % 2)).collect();
+        let data = classes(&rows, &y);
+        for solver in ["eigen", "lsqr"] {
+            let given = serde_json::json!({"solver": solver, "shrinkage": "auto"});
+            let params = LdaParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = Lda::fit(&params, &data, 0).unwrap();
+            let outputs = fitted.outputs();
+            let weights: Vec<f64> =
+                serde_json::from_value(outputs["coefficients"].clone()).unwrap();
+            assert_near(
+                &weights,
+                &[0.015_337_897_120_992_76, 0.055_842_981_294_053_96, 0.0],
+                1e-9,
+            );
+            assert_near(
+                &[outputs["intercept"].as_f64().unwrap()],
+                &[-0.701_156_006_695_432_8],
+                1e-9,
+            );
+            let p = fitted.predict(data.x().view()).unwrap();
+            let high = p.probabilities.unwrap().column(1).to_vec();
+            assert_near(
+                &high[..3],
+                &[
+                    0.331_555_976_116_425_2,
+                    0.406_444_891_297_824_13,
+                    0.493_617_440_715_307_5,
+                ],
+                1e-9,
+            );
+        }
+    }
+}

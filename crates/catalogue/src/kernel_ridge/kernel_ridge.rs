@@ -9,7 +9,7 @@
 //! Not claimed: an intercept: the target is taken as it is.
 
 use crate::kernels::{Form, Kernel};
-use crate::numeric::{Cholesky, dot};
+use crate::numeric::{Cholesky, dot, eigh};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
@@ -56,7 +56,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
     summary: "Ridge regression after a map of the rows that a kernel stands for: curved surfaces by solving one linear system.",
-    formula: "ŷ(x) = Σᵢ aᵢ k(x, xᵢ), a = (K + alpha I)⁻¹ y; with row weights s: a = √s (√s K √s + alpha I)⁻¹ √s y; kernels linear, rbf, poly, sigmoid, cosine, laplacian, and chi2 and additive_chi2 for values from 0 on",
+    formula: "ŷ(x) = Σᵢ aᵢ k(x, xᵢ), a = (K + alpha I)⁻¹ y; with row weights s: a = √s (√s K √s + alpha I)⁻¹ √s y, the shortest least squares answer where that has no inverse; kernels linear, rbf, poly, sigmoid, cosine, laplacian, and chi2 and additive_chi2 for values from 0 on",
     data: "Columns of like scale, nothing is centred or rescaled inside; at most 20,000 rows.",
     cost: "fit O(n² p + n³), predict O(rows · n p)",
     fails_when: "Rows are many (the kernel matrix holds n² numbers), or the target is far from 0: there is no intercept.",
@@ -149,13 +149,19 @@ impl Supervised for KernelRidge {
         match Cholesky::new(matrix()?) {
             Some(factor) => factor.solve(&mut dual),
             None => {
-                let mut k = matrix()?;
-                for i in 0..n {
-                    for j in i + 1..n {
-                        k[[i, j]] = k[[j, i]];
+                let whole = || {
+                    let mut k = matrix()?;
+                    for i in 0..n {
+                        for j in i + 1..n {
+                            k[[i, j]] = k[[j, i]];
+                        }
                     }
-                }
-                dual = indefinite(k, dual)?;
+                    Ok::<_, FitError>(k)
+                };
+                dual = match indefinite(whole()?, dual.clone()) {
+                    Some(dual) => dual,
+                    None => shortest(whole()?, &dual)?,
+                };
             }
         }
         for (a, s) in dual.iter_mut().zip(&roots) {
@@ -181,8 +187,24 @@ fn from_0_on(kernel: Kernel, x: ArrayView2<'_, f64>) -> Result<(), FitError> {
     Ok(())
 }
 
-/// Solves K a = b for a symmetric K by elimination with row pivots.
-fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Result<Vec<f64>, FitError> {
+/// The shortest a with the least |K a - b| for a symmetric K.
+fn shortest(k: Array2<f64>, b: &[f64]) -> Result<Vec<f64>, FitError> {
+    let (values, vectors) = eigh(k, "kernel_ridge")?;
+    let largest = values.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let cut = largest * f64::EPSILON * b.len() as f64;
+    let mut a = vec![0.0; b.len()];
+    for (value, vector) in values.iter().zip(vectors.rows()) {
+        if value.abs() > cut {
+            let vector = vector.to_vec();
+            let share = dot(&vector, b) / value;
+            crate::numeric::add_scaled(&mut a, share, &vector);
+        }
+    }
+    Ok(a)
+}
+
+/// Solves K a = b for a symmetric K by elimination with row pivots; none where it is singular.
+fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     let n = b.len();
     let size = k.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     for c in 0..n {
@@ -190,9 +212,7 @@ fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Result<Vec<f64>, FitError>
             .max_by(|i, j| k[[*i, c]].abs().total_cmp(&k[[*j, c]].abs()))
             .unwrap_or(c);
         if k[[top, c]].abs() <= f64::EPSILON * size {
-            return Err(FitError::Failed(
-                "kernel_ridge: the kernel matrix is singular: raise alpha".into(),
-            ));
+            return None;
         }
         if top != c {
             for j in 0..n {
@@ -216,7 +236,7 @@ fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Result<Vec<f64>, FitError>
         let row = row.to_slice().unwrap_or_default();
         b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
     }
-    Ok(b)
+    Some(b)
 }
 
 impl Predictor for Fitted {
@@ -296,5 +316,46 @@ mod tests {
             KernelRidge::fit(&params, &below, 0),
             Err(FitError::Data(_))
         ));
+    }
+
+    #[test]
+    fn a_singular_matrix_gives_the_shortest_answer() {
+        // scikit-learn 1.9.1, KernelRidge(alpha=0) on the first 16 rows: predictions of the next three. They are
+        // those of LinearRegression(fit_intercept=False). Then rows of which three come twice, with another
+        // target: KernelRidge(alpha=0, kernel="rbf", gamma=0.05).
+        let rows = remainders();
+        let y: Vec<f64> = (0..24)
+            .map(|i| f64::from(i * 3 % 7) + f64::from(i) / 4.0)
+            .collect();
+        let predict = |given: serde_json::Value, at: &[usize], y: &[f64], from: usize| {
+            let some: Vec<&[f64]> = at.iter().map(|i| rows[*i].as_slice()).collect();
+            let next = Array2::from_shape_fn((3, 4), |(i, j)| rows[from + i][j]);
+            let params = KernelRidgeParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = KernelRidge::fit(&params, &table(&some, y), 0).unwrap();
+            fitted.predict(next.view()).unwrap().values
+        };
+        let first: Vec<usize> = (0..16).collect();
+        assert_near(
+            &predict(serde_json::json!({"alpha": 0.0}), &first, &y[..16], 16),
+            &[
+                6.468_601_675_407_085,
+                7.304_877_285_204_709,
+                6.754_820_169_163_771_4,
+            ],
+            1e-8,
+        );
+        let twice: Vec<usize> = (0..8).chain(0..3).collect();
+        let mut other = y[..8].to_vec();
+        other.extend(y[..3].iter().map(|v| v + 1.0));
+        let given = serde_json::json!({"alpha": 0.0, "kernel": "rbf", "gamma": 0.05});
+        assert_near(
+            &predict(given, &twice, &other, 8),
+            &[
+                3.051_749_494_236_942,
+                1.925_156_410_658_052_3,
+                5.501_885_236_117_1,
+            ],
+            1e-8,
+        );
     }
 }

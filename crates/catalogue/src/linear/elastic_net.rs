@@ -156,4 +156,35 @@ mod tests {
             assert_eq!(fit(seed), fit(seed));
         }
     }
+
+    #[test]
+    fn many_columns_for_the_rows_and_hardly_a_penalty() {
+        // scikit-learn 1.9.1, ElasticNet(alpha=1e-4, l1_ratio=0.5, tol=1e-16, max_iter=5000000): the predictions
+        // of the first rows, the objective and the number of weights. Its descent takes 1,441,625 passes.
+        let x = ndarray::Array2::from_shape_fn((12, 40), |(i, j)| {
+            ((i + 1) * (j + 2) * 7 % 31) as f64 / 8.0 + (i * j % 5) as f64
+        });
+        let names = (0..40).map(|j| format!("c{j}")).collect();
+        let y: Vec<f64> = (0..12_u32).map(|i| f64::from(i * 11 % 17) / 2.0).collect();
+        let given = serde_json::json!({"alpha": 1e-4, "l1_ratio": 0.5});
+        let params = ElasticNetParams::from_map(given.as_object().unwrap()).unwrap();
+        let design = mltrainer_catalogue_core::Design::new(x, names).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        let fitted = ElasticNet::fit(&params, &data, 0).unwrap();
+        let got = fitted.predict(data.x().view()).unwrap().values;
+        assert_near(
+            &got[..3],
+            &[
+                0.000_249_979_163_549_740_6,
+                5.499_996_957_062_591,
+                2.500_092_119_417_067,
+            ],
+            1e-8,
+        );
+        let outputs = fitted.outputs();
+        let objective = outputs["objective"].as_f64().unwrap();
+        assert!((objective - 0.000_266_079_538_510_305_1).abs() < 1e-12);
+        assert_eq!(outputs["n_nonzero"], 23);
+        assert!(outputs["n_iter"].as_u64().unwrap() < 100_000);
+    }
 }

@@ -19,6 +19,10 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
+/// Directions in which columns vary by no more than this share of the most do not count in least squares
+/// unless it is asked for: the default of scikit-learn's LinearRegression.
+pub(crate) const LEAST_SHARE: f64 = 1e-6;
+
 /// A fitted plane and what the fit says of itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Plane {
@@ -501,6 +505,48 @@ impl Problem {
         Ok((weights, rank))
     }
 
+    /// Least squares as scikit-learn's LinearRegression solves it: directions of the (centred, weighted)
+    /// columns in which they vary by no more than `tol` of the most, in units of the columns as they came, are
+    /// left out, and of the answers that are left the shortest is taken; also gives the number of
+    /// directions that count.
+    pub(crate) fn least_squares(&self, tol: f64) -> Result<(Vec<f64>, usize), FitError> {
+        let p = self.a.ncols();
+        if tol == 0.0 || (self.a.nrows() >= p && self.condition() * tol < 1.0) {
+            return self.ridge(0.0);
+        }
+        let columns: Vec<Vec<f64>> = (0..p).map(|j| self.column(j).to_vec()).collect();
+        let (weights, rank) = self.shortest_above(columns, 0.0, tol);
+        // What is left may still depend on others, as far as rounding tells.
+        if rank == p {
+            return self.ridge(0.0);
+        }
+        Ok((weights, rank))
+    }
+
+    /// A bound on the condition number of a reduced table that is a triangle R: |R| |R⁻¹|, R⁻¹ by back
+    /// substitution; infinite for a table that is not one.
+    fn condition(&self) -> f64 {
+        let p = self.a.ncols();
+        let (mut size, mut inverse) = (0.0, 0.0);
+        for j in 0..p {
+            let own = self.column(j);
+            if own[j + 1..].iter().any(|v| *v != 0.0) {
+                return f64::INFINITY;
+            }
+            size += numeric::dot(own, own);
+            let mut column = vec![0.0; j + 1];
+            column[j] = 1.0;
+            for i in (0..=j).rev() {
+                let solved = column[i] / self.a[[i, i]];
+                column[i] = solved;
+                add_scaled(&mut column[..i], -solved, &self.column(i)[..i]);
+            }
+            inverse += numeric::dot(&column, &column);
+        }
+        let bound = (size * inverse).sqrt();
+        if bound.is_nan() { f64::INFINITY } else { bound }
+    }
+
     /// The solution by back substitution, when the columns (of length 1) are far from dependent.
     fn independent(&self, columns: &[Vec<f64>]) -> Result<Option<Vec<f64>>, FitError> {
         let p = columns.len();
@@ -528,10 +574,16 @@ impl Problem {
 
     /// Minimises |y - Xw|² + alpha |w|² by singular values; those that are rounding are left out.
     pub(super) fn shortest(&self, columns: Vec<Vec<f64>>, alpha: f64) -> (Vec<f64>, usize) {
+        let rounding = f64::EPSILON * self.rows.max(columns.len()) as f64;
+        self.shortest_above(columns, alpha, rounding)
+    }
+
+    /// The same without the singular values that are at most this share of the largest.
+    fn shortest_above(&self, columns: Vec<Vec<f64>>, alpha: f64, share: f64) -> (Vec<f64>, usize) {
         let p = columns.len();
         let svd = Svd::new(columns);
         let largest = svd.values.iter().copied().fold(0.0, f64::max);
-        let cut = largest * f64::EPSILON * self.rows.max(p) as f64;
+        let cut = largest * share;
         let mut weights = vec![0.0; p];
         let mut rank = 0;
         for (k, &s) in svd.values.iter().enumerate() {
@@ -567,7 +619,8 @@ impl Problem {
                 .filter(|j| !active.contains(j) && !refused[*j])
                 .map(|j| (j, gain(j)))
                 .filter(|(j, g)| *g > 1e-13 * norms[*j] * size)
-                .max_by(|a, b| a.1.total_cmp(&b.1));
+                // Of columns that gain alike, but for rounding, the first.
+                .reduce(|a, b| if b.1 > a.1 * (1.0 + 1e-12) { b } else { a });
             let Some((enters, _)) = best else {
                 return Ok(weights);
             };
@@ -634,6 +687,12 @@ impl Problem {
                 .map(|j| numeric::dot(self.column(j), self.column(j)))
                 .collect();
             let mut rest = y.to_vec();
+            // Draws take longer, and the way they went should show.
+            let mut next_jump = if given.random.is_some() {
+                64 * EVERY
+            } else {
+                EVERY
+            };
             let mut draws = given.random.map(|seed| Draws {
                 random: Xoshiro256PlusPlus::seed_from_u64(seed),
                 still: vec![false; p],
@@ -682,6 +741,19 @@ impl Problem {
                 if gap <= given.tol * yy || at_rest {
                     break;
                 }
+                // Descent is slow where columns are alike, but soon knows which weights matter.
+                if n_iter == next_jump {
+                    next_jump += EVERY;
+                    // Where draws were not enough the columns are gone through in their order.
+                    draws = None;
+                    if let Some((better, left)) = self.on_support(&weights, l1, l2) {
+                        (weights, rest) = (better, left);
+                        gap = self.gap(&weights, &rest, l1, l2, given.positive);
+                        if gap <= given.tol * yy {
+                            break;
+                        }
+                    }
+                }
             }
         }
         let residual = &self.b - &self.a.dot(&ArrayView1::from(&weights));
@@ -701,6 +773,63 @@ impl Problem {
         Ok((weights, outputs))
     }
 
+    /// The minimum of |y - Xw|²/2 + l1 |w|₁ + l2/2 |w|² over weights of which none has another sign than in
+    /// `weights`, and what it leaves of the target: solved for over those that are not 0, as far towards that as
+    /// all keep their sign, then without those that became 0. None where they are too many.
+    ///
+    /// Where columns depend on each other a little of the squared distance from the last weights is added, so
+    /// that there is one solution; it takes part of the last step only, which is repeated.
+    fn on_support(&self, weights: &[f64], l1: f64, l2: f64) -> Option<(Vec<f64>, Vec<f64>)> {
+        const LITTLE: f64 = 1e-10;
+        const REPEATS: usize = 3;
+        let mut all = weights.to_vec();
+        let mut kept = 0;
+        for _ in 0..10 * all.len() + 10 {
+            let active: Vec<usize> = (0..all.len()).filter(|j| all[*j] != 0.0).collect();
+            if active.is_empty() || active.len() > self.a.nrows().max(MOST_AT_ONCE) {
+                return None;
+            }
+            let mut gram = Array2::zeros((active.len(), active.len()));
+            for (a, i) in active.iter().enumerate() {
+                for (b, j) in active[..=a].iter().enumerate() {
+                    let v = numeric::dot(self.column(*i), self.column(*j));
+                    (gram[[a, b]], gram[[b, a]]) = (v, v);
+                }
+            }
+            let largest = gram.diag().iter().fold(0.0, |m: f64, v| m.max(*v));
+            let little = (LITTLE * largest - l2).max(0.0);
+            gram.diag_mut().iter_mut().for_each(|v| *v += l2 + little);
+            let factor = numeric::Cholesky::new(gram)?;
+            let pull = |j: &usize| {
+                let own = all[*j];
+                numeric::dot(self.column(*j), self.target()) - l1 * own.signum() + little * own
+            };
+            let mut found: Vec<f64> = active.iter().map(pull).collect();
+            factor.solve(&mut found);
+            let share = |w: f64, f: f64| if w * f > 0.0 { 1.0 } else { w / (w - f) };
+            let pairs = active.iter().zip(&found);
+            let far = pairs.fold(1.0, |far: f64, (j, f)| far.min(share(all[*j], *f)));
+            for (j, f) in active.into_iter().zip(found) {
+                let own = share(all[j], f);
+                let crosses = own < 1.0 && own <= far;
+                all[j] = if crosses {
+                    0.0
+                } else {
+                    all[j] + far * (f - all[j])
+                };
+            }
+            kept = if far < 1.0 { 0 } else { kept + 1 };
+            if kept == REPEATS || (kept == 1 && little == 0.0) {
+                break;
+            }
+        }
+        let mut rest = self.target().to_vec();
+        for (j, w) in all.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            add_scaled(&mut rest, -w, self.column(j));
+        }
+        Some((all, rest))
+    }
+
     /// How far |y - Xw|²/2 + l1 |w|₁ + l2/2 |w|² is from its minimum at most.
     fn gap(&self, weights: &[f64], rest: &[f64], l1: f64, l2: f64, positive: bool) -> f64 {
         let mut dual: f64 = 0.0;
@@ -716,6 +845,11 @@ impl Problem {
             + 0.5 * l2 * (1.0 + shrink * shrink) * ww
     }
 }
+
+/// Passes of coordinate descent after which the weights that are not 0 are solved for at once, and how many of
+/// them at most where the rows are fewer.
+const EVERY: usize = 64;
+const MOST_AT_ONCE: usize = 256;
 
 /// What [`Problem::elastic_net`] is asked for.
 pub(crate) struct Penalty {

@@ -115,4 +115,56 @@ mod tests {
             assert_near(&weights, &want, 1e-13);
         }
     }
+
+    #[test]
+    fn of_equal_columns_the_first_enters() {
+        // scikit-learn 1.9.1, Lars(n_nonzero_coefs=1): coef_ and intercept_. The first and the third column
+        // are the same.
+        let rows: Vec<Vec<f64>> = crate::testing::remainders()
+            .into_iter()
+            .map(|r| vec![r[0], r[1], r[0]])
+            .collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = rows
+            .iter()
+            .enumerate()
+            .map(|(i, r)| 2.0 * r[0] - r[1] + (i % 5) as f64)
+            .collect();
+        let params = LarsParams {
+            n_nonzero_coefs: 1,
+            fit_intercept: true,
+        };
+        let outputs = Lars::fit(&params, &table(&rows, &y), 0).unwrap().outputs();
+        let weights: Vec<f64> = serde_json::from_value(outputs["coefficients"].clone()).unwrap();
+        assert_near(&weights, &[1.446_516_646_115_905_8, 0.0, 0.0], 1e-12);
+        assert_near(
+            &[outputs["intercept"].as_f64().unwrap()],
+            &[-4.566_122_071_516_642],
+            1e-12,
+        );
+    }
+
+    #[test]
+    fn columns_that_come_twice_do_not_end_the_path() {
+        // To the end of the path, least squares: scikit-learn 1.9.1, LinearRegression, predictions of the first
+        // rows. Each column comes twice, once with the other sign.
+        let rows: Vec<Vec<f64>> = crate::testing::remainders()
+            .into_iter()
+            .map(|r| vec![r[0], r[1], -r[2], r[0], -r[1], r[2]])
+            .collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = (0..24).map(|i| f64::from(i * 3 % 7)).collect();
+        let data = table(&rows, &y);
+        let params = LarsParams {
+            n_nonzero_coefs: 500,
+            fit_intercept: true,
+        };
+        let fitted = Lars::fit(&params, &data, 0).unwrap();
+        let got = fitted.predict(data.x().view()).unwrap().values;
+        assert_near(
+            &got[..3],
+            &[1.783309717905541, 3.157324859579581, 2.7575073600648246],
+            1e-10,
+        );
+    }
 }

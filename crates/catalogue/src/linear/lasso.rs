@@ -172,4 +172,37 @@ mod tests {
             assert_eq!(fit(seed), fit(seed));
         }
     }
+
+    #[test]
+    fn many_columns_for_the_rows_and_hardly_a_penalty() {
+        // scikit-learn 1.9.1, Lasso(alpha=1e-4, tol=1e-16, max_iter=20000000): the predictions of the first rows
+        // and the objective.
+        let x = ndarray::Array2::from_shape_fn((12, 40), |(i, j)| {
+            ((i + 1) * (j + 2) * 7 % 31) as f64 / 8.0 + (i * j % 5) as f64
+        });
+        let names = (0..40).map(|j| format!("c{j}")).collect();
+        let y: Vec<f64> = (0..12_u32).map(|i| f64::from(i * 11 % 17) / 2.0).collect();
+        let design = mltrainer_catalogue_core::Design::new(x, names).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        for selection in ["cyclic", "random"] {
+            let given = serde_json::json!({"alpha": 1e-4, "selection": selection});
+            let params = LassoParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = Lasso::fit(&params, &data, 0).unwrap();
+            let got = fitted.predict(data.x().view()).unwrap().values;
+            assert_near(
+                &got[..3],
+                &[
+                    0.000_464_516_129_031_089_5,
+                    5.500_103_225_806_448,
+                    2.500_180_645_161_29,
+                ],
+                1e-7,
+            );
+            let objective = fitted.outputs()["objective"].as_f64().unwrap();
+            assert!(
+                (objective - 0.000_462_333_957_682_969_16).abs() < 1e-9,
+                "{objective}"
+            );
+        }
+    }
 }

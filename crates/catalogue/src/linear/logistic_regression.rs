@@ -48,11 +48,27 @@ choices! {
     }
 }
 
+choices! {
+    /// What is added to the loss.
+    pub enum Penalty {
+        /// Shares of both by `l1_ratio`.
+        Auto = "auto",
+        /// Squared weights.
+        L2 = "l2",
+        /// Absolute weights.
+        L1 = "l1",
+        /// Both, as auto.
+        ElasticNet = "elasticnet",
+    }
+}
+
 params! {
     /// Parameters of logistic regression.
     pub struct LogisticParams {
         /// Inverse strength of the penalty: small values shrink the weights more.
         c as "C": f64 = 1.0, above(0.0);
+        /// The penalty: auto and elasticnet by l1_ratio, l2 on squared weights, l1 on absolute ones, none without one, whatever C.
+        penalty: Option<Penalty> = Some(Penalty::Auto);
         /// Share of the penalty on absolute weights: 0 is the squared penalty (L2), 1 the absolute one (L1).
         l1_ratio: f64 = 0.0, within(0.0, 1.0);
         /// Whether an intercept is fitted; only liblinear penalises it.
@@ -87,7 +103,7 @@ const CARD: Card = Card {
     tasks: &[Task::Classification],
     inputs: Inputs::Features,
     summary: "Probabilities of labels from a linear score with a penalty on the weights: the sigmoid for two labels, softmax with one weight vector a label for more. Fitted to the optimum by Newton steps (proximal ones with an absolute penalty).",
-    formula: "min over w, b of C Σᵢ sᵢ · (-ln P(yᵢ | xᵢ)) + (1 - l1_ratio)/2 |w|² + l1_ratio |w|₁; two labels: P(1 | x) = 1/(1 + exp(-(x·w + b))); more: P(k | x) = exp(x·wₖ + bₖ)/Σⱼ exp(x·wⱼ + bⱼ), Σₖ bₖ = 0; solver liblinear: b = intercept_scaling v with v penalised like a weight, all other solvers: this optimum",
+    formula: "min over w, b of C Σᵢ sᵢ · (-ln P(yᵢ | xᵢ)) + (1 - l1_ratio)/2 |w|² + l1_ratio |w|₁; two labels: P(1 | x) = 1/(1 + exp(-(x·w + b))); more: P(k | x) = exp(x·wₖ + bₖ)/Σⱼ exp(x·wⱼ + bⱼ), Σₖ bₖ = 0; solver liblinear: b = intercept_scaling v with v penalised like a weight, all other solvers: this optimum; penalty none: the first term alone",
     data: "Whole-number labels, at least two of them. Columns of like scale: the penalty sees their units, nothing is rescaled inside.",
     cost: "fit O(steps · (n d² + d³)), d = p + 1 for two labels, (p + 1) · labels for more; predict O(rows · d)",
     fails_when: "The training rows have one label only, more than 5,000 weights are asked for, or the labels do not follow a linear score. A fit that does not converge is an error.",
@@ -124,6 +140,15 @@ const CARD: Card = Card {
 const MOST_WEIGHTS: usize = 5_000;
 
 impl LogisticParams {
+    /// Share of the penalty on absolute weights.
+    fn absolute(&self) -> f64 {
+        match self.penalty {
+            None | Some(Penalty::L2) => 0.0,
+            Some(Penalty::L1) => 1.0,
+            Some(Penalty::Auto | Penalty::ElasticNet) => self.l1_ratio,
+        }
+    }
+
     /// Refuses what scikit-learn's solver of that name refuses.
     fn check(&self, labels: usize) -> Result<(), ParamError> {
         let refused = |field: &str, reason: &str| {
@@ -133,17 +158,27 @@ impl LogisticParams {
                 suggestions: Vec::new(),
             })
         };
+        let absolute = self.absolute();
+        let field = match self.penalty {
+            Some(Penalty::L1) => "penalty",
+            _ => "l1_ratio",
+        };
         match self.solver {
             Solver::Auto | Solver::Saga => Ok(()),
+            Solver::Liblinear if self.penalty.is_none() => refused(
+                "penalty",
+                "the solver liblinear takes none: take another solver, or a large C",
+            ),
             Solver::Liblinear if labels > 2 => {
                 refused("solver", "liblinear takes two labels: take another solver")
             }
-            Solver::Liblinear if self.l1_ratio > 0.0 && self.l1_ratio < 1.0 => {
-                refused("l1_ratio", "the solver liblinear takes 0 or 1: take saga")
-            }
+            Solver::Liblinear if absolute > 0.0 && absolute < 1.0 => refused(
+                field,
+                "the solver liblinear takes an l1_ratio of 0 or 1: take saga",
+            ),
             Solver::Liblinear => Ok(()),
-            _ if self.l1_ratio > 0.0 => refused(
-                "l1_ratio",
+            _ if absolute > 0.0 => refused(
+                field,
                 "of the solvers only auto, saga and (1) liblinear take an absolute penalty",
             ),
             _ => Ok(()),
@@ -197,13 +232,16 @@ impl Supervised for LogisticRegression {
         } else {
             Units::new(data, params.fit_intercept)?
         };
-        let free = params.fit_intercept && !penalised;
         let width = units.width();
 
         let mut row_weights = row_weights_by_weight(data, params.class_weight.as_ref())?;
         let total: f64 = row_weights.iter().sum();
         row_weights.iter_mut().for_each(|w| *w /= total);
-        let strength = 1.0 / (params.c * total);
+        let absolute = params.absolute();
+        let strength = match params.penalty {
+            None => 0.0,
+            Some(_) => 1.0 / (params.c * total),
+        };
         let per_weight = |power: i32, share: f64| -> Vec<f64> {
             let one: Vec<f64> = (0..width)
                 .map(|j| {
@@ -220,9 +258,8 @@ impl Supervised for LogisticRegression {
             codes: &labels.codes,
             row_weights,
             scores,
-            l2: per_weight(2, 1.0 - params.l1_ratio),
-            l1: per_weight(1, params.l1_ratio),
-            intercept: free,
+            l2: per_weight(2, 1.0 - absolute),
+            l1: per_weight(1, absolute),
         };
         let (theta, value, n_iter) = problem.minimise(params.max_iter, params.tol)?;
 
@@ -247,7 +284,7 @@ impl Supervised for LogisticRegression {
             classes: labels.classes.clone(),
             weights,
             intercepts,
-            objective: value / strength,
+            objective: value * params.c * total,
             n_iter,
         })
     }
@@ -304,7 +341,6 @@ struct Problem<'a> {
     scores: usize,
     l2: Vec<f64>,
     l1: Vec<f64>,
-    intercept: bool,
 }
 
 impl Problem<'_> {
@@ -377,11 +413,15 @@ impl Problem<'_> {
         for (j, l2) in self.l2.iter().enumerate() {
             h[[j, j]] += l2;
         }
-        if self.intercept && self.scores > 1 {
-            // The common shift of the intercepts is free: hold it where it is, at 0.
-            for a in 0..self.scores {
-                for b in 0..self.scores {
-                    h[[a * width + width - 1, b * width + width - 1]] += 1.0 / self.scores as f64;
+        if self.scores > 1 {
+            // The common shift of weights without a penalty, intercepts among them, is free: hold it where it
+            // is, at 0.
+            let free = (0..width).filter(|j| self.l1[*j] == 0.0 && self.l2[*j] == 0.0);
+            for j in free {
+                for a in 0..self.scores {
+                    for b in 0..self.scores {
+                        h[[a * width + j, b * width + j]] += 1.0 / self.scores as f64;
+                    }
                 }
             }
         }
@@ -677,6 +717,124 @@ mod tests {
             refused.to_string().contains("liblinear takes two labels"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn penalties_as_scikit_learn() {
+        // scikit-learn 1.9.1, LogisticRegression(penalty=..., tol=1e-12), newton-cholesky or with l1 saga, on
+        // the first three columns of `remainders`: coef_ and intercept_.
+        let rows = remainders();
+        let rows: Vec<&[f64]> = rows.iter().map(|r| &r[..3]).collect();
+        type Want = (&'static [[f64; 3]], &'static [f64]);
+        let cases: [(u32, serde_json::Value, Want); 4] = [
+            (
+                2,
+                serde_json::Value::Null,
+                (
+                    &[[
+                        0.097_578_035_147_749_1,
+                        0.101_447_405_583_915_57,
+                        0.075_611_067_423_277_79,
+                    ]],
+                    &[-2.468_111_646_745_491],
+                ),
+            ),
+            (
+                2,
+                "l1".into(),
+                (
+                    &[[0.090_486_253_005_843_59, 0.079_897_006_660_602_45, 0.0]],
+                    &[-2.064_759_476_059_889_3],
+                ),
+            ),
+            (
+                3,
+                serde_json::Value::Null,
+                (
+                    &[
+                        [
+                            0.076_574_670_400_244_54,
+                            -0.068_238_341_917_551_75,
+                            -0.369_609_381_448_661_5,
+                        ],
+                        [
+                            0.030_857_603_512_312_19,
+                            0.068_556_093_721_306_1,
+                            0.032_848_490_594_687_92,
+                        ],
+                        [
+                            -0.107_432_273_912_556_68,
+                            -0.000_317_751_803_754_336_6,
+                            0.336_760_890_853_973_65,
+                        ],
+                    ],
+                    &[
+                        0.899_143_353_285_797_5,
+                        -0.639_297_600_119_584_1,
+                        -0.259_845_753_166_213_44,
+                    ],
+                ),
+            ),
+            (
+                3,
+                "l2".into(),
+                (
+                    &[
+                        [
+                            0.073_449_625_701_821_54,
+                            -0.063_300_472_494_796_87,
+                            -0.303_454_297_755_844_04,
+                        ],
+                        [
+                            0.029_429_505_428_510_364,
+                            0.067_745_797_735_287_66,
+                            0.037_715_368_618_556_115,
+                        ],
+                        [
+                            -0.102_879_131_130_329_51,
+                            -0.004_445_325_240_486_779,
+                            0.265_738_929_137_288_3,
+                        ],
+                    ],
+                    &[
+                        0.770_917_588_887_337_5,
+                        -0.639_581_195_522_314_2,
+                        -0.131_336_393_365_022_42,
+                    ],
+                ),
+            ),
+        ];
+        for (labels, penalty, (weights, intercepts)) in cases {
+            let y: Vec<f64> = (0..24_u32)
+                .map(|i| f64::from((i * 7 % 5) % labels))
+                .collect();
+            // Beside l1, l2 and none the share does not matter.
+            let given = serde_json::json!({"penalty": penalty, "l1_ratio": 0.5});
+            let fitted = fit(&rows, &y, given).unwrap();
+            assert_near(&fitted.weights.concat(), weights.as_flattened(), 1e-6);
+            assert_near(&fitted.intercepts, intercepts, 1e-6);
+        }
+        let y: Vec<f64> = (0..24_u32).map(|i| f64::from(i % 2)).collect();
+        for (given, field) in [
+            (
+                serde_json::json!({"penalty": null, "solver": "liblinear"}),
+                "penalty",
+            ),
+            (
+                serde_json::json!({"penalty": "l1", "solver": "lbfgs"}),
+                "penalty",
+            ),
+            (
+                serde_json::json!({"l1_ratio": 1.0, "solver": "lbfgs"}),
+                "l1_ratio",
+            ),
+        ] {
+            let refused = fit(&rows, &y, given).unwrap_err().to_string();
+            assert!(
+                refused.starts_with(&format!("parameter {field}: ")),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod gram;
 mod iterative;
 mod path;
 
-pub(crate) use engine::{Plane, Problem, dot, reduced};
+pub(crate) use engine::{LEAST_SHARE, Plane, Problem, dot, reduced};
 
 pub mod ard_regression;
 pub mod bayesian_ridge;

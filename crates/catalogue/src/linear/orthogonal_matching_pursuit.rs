@@ -93,7 +93,8 @@ impl Supervised for OrthogonalMatchingPursuit {
             let pulls = (0..p).map(|j| dot(problem.column(j), &rest).abs());
             let mut best = (0, 0.0);
             for (j, pull) in pulls.enumerate() {
-                if pull > best.1 {
+                // Of columns that pull alike, but for rounding, the first.
+                if pull > best.1 * (1.0 + 1e-12) {
                     best = (j, pull);
                 }
             }
@@ -158,5 +159,32 @@ mod tests {
             assert_near(&weights, &want, 1e-13);
             assert_eq!(outputs["active"][0], 1);
         }
+    }
+
+    #[test]
+    fn of_equal_columns_the_first() {
+        // scikit-learn 1.9.1, OrthogonalMatchingPursuit(n_nonzero_coefs=1): coef_ and intercept_. The second
+        // and the third column are the same.
+        let rows: Vec<Vec<f64>> = crate::testing::remainders()
+            .into_iter()
+            .map(|r| vec![r[1], r[0], r[0]])
+            .collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = rows.iter().map(|r| 2.0 * r[1] + r[0]).collect();
+        let params = OmpParams {
+            n_nonzero_coefs: Some(1),
+            tol: None,
+            fit_intercept: true,
+        };
+        let outputs = OrthogonalMatchingPursuit::fit(&params, &table(&rows, &y), 0)
+            .unwrap()
+            .outputs();
+        let weights: Vec<f64> = serde_json::from_value(outputs["coefficients"].clone()).unwrap();
+        assert_near(&weights, &[0.0, 2.062_445_414_847_161_4, 0.0], 1e-12);
+        assert_near(
+            &[outputs["intercept"].as_f64().unwrap()],
+            &[10.083_733_624_454_15],
+            1e-12,
+        );
     }
 }

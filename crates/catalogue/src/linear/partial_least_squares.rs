@@ -96,6 +96,8 @@ impl Supervised for PartialLeastSquares {
         let y_scale = deviation(problem.target());
         let mut y = scaled(problem.target(), y_scale);
         let spread = dot(&y, &y);
+        let squares = |x: &[Vec<f64>]| x.iter().map(|c| dot(c, c)).sum::<f64>();
+        let begun = squares(&x);
 
         let mut weights: Vec<Vec<f64>> = Vec::new();
         let mut loadings: Vec<Vec<f64>> = Vec::new();
@@ -105,8 +107,9 @@ impl Supervised for PartialLeastSquares {
         for _ in 0..k {
             let mut w: Vec<f64> = x.iter().map(|c| dot(c, &y)).collect();
             let size = dot(&w, &w).sqrt();
-            // Nothing is left to explain, or nothing that could.
-            if size == 0.0 || dot(&y, &y) <= 1e-26 * spread {
+            // Nothing is left to explain, or of the columns nothing but rounding that could.
+            let done = dot(&y, &y) <= 1e-26 * spread || squares(&x) <= 1e-26 * begun;
+            if size == 0.0 || done {
                 break;
             }
             w.iter_mut().for_each(|v| *v /= size);
@@ -183,5 +186,32 @@ mod tests {
         let weights: Vec<f64> = serde_json::from_value(outputs["coefficients"].clone()).unwrap();
         assert_near(&weights, &[2.0, -1.0], 1e-12);
         assert_near(&[outputs["intercept"].as_f64().unwrap()], &[3.0], 1e-12);
+    }
+
+    #[test]
+    fn components_beyond_the_rank_add_nothing() {
+        // The third column is the first less the second: two components are all there is, and the third leaves
+        // the predictions where least squares has them: scikit-learn 1.9.1, LinearRegression. Its PLSRegression(3)
+        // follows rounding there.
+        let rows: Vec<Vec<f64>> = crate::testing::remainders()
+            .into_iter()
+            .map(|r| vec![r[0], r[1], r[0] - r[1]])
+            .collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = (0..24).map(|i| f64::from(i * 3 % 7)).collect();
+        let data = table(&rows, &y);
+        for scale in [true, false] {
+            let params = PlsParams {
+                n_components: 3,
+                scale,
+            };
+            let fitted = PartialLeastSquares::fit(&params, &data, 0).unwrap();
+            let got = fitted.predict(data.x().view()).unwrap().values;
+            assert_near(
+                &got[..3],
+                &[2.9061693447672967, 3.185121971526101, 3.3013071351261343],
+                1e-10,
+            );
+        }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
         };
         let mut top: Option<(usize, f64)> = None;
         for j in &outside {
-            if top.is_none_or(|(_, most)| size(j) > most) {
+            // Of columns that pull alike, but for rounding, the first.
+            if top.is_none_or(|(_, most)| size(j) - most > 1e-12 * most.abs()) {
                 top = Some((*j, size(j)));
             }
         }
@@ -153,16 +154,20 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
             })
             .collect();
         let mut far = largest / speed;
+        // A column that depends on the active ones pulls as they do and keeps doing so: what is left of both
+        // differences is rounding, and so would be their quotient.
+        let tied = |gap: f64, rate: f64| {
+            gap.abs() <= 1e-12 * largest && rate.abs() <= (1e-12 * speed).max(2e-15)
+        };
         for &j in &outside {
-            let mut steps = [
-                (largest - pull[j]) / (speed - turn[j] + TINY),
-                f64::INFINITY,
-            ];
-            if !how.positive {
-                steps[1] = (largest + pull[j]) / (speed + turn[j] + TINY);
-            }
-            for s in steps {
-                if s > 0.0 && s < far {
+            for sign in if how.positive {
+                &[1.0][..]
+            } else {
+                &[1.0, -1.0]
+            } {
+                let (gap, rate) = (largest - sign * pull[j], speed - sign * turn[j]);
+                let s = gap / (rate + TINY);
+                if s > 0.0 && s < far && !tied(gap, rate) {
                     far = s;
                 }
             }

@@ -8,7 +8,7 @@
 //! Source: Nelder & Wedderburn, JRSS A 135 (1972).
 //! Not claimed: standard errors: counts of markets come in clusters.
 
-use super::glm::{self, Family, Fitted, Request};
+use super::glm::{self, Family, Fitted, Request, Solver};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Domain, Entry, FitError, Inputs, Supervised, Training, params,
@@ -28,7 +28,9 @@ params! {
         alpha: f64 = 1.0, at_least(0.0);
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
-        /// Newton steps after which the fit is given up as not converged.
+        /// How the optimum is found: by Newton steps, or (lbfgs) by quasi-Newton steps that Newton steps bring to tol.
+        solver: Solver = Solver::NewtonCholesky;
+        /// Steps after which the fit is given up as not converged.
         max_iter: usize = 100, within(1.0, 100_000.0);
         /// The fit ends when no weight of a standardised column moves by more than this, in units of the link.
         tol: f64 = 1e-9, inside(0.0, 1.0);
@@ -64,7 +66,7 @@ const CARD: Card = Card {
             "b, in units of the link; 0 without an intercept",
         ),
         ("objective", "the minimum found"),
-        ("n_iter", "Newton steps taken"),
+        ("n_iter", "steps taken"),
     ],
     stochastic: false,
     presets: &[],
@@ -87,6 +89,7 @@ impl Supervised for PoissonRegression {
             },
             alpha: params.alpha,
             fit_intercept: params.fit_intercept,
+            solver: params.solver,
             max_iter: params.max_iter,
             tol: params.tol,
         };

@@ -33,6 +33,8 @@ params! {
         interaction_only: bool = false;
         /// Whether an intercept is fitted.
         fit_intercept: bool = true;
+        /// Directions in which the monomials vary by no more than this share of the most are left out.
+        tol: f64 = 1e-6, at_least(0.0);
     }
 }
 
@@ -50,10 +52,10 @@ const CARD: Card = Card {
     tasks: &[Task::Regression],
     inputs: Inputs::Features,
     summary: "Least squares on every product of the columns up to a degree, powers and cross terms included.",
-    formula: "ŷ = b + Σₘ wₘ Πⱼ xⱼ^mⱼ over all exponents with 1 ≤ Σ mⱼ ≤ degree; w and b with the least sum of squared errors, the shortest w when there are several",
+    formula: "ŷ = b + Σₘ wₘ Πⱼ xⱼ^mⱼ over all exponents with 1 ≤ Σ mⱼ ≤ degree; w and b with the least sum of squared errors, the shortest w when there are several; directions in which the monomials vary by at most tol times the most are left out",
     data: "Few columns of like scale: p columns make C(p + degree, degree) - 1 monomials, at most 20,000.",
     cost: "fit O(n m²) for m monomials, predict O(rows · m)",
-    fails_when: "Monomials are many for the rows (it fits the noise), or a row lies outside the range of training: powers explode there.",
+    fails_when: "Monomials are many for the rows (it fits the noise), columns are of unlike scale (of products a million times smaller than others only what moves with these counts, unless tol is lowered), or a row lies outside the range of training: powers explode there.",
     not_claimed: "Sense outside the range of the training rows.",
     source: "J. D. Gergonne, Application de la méthode des moindres quarrés à l'interpolation des suites, Annales de mathématiques 6 (1815); G. A. F. Seber, A. J. Lee, Linear Regression Analysis, 2nd ed. (2003), chapter 8",
     reference: "scikit-learn 1.9.1, PolynomialFeatures(include_bias=False) and LinearRegression",
@@ -67,7 +69,7 @@ const CARD: Card = Card {
             "monomials",
             "the columns that each monomial multiplies, counted from 0",
         ),
-        ("rank", "number of independent monomials"),
+        ("rank", "number of directions of the monomials that count"),
     ],
     stochastic: false,
     evidence: &[Evidence {
@@ -124,7 +126,7 @@ impl Supervised for PolynomialRegression {
             data.weights(),
             params.fit_intercept,
         )?;
-        let (weights, rank) = problem.ridge(0.0)?;
+        let (weights, rank) = problem.least_squares(params.tol)?;
         let extra = Outputs::from_iter([("rank".to_owned(), rank.into())]);
         Ok(Fitted {
             plane: Plane::new(weights, &problem, extra)?,
@@ -200,6 +202,7 @@ mod tests {
             degree: 2,
             interaction_only: false,
             fit_intercept: true,
+            tol: 1e-6,
         };
         let fitted = PolynomialRegression::fit(&params, &table(&rows, &y), 0).unwrap();
         let weights: Vec<f64> =

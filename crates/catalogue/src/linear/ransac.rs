@@ -8,7 +8,7 @@
 //! Source: Fischler & Bolles, Communications of the ACM 24 (1981).
 //! Not claimed: the best of all planes: trials are random.
 
-use super::engine::{Plane, Problem};
+use super::engine::{LEAST_SHARE, Plane, Problem};
 use crate::ensemble::engine::{Member, Named, Names, With, rows_of};
 use crate::numeric::median;
 use mltrainer_catalogue_core::card::Evidence;
@@ -300,7 +300,7 @@ fn fit_rows(
         weights.as_deref(),
         params.fit_intercept,
     )?;
-    let (w, _) = problem.ridge(0.0)?;
+    let (w, _) = problem.least_squares(LEAST_SHARE)?;
     Plane::new(w, &problem, extra.unwrap_or_default())
 }
 

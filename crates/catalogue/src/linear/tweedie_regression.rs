@@ -8,7 +8,7 @@
 //! Source: Tweedie (1984); Jørgensen, JRSS B 49 (1987).
 //! Not claimed: the right power: choose it by validation.
 
-use super::glm::{self, Family, Fitted, Request};
+use super::glm::{self, Family, Fitted, Request, Solver};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, ParamError, Supervised, Training, choices, params,
@@ -44,7 +44,9 @@ params! {
         alpha: f64 = 1.0, at_least(0.0);
         /// Whether an intercept is fitted; it is not penalised.
         fit_intercept: bool = true;
-        /// Newton steps after which the fit is given up as not converged.
+        /// How the optimum is found: by Newton steps, or (lbfgs) by quasi-Newton steps that Newton steps bring to tol.
+        solver: Solver = Solver::NewtonCholesky;
+        /// Steps after which the fit is given up as not converged.
         max_iter: usize = 100, within(0.0, 100_000.0);
         /// The fit ends when no weight of a standardised column moves by more than this, in units of the link.
         tol: f64 = 1e-9, inside(0.0, 1.0);
@@ -80,7 +82,7 @@ const CARD: Card = Card {
             "b, in units of the link; 0 without an intercept",
         ),
         ("objective", "the minimum found"),
-        ("n_iter", "Newton steps taken"),
+        ("n_iter", "steps taken"),
     ],
     stochastic: false,
     presets: &[],
@@ -128,6 +130,7 @@ impl Supervised for TweedieRegression {
             family: Family { power, log },
             alpha: params.alpha,
             fit_intercept: params.fit_intercept,
+            solver: params.solver,
             max_iter: params.max_iter,
             tol: params.tol,
         };

@@ -88,7 +88,7 @@ pub(super) fn smoothing(alpha: f64, force: bool) -> f64 {
 /// The refusal of a count of 0 that nothing is added to.
 pub(super) fn bare_zero(column: &str, label: i64) -> FitError {
     FitError::Data(format!(
-        "alpha 0 and column \"{column}\": a count of label {label} is 0, which has no logarithm: raise alpha, or leave force_alpha out"
+        "alpha 0 and column \"{column}\": a count of label {label} is 0, which has no logarithm: raise alpha, or set force_alpha to false"
     ))
 }
 

@@ -33,7 +33,7 @@ choices! {
         Cosine = "cosine",
         /// Σ |a - b| / (|a| + |b|), 0/0 = 0.
         Canberra = "canberra",
-        /// Σ |a - b| / Σ |a + b|.
+        /// Σ |a - b| / Σ (|a| + |b|), 0/0 = 0.
         BrayCurtis = "braycurtis",
         /// Share of the columns in which a and b differ.
         Hamming = "hamming",
@@ -41,6 +41,10 @@ choices! {
         Correlation = "correlation",
         /// Σ (a - b)².
         SqEuclidean = "sqeuclidean",
+        /// √Σ (a - b)²/V, V the variance of the column.
+        SEuclidean = "seuclidean",
+        /// √((a - b)ᵀ S⁻¹ (a - b)), S the covariance.
+        Mahalanobis = "mahalanobis",
     }
 }
 
@@ -64,7 +68,8 @@ impl Distance {
         p: 2.0,
     };
 
-    /// A metric; `p` is that of minkowski.
+    /// A metric; `p` is that of minkowski. For seuclidean and mahalanobis of rows that were turned before
+    /// ([`super::measure`]).
     pub(crate) fn new(metric: Metric, p: f64) -> Self {
         let of = |p: f64| Self {
             metric: Metric::Minkowski,
@@ -72,7 +77,7 @@ impl Distance {
         };
         match metric {
             Metric::Minkowski => of(p),
-            Metric::Euclidean | Metric::L2 => of(2.0),
+            Metric::Euclidean | Metric::L2 | Metric::SEuclidean | Metric::Mahalanobis => of(2.0),
             Metric::Manhattan | Metric::L1 | Metric::CityBlock => of(1.0),
             _ => Self { metric, p: 0.0 },
         }
@@ -128,7 +133,7 @@ impl Distance {
             }
             Metric::BrayCurtis => {
                 let (apart, together) = pairs.fold((0.0, 0.0), |(x, y), (a, b)| {
-                    (x + (a - b).abs(), y + (a + b).abs())
+                    (x + (a - b).abs(), y + a.abs() + b.abs())
                 });
                 return if together > 0.0 {
                     apart / together
@@ -562,5 +567,9 @@ mod tests {
             let got = Distance::new(metric, 2.0).distance(&a, &b);
             assert!((got - want).abs() < 1e-14, "{metric:?}");
         }
+        // Numbers of both signs: (2 + 4)/(1 + 1 + 2 + 2), and (2 + 4)/(3 + 1 + 2 + 2).
+        let apart = Distance::new(Metric::BrayCurtis, 2.0);
+        assert!((apart.distance(&[1.0, -2.0], &[-1.0, 2.0]) - 1.0).abs() < 1e-15);
+        assert!((apart.distance(&[3.0, -2.0], &[1.0, 2.0]) - 0.75).abs() < 1e-15);
     }
 }

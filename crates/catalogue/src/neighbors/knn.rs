@@ -9,6 +9,7 @@
 //! Not claimed: forecasts outside the targets of training.
 
 use super::engine::{Distance, Metric, nearest};
+use super::measure::{Turn, measure};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
@@ -46,6 +47,8 @@ params! {
         metric: Metric = Metric::Minkowski;
         /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
         p: f64 = 2.0, within(1.0, 100.0);
+        /// Numbers of the metric, joined with commas: minkowski takes a weight a column, seuclidean a variance a column (none: those of the rows), mahalanobis the inverse covariance row after row (none: that of the rows).
+        metric_params: Option<Vec<f64>> = None;
     }
 }
 
@@ -55,8 +58,11 @@ pub struct Fitted {
     n_neighbors: usize,
     by_distance: bool,
     metric: Distance,
+    /// What rows are turned by before they are measured.
+    #[serde(default)]
+    turn: Turn,
     columns: usize,
-    /// Those of the training table itself; row after row where they are written.
+    /// Turned, or else those of the training table itself; row after row where they are written.
     #[serde(with = "row_after_row")]
     rows: Arc<Array2<f64>>,
     /// The value, or the index of the label.
@@ -88,7 +94,7 @@ const CARD: Card = Card {
         },
         Evidence {
             against: "scikit-learn 1.9.1",
-            cases: "a test of this entry: metrics correlation, canberra, braycurtis, cosine, sqeuclidean",
+            cases: "a test of this entry: metrics correlation, canberra, braycurtis, cosine, sqeuclidean, and with metric_params minkowski, seuclidean, mahalanobis",
             tolerance: "predictions 1e-10",
         },
     ],
@@ -161,12 +167,19 @@ impl Supervised for Knn {
                 (codes, labels.classes.clone())
             },
         );
+        let numbers = params.metric_params.as_deref();
+        let (metric, turn) = measure(params.metric, params.p, numbers, data.x())?;
+        let rows = match &turn {
+            Turn::None => data.design().shared(),
+            turn => Arc::new(turn.rows(data.x().view()).into_owned()),
+        };
         Ok(Fitted {
             n_neighbors: params.n_neighbors,
             by_distance: params.weights == Weights::Distance,
-            metric: Distance::new(params.metric, params.p),
+            metric,
+            turn,
             columns: data.design().columns(),
-            rows: data.design().shared(),
+            rows,
             y,
             classes,
         })
@@ -181,24 +194,31 @@ impl Predictor for Fitted {
             .to_shape((self.y.len(), self.columns))
             .map_err(|e| FitError::Failed(format!("the training rows of knn: {e}")))?;
         let mut out = Array2::zeros((x.nrows(), self.classes.len().max(1)));
-        nearest(rows.view(), x, self.n_neighbors, self.metric, |i, hits| {
-            let met = hits[0].0 == 0.0;
-            let weight = |d: f64| match (self.by_distance, met) {
-                (false, _) => 1.0,
-                (true, true) => f64::from(u8::from(d == 0.0)),
-                (true, false) => 1.0 / d,
-            };
-            let all: f64 = hits.iter().map(|(d, _)| weight(*d)).sum();
-            for (d, t) in hits {
-                let share = weight(*d) / all;
-                if self.classes.is_empty() {
-                    out[[i, 0]] += share * self.y[*t];
-                } else {
-                    out[[i, self.y[*t] as usize]] += share;
+        let asked = self.turn.rows(x);
+        nearest(
+            rows.view(),
+            asked.view(),
+            self.n_neighbors,
+            self.metric,
+            |i, hits| {
+                let met = hits[0].0 == 0.0;
+                let weight = |d: f64| match (self.by_distance, met) {
+                    (false, _) => 1.0,
+                    (true, true) => f64::from(u8::from(d == 0.0)),
+                    (true, false) => 1.0 / d,
+                };
+                let all: f64 = hits.iter().map(|(d, _)| weight(*d)).sum();
+                for (d, t) in hits {
+                    let share = weight(*d) / all;
+                    if self.classes.is_empty() {
+                        out[[i, 0]] += share * self.y[*t];
+                    } else {
+                        out[[i, self.y[*t] as usize]] += share;
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         Ok(if self.classes.is_empty() {
             Prediction::values(out.into_raw_vec_and_offset().0)
         } else {
@@ -319,6 +339,95 @@ mod tests {
                 serde_json::json!({"n_neighbors": 3, "weights": "distance", "metric": metric});
             let fitted = Knn::fit(&params(given), &table(&some, &y[..16]), 0).unwrap();
             assert_near(&fitted.predict(next.view()).unwrap().values, &want, 1e-10);
+        }
+        // The same with metric_params: w and p, V, VI.
+        for (metric, numbers, want) in [
+            (
+                "minkowski",
+                "1,0.5,2,0",
+                [
+                    5.305_351_461_716_323,
+                    6.258_641_647_144_763_5,
+                    5.274_942_294_639,
+                    6.585_693_243_042_439_5,
+                ],
+            ),
+            (
+                "seuclidean",
+                "4,9,0.5,1",
+                [
+                    5.455_877_735_326_943,
+                    6.291_314_955_743_05,
+                    5.529_854_923_109_752_5,
+                    6.404_832_978_652_931,
+                ],
+            ),
+            (
+                "mahalanobis",
+                "2,0.5,0,0,0.5,1,0,0,0,0,3,-1,0,0,-1,2",
+                [
+                    6.308_449_383_770_16,
+                    6.256_780_287_562_357,
+                    5.535_435_820_563_999_5,
+                    6.320_124_861_489_468,
+                ],
+            ),
+        ] {
+            let given = serde_json::json!({"n_neighbors": 3, "weights": "distance", "metric": metric, "p": 3.0, "metric_params": numbers});
+            let fitted = Knn::fit(&params(given), &table(&some, &y[..16]), 0).unwrap();
+            assert_near(&fitted.predict(next.view()).unwrap().values, &want, 1e-10);
+        }
+        // Without numbers those of the training rows: the variances, the inverse covariance (ddof 1).
+        for (metric, want) in [
+            (
+                "seuclidean",
+                [
+                    4.979_616_429_535_509,
+                    5.935_907_218_963_472_5,
+                    5.129_621_757_595_923,
+                    5.894_952_283_958_555,
+                ],
+            ),
+            (
+                "mahalanobis",
+                [
+                    5.238_678_279_535_499,
+                    5.649_880_136_004_665,
+                    5.336_292_538_215_301,
+                    5.864_882_854_357_85,
+                ],
+            ),
+        ] {
+            let given =
+                serde_json::json!({"n_neighbors": 3, "weights": "distance", "metric": metric});
+            let fitted = Knn::fit(&params(given), &table(&some, &y[..16]), 0).unwrap();
+            assert_near(&fitted.predict(next.view()).unwrap().values, &want, 1e-10);
+        }
+        for (metric, numbers, reason) in [
+            (
+                "minkowski",
+                "1,2",
+                "2 numbers: minkowski takes 4 for 4 columns, one weight a column",
+            ),
+            ("minkowski", "1,2,-1,0", "a weight of -1 is below 0"),
+            ("seuclidean", "1,2,0,0", "a variance of 0 is not above 0"),
+            (
+                "cosine",
+                "1",
+                "metric cosine has no numbers: minkowski, seuclidean and mahalanobis have",
+            ),
+            (
+                "mahalanobis",
+                "1,0,0,0,0,-1,0,0,0,0,1,0,0,0,0,1",
+                "the inverse covariance is not positive definite",
+            ),
+        ] {
+            let given = serde_json::json!({"metric": metric, "metric_params": numbers});
+            let refused = Knn::fit(&params(given), &table(&some, &y[..16]), 0).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("parameter metric_params: {reason}")
+            );
         }
         // hamming by hand: (1, 2, 3) and (1, 2, 9) differ in 1 of 3, (1, 8, 9) in 2: weights 3 and 3/2.
         let data = table(

@@ -1,5 +1,6 @@
 //! Models that answer from the nearest training rows.
 
 pub(crate) mod engine;
+pub(crate) mod measure;
 
 pub mod knn;

@@ -9,7 +9,8 @@
 //! Not claimed: a probability of being strange.
 
 use super::threshold::{self, Auto};
-use crate::neighbors::engine::{Distance, Metric, comparable, nearest};
+use crate::neighbors::engine::{Metric, comparable, nearest};
+use crate::neighbors::measure::measure;
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
@@ -32,6 +33,8 @@ params! {
         metric: Metric = Metric::Minkowski;
         /// Power of minkowski: 1 is Manhattan, 2 Euclidean.
         p: f64 = 2.0, within(1.0, 100.0);
+        /// Numbers of the metric, joined with commas: minkowski takes a weight a column, seuclidean a variance a column (none: those of the rows), mahalanobis the inverse covariance row after row (none: that of the rows).
+        metric_params: Option<Vec<f64>> = None;
         /// Share of the rows to call strange; auto: those with a score under -1.5.
         contamination: WordOr<Auto> = WordOr::Word(Auto::Auto), above_up_to(0.0, 0.5);
     }
@@ -90,7 +93,9 @@ impl Clusterer for LocalOutlierFactor {
         let k = params.n_neighbors.min(n - 1);
         // Row after row: the k nearest other rows, and how far they are.
         let (mut near, mut away) = (Vec::with_capacity(n * k), Vec::with_capacity(n * k));
-        let metric = Distance::new(params.metric, params.p);
+        let numbers = params.metric_params.as_deref();
+        let (metric, turn) = measure(params.metric, params.p, numbers, x)?;
+        let x = turn.rows(x.view());
         nearest(x.view(), x.view(), k + 1, metric, |i, hits| {
             for (d, j) in hits.iter().filter(|h| h.1 != i).take(k) {
                 near.push(*j as u32);

@@ -271,7 +271,9 @@ pub(crate) fn solve(
     let middle = |sign: f64| -> f64 {
         // y g of the free variables; between its bounds when there is none.
         let (mut high, mut low, mut sum, mut free) = (f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0);
-        for s in (0..l).filter(|s| sign == 0.0 || y[*s] == sign) {
+        // A row without weight bounds nothing: LIBSVM does not see it.
+        let counts = |s: &usize| upper[*s] > 0.0 && (sign == 0.0 || y[*s] == sign);
+        for s in (0..l).filter(counts) {
             let yg = if sign == 0.0 { y[s] * g[s] } else { g[s] };
             let up = if sign == 0.0 { y[s] } else { 1.0 };
             if a[s] >= upper[s] {

@@ -93,6 +93,11 @@ pub(crate) fn form(
     Ok(form)
 }
 
+/// Steps that are asked for; below 0 there is no limit but that of the solver.
+pub(super) fn most_steps(max_iter: Option<i64>) -> Option<usize> {
+    max_iter.and_then(|m| usize::try_from(m).ok())
+}
+
 /// f(x) = Σ cᵢ k(x, xᵢ) + b over the support vectors.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Machine {

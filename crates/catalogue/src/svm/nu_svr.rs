@@ -9,7 +9,7 @@
 //! Not claimed: an interval: the tube is not one.
 
 use super::engine::{Dual, Rows, solve};
-use super::machine::{GammaWord, Machine, SvmKernel, form};
+use super::machine::{GammaWord, Machine, SvmKernel, form, most_steps};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
@@ -40,8 +40,8 @@ params! {
         nu: f64 = 0.5, above_up_to(0.0, 1.0);
         /// It ends when no pair of variables violates the optimum by this.
         tol: f64 = 1e-5, above(0.0);
-        /// Pairs moved at most; none is ten million, or a hundred times the variables if that is more.
-        max_iter: Option<usize> = None, at_least(1.0);
+        /// Pairs moved at most; none or -1 is ten million, or a hundred times the variables if that is more.
+        max_iter: Option<i64> = None, at_least(-1.0);
     }
 }
 
@@ -135,7 +135,7 @@ impl Supervised for NuSvr {
             &mut Rows::new(form, data.x()),
             &dual,
             params.tol,
-            params.max_iter,
+            most_steps(params.max_iter),
         );
         let (up, down) = found.a.split_at(n);
         let c: Vec<f64> = up.iter().zip(down).map(|(a, b)| a - b).collect();

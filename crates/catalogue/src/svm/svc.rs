@@ -9,7 +9,7 @@
 //! Not claimed: probabilities that are more than a curve through the decision values.
 
 use super::engine::{Dual, Rows, Solution, solve};
-use super::machine::{GammaWord, Machine, SvmKernel, form};
+use super::machine::{GammaWord, Machine, SvmKernel, form, most_steps};
 use super::platt::{Sigmoid, coupled};
 use crate::class_weight::{ClassWeight, row_weights};
 use crate::kernels::Form;
@@ -69,8 +69,8 @@ params! {
         probability: bool = false;
         /// It ends when no pair of variables violates the optimum by this.
         tol: f64 = 1e-5, above(0.0);
-        /// Pairs moved at most; none is ten million, or a hundred times the variables if that is more.
-        max_iter: Option<usize> = None, at_least(1.0);
+        /// Pairs moved at most; none or -1 is ten million, or a hundred times the variables if that is more.
+        max_iter: Option<i64> = None, at_least(-1.0);
         /// Seed of the parts of probability; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -124,11 +124,11 @@ const CARD: Card = Card {
         ),
         (
             "intercept",
-            "two labels: b; more: one a pair of labels, (0,1), (0,2), ...",
+            "two labels: b; more: -b of each pair of labels, (0,1), (0,2), ..., as the decision of a pair",
         ),
         (
             "dual_coefficients",
-            "c, one a support vector; more than two labels: one array a pair",
+            "c, one a support vector; more than two labels: one array of -c a pair",
         ),
         (
             "support",
@@ -178,7 +178,7 @@ impl Problem<'_> {
             start: vec![0.0; n],
             nu: false,
         };
-        let (tol, max_iter) = (self.params.tol, self.params.max_iter);
+        let (tol, max_iter) = (self.params.tol, most_steps(self.params.max_iter));
         let found = solve(&mut Rows::new(self.form, x), &dual, tol, max_iter);
         let c: Vec<f64> = found.a.iter().zip(&dual.y).map(|(a, y)| a * y).collect();
         (c, found)
@@ -357,7 +357,8 @@ impl Predictor for Fitted {
             let mut values: Vec<Value> = each.iter().map(|o| o[name].clone()).collect();
             let value = match values.len() {
                 1 => values.remove(0),
-                _ => values.into(),
+                // As the decision of a pair, for the smaller label.
+                _ => values.iter().map(turned).collect(),
             };
             outputs.insert(name.to_owned(), value);
         }
@@ -366,6 +367,14 @@ impl Predictor for Fitted {
         outputs.insert("n_iter".into(), self.n_iter.into());
         outputs.insert("converged".into(), self.converged.into());
         outputs
+    }
+}
+
+/// A number or a list of numbers with the other sign.
+fn turned(value: &Value) -> Value {
+    match value {
+        Value::Array(all) => all.iter().map(turned).collect(),
+        one => one.as_f64().map_or(Value::Null, |v| Value::from(0.0 - v)),
     }
 }
 
@@ -499,6 +508,19 @@ mod tests {
             1e-6,
         );
         assert_eq!(told.values, [2.0, 2.0]);
+        // intercept_.
+        let params = SvcParams::from_map(base.as_object().unwrap()).unwrap();
+        let outputs = Svc::fit(&params, &ring(), 0).unwrap().outputs();
+        let intercepts: Vec<f64> = serde_json::from_value(outputs["intercept"].clone()).unwrap();
+        assert_near(
+            &intercepts,
+            &[
+                0.030_789_532_507_869_356,
+                -0.009_273_044_897_324_343,
+                -0.003_168_656_660_725_287_6,
+            ],
+            1e-6,
+        );
     }
 
     #[test]

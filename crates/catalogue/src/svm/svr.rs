@@ -9,7 +9,7 @@
 //! Not claimed: an interval: the tube is not one.
 
 use super::engine::{Dual, Rows, solve};
-use super::machine::{GammaWord, Machine, SvmKernel, form};
+use super::machine::{GammaWord, Machine, SvmKernel, form, most_steps};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
@@ -40,8 +40,8 @@ params! {
         epsilon: f64 = 0.1, at_least(0.0);
         /// It ends when no pair of variables violates the optimum by this.
         tol: f64 = 1e-5, above(0.0);
-        /// Pairs moved at most; none is ten million, or a hundred times the variables if that is more.
-        max_iter: Option<usize> = None, at_least(1.0);
+        /// Pairs moved at most; none or -1 is ten million, or a hundred times the variables if that is more.
+        max_iter: Option<i64> = None, at_least(-1.0);
     }
 }
 
@@ -139,7 +139,7 @@ impl Supervised for Svr {
             &mut Rows::new(form, data.x()),
             &dual,
             params.tol,
-            params.max_iter,
+            most_steps(params.max_iter),
         );
         let (up, down) = found.a.split_at(n);
         let c: Vec<f64> = up.iter().zip(down).map(|(a, b)| a - b).collect();
@@ -163,5 +163,29 @@ impl Supervised for Svr {
         machine.add("n_iter", found.n_iter.into());
         machine.add("converged", found.converged.into());
         Ok(machine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_near, table};
+    use mltrainer_catalogue_core::{Params as _, Predictor as _};
+
+    #[test]
+    fn a_row_without_weight_does_not_bound_the_intercept() {
+        // scikit-learn 1.9.1, SVR(C=0.1, gamma=1, epsilon=0.1, tol=1e-9).fit(x, y, sample_weight=[1, 1, 1, 1, 0]):
+        // every row that counts is at its bound, so that the intercept is midway between the bounds that
+        // these leave, of 2 and 5.
+        let data = table(
+            &[&[0.0], &[100.0], &[200.0], &[300.0], &[400.0]],
+            &[1.0, 2.0, 5.0, 9.0, -50.0],
+        );
+        let data = data.with_weights(vec![1.0, 1.0, 1.0, 1.0, 0.0]).unwrap();
+        let given = serde_json::json!({"C": 0.1, "gamma": 1.0});
+        let params = SvrParams::from_map(given.as_object().unwrap()).unwrap();
+        let outputs = Svr::fit(&params, &data, 0).unwrap().outputs();
+        assert_near(&[outputs["intercept"].as_f64().unwrap()], &[3.5], 1e-12);
+        assert_eq!(outputs["support"], serde_json::json!([0, 1, 2, 3]));
     }
 }
