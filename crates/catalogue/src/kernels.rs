@@ -1,6 +1,6 @@
 //! Kernels: inner products of rows after a map that is never computed.
 
-use crate::numeric::{dot, exp_all, row_products};
+use crate::numeric::{dot, exp_all, flat, flat_mut, row_products};
 use mltrainer_catalogue_core::{choices, threads};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -61,9 +61,9 @@ impl Form {
             let mut k = Array2::zeros((x.nrows(), z.nrows()));
             threads::each(k.rows_mut().into_iter().enumerate(), |(i, mut row)| {
                 let own = x.row(i);
-                let own = own.to_slice().unwrap_or_default();
+                let own = flat(own);
                 for (v, other) in row.iter_mut().zip(z.rows()) {
-                    *v = self.of_gaps(own, other.to_slice().unwrap_or_default());
+                    *v = self.of_gaps(own, flat(other));
                 }
             });
             return k;
@@ -75,7 +75,7 @@ impl Form {
                 distances(x, z, &mut k);
                 threads::each(k.rows_mut(), |mut row| {
                     row.mapv_inplace(|d| -self.gamma * d);
-                    exp_all(row.as_slice_mut().unwrap_or_default());
+                    exp_all(flat_mut(row.view_mut()));
                 });
             }
             Kernel::Poly | Kernel::Polynomial

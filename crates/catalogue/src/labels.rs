@@ -1,6 +1,6 @@
 //! What classifiers share: labels that can be learned from, and answers from logarithmic scores.
 
-use crate::numeric::softmax;
+use crate::numeric::{flat_mut, softmax};
 use mltrainer_catalogue_core::{FitError, Labels, ParamError, Prediction, Training};
 use ndarray::Array2;
 
@@ -21,7 +21,7 @@ pub(crate) fn labels<'a>(data: &'a Training, id: &str) -> Result<&'a Labels, Fit
 /// Probabilities from logarithms of likelihood times prior, rows x classes, up to a number a row.
 pub(crate) fn from_logs(mut logs: Array2<f64>, classes: &[i64]) -> Prediction {
     for mut row in logs.rows_mut() {
-        softmax(row.as_slice_mut().unwrap_or_default());
+        softmax(flat_mut(row.view_mut()));
     }
     Prediction::probabilities(logs, classes.to_vec())
 }

@@ -4,7 +4,7 @@
 use linfa_linalg::eigh::EighInto as _;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 use rand::Rng;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,6 +17,18 @@ pub(crate) fn some_rows<'a>(x: &'a Array2<f64>, rows: &[usize]) -> Cow<'a, Array
     } else {
         Cow::Owned(x.select(Axis(0), rows))
     }
+}
+
+/// The numbers of a row or table that is stored in one piece, as those that are made here are.
+pub(crate) fn flat<D: Dimension>(of: ArrayView<'_, f64, D>) -> &[f64] {
+    debug_assert!(of.is_standard_layout(), "not stored in one piece");
+    of.to_slice().unwrap_or_default()
+}
+
+/// The same, to be written to.
+pub(crate) fn flat_mut<D: Dimension>(of: ArrayViewMut<'_, f64, D>) -> &mut [f64] {
+    debug_assert!(of.is_standard_layout(), "not stored in one piece");
+    of.into_slice().unwrap_or_default()
 }
 
 /// Inner product in eight running sums: quick, and the same bits for the same numbers.
@@ -172,7 +184,7 @@ impl Cholesky {
                 square[[j, j]] = pivot;
                 for i in j + 1..end - start {
                     let mut row = square.row_mut(i);
-                    let row = row.as_slice_mut().unwrap_or_default();
+                    let row = flat_mut(row.view_mut());
                     row[j] = (row[j] - dot(&row[..j], &pivot_row[..j])) / pivot;
                 }
             }
@@ -204,7 +216,7 @@ impl Cholesky {
 
     fn row(&self, i: usize) -> &[f64] {
         let n = self.l.ncols();
-        &self.l.as_slice().unwrap_or_default()[i * n..][..n]
+        &flat(self.l.view())[i * n..][..n]
     }
 
     /// b becomes L⁻¹ b.

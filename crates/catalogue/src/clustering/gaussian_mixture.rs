@@ -10,7 +10,7 @@
 //! Not claimed: the largest of all likelihoods.
 
 use super::kmeans;
-use crate::numeric::{Cholesky, dot, inverse_of_lower};
+use crate::numeric::{Cholesky, dot, flat, inverse_of_lower};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, ParamError, choices, params,
@@ -369,7 +369,7 @@ impl Room {
             }
             let z = if diagonal { off } else { product };
             for (z, mut out) in z.rows().into_iter().zip(out.rows_mut()) {
-                let z = z.to_slice().unwrap_or_default();
+                let z = flat(z);
                 out[c] = own - 0.5 * dot(z, z);
             }
         }

@@ -8,7 +8,7 @@
 //! Source: Lloyd (1982); Arthur & Vassilvitskii, SODA (2007); Hamerly, SDM (2010).
 //! Not claimed: that there are k groups, or the least of all sums.
 
-use crate::numeric::{add_scaled, dot};
+use crate::numeric::{add_scaled, dot, flat};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, choices, params, run, threads,
@@ -246,7 +246,7 @@ pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
 
 /// Rows of a table in the standard layout.
 fn rows(x: &Array2<f64>) -> std::slice::ChunksExact<'_, f64> {
-    x.as_slice().unwrap_or_default().chunks_exact(x.ncols())
+    flat(x.view()).chunks_exact(x.ncols())
 }
 
 /// Weight of a row; 1 where rows count alike.

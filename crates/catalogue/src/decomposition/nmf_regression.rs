@@ -9,7 +9,7 @@
 //! Not claimed: the best of all factorisations.
 
 use crate::linear::{LEAST_SHARE, Plane, Problem};
-use crate::numeric::{Svd, add_scaled, dot, normal, row_products};
+use crate::numeric::{Svd, add_scaled, dot, flat, flat_mut, normal, row_products};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::run::effective_seed;
@@ -508,8 +508,8 @@ fn pass(
             part.moved += rows
                 .zip(pulls.rows().into_iter().skip(whole))
                 .map(|(mut row, pull)| {
-                    let row = row.as_slice_mut().unwrap_or_default();
-                    let pull = pull.to_slice().unwrap_or_default();
+                    let row = flat_mut(row.view_mut());
+                    let pull = flat(pull);
                     pass_row(row, pull, &gram, shrink, &mut slopes, order)
                 })
                 .sum::<f64>();
@@ -716,8 +716,8 @@ impl Predictor for Fitted {
         // Each row until it is at rest, whenever that is for the others.
         let rows = amounts.rows_mut().into_iter().zip(pulls.rows());
         for ((mut row, pull), x) in rows.zip(x.rows()) {
-            let row = row.as_slice_mut().unwrap_or_default();
-            let pull = pull.to_slice().unwrap_or_default();
+            let row = flat_mut(row.view_mut());
+            let pull = flat(pull);
             row.fill((x.sum() / (x.len() * row.len()) as f64).max(0.0).sqrt());
             let mut first = 0.0;
             for n in 0..self.max_iter {

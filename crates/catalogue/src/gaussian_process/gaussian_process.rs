@@ -11,7 +11,9 @@
 use crate::kernel_ridge::kernel_ridge::MOST_ROWS;
 use crate::kernels::distances;
 use crate::labels::labels;
-use crate::numeric::{Cholesky, Stop, dot, exp_all, minimise, row_products, sigmoid, softplus};
+use crate::numeric::{
+    Cholesky, Stop, dot, exp_all, flat, flat_mut, minimise, row_products, sigmoid, softplus,
+};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, choices,
@@ -88,7 +90,7 @@ impl Form {
     fn of_all(&self, d2: &mut Array2<f64>) {
         let by = 1.0 / (self.length_scale * self.length_scale);
         threads::each(d2.rows_mut(), |mut row| {
-            let row = row.as_slice_mut().unwrap_or_default();
+            let row = flat_mut(row.view_mut());
             match self.kernel {
                 Likeness::Rbf => {
                     row.iter_mut().for_each(|d| *d *= -0.5 * by);
@@ -395,7 +397,7 @@ fn mode(k: &Array2<f64>, y: &[bool], max_iter: usize) -> Option<Mode> {
         let b: Vec<f64> = (0..n)
             .map(|i| roots[i] * roots[i] * f[i] + pull[i])
             .collect();
-        let row = |i: usize| &k.as_slice().unwrap_or_default()[i * n..][..n];
+        let row = |i: usize| &flat(k.view())[i * n..][..n];
         let mut inner: Vec<f64> = (0..n).map(|i| roots[i] * dot(row(i), &b)).collect();
         factor.solve(&mut inner);
         let a: Vec<f64> = (0..n).map(|i| b[i] - roots[i] * inner[i]).collect();
@@ -543,9 +545,8 @@ impl Predictor for Fitted {
                     let mut k = self.distances(blocks[b]);
                     form.of_all(&mut k);
                     let rows = k.rows().into_iter();
-                    let values: Vec<f64> = rows
-                        .map(|r| mean + scale * dot(r.to_slice().unwrap_or_default(), dual))
-                        .collect();
+                    let values: Vec<f64> =
+                        rows.map(|r| mean + scale * dot(flat(r), dual)).collect();
                     let half = factor.forward_all(k.t().as_standard_layout().into_owned());
                     let std = variances(&half).into_iter().map(|v| scale * v.sqrt());
                     (values, std.collect::<Vec<f64>>())
@@ -570,7 +571,7 @@ impl Predictor for Fitted {
                         let means: Vec<f64> = k
                             .rows()
                             .into_iter()
-                            .map(|r| dot(r.to_slice().unwrap_or_default(), &half.pull))
+                            .map(|r| dot(flat(r), &half.pull))
                             .collect();
                         for mut row in k.rows_mut() {
                             for (v, root) in row.iter_mut().zip(&half.roots) {

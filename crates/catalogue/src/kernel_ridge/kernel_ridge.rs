@@ -9,7 +9,7 @@
 //! Not claimed: an intercept: the target is taken as it is.
 
 use crate::kernels::{Form, Kernel};
-use crate::numeric::{Cholesky, dot, eigh};
+use crate::numeric::{Cholesky, dot, eigh, flat, flat_mut};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
@@ -222,10 +222,10 @@ fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
         }
         let (head, mut tail) = k.view_mut().split_at(Axis(0), c + 1);
         let pivot_row = head.row(c);
-        let pivot_row = &pivot_row.to_slice().unwrap_or_default()[c..];
+        let pivot_row = &flat(pivot_row)[c..];
         let own = b[c];
         for (i, mut row) in tail.rows_mut().into_iter().enumerate() {
-            let row = &mut row.as_slice_mut().unwrap_or_default()[c..];
+            let row = &mut flat_mut(row.view_mut())[c..];
             let by = row[0] / pivot_row[0];
             crate::numeric::add_scaled(row, -by, pivot_row);
             b[c + 1 + i] -= by * own;
@@ -233,7 +233,7 @@ fn indefinite(mut k: Array2<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     }
     for i in (0..n).rev() {
         let row = k.row(i);
-        let row = row.to_slice().unwrap_or_default();
+        let row = flat(row);
         b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
     }
     Some(b)
@@ -246,7 +246,7 @@ impl Predictor for Fitted {
         for rows in x.axis_chunks_iter(Axis(0), 1_024) {
             let k = self.form.pairs(rows, self.rows.view());
             let rows = k.rows().into_iter();
-            values.extend(rows.map(|r| dot(r.to_slice().unwrap_or_default(), &self.dual)));
+            values.extend(rows.map(|r| dot(flat(r), &self.dual)));
         }
         Ok(Prediction::values(values))
     }

@@ -9,7 +9,7 @@
 //! Not claimed: error bars that hold when the noise clusters, as that of markets does.
 
 use super::engine::{Plane, Problem, dot};
-use crate::numeric::{self, Svd, add_scaled};
+use crate::numeric::{self, Svd, add_scaled, flat};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Prediction, Predictor, Supervised, Training, params,
@@ -81,7 +81,7 @@ impl ErrorBar {
                     .rows()
                     .into_iter()
                     .zip(&z)
-                    .map(|(s, z_i)| z_i * numeric::dot(s.as_slice().unwrap_or_default(), &z))
+                    .map(|(s, z_i)| z_i * numeric::dot(flat(s.view()), &z))
                     .sum();
                 (self.noise + spread.max(0.0)).sqrt()
             })

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, one row at a time, as scikit-learn's `_plain_sgd` takes it: what
 //! SGD regression, the passive-aggressive learner and the perceptron share.
 
-use crate::numeric::{add_scaled, dot};
+use crate::numeric::{add_scaled, dot, flat};
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{FitError, choices, score};
@@ -240,7 +240,7 @@ impl Descent {
     ) -> Result<(), FitError> {
         let (n, p) = rows.x.dim();
         let x = rows.x.as_standard_layout();
-        let flat = x.as_slice().unwrap_or_default();
+        let flat = flat(x.view());
         let row = |i: usize| &flat[i * p..][..p];
         let mut out = vec![false; if rows.held_out.is_empty() { 0 } else { n }];
         rows.held_out.iter().for_each(|i| out[*i] = true);

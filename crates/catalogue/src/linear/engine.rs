@@ -7,7 +7,7 @@
 //! whose columns are far from dependent take a quicker way to the same R (`gram`).
 
 use super::gram;
-use crate::numeric::{self, Svd, add_scaled};
+use crate::numeric::{self, Svd, add_scaled, flat, flat_mut};
 use linfa_linalg::qr::QRInto as _;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
@@ -242,7 +242,7 @@ impl<'a> Units<'a> {
             for from in (piece * PIECE..end).step_by(BLOCK) {
                 let rows = BLOCK.min(end - from);
                 for (i, mut to) in block.rows_mut().into_iter().take(rows).enumerate() {
-                    self.row(from + i, to.as_slice_mut().unwrap_or_default());
+                    self.row(from + i, flat_mut(to.view_mut()));
                 }
                 let room = room.slice_axis_mut(Axis(0), (..rows).into());
                 let block = block.slice_axis(Axis(0), (..rows).into());
@@ -271,7 +271,7 @@ impl<'a> Units<'a> {
             threads::chunks(products, PIECE, |piece, to| {
                 for (i, to) in to.iter_mut().enumerate() {
                     let row = self.x.row(piece * PIECE + i);
-                    let row = row.to_slice().unwrap_or_default();
+                    let row = flat(row);
                     *to = own + numeric::centred_dot(row, &self.means, &by);
                 }
             });
@@ -310,7 +310,7 @@ impl<'a> Units<'a> {
                    rows: ArrayView2<'_, f64>,
                    mut room: ArrayViewMut2<'_, f64>| {
             for (i, (row, mut to)) in rows.rows().into_iter().zip(room.rows_mut()).enumerate() {
-                let row = row.to_slice().unwrap_or_default();
+                let row = flat(row);
                 let (one, two) = by(from + i);
                 add_scaled(sum, one, row);
                 if second {
@@ -355,7 +355,7 @@ impl<'a> Standardised<'a> {
         let units = Units::new(data, intercept)?;
         let mut x = Array2::zeros((data.x().nrows(), units.width()));
         for (i, mut to) in x.rows_mut().into_iter().enumerate() {
-            units.row(i, to.as_slice_mut().unwrap_or_default());
+            units.row(i, flat_mut(to.view_mut()));
         }
         Ok(Self { x, units })
     }
@@ -457,7 +457,7 @@ impl Problem {
 
     /// The target of the reduced table.
     pub(crate) fn target(&self) -> &[f64] {
-        self.b.as_slice().unwrap_or_default()
+        flat(self.b.view())
     }
 
     /// Minimises |y - Xw|² + alpha |w|². With `alpha` 0 and dependent columns the answer is the

@@ -11,7 +11,7 @@
 //! Not claimed: protection against rows that are far in the columns.
 
 use super::engine::{Plane, Standardised};
-use crate::numeric::lifted;
+use crate::numeric::{flat, flat_mut, lifted};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Supervised, Training, params,
@@ -169,7 +169,7 @@ struct Problem<'a> {
 impl Problem<'_> {
     fn residuals<'a>(&'a self, w: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
         let rows = self.x.rows().into_iter().zip(self.y);
-        rows.map(move |(x, y)| y - crate::numeric::dot(x.to_slice().unwrap_or_default(), w))
+        rows.map(move |(x, y)| y - crate::numeric::dot(flat(x), w))
     }
 
     /// The scale that is best for these weights, were all rows near.
@@ -346,10 +346,10 @@ impl Problem<'_> {
                 gradient[d - 1] += weight * (1.0 - self.epsilon * self.epsilon);
                 if outer {
                     let by = 2.0 * weight * self.epsilon / r.abs();
-                    let row = x.to_slice().unwrap_or_default();
+                    let row = flat(x);
                     for (a, v) in row.iter().enumerate() {
                         let mut to = hessian.row_mut(a);
-                        let to = to.as_slice_mut().unwrap_or_default();
+                        let to = flat_mut(to.view_mut());
                         crate::numeric::add_scaled(&mut to[..=a], by * v, &row[..=a]);
                     }
                 }
@@ -368,7 +368,7 @@ impl Problem<'_> {
             for a in 0..d {
                 let by = 2.0 * weight / s * z[a];
                 let mut row = hessian.row_mut(a);
-                let row = row.as_slice_mut().unwrap_or_default();
+                let row = flat_mut(row.view_mut());
                 crate::numeric::add_scaled(&mut row[..=a], by, &z[..=a]);
             }
         }

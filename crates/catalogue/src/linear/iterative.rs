@@ -4,7 +4,7 @@
 //! through the same steps as the whole table would.
 
 use super::engine::Problem;
-use crate::numeric::{add_scaled, dot};
+use crate::numeric::{add_scaled, dot, flat};
 use ndarray::{Array2, ArrayView1};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -208,7 +208,7 @@ pub(super) fn average_gradients(
 ) -> Reached {
     let (n, p) = x.dim();
     let x = x.as_standard_layout();
-    let flat = x.as_slice().unwrap_or_default();
+    let flat = flat(x.view());
     let row = |i: usize| &flat[i * p..][..p];
     let alpha = how.alpha / n as f64;
     let longest = (0..n).map(|i| dot(row(i), row(i))).fold(0.0, f64::max);

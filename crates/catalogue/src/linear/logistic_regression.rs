@@ -10,7 +10,7 @@
 
 use super::engine::{Units, dot};
 use crate::class_weight::{ClassWeight, row_weights_by_weight};
-use crate::numeric::{lifted, sigmoid, softmax, softplus};
+use crate::numeric::{flat_mut, lifted, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, ParamError, Prediction, Predictor, Supervised,
@@ -305,7 +305,7 @@ impl Predictor for Fitted {
                 (out[0], out[1]) = (1.0 - one, one);
             } else {
                 out.assign(&decision.row(i));
-                softmax(out.as_slice_mut().unwrap_or_default());
+                softmax(flat_mut(out.view_mut()));
             }
         }
         Ok(Prediction {
@@ -348,8 +348,7 @@ impl Problem<'_> {
     fn value(&self, theta: &[f64]) -> (f64, Array2<f64>) {
         let mut p = Array2::zeros((self.codes.len(), self.scores));
         if self.scores == 1 {
-            self.units
-                .times(theta, p.as_slice_mut().unwrap_or_default());
+            self.units.times(theta, flat_mut(p.view_mut()));
         } else {
             let mut scores = vec![0.0; self.codes.len()];
             let blocks = theta.chunks(self.units.width());
@@ -369,7 +368,7 @@ impl Problem<'_> {
                 softplus(if code == 1 { -t } else { t })
             } else {
                 let own = out[code];
-                softmax(out.as_slice_mut().unwrap_or_default()) - own
+                softmax(flat_mut(out.view_mut())) - own
             };
             value += self.row_weights[i] * loss;
         }

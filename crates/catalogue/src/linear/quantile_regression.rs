@@ -9,7 +9,7 @@
 //! Not claimed: planes of different quantiles that do not cross.
 
 use super::engine::{Plane, Problem, Standardised};
-use crate::numeric::{add_scaled, dot, lifted};
+use crate::numeric::{add_scaled, dot, flat, lifted};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Supervised, Training, params,
@@ -215,7 +215,7 @@ impl Losses {
 
     fn row(&self, i: usize) -> &[f64] {
         let width = self.x.ncols();
-        &self.x.as_slice().unwrap_or_default()[i * width..][..width]
+        &flat(self.x.view())[i * width..][..width]
     }
 
     fn value(&self, theta: &[f64]) -> f64 {

@@ -9,7 +9,7 @@
 //! Not claimed: a high breakdown point with many columns.
 
 use super::engine::{Plane, Problem};
-use crate::numeric::{self, median};
+use crate::numeric::{self, flat, median};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
@@ -224,7 +224,7 @@ fn spatial_median(
         let (mut pull, mut towards, mut inverse) = (vec![0.0; d], vec![0.0; d], 0.0);
         let mut meets = false;
         for row in points.rows() {
-            let row = row.to_slice().unwrap_or_default();
+            let row = flat(row);
             let gaps: Vec<f64> = row.iter().zip(&at).map(|(r, a)| r - a).collect();
             let distance = numeric::dot(&gaps, &gaps).sqrt();
             if distance < f64::EPSILON {

@@ -11,7 +11,7 @@
 
 use super::network::{Adam, joined};
 use crate::labels::labels;
-use crate::numeric::{normal, row_products, softmax};
+use crate::numeric::{flat_mut, normal, row_products, softmax};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
@@ -209,7 +209,7 @@ impl Layers {
         inputs.push(h);
         if labels {
             for mut row in out.rows_mut() {
-                softmax(row.as_slice_mut().unwrap_or_default());
+                softmax(flat_mut(row.view_mut()));
             }
         }
         let mut delta = (out - y) / n;
@@ -370,7 +370,7 @@ impl Predictor for Fitted {
             return Ok(Prediction::values(values.collect()));
         }
         for mut row in out.rows_mut() {
-            softmax(row.as_slice_mut().unwrap_or_default());
+            softmax(flat_mut(row.view_mut()));
         }
         Ok(Prediction::probabilities(out, self.classes.clone()))
     }

@@ -1,7 +1,7 @@
 //! A layered network: forward, backward, and the steps that train it, as scikit-learn's
 //! `BaseMultilayerPerceptron` takes them.
 
-use crate::numeric::{row_products, sigmoid, softmax, softplus};
+use crate::numeric::{flat_mut, row_products, sigmoid, softmax, softplus};
 use mltrainer_catalogue_core::choices;
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::Rng;
@@ -103,7 +103,7 @@ impl Network {
             Output::Chance => last.mapv_inplace(sigmoid),
             Output::Chances => {
                 for mut row in last.rows_mut() {
-                    softmax(row.as_slice_mut().unwrap_or_default());
+                    softmax(flat_mut(row.view_mut()));
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::programme::{Answer, Cone, Kind, Terms};
 use super::quadratic::Boxed;
 use super::settings::{Amounts, refused};
 use super::tree::{Linkage, hierarchical};
-use crate::numeric::{Cholesky, add_scaled, dot};
+use crate::numeric::{Cholesky, add_scaled, dot, flat};
 use mltrainer_catalogue_core::{FitError, SeriesTable};
 
 /// How weights are chosen.
@@ -816,7 +816,7 @@ fn budgeted(m: &Moments, shares: &[f64]) -> Result<Vec<f64>, FitError> {
     let times = |y: &[f64]| {
         let mut out = vec![0.0; k];
         for (i, v) in y.iter().enumerate() {
-            add_scaled(&mut out, *v, s.row(i).as_slice().unwrap_or_default());
+            add_scaled(&mut out, *v, flat(s.row(i).view()));
         }
         out
     };

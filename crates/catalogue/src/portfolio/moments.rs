@@ -13,7 +13,7 @@
 //! Not claimed: that the past mean is a forecast: its error is most often larger than itself.
 
 use super::settings::{Amounts, place, refused};
-use crate::numeric::{Cholesky, dot, eigh};
+use crate::numeric::{Cholesky, dot, eigh, flat};
 use mltrainer_catalogue_core::{FitError, SeriesTable, choices};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, Axis};
@@ -469,7 +469,7 @@ impl Moments {
         let mut out = vec![0.0; w.len()];
         for (i, by) in w.iter().enumerate().filter(|(_, by)| **by != 0.0) {
             let row = self.covariance.row(i);
-            crate::numeric::add_scaled(&mut out, *by, row.as_slice().unwrap_or_default());
+            crate::numeric::add_scaled(&mut out, *by, flat(row.view()));
         }
         out
     }

@@ -10,7 +10,7 @@
 //! critical lines.
 //! Not claimed: other constraints.
 
-use crate::numeric::{add_scaled, dot};
+use crate::numeric::{add_scaled, dot, flat};
 use ndarray::Array2;
 
 /// The programme.
@@ -191,7 +191,7 @@ impl Boxed<'_> {
         let mut out = vec![0.0; w.len()];
         for (i, by) in w.iter().enumerate().filter(|(_, by)| **by != 0.0) {
             let row = self.matrix.row(i);
-            add_scaled(&mut out, *by, row.as_slice().unwrap_or_default());
+            add_scaled(&mut out, *by, flat(row.view()));
         }
         out
     }

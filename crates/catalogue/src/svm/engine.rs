@@ -3,7 +3,7 @@
 //! & Lin, LIBSVM, ACM TIST 2, 2011).
 
 use crate::kernels::{Form, Kernel};
-use crate::numeric::dot;
+use crate::numeric::{dot, flat};
 use ndarray::Array2;
 
 /// Kernel values that are kept: 256 MB.
@@ -117,7 +117,7 @@ impl<'a> Rows<'a> {
 
 fn row_of(x: &Array2<f64>, i: usize) -> &[f64] {
     let p = x.ncols();
-    &x.as_slice().unwrap_or_default()[i * p..][..p]
+    &flat(x.view())[i * p..][..p]
 }
 
 /// The problem: variables in blocks of as many as there are rows, Q_st = y_s y_t k(row s, row t).

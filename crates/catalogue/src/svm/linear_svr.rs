@@ -9,7 +9,7 @@
 //! Not claimed: an interval: the tube is not one.
 
 use crate::linear::Plane;
-use crate::numeric::{Cholesky, add_scaled, dot, lifted};
+use crate::numeric::{Cholesky, add_scaled, dot, flat, lifted};
 use mltrainer_catalogue_core::card::{Evidence, Preset};
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Supervised, Training, choices, params,
@@ -217,15 +217,14 @@ impl Problem {
 
     fn products(&self, w: &[f64]) -> Vec<f64> {
         let rows = self.x.rows().into_iter();
-        rows.map(|row| dot(row.to_slice().unwrap_or_default(), w))
-            .collect()
+        rows.map(|row| dot(flat(row), w)).collect()
     }
 
     /// Σ by · row.
     fn sum(&self, by: impl Iterator<Item = f64>) -> Vec<f64> {
         let mut sum = vec![0.0; self.x.ncols()];
         for (row, by) in self.x.rows().into_iter().zip(by) {
-            add_scaled(&mut sum, by, row.to_slice().unwrap_or_default());
+            add_scaled(&mut sum, by, flat(row));
         }
         sum
     }

@@ -1,7 +1,7 @@
 //! The fitted machine that the regressions share, and how their parameters make a kernel.
 
 use crate::kernels::{Form, Kernel};
-use crate::numeric::{add_scaled, dot};
+use crate::numeric::{add_scaled, dot, flat};
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{FitError, Outputs, Prediction, Predictor, choices, run, threads};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -140,7 +140,7 @@ impl Machine {
             let rows = x.slice_axis(Axis(0), rows.into());
             let k = threads::grant(1, || self.form.pairs(rows, self.vectors.view()));
             let rows = k.rows().into_iter();
-            rows.map(|r| self.intercept + dot(r.to_slice().unwrap_or_default(), &self.dual))
+            rows.map(|r| self.intercept + dot(flat(r), &self.dual))
                 .collect::<Vec<f64>>()
         });
         blocks.concat()

@@ -8,7 +8,7 @@ use super::objective::{
     single_quantile_below, softmax, weighed_mape,
 };
 use super::shap;
-use crate::numeric::some_rows;
+use crate::numeric::{flat, some_rows};
 use mltrainer_catalogue_core::params::{ParamType, Range};
 use mltrainer_catalogue_core::reexport::{ParamKind, Value};
 use mltrainer_catalogue_core::{
@@ -849,7 +849,7 @@ impl Boosted {
         let (n, p) = x.dim();
         let width = self.start.len();
         let x = x.as_standard_layout();
-        let flat = x.as_slice().unwrap_or_default();
+        let flat = flat(x.view());
         // All trees look at some rows while these are at hand.
         let many = PIECE / 16;
         let pieces = threads::map(n.div_ceil(many), |piece| {
