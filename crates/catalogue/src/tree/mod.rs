@@ -1,6 +1,7 @@
 //! Trees, forests and boosting.
 
 pub(crate) mod boost;
+mod bundles;
 mod categories;
 pub(crate) mod draws;
 pub(crate) mod engine;
