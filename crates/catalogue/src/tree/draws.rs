@@ -32,7 +32,7 @@ impl Congruential {
     }
 
     /// Below `bound`, which is above 0.
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() & 0x7fff_ffff) as usize % bound
     }
 
@@ -215,6 +215,15 @@ impl Draws {
         }
     }
 
+    /// LightGBM's generator of the cuts of a column that can be split.
+    pub(super) fn of_cuts(&mut self, column: usize) -> Option<&mut Congruential> {
+        let Self::LightGbm(draws) = self else {
+            return None;
+        };
+        let at = draws.valid.binary_search(&column).ok()?;
+        draws.cuts.get_mut(at)
+    }
+
     /// The only cut of a column that a node looks at: the last bin on the left, of so many bins.
     pub(crate) fn of_cut(&mut self, column: usize, bins: usize) -> usize {
         if bins <= 2 {
@@ -222,10 +231,7 @@ impl Draws {
         }
         match self {
             Self::Own(random) => random.gen_range(0..bins - 2),
-            Self::LightGbm(draws) => match draws.valid.binary_search(&column) {
-                Ok(at) => draws.cuts[at].below(bins - 2),
-                Err(_) => 0,
-            },
+            Self::LightGbm(_) => self.of_cuts(column).map_or(0, |cuts| cuts.below(bins - 2)),
         }
     }
 }

@@ -10,13 +10,13 @@
 //! category from all others ([`Categories`]).
 
 use super::bundles::{Slots, Sparse};
-use super::draws::Draws;
+use super::draws::{Congruential, Draws};
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// How a column of numbers is cut into bins.
@@ -1201,6 +1201,14 @@ pub(crate) fn grow(
         // LightGBM takes the share of a bin in the hessian for its share of the rows.
         counted: !ones && !config.count_by_hessian,
         as_light_gbm: draws.are_light_gbm(),
+        cuts: if config.extra_trees {
+            let mut state = |c| draws.of_cuts(c).map_or(0, |cuts| cuts.0);
+            (0..data.columns())
+                .map(|c| AtomicU32::new(state(c)))
+                .collect()
+        } else {
+            Vec::new()
+        },
         parts,
         places,
         task: RwLock::new(Task {
@@ -1243,6 +1251,13 @@ pub(crate) fn grow(
         )
     });
     pool.truncate(KEPT_CELLS * search.parts.len() / cells.max(1));
+    for (c, state) in search.cuts.iter().enumerate() {
+        if data.columns[c].categories.is_some()
+            && let Some(cuts) = draws.of_cuts(c)
+        {
+            *cuts = Congruential(state.load(Ordering::Relaxed));
+        }
+    }
     let task = search.task.into_inner();
     let rows = task.unwrap_or_else(PoisonError::into_inner).rows;
     if config.prune && config.gamma > 0.0 {
@@ -1372,6 +1387,9 @@ struct Search<'a> {
     /// Whether the rows of the bins are counted.
     counted: bool,
     as_light_gbm: bool,
+    /// Generators of the cuts of the columns of categories, where one cut is drawn: how many there are to
+    /// draw from is known in the search only. A column is searched by one thread at a time.
+    cuts: Vec<AtomicU32>,
     parts: Vec<Part>,
     /// Part of each column and where its cells start there.
     places: Vec<(usize, usize)>,
@@ -1715,8 +1733,12 @@ impl Grower<'_> {
         let look = |c: usize| {
             let only = config.extra_trees.then(|| {
                 let column = &self.search.data.columns[c];
-                let bins = column.bins + usize::from(column.missing);
-                self.draws.of_cut(c, bins)
+                // That of a column of categories is drawn in the search.
+                if column.categories.is_some() {
+                    0
+                } else {
+                    self.draws.of_cut(c, column.all_bins())
+                }
             });
             (c, only)
         };
@@ -2616,7 +2638,7 @@ impl Search<'_> {
             }
         };
         if bins < rules.one_hot {
-            let only = only.map(|only| only % bins);
+            let only = only.map(|_| self.drawn(feature, bins));
             for bin in (0..bins).filter(|bin| only.is_none_or(|only| only == *bin)) {
                 let left = Sums {
                     h: cells[bin].h + TINY,
@@ -2632,7 +2654,7 @@ impl Search<'_> {
             let rank_order = |a: &usize, b: &usize| rank(a).partial_cmp(&rank(b));
             order.sort_by(|a, b| rank_order(a, b).unwrap_or(std::cmp::Ordering::Equal));
             let most = order.len().div_ceil(2).min(rules.most);
-            let only = only.map(|only| only % most.saturating_sub(1).max(1));
+            let only = only.map(|_| self.drawn(feature, most.saturating_sub(1)));
             let enough =
                 |s: Sums, rows: f64| rows >= self.config.min_rows && s.h >= self.config.min_hessian;
             for backward in [false, true] {
@@ -2675,6 +2697,17 @@ impl Search<'_> {
             split.gain -= floor;
         }
         best
+    }
+
+    /// A cut of a column of categories of so many; nothing is drawn where there is none.
+    fn drawn(&self, column: usize, of: usize) -> usize {
+        let Some(state) = self.cuts.get(column).filter(|_| of > 0) else {
+            return 0;
+        };
+        let mut random = Congruential(state.load(Ordering::Relaxed));
+        let cut = random.below(of);
+        state.store(random.0, Ordering::Relaxed);
+        cut
     }
 
     /// XGBoost's cuts of a column of categories: what is not in the set goes left, a category that
