@@ -3,6 +3,8 @@
 pub(crate) mod boost;
 mod bundles;
 mod categories;
+#[cfg(test)]
+mod category_cases;
 pub(crate) mod draws;
 pub(crate) mod engine;
 pub(crate) mod forest;
