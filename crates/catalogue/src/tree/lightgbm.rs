@@ -280,7 +280,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of 31 leaves then learn the noise. Lower num_leaves or n_estimators.",
-    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise).",
+    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). Linear models in the leaves (linear_tree).",
     source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017)",
     reference: "lightgbm 4.7.0, LGBMRegressor and LGBMClassifier",
     outputs: &[
