@@ -696,7 +696,8 @@ fn move_start(f: &mut [Vec<f64>], watch: &mut Option<Watch<'_>>, start: &[f64], 
 }
 
 fn still(config: &Config) -> bool {
-    config.by_tree >= 1.0 && config.by_level >= 1.0 && config.by_node >= 1.0
+    let all = config.by_tree >= 1.0 && config.by_level >= 1.0 && config.by_node >= 1.0;
+    all && !config.extra_trees
 }
 
 fn weight(objective: Objective, rows: &Rows<'_>, i: u32) -> f64 {

@@ -569,7 +569,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value, less than all others; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and trees are many or deep.",
-    not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here.",
+    not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here. Trees that grow leaf by leaf or node by node (grow_policy other than SymmetricTree), and monotone_constraints.",
     source: "L. Prokhorenkova, G. Gusev, A. Vorobev, A. Dorogush, A. Gulin, CatBoost: unbiased boosting with categorical features, NeurIPS (2018)",
     reference: "catboost 1.2.10, CatBoostRegressor and CatBoostClassifier",
     outputs: &[

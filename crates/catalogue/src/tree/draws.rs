@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// LightGBM's generator.
 #[derive(Debug, Clone, Copy)]
-struct Congruential(u32);
+pub(super) struct Congruential(pub(super) u32);
 
 impl Congruential {
     fn next(&mut self) -> u32 {
@@ -22,7 +22,7 @@ impl Congruential {
     }
 
     /// Fifteen bits.
-    fn short(&mut self) -> u32 {
+    pub(super) fn short(&mut self) -> u32 {
         (self.next() >> 16) & 0x7fff
     }
 
@@ -32,12 +32,12 @@ impl Congruential {
     }
 
     /// Below `bound`, which is above 0.
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() & 0x7fff_ffff) as usize % bound
     }
 
     /// `k` of 0, 1, ... n - 1, ascending.
-    fn sample(&mut self, n: usize, k: usize) -> Vec<usize> {
+    pub(super) fn sample(&mut self, n: usize, k: usize) -> Vec<usize> {
         if k > n || k == 0 {
             return Vec::new();
         }
@@ -89,23 +89,16 @@ fn count(of: usize, share: f64) -> usize {
 
 impl LightGbm {
     /// For a table, of whose columns a share is seen by each tree.
-    fn new(seed: u64, data: &Binned, min_rows: usize, by_tree: f64) -> Self {
+    fn new(seed: u64, data: &Binned, by_tree: f64) -> Self {
         let mut own = Congruential(seed as u32);
         // Of the data, of bagging, of rounds left out, of columns, of the objective, of cuts.
         let seeds: [u32; 6] = std::array::from_fn(|_| own.short() % 0x7fff);
-        let valid = data.splittable(min_rows);
         let many = |seed: u32, n: usize| (0..n as u32).map(move |i| Congruential(seed + i));
-        // The program keeps its columns in another order, drawn from the number of rows.
-        let mut order: Vec<usize> = (0..valid.len()).collect();
-        let mut shuffle = Congruential(data.rows() as u32);
-        for i in 1..valid.len() {
-            let other = i + shuffle.short() as usize % (valid.len() - i);
-            order.swap(i - 1, other);
-        }
-        let mut cuts = vec![Congruential(0); valid.len()];
-        for (column, random) in order.into_iter().zip(many(seeds[5], valid.len())) {
-            cuts[column] = random;
-        }
+        // The program numbers its columns in the order of its groups.
+        let order = data.grouped_columns();
+        let mut cuts: Vec<_> = order.iter().zip(many(seeds[5], order.len())).collect();
+        cuts.sort_unstable_by_key(|(column, _)| **column);
+        let (valid, cuts): (Vec<usize>, Vec<Congruential>) = cuts.into_iter().unzip();
         let mut draws = Self {
             rows: many(seeds[1], data.rows().div_ceil(BLOCK)).collect(),
             rounds: Congruential(seeds[2]),
@@ -148,8 +141,8 @@ pub(crate) enum Draws {
 
 impl Draws {
     /// LightGBM's, for rows and columns of a table.
-    pub(crate) fn light_gbm(seed: u64, data: &Binned, min_rows: usize, by_tree: f64) -> Self {
-        Self::LightGbm(LightGbm::new(seed, data, min_rows, by_tree))
+    pub(crate) fn light_gbm(seed: u64, data: &Binned, by_tree: f64) -> Self {
+        Self::LightGbm(LightGbm::new(seed, data, by_tree))
     }
 
     /// Whether they are LightGBM's.
@@ -222,6 +215,15 @@ impl Draws {
         }
     }
 
+    /// LightGBM's generator of the cuts of a column that can be split.
+    pub(super) fn of_cuts(&mut self, column: usize) -> Option<&mut Congruential> {
+        let Self::LightGbm(draws) = self else {
+            return None;
+        };
+        let at = draws.valid.binary_search(&column).ok()?;
+        draws.cuts.get_mut(at)
+    }
+
     /// The only cut of a column that a node looks at: the last bin on the left, of so many bins.
     pub(crate) fn of_cut(&mut self, column: usize, bins: usize) -> usize {
         if bins <= 2 {
@@ -229,10 +231,7 @@ impl Draws {
         }
         match self {
             Self::Own(random) => random.gen_range(0..bins - 2),
-            Self::LightGbm(draws) => match draws.valid.binary_search(&column) {
-                Ok(at) => draws.cuts[at].below(bins - 2),
-                Err(_) => 0,
-            },
+            Self::LightGbm(_) => self.of_cuts(column).map_or(0, |cuts| cuts.below(bins - 2)),
         }
     }
 }

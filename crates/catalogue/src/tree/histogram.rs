@@ -9,14 +9,15 @@
 //! categories is cut between categories ordered by gradient over hessian, or, where they are few, one
 //! category from all others ([`Categories`]).
 
-use super::draws::Draws;
+use super::bundles::{Slots, Sparse};
+use super::draws::{Congruential, Draws};
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How a column of numbers is cut into bins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,50 +35,79 @@ pub(crate) enum Bins {
     LogSum(usize),
 }
 
-enum Codes {
+/// The bins of the rows of a column.
+pub(super) enum Codes {
     Small(Vec<u8>),
     Large(Vec<u16>),
+    /// Of a bundle of columns, and where this one's are among them.
+    Bundled(Arc<Vec<u8>>, Slots),
 }
 
-struct Column {
-    codes: Codes,
+impl Codes {
+    /// Bytes, where a row has one.
+    fn small(&self) -> Option<&[u8]> {
+        match self {
+            Self::Small(codes) => Some(codes),
+            Self::Bundled(codes, _) => Some(codes),
+            Self::Large(_) => None,
+        }
+    }
+}
+
+/// A column as bins.
+pub(super) struct Column {
+    pub(super) codes: Codes,
     /// Bins of values; the bin after them holds the missing ones.
-    bins: usize,
-    missing: bool,
+    pub(super) bins: usize,
+    pub(super) missing: bool,
     /// A value up to the b-th of them is in bin b or before.
-    bounds: Vec<f64>,
+    pub(super) bounds: Vec<f64>,
     /// Least value of each bin and largest value of each bin, for exact cuts.
-    ends: Vec<(f64, f64)>,
+    pub(super) ends: Vec<(f64, f64)>,
     /// Categories by bin, for a column of categories.
-    categories: Option<Vec<f64>>,
+    pub(super) categories: Option<Vec<f64>>,
     /// The bin whose sums are what the others leave of those of the node (LightGBM's most frequent bin
     /// when it is not its first): its rounding decides ties of like gains.
-    rest: Option<usize>,
+    pub(super) rest: Option<usize>,
+    /// LightGBM's most frequent bin.
+    pub(super) usual: usize,
+    /// Rows by bin, those without a value last; empty but for LightGBM.
+    pub(super) rows: Vec<usize>,
     /// Cells that it takes.
-    width: usize,
+    pub(super) width: usize,
 }
 
 impl Column {
     /// The bin of a row.
-    fn code(&self, row: u32) -> usize {
+    pub(super) fn code(&self, row: u32) -> usize {
         match &self.codes {
             Codes::Small(codes) => usize::from(codes[row as usize]),
             Codes::Large(codes) => usize::from(codes[row as usize]),
+            Codes::Bundled(codes, slots) => slots.bin(usize::from(codes[row as usize])),
         }
+    }
+
+    /// Bins, that of the missing values among them.
+    pub(super) fn all_bins(&self) -> usize {
+        self.bins + usize::from(self.missing)
     }
 }
 
 /// The columns of a problem as bins.
 pub(crate) struct Binned {
     n: usize,
-    columns: Vec<Column>,
-    /// Bins of four columns that follow each other, row by row: one look into memory for all of them.
+    pub(super) columns: Vec<Column>,
+    /// Columns that are summed, by what they are stored in: one each, or those of a bundle, ascending.
+    stores: Vec<Vec<usize>>,
+    /// Codes of four stores that follow each other, row by row: one look into memory for all of them.
     /// Empty where one of the columns has more than 256 bins, and for the last ones.
     abreast: Vec<Vec<[u8; SIDE_BY_SIDE]>>,
+    /// Columns that LightGBM looks at, in the order of its groups.
+    pub(super) grouped: Vec<usize>,
 }
 
 /// LightGBM's and our zero.
-const ZERO: f64 = 1e-35;
+pub(super) const ZERO: f64 = 1e-35;
 
 /// Greedy bins of sorted distinct values (LightGBM's GreedyFindBin): upper bounds, the last infinite.
 fn greedy(values: &[f64], counts: &[usize], max_bin: usize, least: usize) -> Vec<f64> {
@@ -229,14 +259,8 @@ fn most_frequent_category(kept: &[f64], rows: &[usize], total: usize) -> Option<
     }
 }
 
-/// The bin that LightGBM leaves out of its sums: that of 0, unless another, or the one after all of them
-/// with the `missing` rows, holds 70 % of the rows.
-fn most_frequent(
-    values: &[f64],
-    counts: &[usize],
-    bounds: &[f64],
-    missing: usize,
-) -> Option<usize> {
+/// Rows by bin of ascending values, and the `missing` ones.
+fn rows_by_bin(values: &[f64], counts: &[usize], bounds: &[f64], missing: usize) -> Vec<usize> {
     let mut rows = vec![0_usize; bounds.len() + 1];
     // Both ascend.
     let mut at = 0;
@@ -245,11 +269,53 @@ fn most_frequent(
         rows[at] += c;
     }
     rows.push(missing);
+    rows
+}
+
+/// The bin that LightGBM leaves out of its sums: that of 0, unless another, or the one after all of them
+/// with the missing rows, holds 70 % of the `rows`.
+fn most_frequent(rows: &[usize], bounds: &[f64]) -> Option<usize> {
     let total: usize = rows.iter().sum();
     let fullest = (0..rows.len()).reduce(|a, b| if rows[b] > rows[a] { b } else { a })?;
     let sparse = rows[fullest] as f64 / total as f64 >= 0.7;
     let zero = bounds.partition_point(|b| *b < 0.0);
     Some(if sparse { fullest } else { zero })
+}
+
+/// Distinct values, ascending, with their counts; missing ones are left out.
+fn tally(column: &[f64]) -> (Vec<f64>, Vec<usize>) {
+    // A few are told apart sooner than all are sorted.
+    const FEW: usize = 6;
+    let mut few: Vec<(f64, usize)> = Vec::new();
+    for v in column.iter().filter(|v| !v.is_nan()) {
+        match few
+            .iter_mut()
+            .find(|(known, _)| known.to_bits() == v.to_bits())
+        {
+            Some((_, count)) => *count += 1,
+            None => few.push((*v, 1)),
+        }
+        if few.len() > FEW {
+            break;
+        }
+    }
+    let (mut values, mut counts): (Vec<f64>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut push = |v: f64, many: usize| match (values.last(), counts.last_mut()) {
+        (Some(last), Some(count)) if *last == v => *count += many,
+        _ => {
+            values.push(v);
+            counts.push(many);
+        }
+    };
+    if few.len() > FEW {
+        let mut sorted: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted.into_iter().for_each(|v| push(v, 1));
+    } else {
+        few.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        few.into_iter().for_each(|(v, many)| push(v, many));
+    }
+    (values, counts)
 }
 
 /// Bins halved greedily near their middle row, the one that raises Σ ln(rows) most first (CatBoost's
@@ -457,28 +523,46 @@ impl Binned {
         names: &[String],
         weights: Option<&[f64]>,
     ) -> Result<Self, FitError> {
+        let cut = Self::cut(x, bins, categories, names, (weights, false))?;
+        let columns: Vec<Column> = cut.into_iter().map(|(column, _)| column).collect();
+        let stores = (0..columns.len()).map(|c| vec![c]).collect();
+        Ok(Self::store(x.nrows(), columns, stores))
+    }
+
+    /// Of columns that are stored like that.
+    pub(super) fn store(n: usize, columns: Vec<Column>, stores: Vec<Vec<usize>>) -> Self {
+        let groups: Vec<&[Vec<usize>]> = stores.chunks(SIDE_BY_SIDE).collect();
+        let abreast = threads::map(groups.len(), |k| match small(&columns, groups[k]) {
+            Some([a, b, c, d]) => (0..n).map(|i| [a[i], b[i], c[i], d[i]]).collect(),
+            None => Vec::new(),
+        });
+        Self {
+            n,
+            columns,
+            stores,
+            abreast,
+            grouped: Vec::new(),
+        }
+    }
+
+    /// Bins of each column, and how bundling sees it where that is asked for.
+    pub(super) fn cut(
+        x: &Array2<f64>,
+        bins: Bins,
+        categories: &[usize],
+        names: &[String],
+        (weights, bundle): (Option<&[f64]>, bool),
+    ) -> Result<Vec<(Column, Option<Sparse>)>, FitError> {
         let n = x.nrows();
         if u32::try_from(n).is_err() {
             return Err(FitError::Data(format!("{n} rows: a tree takes 4 billion")));
         }
-        let cut = |j: usize| -> Result<Column, FitError> {
-            let column = x.column(j);
-            let mut sorted: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
-            let missing = sorted.len() < n;
-            sorted.sort_unstable_by(f64::total_cmp);
-            let (mut values, mut counts): (Vec<f64>, Vec<usize>) = (Vec::new(), Vec::new());
-            for v in sorted {
-                match (values.last(), counts.last_mut()) {
-                    (Some(last), Some(count)) if *last == v => *count += 1,
-                    _ => {
-                        values.push(v);
-                        counts.push(1);
-                    }
-                }
-            }
+        let cut = |j: usize, column: &[f64]| -> Result<(Column, Option<Sparse>), FitError> {
+            let (values, counts) = tally(column);
+            let unknown = n - counts.iter().sum::<usize>();
+            let missing = unknown > 0;
             let categorical = categories.contains(&j);
             let most = usize::from(u16::MAX) - 1;
-            let unknown = n - counts.iter().sum::<usize>();
             let kept = categorical.then(|| category_bins(&values, &counts, unknown, bins));
             let bounds = match bins {
                 _ if values.is_empty() || categorical => Vec::new(),
@@ -556,21 +640,25 @@ impl Binned {
             } else {
                 count + usize::from(missing)
             };
-            let rest = match (bins, &kept, &places) {
+            let (rest, usual, rows) = match (bins, &kept, &places) {
                 (Bins::Greedy(..), Some(kept), Some(places)) => {
-                    let mut rows = vec![0; kept.len()];
-                    for (place, many) in places.iter().zip(&counts).filter(|(p, _)| **p < count) {
+                    let mut rows = vec![0; count + 1];
+                    rows[count] = unknown;
+                    for (place, many) in places.iter().zip(&counts) {
                         rows[*place] += many;
                     }
-                    most_frequent_category(kept, &rows, n)
+                    let usual = most_frequent_category(kept, &rows[..kept.len()], n);
+                    (usual, usual.unwrap_or(count), rows)
                 }
                 // The first bin is summed as it is.
                 (Bins::Greedy(..), _, _) => {
-                    most_frequent(&values, &counts, &bounds, unknown).filter(|b| *b > 0)
+                    let rows = rows_by_bin(&values, &counts, &bounds, unknown);
+                    let usual = most_frequent(&rows, &bounds).unwrap_or(0);
+                    ((usual > 0).then_some(usual), usual, rows)
                 }
-                _ => None,
+                _ => (None, 0, Vec::new()),
             };
-            let column = Column {
+            let own = Column {
                 codes,
                 bins: count,
                 missing,
@@ -578,27 +666,39 @@ impl Binned {
                 ends,
                 categories: kept,
                 rest,
+                usual,
+                rows,
                 width,
             };
-            Ok(column)
+            let sparse = bundle.then(|| own.as_sparse(j, column));
+            Ok((own, sparse))
         };
-        let columns: Result<Vec<Column>, _> = threads::map(x.ncols(), cut).into_iter().collect();
-        let columns = columns?;
-        let groups: Vec<&[Column]> = columns.chunks(SIDE_BY_SIDE).collect();
-        let abreast = threads::map(groups.len(), |k| match small(groups[k]) {
-            Some([a, b, c, d]) => (0..n).map(|i| [a[i], b[i], c[i], d[i]]).collect(),
-            None => Vec::new(),
+        let p = x.ncols();
+        // Values of a row lie side by side in memory: it brings those of eight columns at a time.
+        let together = if p < 64 { 1 } else { 8 };
+        let found = threads::map(p.div_ceil(together), |k| {
+            let some = k * together..p.min((k + 1) * together);
+            let mut values = vec![Vec::with_capacity(n); some.len()];
+            for row in x.rows() {
+                for (to, j) in values.iter_mut().zip(some.clone()) {
+                    to.push(row[j]);
+                }
+            }
+            some.zip(values)
+                .map(|(j, column)| cut(j, &column))
+                .collect::<Vec<_>>()
         });
-        Ok(Self {
-            n,
-            columns,
-            abreast,
-        })
+        found.into_iter().flatten().collect()
     }
 
     /// Number of rows.
     pub(crate) fn rows(&self) -> usize {
         self.n
+    }
+
+    /// Columns that LightGBM looks at, in the order of its groups.
+    pub(crate) fn grouped_columns(&self) -> &[usize] {
+        &self.grouped
     }
 
     /// Number of columns.
@@ -632,12 +732,14 @@ impl Binned {
         match &self.columns[column].codes {
             Codes::Small(codes) => each.for_each(|(r, p)| add(codes[*r as usize].into(), p)),
             Codes::Large(codes) => each.for_each(|(r, p)| add(codes[*r as usize].into(), p)),
+            Codes::Bundled(..) => each.for_each(|(r, p)| add(self.columns[column].code(*r), p)),
         }
     }
 
     /// Sets a bit of every row that is above a bin of a column.
     pub(crate) fn mark(&self, column: usize, bin: usize, bit: u32, marks: &mut [u32]) {
-        match &self.columns[column].codes {
+        let own = &self.columns[column];
+        match &own.codes {
             Codes::Small(codes) => {
                 for (mark, code) in marks.iter_mut().zip(codes) {
                     *mark |= if usize::from(*code) > bin { bit } else { 0 };
@@ -646,6 +748,11 @@ impl Binned {
             Codes::Large(codes) => {
                 for (mark, code) in marks.iter_mut().zip(codes) {
                     *mark |= if usize::from(*code) > bin { bit } else { 0 };
+                }
+            }
+            Codes::Bundled(..) => {
+                for (mark, row) in marks.iter_mut().zip(0..) {
+                    *mark |= if own.code(row) > bin { bit } else { 0 };
                 }
             }
         }
@@ -666,25 +773,6 @@ impl Binned {
             *at += 1;
         }
         order
-    }
-
-    /// Columns that can be cut with so many rows on either side, as LightGBM looks before it begins.
-    pub(crate) fn splittable(&self, min_rows: usize) -> Vec<usize> {
-        let fits = |column: &Column| {
-            let bins = column.bins + usize::from(column.missing);
-            if bins < 2 || (column.categories.is_some() && column.bins > 1) {
-                return bins > 1;
-            }
-            let mut counts = vec![0; bins];
-            (0..self.n as u32).for_each(|row| counts[column.code(row)] += 1);
-            let mut left = 0;
-            counts[..bins - 1].iter().any(|count| {
-                left += count;
-                left >= min_rows && self.n - left >= min_rows
-            })
-        };
-        let all = self.columns.iter().enumerate();
-        all.filter(|(_, c)| fits(c)).map(|(i, _)| i).collect()
     }
 
     /// The bin of a row.
@@ -1071,18 +1159,32 @@ pub(crate) fn grow(
         && config.monotone.iter().all(|m| *m == 0);
     let mut parts: Vec<Part> = Vec::new();
     let mut places = vec![(usize::MAX, 0); data.columns()];
-    for columns in used.chunks(SIDE_BY_SIDE) {
+    let mut is_used = vec![false; data.columns()];
+    used.iter().for_each(|c| is_used[*c] = true);
+    let seen = |store: &usize| data.stores[*store].iter().any(|c| is_used[*c]);
+    let stores: Vec<usize> = (0..data.stores.len()).filter(seen).collect();
+    for stores in stores.chunks(SIDE_BY_SIDE) {
         let mut cells = 0;
-        for c in columns {
-            places[*c] = (parts.len(), cells);
-            cells += data.columns[*c].width;
+        let mut columns = Vec::new();
+        for store in stores {
+            let members = &data.stores[*store];
+            for c in members.iter().filter(|c| is_used[**c]) {
+                let start = match &data.columns[*c].codes {
+                    Codes::Bundled(_, slots) => slots.start(),
+                    _ => 0,
+                };
+                places[*c] = (parts.len(), cells + start);
+                columns.push(*c);
+            }
+            cells += data.columns[members[0]].width;
         }
         // All four of a group, or some of several.
-        let group = columns[0] / SIDE_BY_SIDE;
-        let whole = (columns[0]..).zip(columns).all(|(a, b)| a == *b);
-        let starts = columns[0] % SIDE_BY_SIDE == 0 && columns.len() == SIDE_BY_SIDE;
+        let group = stores[0] / SIDE_BY_SIDE;
+        let whole = (stores[0]..).zip(stores).all(|(a, b)| a == *b);
+        let starts = stores[0] % SIDE_BY_SIDE == 0 && stores.len() == SIDE_BY_SIDE;
         parts.push(Part {
-            columns: columns.to_vec(),
+            stores: stores.to_vec(),
+            columns,
             cells,
             group: (whole && starts).then_some(group),
         });
@@ -1090,17 +1192,23 @@ pub(crate) fn grow(
     let cells: usize = parts.iter().map(|p| p.cells).sum();
     let ones = rows.iter().all(|r| gradients[*r as usize].1 == 1.0)
         && config.one_hessian.is_none_or(|h| h == 1.0);
-    // LightGBM takes the share of a bin in the hessian for its share of the rows.
-    let must_count =
-        |column: &Column| !config.count_by_hessian || config.path_smooth > 0.0 || column.missing;
     let search = Search {
         data,
         config,
         plain: config.alpha == 0.0 && free,
         free,
         ones,
-        counted: !ones && used.iter().any(|c| must_count(&data.columns[*c])),
+        // LightGBM takes the share of a bin in the hessian for its share of the rows.
+        counted: !ones && !config.count_by_hessian,
         as_light_gbm: draws.are_light_gbm(),
+        cuts: if config.extra_trees {
+            let mut state = |c| draws.of_cuts(c).map_or(0, |cuts| cuts.0);
+            (0..data.columns())
+                .map(|c| AtomicU32::new(state(c)))
+                .collect()
+        } else {
+            Vec::new()
+        },
         parts,
         places,
         task: RwLock::new(Task {
@@ -1113,7 +1221,7 @@ pub(crate) fn grow(
             best_only: true,
         }),
     };
-    let threads = if m * used.len() < SHARED {
+    let threads = if m * stores.len() < SHARED {
         1
     } else {
         threads::granted()
@@ -1143,6 +1251,13 @@ pub(crate) fn grow(
         )
     });
     pool.truncate(KEPT_CELLS * search.parts.len() / cells.max(1));
+    for (c, state) in search.cuts.iter().enumerate() {
+        if data.columns[c].categories.is_some()
+            && let Some(cuts) = draws.of_cuts(c)
+        {
+            *cuts = Congruential(state.load(Ordering::Relaxed));
+        }
+    }
     let task = search.task.into_inner();
     let rows = task.unwrap_or_else(PoisonError::into_inner).rows;
     if config.prune && config.gamma > 0.0 {
@@ -1204,9 +1319,10 @@ fn cut_back(
 
 /// Columns that are summed and searched by one thread at a time.
 struct Part {
+    stores: Vec<usize>,
     columns: Vec<usize>,
     cells: usize,
-    /// The number of these columns among those that lie abreast.
+    /// The number of these stores among those that lie abreast.
     group: Option<usize>,
 }
 
@@ -1219,7 +1335,7 @@ struct Task {
     span: (usize, usize),
     sums: Sums,
     /// The node that is summed and its sibling, where they are searched, with what is looked at.
-    nodes: [Option<(Facts, Vec<Look>)>; 2],
+    nodes: [Option<(Facts, Plan)>; 2],
     /// The gain of the best split found so far in each of them, as bits, while the best of all is what
     /// counts; 0 before. What gains less is left out, which changes no answer.
     best: [AtomicU64; 2],
@@ -1236,7 +1352,26 @@ struct Job {
 /// The sums of the node that was summed and of its sibling, and the best split of each column looked at.
 struct Done {
     sums: [Cells; 2],
-    found: [Vec<Option<Split>>; 2],
+    found: [Found; 2],
+}
+
+/// The best split of some columns, and those that have none.
+#[derive(Default)]
+struct Found {
+    best: Option<Split>,
+    barren: Vec<usize>,
+}
+
+impl Found {
+    /// Of like gains the first column's wins.
+    fn offer(&mut self, split: Split) {
+        let beats = |best: &Split| {
+            split.gain > best.gain || (split.gain == best.gain && split.feature < best.feature)
+        };
+        if self.best.as_ref().is_none_or(beats) {
+            self.best = Some(split);
+        }
+    }
 }
 
 /// How sums are taken and splits found; threads share it.
@@ -1252,6 +1387,9 @@ struct Search<'a> {
     /// Whether the rows of the bins are counted.
     counted: bool,
     as_light_gbm: bool,
+    /// Generators of the cuts of the columns of categories, where one cut is drawn: how many there are to
+    /// draw from is known in the search only. A column is searched by one thread at a time.
+    cuts: Vec<AtomicU32>,
     parts: Vec<Part>,
     /// Part of each column and where its cells start there.
     places: Vec<(usize, usize)>,
@@ -1277,30 +1415,27 @@ struct Grower<'a> {
 /// bin of a column, and an addition then waits for the one before it, but not for another column's.
 const SIDE_BY_SIDE: usize = 4;
 
-/// The bins of four columns; `None` when they are fewer or one has more than 256 bins.
-fn small(group: &[Column]) -> Option<[&[u8]; SIDE_BY_SIDE]> {
-    let [a, b, c, d] = group else { return None };
-    small_of([a, b, c, d])
+/// The codes of so many stores; `None` when they are not so many or one has more than 256 bins.
+fn small<'a, const N: usize>(
+    columns: &'a [Column],
+    stores: &[Vec<usize>],
+) -> Option<[&'a [u8]; N]> {
+    let mut each = stores.iter().map(|store| columns[store[0]].codes.small());
+    let mut codes: [&[u8]; N] = [&[]; N];
+    for to in &mut codes {
+        *to = each.next()??;
+    }
+    each.next().is_none().then_some(codes)
 }
 
-fn small_of(group: [&Column; SIDE_BY_SIDE]) -> Option<[&[u8]; SIDE_BY_SIDE]> {
-    let codes = |column| match column {
-        &Column {
-            codes: Codes::Small(ref codes),
-            ..
-        } => Some(codes.as_slice()),
-        _ => None,
-    };
-    let [a, b, c, d] = group;
-    Some([codes(a)?, codes(b)?, codes(c)?, codes(d)?])
-}
-
-/// The cells of four columns of at most 256 bins, one column after another.
-fn by_column<T>(cells: &mut [T]) -> Option<[&mut [T; 256]; SIDE_BY_SIDE]> {
-    let (a, rest) = cells.split_first_chunk_mut()?;
-    let (b, rest) = rest.split_first_chunk_mut()?;
-    let (c, rest) = rest.split_first_chunk_mut()?;
-    Some([a, b, c, rest.first_chunk_mut()?])
+/// The cells of so many stores of at most 256 codes, one after another.
+fn by_store<const N: usize, T>(cells: &mut [T]) -> Option<[&mut [T; 256]; N]> {
+    let mut each = cells.chunks_exact_mut(256).map(<&mut [T; 256]>::try_from);
+    let mut stores = Vec::with_capacity(N);
+    for _ in 0..N {
+        stores.push(each.next()?.ok()?);
+    }
+    stores.try_into().ok()
 }
 
 /// Running sums at cuts that follow each other, side by side so that they are judged together.
@@ -1314,6 +1449,9 @@ struct Block {
 /// Cuts that are added up, and those that are judged, together.
 const BLOCK: usize = 32;
 const LANES: usize = 8;
+
+/// Columns with up to so many bins are judged cut by cut.
+const FEW_BINS: usize = 4;
 
 impl Block {
     fn new() -> Self {
@@ -1368,23 +1506,23 @@ fn whole_part(x: f64) -> f64 {
 /// Adds gradients and hessians, and the number of rows where it is asked for. Within a larger function
 /// there are too few registers for it.
 #[inline(never)]
-fn add_up(
+fn add_up<const N: usize>(
     rows: &[u32],
     pairs: &[(f32, f32)],
-    codes: impl Fn(usize) -> [u8; SIDE_BY_SIDE],
-    cells: [&mut [[f64; 2]; 256]; SIDE_BY_SIDE],
-    counts: Option<[&mut [u32; 256]; SIDE_BY_SIDE]>,
+    codes: impl Fn(usize) -> [u8; N],
+    cells: [&mut [[f64; 2]; 256]; N],
+    counts: Option<[&mut [u32; 256]; N]>,
 ) {
     // The bins of some rows are fetched before they are needed: memory then brings several at a time.
     const AHEAD: usize = 16;
-    let mut bins = [[0_u8; SIDE_BY_SIDE]; AHEAD];
+    let mut bins = [[0_u8; N]; AHEAD];
     for (rows, pairs) in rows.chunks(AHEAD).zip(pairs.chunks(AHEAD)) {
         for (bins, row) in bins.iter_mut().zip(rows) {
             *bins = codes(*row as usize);
         }
         for (bins, (g, h)) in bins.iter().zip(pairs) {
             let (g, h) = (f64::from(*g), f64::from(*h));
-            for k in 0..SIDE_BY_SIDE {
+            for k in 0..N {
                 let cell = &mut cells[k][usize::from(bins[k])];
                 *cell = [cell[0] + g, cell[1] + h];
             }
@@ -1393,9 +1531,26 @@ fn add_up(
     if let Some(counts) = counts {
         for row in rows {
             let bins = codes(*row as usize);
-            for k in 0..SIDE_BY_SIDE {
+            for k in 0..N {
                 counts[k][usize::from(bins[k])] += 1;
             }
+        }
+    }
+}
+
+/// The same for one store, with any number of codes.
+fn add_one(
+    rows: &[u32],
+    pairs: &[(f32, f32)],
+    cell_of: impl Fn(usize) -> usize,
+    cells: &mut Cells,
+) {
+    for (row, (g, h)) in rows.iter().zip(pairs) {
+        let bin = cell_of(*row as usize);
+        let cell = &mut cells.pairs[bin];
+        *cell = [cell[0] + f64::from(*g), cell[1] + f64::from(*h)];
+        if let Some(count) = cells.rows.get_mut(bin) {
+            *count += 1;
         }
     }
 }
@@ -1578,8 +1733,12 @@ impl Grower<'_> {
         let look = |c: usize| {
             let only = config.extra_trees.then(|| {
                 let column = &self.search.data.columns[c];
-                let bins = column.bins + usize::from(column.missing);
-                self.draws.of_cut(c, bins)
+                // That of a column of categories is drawn in the search.
+                if column.categories.is_some() {
+                    0
+                } else {
+                    self.draws.of_cut(c, column.all_bins())
+                }
             });
             (c, only)
         };
@@ -1588,14 +1747,14 @@ impl Grower<'_> {
     }
 
     /// Sums the first node, takes its sums off those of the parent for its sibling, and searches both.
-    fn find(&mut self, parent: Vec<Cells>, nodes: [Option<(&mut Open, Option<Plan>)>; 2]) {
+    fn find(&mut self, parent: Vec<Cells>, mut nodes: [Option<(&mut Open, Option<Plan>)>; 2]) {
         let many = self.search.parts.len();
         {
             let mut task = self.search.write();
             let task = &mut *task;
-            let mut plans = nodes.iter().flatten().flat_map(|(_, plan)| plan);
+            let plans = || nodes.iter().flatten().flat_map(|(_, plan)| plan);
             task.best = [AtomicU64::new(0), AtomicU64::new(0)];
-            task.best_only = plans.all(|plan| plan.taken.is_none());
+            task.best_only = plans().all(|plan| plan.taken.is_none());
             if let Some((node, _)) = &nodes[0] {
                 task.span = (node.start, node.end);
                 task.sums = node.sums;
@@ -1607,10 +1766,10 @@ impl Grower<'_> {
                     None => task.pairs.extend(pairs),
                 }
             }
-            for (to, node) in task.nodes.iter_mut().zip(&nodes) {
+            for (to, node) in task.nodes.iter_mut().zip(&mut nodes) {
                 *to = node
-                    .as_ref()
-                    .and_then(|(node, plan)| Some((node.facts(), plan.as_ref()?.looks.clone())));
+                    .as_mut()
+                    .and_then(|(node, plan)| Some((node.facts(), plan.take()?)));
             }
         }
         let mut parent = parent.into_iter();
@@ -1620,38 +1779,28 @@ impl Grower<'_> {
             room: self.pool.pop().unwrap_or_default(),
         });
         let mut sums = [Vec::with_capacity(many), Vec::with_capacity(many)];
-        let mut found = [Vec::new(), Vec::new()];
+        let mut found = [Found::default(), Found::default()];
         for done in (self.hand_out)(jobs.collect()) {
             for (to, one) in sums.iter_mut().zip(done.sums) {
                 to.push(one);
             }
             for (to, some) in found.iter_mut().zip(done.found) {
-                to.extend(some);
+                to.barren.extend(some.barren);
+                some.best.into_iter().for_each(|split| to.offer(split));
             }
         }
-        for ((node, sums), found) in nodes.into_iter().zip(sums).zip(found) {
-            let Some((node, plan)) = node else { continue };
-            node.hist = sums;
-            node.split = plan.and_then(|plan| self.choose(&mut node.barren, &plan, found));
-        }
-    }
-
-    /// The best of the splits that were found.
-    fn choose(&self, barren: &mut [bool], plan: &Plan, found: Vec<Option<Split>>) -> Option<Split> {
         let config = self.search.config;
-        let mut best: Option<Split> = None;
-        for ((c, _), found) in plan.looks.iter().zip(found) {
-            if let Some(barren) = barren.get_mut(*c) {
-                *barren = found.is_none();
+        for ((node, sums), found) in nodes.into_iter().zip(sums).zip(found) {
+            let Some((node, _)) = node else { continue };
+            node.hist = sums;
+            for c in found.barren {
+                if let Some(barren) = node.barren.get_mut(c) {
+                    *barren = true;
+                }
             }
-            if let Some(split) = found
-                && plan.taken.as_ref().is_none_or(|t| t.contains(c))
-                && best.as_ref().is_none_or(|b| split.gain > b.gain)
-            {
-                best = Some(split);
-            }
+            let best = found.best;
+            node.split = best.filter(|s| config.prune || s.gain >= config.gamma);
         }
-        best.filter(|s| config.prune || s.gain >= config.gamma)
     }
 
     /// Parts the rows of a node; returns where the right ones start.
@@ -1674,6 +1823,12 @@ impl Grower<'_> {
             Codes::Large(codes) => part_by(rows, &mut self.scratch, |row| {
                 goes_left[usize::from(codes[row as usize])]
             }),
+            Codes::Bundled(codes, slots) => {
+                let goes_left: [bool; 256] = std::array::from_fn(|code| goes_left[slots.bin(code)]);
+                part_by(rows, &mut self.scratch, |row| {
+                    goes_left[usize::from(codes[row as usize])]
+                })
+            }
         };
         node.start + kept
     }
@@ -1810,35 +1965,39 @@ impl Search<'_> {
         self.sum(part, &task, &mut own);
         let mut other = job.parent;
         other.take(&own);
-        let look = |which: usize, cells: &Cells| match &task.nodes[which] {
-            Some((node, looks)) => {
-                let best = &task.best[which];
-                let own = looks.iter().filter(|(c, _)| self.places[*c].0 == job.part);
-                own.map(|(c, only)| {
-                    let cells = self.view(cells, self.places[*c].1);
-                    let found = if self.data.columns[*c].categories.is_some() {
-                        self.categories(node, *c, cells, *only)
+        let look = |which: usize, cells: &Cells| {
+            let mut found = Found::default();
+            let Some((node, plan)) = &task.nodes[which] else {
+                return found;
+            };
+            let best = &task.best[which];
+            let looks = plan.looks.iter();
+            for (c, only) in looks.filter(|(c, _)| self.places[*c].0 == job.part) {
+                let cells = self.view(cells, self.places[*c].1);
+                let split = if self.data.columns[*c].categories.is_some() {
+                    self.categories(node, *c, cells, *only)
+                } else {
+                    let so_far = f64::from_bits(best.load(Ordering::Relaxed));
+                    let so_far = if so_far > 0.0 {
+                        so_far
                     } else {
-                        let so_far = f64::from_bits(best.load(Ordering::Relaxed));
-                        let so_far = if so_far > 0.0 {
-                            so_far
-                        } else {
-                            f64::NEG_INFINITY
-                        };
-                        self.scan(node, *c, cells, *only, so_far)
+                        f64::NEG_INFINITY
                     };
-                    if let Some(split) = &found
-                        && task.best_only
-                        && split.gain > 0.0
-                    {
-                        // Positive numbers are in the order of their bits.
-                        best.fetch_max(split.gain.to_bits(), Ordering::Relaxed);
-                    }
-                    found
-                })
-                .collect()
+                    self.scan(node, *c, cells, *only, so_far)
+                };
+                let Some(split) = split else {
+                    found.barren.push(*c);
+                    continue;
+                };
+                if task.best_only && split.gain > 0.0 {
+                    // Positive numbers are in the order of their bits.
+                    best.fetch_max(split.gain.to_bits(), Ordering::Relaxed);
+                }
+                if plan.taken.as_ref().is_none_or(|t| t.contains(c)) {
+                    found.offer(split);
+                }
             }
-            None => Vec::new(),
+            found
         };
         let found = [look(0, &own), look(1, &other)];
         Done {
@@ -1859,43 +2018,43 @@ impl Search<'_> {
     /// Sums by column and bin over the rows of a task.
     fn sum(&self, part: &Part, task: &Task, cells: &mut Cells) {
         let (rows, pairs, all) = (&task.rows[task.span.0..task.span.1], &task.pairs, task.sums);
-        let columns = || part.columns.iter().map(|c| &self.data.columns[*c]);
         let group = part.group.map(|group| self.data.abreast[group].as_slice());
-        let mut each = columns();
-        let apart = match (each.next(), each.next(), each.next(), each.next()) {
-            (Some(a), Some(b), Some(c), Some(d)) => small_of([a, b, c, d]),
-            _ => None,
-        };
-        let room = apart.and_then(|apart| Some((apart, by_column(&mut cells.pairs)?)));
-        match (group.filter(|codes| !codes.is_empty()), room) {
-            (Some(codes), Some((_, pairs_of))) => {
-                let counts = by_column(&mut cells.rows);
-                add_up(rows, pairs, |row| codes[row], pairs_of, counts);
-            }
-            (None, Some(([a, b, c, d], pairs_of))) => {
-                let codes = |row: usize| [a[row], b[row], c[row], d[row]];
-                let counts = by_column(&mut cells.rows);
-                add_up(rows, pairs, codes, pairs_of, counts);
-            }
-            (_, None) => {
-                let mut at = 0;
-                for column in columns() {
-                    for (row, (g, h)) in rows.iter().zip(pairs) {
-                        let bin = at + column.code(*row);
-                        let cell = &mut cells.pairs[bin];
-                        *cell = [cell[0] + f64::from(*g), cell[1] + f64::from(*h)];
-                        if let Some(count) = cells.rows.get_mut(bin) {
-                            *count += 1;
-                        }
-                    }
-                    at += column.width;
+        let done = match (group.filter(|codes| !codes.is_empty()), part.stores.len()) {
+            (Some(codes), _) => match by_store(&mut cells.pairs) {
+                Some(pairs_of) => {
+                    let counts = by_store(&mut cells.rows);
+                    add_up::<SIDE_BY_SIDE>(rows, pairs, |row| codes[row], pairs_of, counts);
+                    true
                 }
+                None => false,
+            },
+            (None, 1) => self.sum_apart::<1>(part, rows, pairs, cells),
+            (None, 2) => self.sum_apart::<2>(part, rows, pairs, cells),
+            (None, 3) => self.sum_apart::<3>(part, rows, pairs, cells),
+            (None, _) => self.sum_apart::<SIDE_BY_SIDE>(part, rows, pairs, cells),
+        };
+        if !done {
+            let mut at = 0;
+            for store in &part.stores {
+                let column = &self.data.columns[self.data.stores[*store][0]];
+                match &column.codes {
+                    Codes::Large(codes) => {
+                        add_one(rows, pairs, |row| at + usize::from(codes[row]), cells);
+                    }
+                    Codes::Small(codes) => {
+                        add_one(rows, pairs, |row| at + usize::from(codes[row]), cells);
+                    }
+                    Codes::Bundled(codes, _) => {
+                        add_one(rows, pairs, |row| at + usize::from(codes[row]), cells);
+                    }
+                }
+                at += column.width;
             }
         }
-        let mut at = 0;
-        for column in columns() {
+        for c in &part.columns {
+            let (column, at) = (&self.data.columns[*c], self.places[*c].1);
             if let Some(rest) = column.rest {
-                let bins = column.bins + usize::from(column.missing);
+                let bins = column.all_bins();
                 let pairs = &mut cells.pairs[at..at + bins];
                 let less = |left: [f64; 2], o: &[f64; 2]| [left[0] - o[0], left[1] - o[1]];
                 let mut left = [all.g, all.h];
@@ -1908,8 +2067,32 @@ impl Search<'_> {
                 let left = pairs[..rest].iter().fold(left, less);
                 pairs[rest] = pairs[rest + 1..last].iter().fold(left, less);
             }
-            at += column.width;
         }
+    }
+
+    /// The same for so many stores that do not lie abreast; `false` where one has more than 256 codes.
+    fn sum_apart<const N: usize>(
+        &self,
+        part: &Part,
+        rows: &[u32],
+        pairs: &[(f32, f32)],
+        cells: &mut Cells,
+    ) -> bool {
+        let columns = |store: &usize| &self.data.columns[self.data.stores[*store][0]];
+        let mut each = part.stores.iter().map(|store| columns(store).codes.small());
+        let mut codes: [&[u8]; N] = [&[]; N];
+        for to in &mut codes {
+            match each.next().flatten() {
+                Some(codes) => *to = codes,
+                None => return false,
+            }
+        }
+        let Some(pairs_of) = by_store(&mut cells.pairs) else {
+            return false;
+        };
+        let counts = by_store(&mut cells.rows);
+        add_up(rows, pairs, |row| codes.map(|c| c[row]), pairs_of, counts);
+        true
     }
 
     /// The value of a leaf.
@@ -2126,7 +2309,6 @@ impl Search<'_> {
                 });
             }
         };
-        let mut block = Block::new();
         if backward {
             // LightGBM adds bins up from the right and takes the left for the rest, missing values among
             // them (ties of like gains are broken by this rounding).
@@ -2144,6 +2326,31 @@ impl Search<'_> {
             };
             let mut right = [0.0, TINY];
             let mut end = column.bins;
+            if end <= FEW_BINS {
+                // Judged one by one.
+                for bin in (1..end).rev() {
+                    let [g, h] = cells.pairs[bin];
+                    right = [right[0] + g, right[1] + h];
+                    if !hurdle.passes(right[0], right[1], floor.get()) {
+                        continue;
+                    }
+                    let rows = rows_from(bin);
+                    if rows > most {
+                        break;
+                    }
+                    if rows >= least {
+                        let right = Sums {
+                            g: right[0],
+                            h: right[1],
+                            n: rows,
+                        };
+                        let sides = (whole.less(right), right);
+                        offer(bin - 1, sides, all.n - rows, column.missing);
+                    }
+                }
+                end = 1;
+            }
+            let mut block = Block::new();
             'cuts: while end > 1 {
                 let start = end.saturating_sub(BLOCK).max(1);
                 for (k, [g, h]) in cells.pairs[start..end].iter().rev().enumerate() {
@@ -2248,6 +2455,7 @@ impl Search<'_> {
             from_right(false, &mut offer);
             return best;
         }
+        let mut block = Block::new();
         let (mut left, mut rows) = (Sums::default(), 0.0);
         let last = if holes { column.bins } else { column.bins - 1 };
         let mut start = 0;
@@ -2430,7 +2638,7 @@ impl Search<'_> {
             }
         };
         if bins < rules.one_hot {
-            let only = only.map(|only| only % bins);
+            let only = only.map(|_| self.drawn(feature, bins));
             for bin in (0..bins).filter(|bin| only.is_none_or(|only| only == *bin)) {
                 let left = Sums {
                     h: cells[bin].h + TINY,
@@ -2446,7 +2654,7 @@ impl Search<'_> {
             let rank_order = |a: &usize, b: &usize| rank(a).partial_cmp(&rank(b));
             order.sort_by(|a, b| rank_order(a, b).unwrap_or(std::cmp::Ordering::Equal));
             let most = order.len().div_ceil(2).min(rules.most);
-            let only = only.map(|only| only % most.saturating_sub(1).max(1));
+            let only = only.map(|_| self.drawn(feature, most.saturating_sub(1)));
             let enough =
                 |s: Sums, rows: f64| rows >= self.config.min_rows && s.h >= self.config.min_hessian;
             for backward in [false, true] {
@@ -2489,6 +2697,17 @@ impl Search<'_> {
             split.gain -= floor;
         }
         best
+    }
+
+    /// A cut of a column of categories of so many; nothing is drawn where there is none.
+    fn drawn(&self, column: usize, of: usize) -> usize {
+        let Some(state) = self.cuts.get(column).filter(|_| of > 0) else {
+            return 0;
+        };
+        let mut random = Congruential(state.load(Ordering::Relaxed));
+        let cut = random.below(of);
+        state.store(random.0, Ordering::Relaxed);
+        cut
     }
 
     /// XGBoost's cuts of a column of categories: what is not in the set goes left, a category that

@@ -1,7 +1,10 @@
 //! Trees, forests and boosting.
 
 pub(crate) mod boost;
+mod bundles;
 mod categories;
+#[cfg(test)]
+mod category_cases;
 pub(crate) mod draws;
 pub(crate) mod engine;
 pub(crate) mod forest;

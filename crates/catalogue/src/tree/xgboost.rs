@@ -757,6 +757,7 @@ impl Predictor for Fitted {
 mod tests {
     use super::*;
     use crate::testing::assert_near;
+    use crate::tree::category_cases::assert_as_the_program;
     use mltrainer_catalogue_core::{Design, Params as _};
     use ndarray::{Array2, Axis};
     use serde_json::json;
@@ -788,27 +789,11 @@ mod tests {
         assert_near(&said.values, &want, 1e-5);
     }
 
-    /// 600 rows: a category of `many`, missing in some rows, a number, and the target.
-    fn categories(many: usize) -> (Array2<f64>, Vec<f64>) {
-        let category = |i: usize| (i * i * 7 + i * 3 + i / 5) % many;
-        let number = |i: usize| ((i * 17 + (i * i) % 11) % 97) as f64 / 8.0;
-        let x = Array2::from_shape_fn((600, 2), |(i, j)| match (i, j) {
-            (i, 0) if i % 29 == 7 => f64::NAN,
-            (i, 0) => category(i) as f64,
-            _ => number(i),
-        });
-        let y = (0..600).map(|i| {
-            let sign = if category(i) % 2 == 0 { 0.25 } else { -0.25 };
-            ((category(i) * 5) % 9) as f64 / 2.0 + sign * number(i) + ((i * 31) % 53) as f64 / 16.0
-        });
-        (x, y.collect())
-    }
-
     #[test]
     fn categories_are_cut_as_the_program_does() {
         // xgboost 3.2.0, train(dict(tree_method="hist", max_depth=3, nthread=1, ...), DMatrix(...,
-        // feature_types=["c", "q"], enable_categorical=True), 8) on the table above, binary:logistic for
-        // labels, which are cut above the 301st target of 600, weights as below.
+        // feature_types=["c", "q"], enable_categorical=True), 8) on the table of `category_cases`,
+        // binary:logistic for labels.
         for (many, mut given, labels, weighed, want) in [
             (
                 3,
@@ -909,43 +894,12 @@ mod tests {
                 ],
             ),
         ] {
-            let (x, y) = categories(many);
             given["categorical_features"] = json!("0");
             given["n_estimators"] = json!(8);
             given["max_depth"] = json!(3);
             given["tree_method"] = json!("hist");
-            let design = Design::with_missing(x.clone(), vec!["a".into(), "b".into()]).unwrap();
-            let mut data = if labels {
-                let mut sorted = y.clone();
-                sorted.sort_by(f64::total_cmp);
-                let codes = y.iter().map(|y| f64::from(u8::from(*y > sorted[300])));
-                Training::classification(design, codes.collect()).unwrap()
-            } else {
-                Training::regression(design, y).unwrap()
-            };
-            if weighed {
-                let weights = (0..600).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0).collect();
-                data = data.with_weights(weights).unwrap();
-            }
-            let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
-            let fitted = XgBoost::fit(&params, &data, 0).unwrap();
-            // Four rows of training, a category that it did not have, and none.
-            let mut some = x.slice_axis(Axis(0), (..6).into()).to_owned();
-            some.row_mut(4)
-                .assign(&ndarray::arr1(&[many as f64 + 1.0, 1.0]));
-            some.row_mut(5).assign(&ndarray::arr1(&[f64::NAN, 1.0]));
-            let answers = |fitted: &Fitted| {
-                let said = fitted.predict(some.view()).unwrap();
-                match said.probabilities {
-                    Some(p) => p.column(1).to_vec(),
-                    None => said.values,
-                }
-            };
-            assert_near(&answers(&fitted), &want, 1e-5);
-            // A file and back.
-            let text = XgBoost::write_foreign(&fitted, 2).unwrap();
-            let (back, _) = XgBoost::read_foreign(&text).unwrap();
-            assert_near(&answers(&back), &answers(&fitted), 1e-5);
+            let case = (many, labels, weighed);
+            assert_as_the_program::<XgBoost>(case, &given, &want, 1e-5);
         }
     }
 
