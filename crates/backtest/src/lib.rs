@@ -29,5 +29,9 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
 /// Every entry and preset that a user can run: the catalogue and the back test.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(&ENTRIES)
+    let registry = Registry::new(&ENTRIES);
+    match mltrainer_catalogue::registry().check() {
+        Some(check) => registry.checked(check),
+        None => registry,
+    }
 }

@@ -270,7 +270,8 @@ impl Training {
     }
 
     /// The same rows with a weight each: a row of weight 2 counts as if it were there twice, one of
-    /// weight 0 as if it were not there.
+    /// weight 0 as if it were not there, but that boosters on histograms, which follow programs that count
+    /// rows, count it in a leaf.
     ///
     /// # Errors
     /// [`FitError::Data`] when there is not one weight a row, when one is negative or not finite,

@@ -80,7 +80,7 @@ fn section(page: &mut String, e: &CatalogueEntry, all: &[CatalogueEntry]) {
         let (against, cases) = (cell(&v.against), cell(&v.cases));
         let _ = writeln!(page, "| {against} | {cases} | {} |", cell(&v.tolerance));
     }
-    if let Some(checked) = &e.checked {
+    if let (Some(checked), None) = (&e.checked, &e.base) {
         let (passed, all) = (checked.passed(), checked.cases.len());
         let names: Vec<&str> = checked.cases.iter().map(|c| c.case.as_str()).collect();
         let (on, names) = (&checked.on, names.join(", "));

@@ -45,6 +45,12 @@ impl Registry {
         }
     }
 
+    /// The last run of the reference check.
+    #[must_use]
+    pub const fn check(&self) -> Option<&'static Check> {
+        self.check
+    }
+
     /// The entries, in the order of family and id.
     #[must_use]
     pub const fn entries(&self) -> &'static [Entry] {
@@ -152,11 +158,11 @@ impl Resolved {
             .unwrap_or_default()
     }
 
-    /// Its cases in the last run of the reference check; for an entry those of its presets too.
+    /// The cases of the entry and of its presets, which are one code, in the last run of the reference check.
     fn checked(&self) -> Option<Checked> {
         let check = self.check?;
         let presets = self.entry.card.presets.iter().map(|p| p.id);
-        let ids = std::iter::once(self.id()).chain(presets.filter(|_| self.preset.is_none()));
+        let ids = std::iter::once(self.entry.card.id).chain(presets);
         let of = |id: &'static str| check.cases.iter().filter(move |c| c.id == id);
         let cases: Vec<CheckedCase> = ids
             .flat_map(of)

@@ -180,7 +180,7 @@ pub struct CheckedCase {
 pub struct Checked {
     /// Day of the run, `2026-11-30`.
     pub on: String,
-    /// Its cases; for a model those of its presets too.
+    /// The cases of the model and of its presets, which are one code.
     pub cases: Vec<CheckedCase>,
 }
 

@@ -128,3 +128,19 @@ fn what_is_wrong_is_told_in_a_sentence() {
         "{unknown}"
     );
 }
+
+#[test]
+fn the_cards_carry_the_last_reference_check() {
+    let registry = registry();
+    let check = registry.check().unwrap();
+    for case in check.cases {
+        assert!(registry.find(case.id).is_some(), "{}", case.id);
+    }
+    let shown = |id: &str| registry.find(id).unwrap().catalogue_entry().checked;
+    let ridge = shown("ridge").unwrap();
+    assert_eq!(ridge.on, check.on);
+    assert_eq!(ridge.passed(), ridge.cases.len());
+    // A preset is the code of its model.
+    assert_eq!(shown("kmeans_3"), shown("kmeans"));
+    assert_eq!(shown("naive_mean"), None);
+}

@@ -203,7 +203,8 @@ fn posterior(
     for (i, &j) in kept.iter().enumerate() {
         s[[i, i]] += 1.0 / lambda[j];
     }
-    Ok(s)
+    // The product of a single row with itself comes column after column.
+    Ok(s.as_standard_layout().into_owned())
 }
 
 /// alpha S Xᵀy, zero for columns that are not kept.

@@ -482,9 +482,8 @@ pub(crate) fn boost(
     }
     let mut trees: Vec<Tree> = Vec::new();
     let mut slopes: Vec<Vec<(f32, f32)>> = vec![vec![(0.0, 0.0); n]; width];
-    let counted: Vec<u32> = (0..n as u32)
-        .filter(|i| rows.w[*i as usize] > 0.0)
-        .collect();
+    // A row of weight 0 is a row to these programs: it counts in a leaf, and its value parts its neighbours.
+    let counted: Vec<u32> = (0..n as u32).collect();
     let mut seen = counted.clone();
     // Weight of each round, where rounds are left out, what they add up to, and weight of the start.
     let mut weights: Vec<f64> = Vec::new();
@@ -536,7 +535,6 @@ pub(crate) fn boost(
                 Sampling::Share(share, every) if t % every == 0 => {
                     seen = if draws.are_light_gbm() {
                         let each = (0..n).filter(|i| draws.of_row(*i) < share);
-                        let each = each.filter(|i| rows.w[*i] > 0.0);
                         each.map(|i| i as u32).collect()
                     } else {
                         let many = ((counted.len() as f64 * share) as usize).max(1);
@@ -548,7 +546,6 @@ pub(crate) fn boost(
                 Sampling::Largest(top, other) => {
                     if t >= (1.0 / spec.learning_rate) as usize {
                         seen = largest(n, &mut slopes, top, other, draws);
-                        seen.retain(|i| rows.w[*i as usize] > 0.0);
                     }
                 }
             }
@@ -938,5 +935,62 @@ impl Boosted {
             splits[node.feature as usize] += 1.0;
         }
         (gains, splits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{assert_near, remainders, table};
+    use crate::tree::hist_gradient_boosting::HistGradientBoosting;
+    use crate::tree::lightgbm::LightGbm;
+    use crate::tree::xgboost::XgBoost;
+    use mltrainer_catalogue_core::{Params as _, Predictor as _, Supervised, Training};
+    use serde_json::{Value, json};
+
+    /// Answers of every fourth row from the second on.
+    fn answers<M: Supervised>(given: &Value, data: &Training) -> Vec<f64> {
+        let params = M::Params::from_map(given.as_object().unwrap()).unwrap();
+        let fitted = M::fit(&params, data, 0).unwrap();
+        let said = fitted.predict(data.x().view()).unwrap();
+        said.values.into_iter().skip(1).step_by(4).collect()
+    }
+
+    #[test]
+    fn rows_of_weight_0_count_as_rows() {
+        // y = (7 i mod 11)/2 + x0/10, weights i mod 3: scikit-learn 1.9.1, lightgbm 4.7.0 (force_col_wise) and
+        // xgboost 3.2.0 with these parameters. Without the rows of weight 0 all but the last answer otherwise.
+        let rows = remainders();
+        let rows: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = rows
+            .iter()
+            .zip(0..)
+            .map(|(x, i)| f64::from(i * 7 % 11) / 2.0 + x[0] / 10.0)
+            .collect();
+        let weights = (0..24).map(|i| f64::from(i % 3)).collect();
+        let data = table(&rows, &y).with_weights(weights).unwrap();
+        let given = json!({"max_iter": 3, "max_leaf_nodes": 4, "min_samples_leaf": 4, "early_stopping": "false"});
+        assert_near(
+            &answers::<HistGradientBoosting>(&given, &data),
+            &[
+                3.0845875, 2.42310834, 3.456665, 3.04626501, 3.0845875, 3.04626501,
+            ],
+            1e-7,
+        );
+        let given = json!({"n_estimators": 3, "num_leaves": 4, "min_child_samples": 4});
+        assert_near(
+            &answers::<LightGbm>(&given, &data),
+            &[
+                2.6391687, 2.64180855, 3.16997166, 2.98842498, 3.01495018, 2.98842498,
+            ],
+            1e-7,
+        );
+        let mut given = json!({"n_estimators": 3, "max_depth": 3, "tree_method": "exact"});
+        let mut want = [
+            3.2128644, 2.10822868, 2.72542453, 3.48212242, 3.56262636, 3.48212242,
+        ];
+        assert_near(&answers::<XgBoost>(&given, &data), &want, 1e-6);
+        given["tree_method"] = "hist".into();
+        want[2] = 2.34142423;
+        assert_near(&answers::<XgBoost>(&given, &data), &want, 1e-6);
     }
 }

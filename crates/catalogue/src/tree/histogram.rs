@@ -467,6 +467,19 @@ fn weighed_quantiles(rows: impl Iterator<Item = (f64, f64)>, max: usize) -> Vec<
     bounds
 }
 
+/// Cuts of values with weights: at the values themselves, or by XGBoost's summary of ranks. Values of rows of
+/// weight 0 take no part.
+fn weighed_sketch(rows: impl Iterator<Item = (f64, f64)> + Clone, max: usize) -> Vec<f64> {
+    let mut values: Vec<f64> = rows.clone().map(|r| r.0).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.dedup();
+    match values.len() {
+        0 => Vec::new(),
+        many if many > max => sketch(&values, &weights_before(&values, rows), max),
+        many => cuts(&values, &vec![1; many], Bins::Sketch(max)),
+    }
+}
+
 /// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
 /// summary of all values, pruned to `max` + 1 entries, the first and last left out.
 fn sketch(values: &[f64], before: &[f64], max: usize) -> Vec<f64> {
@@ -578,12 +591,13 @@ impl Binned {
                     }
                     None => cuts(&values, &counts, bins),
                 },
-                Bins::Sketch(max) if weights.is_some() && values.len() > max => {
-                    let weights = weights.unwrap_or_default();
-                    let rows = column.iter().copied().zip(weights.iter().copied());
-                    let known = rows.filter(|(v, _)| !v.is_nan());
-                    sketch(&values, &weights_before(&values, known), max)
-                }
+                Bins::Sketch(max) => match weights {
+                    Some(weights) => {
+                        let rows = column.iter().copied().zip(weights.iter().copied());
+                        weighed_sketch(rows.filter(|(v, w)| !v.is_nan() && *w > 0.0), max)
+                    }
+                    None => cuts(&values, &counts, bins),
+                },
                 other => cuts(&values, &counts, other),
             };
             let many = kept.as_ref().map_or(bounds.len(), Vec::len);
