@@ -9,6 +9,7 @@
 //! Source: Prokhorenkova et al., NeurIPS (2018).
 //! Not claimed: the same bits as the program, or its combinations of categories.
 
+mod monotone;
 mod policies;
 
 use super::boost::{self, Quantiles, Rows};
@@ -403,6 +404,16 @@ choices! {
 }
 
 choices! {
+    /// What the sum of trees is multiplied by before a tree is added.
+    pub enum Shrinking {
+        /// 1 - model_shrink_rate · learning_rate.
+        Constant = "Constant",
+        /// 1 - model_shrink_rate / number of trees so far.
+        Decreasing = "Decreasing",
+    }
+}
+
+choices! {
     /// How a question is judged.
     pub enum Score {
         /// The cosine between gradients and leaf means.
@@ -465,6 +476,12 @@ params! {
         max_leaves: Option<usize> = None, within(1.0, 65_536.0);
         /// Plain, or Ordered against the leak of a row into its own gradient.
         boosting_type: Boosting = Boosting::Plain;
+        /// 1, -1 or 0 a column: whether predictions may only rise or only fall with it; joined with commas. For SymmetricTree, without columns of categories and at most two labels; leaves are set by Gradient where they would be by Exact. None has none.
+        monotone_constraints: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// How much the sum of trees, its start included, is shrunk before each tree but the first; none is 0.01 with monotone_constraints, as in the program, else 0.
+        model_shrink_rate: Option<f64> = None, at_least(0.0);
+        /// How it is shrunk.
+        model_shrink_mode: Shrinking = Shrinking::Constant;
         /// How a question is judged.
         score_function: Score = Score::Cosine;
         /// Whether the sum of trees starts at the mean, median or quantile; none is yes for RMSE, MAE, MAPE and Quantile.
@@ -593,11 +610,11 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Gradient boosting with oblivious trees: all nodes of a level ask the same question, so a tree is a small table; or, by grow_policy, each node has a question of its own. Questions are judged by a cosine with some noise, rows are weighted anew for each tree, and ordered boosting keeps a row out of its own gradient.",
-    formula: "question of a level: the (column, border) that maximises Σ_leaves ḡG / √Σ_leaves ḡ²W + noise, ḡ = G/(W + l2), G = Σ w·(-∂L/∂f), W = Σ w; leaves: learning_rate · G/(H + l2), Newton steps over all rows (of more than two labels with the second derivatives across them), or G/(W + l2), or the constant that lowers the loss most; l2 = l2_leaf_reg · mean weight; grow_policy Depthwise and Lossguide: the same over the two sides of a node, asked where it is better than that of the node as it is; borders: bins halved greedily for the largest Σ ln(rows)",
+    formula: "question of a level: the (column, border) that maximises Σ_leaves ḡG / √Σ_leaves ḡ²W + noise, ḡ = G/(W + l2), G = Σ w·(-∂L/∂f), W = Σ w; leaves: learning_rate · G/(H + l2), Newton steps over all rows (of more than two labels with the second derivatives across them), or G/(W + l2), or the constant that lowers the loss most; l2 = l2_leaf_reg · mean weight; grow_policy Depthwise and Lossguide: the same over the two sides of a node, asked where it is better than that of the node as it is; monotone_constraints: ḡ and the values of leaves made to rise by isotonic regression along the questions of such columns, and the sum of trees shrunk by 1 - model_shrink_rate · learning_rate before each tree; borders: bins halved greedily for the largest Σ ln(rows)",
     data: "Any table of numbers; NaN is a missing value, less than all others; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and trees are many or deep.",
-    not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here. With Depthwise the program at times mistakes the sums of one node for those of another once two sides of a node have fewer rows than min_data_in_leaf, and splits off leaves without rows; and with Depthwise and Lossguide its SHAP values do not add up to its prediction where a node has a leaf on one side only: neither is done here. monotone_constraints.",
+    not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here. With Depthwise the program at times mistakes the sums of one node for those of another once two sides of a node have fewer rows than min_data_in_leaf, and splits off leaves without rows; and with Depthwise and Lossguide its SHAP values do not add up to its prediction where a node has a leaf on one side only: neither is done here. With monotone_constraints leaves that are made equal leave many questions equally good, so that rounding may choose another one than in the program, above all in deep trees on few rows.",
     source: "L. Prokhorenkova, G. Gusev, A. Vorobev, A. Dorogush, A. Gulin, CatBoost: unbiased boosting with categorical features, NeurIPS (2018)",
     reference: "catboost 1.2.10, CatBoostRegressor and CatBoostClassifier",
     outputs: &[
@@ -632,6 +649,11 @@ const CARD: Card = Card {
             against: "catboost 1.2.10, grow_policy Depthwise and Lossguide without draws",
             cases: "a test of this entry: RMSE, MAE, Huber, Logloss and MultiClass, both score functions, max_leaves, min_data_in_leaf, weights, importances, SHAP values; and a comparison of 800 fits of RMSE, MAE and Huber, of 1 and 3 trees, to random tables of 100 and 200 rows",
             tolerance: "1e-6; importances 1e-7",
+        },
+        Evidence {
+            against: "catboost 1.2.10, monotone_constraints and model_shrink_rate without draws",
+            cases: "a test of this entry: RMSE, MAE and Logloss, both score functions, several steps of the leaves, weights, both model_shrink_mode; and a comparison of 200 fits of one tree of depth 3 to random tables",
+            tolerance: "1e-6; Logloss and Poisson with model_shrink_rate above 0 about 1e-5, since the program shrinks their sums by a fast logarithm",
         },
         Evidence {
             against: "catboost 1.2.10, early stopping without draws",
@@ -861,6 +883,62 @@ impl CatBoostParams {
         Ok(())
     }
 
+    /// What the sum of trees is multiplied by before the tree of a round.
+    fn shrinkage(&self, round: usize, rate: f64) -> Result<f64, ParamError> {
+        // The program keeps it in single precision.
+        let default = if self.has_signs() { 0.01 } else { 0.0 };
+        let by = f64::from(self.model_shrink_rate.unwrap_or(default) as f32);
+        let (share, limit) = match self.model_shrink_mode {
+            Shrinking::Constant => (by * rate, by * rate),
+            Shrinking::Decreasing => (by / round.max(1) as f64, by),
+        };
+        if limit >= 1.0 {
+            return Err(ParamError {
+                field: "model_shrink_rate".into(),
+                reason: "nothing would be left: it must be below 1, with model_shrink_mode Constant times learning_rate".into(),
+                suggestions: Vec::new(),
+            });
+        }
+        Ok(if round == 0 { 1.0 } else { 1.0 - share })
+    }
+
+    fn has_signs(&self) -> bool {
+        let given = self.monotone_constraints.as_ref();
+        given.is_some_and(|signs| signs.iter().any(|s| *s != 0))
+    }
+
+    /// The sign of each column; none where no column has one.
+    fn signs(
+        &self,
+        classes: usize,
+        columns: usize,
+        cat_features: &[usize],
+    ) -> Result<Vec<i64>, ParamError> {
+        let field = "monotone_constraints";
+        let signs = boost::signs(field, self.monotone_constraints.as_deref(), columns)?;
+        if !self.has_signs() {
+            return Ok(Vec::new());
+        }
+        let reason = if self.grow_policy != Policy::SymmetricTree {
+            "are for grow_policy SymmetricTree: leave them out, or set grow_policy to SymmetricTree"
+        } else if classes > 2
+            || self
+                .loss_function
+                .is_some_and(|g| matches!(g.loss, Loss::MultiClass | Loss::MultiClassOneVsAll))
+        {
+            "are for numbers and two labels with one sum of trees: leave them out of MultiClass and MultiClassOneVsAll"
+        } else if cat_features.iter().any(|j| signs[*j] != 0) {
+            "are for columns of numbers: a column of cat_features must have 0"
+        } else {
+            return Ok(signs);
+        };
+        Err(ParamError {
+            field: field.into(),
+            reason: reason.into(),
+            suggestions: Vec::new(),
+        })
+    }
+
     /// How leaves are found, and in how many steps.
     fn leaves(&self, objective: Objective) -> Result<(Leaves, usize), ParamError> {
         let exact = matches!(
@@ -870,6 +948,7 @@ impl CatBoostParams {
         let flat = matches!(objective, Objective::Quantile(_) | Objective::Mape)
             || matches!(objective, Objective::Power(q) if q < 2.0);
         let default = match objective {
+            Objective::Quantile(_) | Objective::Mape if self.has_signs() => Leaves::Gradient,
             _ if exact => Leaves::Exact,
             _ if flat => Leaves::Gradient,
             _ => Leaves::Newton,
@@ -877,6 +956,9 @@ impl CatBoostParams {
         let method = self.leaf_estimation_method.unwrap_or(default);
         let refused = match method {
             Leaves::Exact if !exact => "Exact is for Quantile, MAE, MAPE and LogCosh",
+            Leaves::Exact if self.has_signs() => {
+                "Exact does not go with monotone_constraints: set it to Gradient"
+            }
             Leaves::Newton if flat => {
                 "Newton needs second derivatives, which Quantile, MAE, MAPE and Lq with q below 2 do not have"
             }
@@ -1061,6 +1143,24 @@ impl Side {
             judged: less(self.judged, other.judged),
             rows: self.rows - other.rows,
         }
+    }
+
+    /// Both together.
+    fn with(&self, other: &Self) -> Self {
+        let both = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
+        Self {
+            seen: both(self.seen, other.seen),
+            judged: both(self.judged, other.judged),
+            rows: self.rows + other.rows,
+        }
+    }
+
+    /// The mean of those seen.
+    fn mean(&self, l2: f64) -> f64 {
+        if self.seen.1 <= 1e-12 {
+            return 0.0;
+        }
+        self.seen.0 * (1.0 / (self.seen.1 + l2))
     }
 
     /// What it adds to the two halves of a cosine.
@@ -1255,6 +1355,9 @@ struct Level<'a> {
     /// Leaves with rows, numbered one after another, row by row, and how many there are.
     slot: Vec<u32>,
     occupied: usize,
+    /// With signs of columns: the leaf of each row, and the signs of the questions so far.
+    leaf: Vec<u32>,
+    tree: Vec<i64>,
 }
 
 impl Level<'_> {
@@ -1284,6 +1387,8 @@ struct Maker<'a> {
     l2: f64,
     rate: f64,
     leaves: (Leaves, usize),
+    /// Of each column of numbers, whether answers rise (1) or fall (-1) with it; none without such columns.
+    signs: Vec<i64>,
     random: Xoshiro256PlusPlus,
 }
 
@@ -1379,12 +1484,15 @@ impl Maker<'_> {
         let mut leaf = vec![0_u32; n];
         let mut questions = Vec::new();
         // One part that has seen and judges all rows needs sums by bin only.
-        let alone = parts.len() == 1 && last.0.seen.len() == n;
+        let rises = !self.signs.is_empty();
+        let alone = parts.len() == 1 && last.0.seen.len() == n && !rises;
         let state = RwLock::new(Level {
             columns: Vec::new(),
             groups: alone.then(|| Groups::new(&weights, &last.1.g, p)),
             slot: Vec::new(),
             occupied: 0,
+            leaf: Vec::new(),
+            tree: Vec::new(),
         });
         let mut random = self.random.clone();
         let this = &*self;
@@ -1395,6 +1503,9 @@ impl Maker<'_> {
                 let sums = groups.sums(this.binned, c, room);
                 let scores = this.judged(groups, &sums, c, now.occupied, &now.slot);
                 (sums, best_of(&scores, noise, seed))
+            } else if rises {
+                let scores = this.rising_scores(c, &now.tree, &now.leaf, &weights, &parts);
+                (Vec::new(), best_of(&scores, noise, seed))
             } else {
                 let scores = this.scores(c, now.occupied, &now.slot, &weights, &parts);
                 (Vec::new(), best_of(&scores, noise, seed))
@@ -1409,7 +1520,10 @@ impl Maker<'_> {
                     if now.groups.as_ref().is_some_and(|g| !g.fits(this.binned)) {
                         now.groups = None;
                     }
-                    if now.groups.is_none() || this.params.min_data_in_leaf > 1 {
+                    if rises {
+                        now.leaf.clone_from(&leaf);
+                        now.tree = this.signs_of(&questions);
+                    } else if now.groups.is_none() || this.params.min_data_in_leaf > 1 {
                         now.number(&leaf, level);
                     }
                     let mut job = |(k, c): (usize, &usize)| {
@@ -1435,11 +1549,16 @@ impl Maker<'_> {
                 let Some((_, c, bin)) = best else { break };
                 let border = this.binned.bound(c, bin);
                 // The same question again parts nothing.
-                if questions.contains(&(c as u32, border)) {
+                if !rises && questions.contains(&(c as u32, border)) {
                     break;
                 }
                 questions.push((c as u32, border));
                 this.binned.mark(c, bin, 1 << level, &mut leaf);
+                if rises && let Some(k) = monotone::redundant(&leaf, questions.len()) {
+                    questions.remove(k);
+                    monotone::drop_bit(&mut leaf, k);
+                    break;
+                }
                 if let Some(groups) = &mut now.groups
                     && level + 1 < this.params.depth
                 {
@@ -1625,13 +1744,20 @@ impl Maker<'_> {
         allowed
     }
 
-    /// Values of the leaves from the rows, leaf after leaf, one a sum.
-    fn values(&self, leaf: &[u32], leaves: usize, rows: &[u32], f: &[Vec<f64>]) -> Vec<f64> {
+    /// Values of the leaves from the rows, leaf after leaf, one a sum; along lines they rise.
+    fn values(
+        &self,
+        leaf: &[u32],
+        leaves: usize,
+        rows: &[u32],
+        f: &[Vec<f64>],
+        lines: &[Vec<u32>],
+    ) -> Vec<f64> {
         let (method, steps) = self.leaves;
         let mut values = if method == Leaves::Exact {
             self.exact(leaf, leaves, rows, &f[0])
         } else {
-            self.stepped(method, steps, leaf, leaves, rows, f)
+            self.stepped((method, steps), leaf, leaves, rows, f, lines)
         };
         values.iter_mut().for_each(|v| *v *= self.rate);
         values
@@ -1662,12 +1788,12 @@ impl Maker<'_> {
     /// Values by steps down the slope.
     fn stepped(
         &self,
-        method: Leaves,
-        steps: usize,
+        (method, steps): (Leaves, usize),
         leaf: &[u32],
         leaves: usize,
         rows: &[u32],
         f: &[Vec<f64>],
+        lines: &[Vec<u32>],
     ) -> Vec<f64> {
         let width = f.len();
         let full = matches!(self.objective, Objective::Softmax(_)) && method == Leaves::Newton;
@@ -1730,6 +1856,14 @@ impl Maker<'_> {
                 for (by, (g, h)) in by.iter_mut().zip(&sums) {
                     if h + self.l2 > 0.0 {
                         *by = g / (h + self.l2);
+                    }
+                }
+                if !lines.is_empty() {
+                    let mut aims: Vec<f64> = values.iter().zip(&by).map(|(v, by)| v + by).collect();
+                    let own: Vec<f64> = sums.iter().map(|(_, h)| h + self.l2).collect();
+                    monotone::make_rise(&mut aims, &own, lines);
+                    for ((by, aim), v) in by.iter_mut().zip(aims).zip(&values) {
+                        *by = aim - v;
                     }
                 }
             }
@@ -1960,6 +2094,12 @@ impl Supervised for CatBoost {
             params.one_hot_max_size,
             &mut random,
         );
+        let signs = params.signs(classes.len(), names.len(), &cat_features)?;
+        let signs: Vec<i64> = if signs.is_empty() || cat_features.is_empty() {
+            signs
+        } else {
+            encoder.origins().into_iter().map(|j| signs[j]).collect()
+        };
         let names: Vec<String> = if cat_features.is_empty() {
             names.to_vec()
         } else {
@@ -1979,6 +2119,7 @@ impl Supervised for CatBoost {
             l2: params.l2_leaf_reg * rows.w.iter().sum::<f64>() / n as f64,
             rate: params.rate(objective, n),
             leaves,
+            signs,
             random,
         };
         let every: Vec<u32> = (0..n as u32).collect();
@@ -2008,8 +2149,15 @@ impl Supervised for CatBoost {
         };
         // The round and its metric.
         let mut best: Option<(usize, f64)> = None;
-        let mut changes = vec![0.0; columns];
+        let mut shrinkages = Vec::new();
         for round in 0..params.n_estimators {
+            let shrinkage = params.shrinkage(round, maker.rate)?;
+            shrinkages.push(shrinkage);
+            if shrinkage < 1.0 {
+                let judged = parts.iter_mut().chain(std::iter::once(&mut whole));
+                let sums = judged.flat_map(|part| &mut part.f).chain(&mut aside_f);
+                sums.flatten().for_each(|f| *f *= shrinkage);
+            }
             let mut nodes = Vec::new();
             let (questions, leaf) = if params.grow_policy != Policy::SymmetricTree {
                 let (own, leaf) = maker.grown(round, &whole);
@@ -2021,11 +2169,12 @@ impl Supervised for CatBoost {
                 maker.questions(round, &parts)
             };
             let leaves = (1 << questions.len()) + nodes.len();
+            let lines = maker.lines_of(&questions);
             for part in &mut parts {
-                let values = maker.values(&leaf, leaves, &part.seen, &part.f);
+                let values = maker.values(&leaf, leaves, &part.seen, &part.f, &lines);
                 add_values(&mut part.f, &leaf, &values);
             }
-            let values = maker.values(&leaf, leaves, &every, &whole.f);
+            let values = maker.values(&leaf, leaves, &every, &whole.f, &lines);
             add_values(&mut whole.f, &leaf, &values);
             if whole.f.iter().flatten().any(|v| !v.is_finite()) {
                 return Err(FitError::Failed(format!(
@@ -2043,7 +2192,6 @@ impl Supervised for CatBoost {
                 sizes,
                 nodes,
             };
-            change(&mut changes, &tree, width);
             if let Some(aside) = &aside {
                 for (i, row) in aside_x.rows().into_iter().enumerate() {
                     let at = tree.leaf(row) * width;
@@ -2065,6 +2213,22 @@ impl Supervised for CatBoost {
         }
         if let Some((best, _)) = best {
             trees.truncate(best);
+        }
+        // What was shrunk after a tree was added.
+        let mut left = 1.0;
+        shrinkages.truncate(trees.len());
+        for (tree, shrinkage) in trees.iter_mut().zip(&shrinkages).rev() {
+            if left < 1.0 {
+                tree.values.iter_mut().for_each(|v| *v *= left);
+            }
+            left *= shrinkage;
+        }
+        if left < 1.0 {
+            start.iter_mut().for_each(|s| *s *= left);
+        }
+        let mut changes = vec![0.0; columns];
+        for tree in &trees {
+            change(&mut changes, tree, width);
         }
         let rate = maker.rate;
         let mut importances = vec![0.0; data.design().columns()];
