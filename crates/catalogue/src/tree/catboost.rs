@@ -1,13 +1,16 @@
 //! CatBoost.
 //!
-//! What: gradient boosting with oblivious trees (one question a level for all nodes of it), as the
-//! program CatBoost does it.
+//! What: gradient boosting with oblivious trees (one question a level for all nodes of it), or with
+//! trees whose nodes each have a question of their own, as the program CatBoost does it.
 //! Formula: each level takes the question with the best cosine between gradients and leaf means.
 //! Data: any table of numbers; a missing value is less than all others.
 //! Cost: fit O(T p n depth), predict O(rows T depth).
 //! Fails when: rows are few and rounds many.
 //! Source: Prokhorenkova et al., NeurIPS (2018).
 //! Not claimed: the same bits as the program, or its combinations of categories.
+
+mod monotone;
+mod policies;
 
 use super::boost::{self, Quantiles, Rows};
 use super::categories::Encoder;
@@ -26,6 +29,7 @@ use mltrainer_catalogue_core::{
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use policies::{Branches, Node};
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -388,6 +392,28 @@ choices! {
 }
 
 choices! {
+    /// Which nodes ask the same question, and which are asked first.
+    pub enum Policy {
+        /// All nodes of a level ask the same question.
+        SymmetricTree = "SymmetricTree",
+        /// Each node has a question of its own, level after level.
+        Depthwise = "Depthwise",
+        /// Each node has a question of its own, the one that gains most first.
+        Lossguide = "Lossguide",
+    }
+}
+
+choices! {
+    /// What the sum of trees is multiplied by before a tree is added.
+    pub enum Shrinking {
+        /// 1 - model_shrink_rate · learning_rate.
+        Constant = "Constant",
+        /// 1 - model_shrink_rate / number of trees so far.
+        Decreasing = "Decreasing",
+    }
+}
+
+choices! {
     /// How a question is judged.
     pub enum Score {
         /// The cosine between gradients and leaf means.
@@ -442,10 +468,20 @@ params! {
         leaf_estimation_iterations: Option<usize> = None, within(1.0, 1000.0);
         /// What becomes of a step of the leaves, where there are several, that does not lower the loss; Huber does not look.
         leaf_estimation_backtracking: Backtracking = Backtracking::AnyImprovement;
-        /// Rows each leaf must have for a question to count.
+        /// SymmetricTree: rows each leaf must have for a question to count; else rows a node must have to be asked a question, as in the program, so that a leaf may have fewer.
         min_data_in_leaf: usize = 1, at_least(1.0);
+        /// SymmetricTree, or trees whose nodes each have a question of their own: level after level (Depthwise), or the one that gains most first (Lossguide), both up to depth; they go with boosting_type Plain.
+        grow_policy: Policy = Policy::SymmetricTree;
+        /// Leaves of a tree at most; none is 31. Lossguide only.
+        max_leaves: Option<usize> = None, within(1.0, 65_536.0);
         /// Plain, or Ordered against the leak of a row into its own gradient.
         boosting_type: Boosting = Boosting::Plain;
+        /// 1, -1 or 0 a column: whether predictions may only rise or only fall with it; joined with commas. For SymmetricTree, without columns of categories and at most two labels; leaves are set by Gradient where they would be by Exact. None has none.
+        monotone_constraints: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// How much the sum of trees, its start included, is shrunk before each tree but the first; none is 0.01 with monotone_constraints, as in the program, else 0.
+        model_shrink_rate: Option<f64> = None, at_least(0.0);
+        /// How it is shrunk.
+        model_shrink_mode: Shrinking = Shrinking::Constant;
         /// How a question is judged.
         score_function: Score = Score::Cosine;
         /// Whether the sum of trees starts at the mean, median or quantile; none is yes for RMSE, MAE, MAPE and Quantile.
@@ -465,7 +501,10 @@ params! {
     }
 }
 
-/// An oblivious tree: the leaf of a row has one bit a question.
+/// Leaves of a tree of Lossguide at most, unless more or fewer are asked for.
+const MAX_LEAVES: usize = 31;
+
+/// An oblivious tree: the leaf of a row has one bit a question. Or one of nodes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Tree {
     /// Column and border of each level; a value above it sets the bit.
@@ -475,10 +514,16 @@ struct Tree {
     /// Weight of the training rows of each leaf; models saved before it was kept have none.
     #[serde(default)]
     sizes: Vec<f64>,
+    /// Nodes with a question each, the first one the root, instead of questions of levels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<Node>,
 }
 
 impl Tree {
     fn leaf(&self, row: ArrayView1<'_, f64>) -> usize {
+        if !self.nodes.is_empty() {
+            return policies::leaf_of(&self.nodes, row);
+        }
         let bits = self.questions.iter().enumerate();
         bits.map(|(k, (c, border))| usize::from(known(row[*c as usize]) > *border) << k)
             .sum()
@@ -564,12 +609,12 @@ const CARD: Card = Card {
     title: "CatBoost",
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
-    summary: "Gradient boosting with oblivious trees: all nodes of a level ask the same question, so a tree is a small table. Questions are judged by a cosine with some noise, rows are weighted anew for each tree, and ordered boosting keeps a row out of its own gradient.",
-    formula: "question of a level: the (column, border) that maximises Σ_leaves ḡG / √Σ_leaves ḡ²W + noise, ḡ = G/(W + l2), G = Σ w·(-∂L/∂f), W = Σ w; leaves: learning_rate · G/(H + l2), Newton steps over all rows (of more than two labels with the second derivatives across them), or G/(W + l2), or the constant that lowers the loss most; l2 = l2_leaf_reg · mean weight; borders: bins halved greedily for the largest Σ ln(rows)",
+    summary: "Gradient boosting with oblivious trees: all nodes of a level ask the same question, so a tree is a small table; or, by grow_policy, each node has a question of its own. Questions are judged by a cosine with some noise, rows are weighted anew for each tree, and ordered boosting keeps a row out of its own gradient.",
+    formula: "question of a level: the (column, border) that maximises Σ_leaves ḡG / √Σ_leaves ḡ²W + noise, ḡ = G/(W + l2), G = Σ w·(-∂L/∂f), W = Σ w; leaves: learning_rate · G/(H + l2), Newton steps over all rows (of more than two labels with the second derivatives across them), or G/(W + l2), or the constant that lowers the loss most; l2 = l2_leaf_reg · mean weight; grow_policy Depthwise and Lossguide: the same over the two sides of a node, asked where it is better than that of the node as it is; monotone_constraints: ḡ and the values of leaves made to rise by isotonic regression along the questions of such columns, and the sum of trees shrunk by 1 - model_shrink_rate · learning_rate before each tree; borders: bins halved greedily for the largest Σ ln(rows)",
     data: "Any table of numbers; NaN is a missing value, less than all others; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and trees are many or deep.",
-    not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here. Trees that grow leaf by leaf or node by node (grow_policy other than SymmetricTree), and monotone_constraints.",
+    not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The same bits as the program, whose draws come from another stream, or its combinations of columns of categories: each column has statistics of its own here. With Depthwise the program at times mistakes the sums of one node for those of another once two sides of a node have fewer rows than min_data_in_leaf, and splits off leaves without rows; and with Depthwise and Lossguide its SHAP values do not add up to its prediction where a node has a leaf on one side only: neither is done here. With monotone_constraints leaves that are made equal leave many questions equally good, so that rounding may choose another one than in the program, above all in deep trees on few rows.",
     source: "L. Prokhorenkova, G. Gusev, A. Vorobev, A. Dorogush, A. Gulin, CatBoost: unbiased boosting with categorical features, NeurIPS (2018)",
     reference: "catboost 1.2.10, CatBoostRegressor and CatBoostClassifier",
     outputs: &[
@@ -599,6 +644,16 @@ const CARD: Card = Card {
             against: "catboost 1.2.10, without draws",
             cases: "a test of this entry: every loss, leaves by Newton, Gradient and Exact (with and without weights), with and without backtracking",
             tolerance: "predictions and probabilities 1e-6; Logloss and Poisson after 10 steps with backtracking 2e-4",
+        },
+        Evidence {
+            against: "catboost 1.2.10, grow_policy Depthwise and Lossguide without draws",
+            cases: "a test of this entry: RMSE, MAE, Huber, Logloss and MultiClass, both score functions, max_leaves, min_data_in_leaf, weights, importances, SHAP values; and a comparison of 800 fits of RMSE, MAE and Huber, of 1 and 3 trees, to random tables of 100 and 200 rows",
+            tolerance: "1e-6; importances 1e-7",
+        },
+        Evidence {
+            against: "catboost 1.2.10, monotone_constraints and model_shrink_rate without draws",
+            cases: "a test of this entry: RMSE, MAE and Logloss, both score functions, several steps of the leaves, weights, both model_shrink_mode; and a comparison of 200 fits of one tree of depth 3 to random tables",
+            tolerance: "1e-6; Logloss and Poisson with model_shrink_rate above 0 about 1e-5, since the program shrinks their sums by a fast logarithm",
         },
         Evidence {
             against: "catboost 1.2.10, early stopping without draws",
@@ -804,6 +859,86 @@ impl CatBoostParams {
         Ok(weights)
     }
 
+    /// Refuses what does not go with the way trees grow.
+    fn fits_policy(&self) -> Result<(), ParamError> {
+        let refused = |field: &str, reason: &str| {
+            Err(ParamError {
+                field: field.into(),
+                reason: reason.into(),
+                suggestions: Vec::new(),
+            })
+        };
+        if self.max_leaves.is_some() && self.grow_policy != Policy::Lossguide {
+            return refused(
+                "max_leaves",
+                "is for grow_policy Lossguide: leave it out, or set grow_policy to Lossguide",
+            );
+        }
+        if self.boosting_type == Boosting::Ordered && self.grow_policy != Policy::SymmetricTree {
+            return refused(
+                "boosting_type",
+                "Ordered is for grow_policy SymmetricTree: set boosting_type to Plain, or grow_policy to SymmetricTree",
+            );
+        }
+        Ok(())
+    }
+
+    /// What the sum of trees is multiplied by before the tree of a round.
+    fn shrinkage(&self, round: usize, rate: f64) -> Result<f64, ParamError> {
+        // The program keeps it in single precision.
+        let default = if self.has_signs() { 0.01 } else { 0.0 };
+        let by = f64::from(self.model_shrink_rate.unwrap_or(default) as f32);
+        let (share, limit) = match self.model_shrink_mode {
+            Shrinking::Constant => (by * rate, by * rate),
+            Shrinking::Decreasing => (by / round.max(1) as f64, by),
+        };
+        if limit >= 1.0 {
+            return Err(ParamError {
+                field: "model_shrink_rate".into(),
+                reason: "nothing would be left: it must be below 1, with model_shrink_mode Constant times learning_rate".into(),
+                suggestions: Vec::new(),
+            });
+        }
+        Ok(if round == 0 { 1.0 } else { 1.0 - share })
+    }
+
+    fn has_signs(&self) -> bool {
+        let given = self.monotone_constraints.as_ref();
+        given.is_some_and(|signs| signs.iter().any(|s| *s != 0))
+    }
+
+    /// The sign of each column; none where no column has one.
+    fn signs(
+        &self,
+        classes: usize,
+        columns: usize,
+        cat_features: &[usize],
+    ) -> Result<Vec<i64>, ParamError> {
+        let field = "monotone_constraints";
+        let signs = boost::signs(field, self.monotone_constraints.as_deref(), columns)?;
+        if !self.has_signs() {
+            return Ok(Vec::new());
+        }
+        let reason = if self.grow_policy != Policy::SymmetricTree {
+            "are for grow_policy SymmetricTree: leave them out, or set grow_policy to SymmetricTree"
+        } else if classes > 2
+            || self
+                .loss_function
+                .is_some_and(|g| matches!(g.loss, Loss::MultiClass | Loss::MultiClassOneVsAll))
+        {
+            "are for numbers and two labels with one sum of trees: leave them out of MultiClass and MultiClassOneVsAll"
+        } else if cat_features.iter().any(|j| signs[*j] != 0) {
+            "are for columns of numbers: a column of cat_features must have 0"
+        } else {
+            return Ok(signs);
+        };
+        Err(ParamError {
+            field: field.into(),
+            reason: reason.into(),
+            suggestions: Vec::new(),
+        })
+    }
+
     /// How leaves are found, and in how many steps.
     fn leaves(&self, objective: Objective) -> Result<(Leaves, usize), ParamError> {
         let exact = matches!(
@@ -813,6 +948,7 @@ impl CatBoostParams {
         let flat = matches!(objective, Objective::Quantile(_) | Objective::Mape)
             || matches!(objective, Objective::Power(q) if q < 2.0);
         let default = match objective {
+            Objective::Quantile(_) | Objective::Mape if self.has_signs() => Leaves::Gradient,
             _ if exact => Leaves::Exact,
             _ if flat => Leaves::Gradient,
             _ => Leaves::Newton,
@@ -820,6 +956,9 @@ impl CatBoostParams {
         let method = self.leaf_estimation_method.unwrap_or(default);
         let refused = match method {
             Leaves::Exact if !exact => "Exact is for Quantile, MAE, MAPE and LogCosh",
+            Leaves::Exact if self.has_signs() => {
+                "Exact does not go with monotone_constraints: set it to Gradient"
+            }
             Leaves::Newton if flat => {
                 "Newton needs second derivatives, which Quantile, MAE, MAPE and Lq with q below 2 do not have"
             }
@@ -1004,6 +1143,24 @@ impl Side {
             judged: less(self.judged, other.judged),
             rows: self.rows - other.rows,
         }
+    }
+
+    /// Both together.
+    fn with(&self, other: &Self) -> Self {
+        let both = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
+        Self {
+            seen: both(self.seen, other.seen),
+            judged: both(self.judged, other.judged),
+            rows: self.rows + other.rows,
+        }
+    }
+
+    /// The mean of those seen.
+    fn mean(&self, l2: f64) -> f64 {
+        if self.seen.1 <= 1e-12 {
+            return 0.0;
+        }
+        self.seen.0 * (1.0 / (self.seen.1 + l2))
     }
 
     /// What it adds to the two halves of a cosine.
@@ -1198,6 +1355,9 @@ struct Level<'a> {
     /// Leaves with rows, numbered one after another, row by row, and how many there are.
     slot: Vec<u32>,
     occupied: usize,
+    /// With signs of columns: the leaf of each row, and the signs of the questions so far.
+    leaf: Vec<u32>,
+    tree: Vec<i64>,
 }
 
 impl Level<'_> {
@@ -1227,6 +1387,8 @@ struct Maker<'a> {
     l2: f64,
     rate: f64,
     leaves: (Leaves, usize),
+    /// Of each column of numbers, whether answers rise (1) or fall (-1) with it; none without such columns.
+    signs: Vec<i64>,
     random: Xoshiro256PlusPlus,
 }
 
@@ -1287,6 +1449,26 @@ impl Maker<'_> {
         weights
     }
 
+    /// The noise of a score: it has the size of the gradients and fades as the model grows.
+    fn noise(&self, round: usize, slopes: &Slopes) -> f64 {
+        let n = self.binned.rows() as f64;
+        let square: f64 = slopes.g.iter().flatten().map(|g| g * g).sum();
+        let left = (n.ln() - round as f64 * self.rate).exp();
+        self.params.random_strength * (square / n).sqrt() * (left / (1.0 + left))
+    }
+
+    /// The columns that are looked at once.
+    fn looked_at(&self, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
+        let p = self.binned.columns();
+        let mut columns: Vec<usize> = (0..p).collect();
+        if self.params.rsm < 1.0 {
+            columns.shuffle(random);
+            columns.truncate(((p as f64 * self.params.rsm).ceil() as usize).max(1));
+            columns.sort_unstable();
+        }
+        columns
+    }
+
     /// Questions of a tree, and the leaf of every row.
     fn questions(&mut self, round: usize, parts: &[Part]) -> (Vec<(u32, f64)>, Vec<u32>) {
         let (n, p) = (self.binned.rows(), self.binned.columns());
@@ -1298,20 +1480,19 @@ impl Maker<'_> {
             return (Vec::new(), vec![0; n]);
         };
         let weights = self.bootstrap(&last.1);
-        // The noise has the size of the gradients and fades as the model grows.
-        let square: f64 = last.1.g.iter().flatten().map(|g| g * g).sum();
-        let left = ((n as f64).ln() - round as f64 * self.rate).exp();
-        let noise =
-            self.params.random_strength * (square / n as f64).sqrt() * (left / (1.0 + left));
+        let noise = self.noise(round, &last.1);
         let mut leaf = vec![0_u32; n];
         let mut questions = Vec::new();
         // One part that has seen and judges all rows needs sums by bin only.
-        let alone = parts.len() == 1 && last.0.seen.len() == n;
+        let rises = !self.signs.is_empty();
+        let alone = parts.len() == 1 && last.0.seen.len() == n && !rises;
         let state = RwLock::new(Level {
             columns: Vec::new(),
             groups: alone.then(|| Groups::new(&weights, &last.1.g, p)),
             slot: Vec::new(),
             occupied: 0,
+            leaf: Vec::new(),
+            tree: Vec::new(),
         });
         let mut random = self.random.clone();
         let this = &*self;
@@ -1322,6 +1503,9 @@ impl Maker<'_> {
                 let sums = groups.sums(this.binned, c, room);
                 let scores = this.judged(groups, &sums, c, now.occupied, &now.slot);
                 (sums, best_of(&scores, noise, seed))
+            } else if rises {
+                let scores = this.rising_scores(c, &now.tree, &now.leaf, &weights, &parts);
+                (Vec::new(), best_of(&scores, noise, seed))
             } else {
                 let scores = this.scores(c, now.occupied, &now.slot, &weights, &parts);
                 (Vec::new(), best_of(&scores, noise, seed))
@@ -1329,19 +1513,17 @@ impl Maker<'_> {
         };
         threads::team(judge, |team| {
             for level in 0..this.params.depth {
-                let mut columns: Vec<usize> = (0..p).collect();
-                if this.params.rsm < 1.0 {
-                    columns.shuffle(&mut random);
-                    columns.truncate(((p as f64 * this.params.rsm).ceil() as usize).max(1));
-                    columns.sort_unstable();
-                }
+                let columns = this.looked_at(&mut random);
                 let jobs = {
                     let mut now = state.write().unwrap_or_else(PoisonError::into_inner);
                     now.columns.clone_from(&columns);
                     if now.groups.as_ref().is_some_and(|g| !g.fits(this.binned)) {
                         now.groups = None;
                     }
-                    if now.groups.is_none() || this.params.min_data_in_leaf > 1 {
+                    if rises {
+                        now.leaf.clone_from(&leaf);
+                        now.tree = this.signs_of(&questions);
+                    } else if now.groups.is_none() || this.params.min_data_in_leaf > 1 {
                         now.number(&leaf, level);
                     }
                     let mut job = |(k, c): (usize, &usize)| {
@@ -1367,11 +1549,16 @@ impl Maker<'_> {
                 let Some((_, c, bin)) = best else { break };
                 let border = this.binned.bound(c, bin);
                 // The same question again parts nothing.
-                if questions.contains(&(c as u32, border)) {
+                if !rises && questions.contains(&(c as u32, border)) {
                     break;
                 }
                 questions.push((c as u32, border));
                 this.binned.mark(c, bin, 1 << level, &mut leaf);
+                if rises && let Some(k) = monotone::redundant(&leaf, questions.len()) {
+                    questions.remove(k);
+                    monotone::drop_bit(&mut leaf, k);
+                    break;
+                }
                 if let Some(groups) = &mut now.groups
                     && level + 1 < this.params.depth
                 {
@@ -1557,13 +1744,20 @@ impl Maker<'_> {
         allowed
     }
 
-    /// Values of the leaves from the rows, leaf after leaf, one a sum.
-    fn values(&self, leaf: &[u32], leaves: usize, rows: &[u32], f: &[Vec<f64>]) -> Vec<f64> {
+    /// Values of the leaves from the rows, leaf after leaf, one a sum; along lines they rise.
+    fn values(
+        &self,
+        leaf: &[u32],
+        leaves: usize,
+        rows: &[u32],
+        f: &[Vec<f64>],
+        lines: &[Vec<u32>],
+    ) -> Vec<f64> {
         let (method, steps) = self.leaves;
         let mut values = if method == Leaves::Exact {
             self.exact(leaf, leaves, rows, &f[0])
         } else {
-            self.stepped(method, steps, leaf, leaves, rows, f)
+            self.stepped((method, steps), leaf, leaves, rows, f, lines)
         };
         values.iter_mut().for_each(|v| *v *= self.rate);
         values
@@ -1594,12 +1788,12 @@ impl Maker<'_> {
     /// Values by steps down the slope.
     fn stepped(
         &self,
-        method: Leaves,
-        steps: usize,
+        (method, steps): (Leaves, usize),
         leaf: &[u32],
         leaves: usize,
         rows: &[u32],
         f: &[Vec<f64>],
+        lines: &[Vec<u32>],
     ) -> Vec<f64> {
         let width = f.len();
         let full = matches!(self.objective, Objective::Softmax(_)) && method == Leaves::Newton;
@@ -1662,6 +1856,14 @@ impl Maker<'_> {
                 for (by, (g, h)) in by.iter_mut().zip(&sums) {
                     if h + self.l2 > 0.0 {
                         *by = g / (h + self.l2);
+                    }
+                }
+                if !lines.is_empty() {
+                    let mut aims: Vec<f64> = values.iter().zip(&by).map(|(v, by)| v + by).collect();
+                    let own: Vec<f64> = sums.iter().map(|(_, h)| h + self.l2).collect();
+                    monotone::make_rise(&mut aims, &own, lines);
+                    for ((by, aim), v) in by.iter_mut().zip(aims).zip(&values) {
+                        *by = aim - v;
                     }
                 }
             }
@@ -1832,6 +2034,7 @@ impl Supervised for CatBoost {
         let objective = params.loss(classes.len())?;
         let leaves = params.leaves(objective)?;
         let metric = params.metric(objective, classes.len())?;
+        params.fits_policy()?;
         // Refuses a target that cannot be squared.
         Learned::new(data, Criterion::SquaredError)?;
         let n = data.y().len();
@@ -1891,6 +2094,12 @@ impl Supervised for CatBoost {
             params.one_hot_max_size,
             &mut random,
         );
+        let signs = params.signs(classes.len(), names.len(), &cat_features)?;
+        let signs: Vec<i64> = if signs.is_empty() || cat_features.is_empty() {
+            signs
+        } else {
+            encoder.origins().into_iter().map(|j| signs[j]).collect()
+        };
         let names: Vec<String> = if cat_features.is_empty() {
             names.to_vec()
         } else {
@@ -1910,6 +2119,7 @@ impl Supervised for CatBoost {
             l2: params.l2_leaf_reg * rows.w.iter().sum::<f64>() / n as f64,
             rate: params.rate(objective, n),
             leaves,
+            signs,
             random,
         };
         let every: Vec<u32> = (0..n as u32).collect();
@@ -1939,19 +2149,32 @@ impl Supervised for CatBoost {
         };
         // The round and its metric.
         let mut best: Option<(usize, f64)> = None;
-        let mut changes = vec![0.0; columns];
+        let mut shrinkages = Vec::new();
         for round in 0..params.n_estimators {
-            let (questions, leaf) = if parts.is_empty() {
+            let shrinkage = params.shrinkage(round, maker.rate)?;
+            shrinkages.push(shrinkage);
+            if shrinkage < 1.0 {
+                let judged = parts.iter_mut().chain(std::iter::once(&mut whole));
+                let sums = judged.flat_map(|part| &mut part.f).chain(&mut aside_f);
+                sums.flatten().for_each(|f| *f *= shrinkage);
+            }
+            let mut nodes = Vec::new();
+            let (questions, leaf) = if params.grow_policy != Policy::SymmetricTree {
+                let (own, leaf) = maker.grown(round, &whole);
+                nodes = own;
+                (Vec::new(), leaf)
+            } else if parts.is_empty() {
                 maker.questions(round, std::slice::from_ref(&whole))
             } else {
                 maker.questions(round, &parts)
             };
-            let leaves = 1 << questions.len();
+            let leaves = (1 << questions.len()) + nodes.len();
+            let lines = maker.lines_of(&questions);
             for part in &mut parts {
-                let values = maker.values(&leaf, leaves, &part.seen, &part.f);
+                let values = maker.values(&leaf, leaves, &part.seen, &part.f, &lines);
                 add_values(&mut part.f, &leaf, &values);
             }
-            let values = maker.values(&leaf, leaves, &every, &whole.f);
+            let values = maker.values(&leaf, leaves, &every, &whole.f, &lines);
             add_values(&mut whole.f, &leaf, &values);
             if whole.f.iter().flatten().any(|v| !v.is_finite()) {
                 return Err(FitError::Failed(format!(
@@ -1967,8 +2190,8 @@ impl Supervised for CatBoost {
                 questions,
                 values,
                 sizes,
+                nodes,
             };
-            change(&mut changes, &tree, width);
             if let Some(aside) = &aside {
                 for (i, row) in aside_x.rows().into_iter().enumerate() {
                     let at = tree.leaf(row) * width;
@@ -1990,6 +2213,22 @@ impl Supervised for CatBoost {
         }
         if let Some((best, _)) = best {
             trees.truncate(best);
+        }
+        // What was shrunk after a tree was added.
+        let mut left = 1.0;
+        shrinkages.truncate(trees.len());
+        for (tree, shrinkage) in trees.iter_mut().zip(&shrinkages).rev() {
+            if left < 1.0 {
+                tree.values.iter_mut().for_each(|v| *v *= left);
+            }
+            left *= shrinkage;
+        }
+        if left < 1.0 {
+            start.iter_mut().for_each(|s| *s *= left);
+        }
+        let mut changes = vec![0.0; columns];
+        for tree in &trees {
+            change(&mut changes, tree, width);
         }
         let rate = maker.rate;
         let mut importances = vec![0.0; data.design().columns()];
@@ -2031,6 +2270,9 @@ const PIECE: usize = 256;
 /// How much each question of a tree changes its answers: over pairs of leaves that differ in its bit
 /// only, the weighted variance between them.
 fn change(changes: &mut [f64], tree: &Tree, width: usize) {
+    if !tree.nodes.is_empty() {
+        return policies::change(changes, tree, width);
+    }
     let (leaves, sizes) = (1 << tree.questions.len(), &tree.sizes);
     for (k, (c, _)) in tree.questions.iter().enumerate() {
         for a in (0..leaves).filter(|a| a >> k & 1 == 0) {
@@ -2099,7 +2341,11 @@ impl Predictor for Fitted {
         let numbers = numbers.view();
         let mut sum = shap::Sum::new(numbers, &self.start);
         for tree in &self.trees {
-            sum.add(&WrittenOut::new(tree), 1.0, 0, numbers)?;
+            if tree.nodes.is_empty() {
+                sum.add(&WrittenOut::new(tree), 1.0, 0, numbers)?;
+            } else {
+                sum.add(&Branches::new(tree), 1.0, 0, numbers)?;
+            }
         }
         let classes = if self.start.len() > 1 {
             self.classes.clone()
@@ -2171,6 +2417,7 @@ mod tests {
             questions: questions.to_vec(),
             values: values.to_vec(),
             sizes: sizes.to_vec(),
+            nodes: Vec::new(),
         };
         let trees = vec![
             tree(

@@ -1,0 +1,747 @@
+//! Trees of CatBoost in which each node has a question of its own: grow_policy Depthwise and Lossguide.
+//!
+//! A node takes the question with the best score of its two sides, if that is better than the score of
+//! the node as it is. Depthwise asks all nodes of a level; Lossguide asks first where the score gains
+//! most, up to max_leaves leaves. Sums are added up in the order in which the program does it, since
+//! small nodes often have several questions that are equally good but for rounding.
+
+use super::{KEPT_SUMS, Maker, Part, Policy, Score, Slopes, Tree, best_of, known, slopes};
+use crate::tree::histogram::{Binned, part_by};
+use crate::tree::shap::Splits;
+use mltrainer_catalogue_core::threads;
+use ndarray::ArrayView1;
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::{PoisonError, RwLock};
+
+/// What a question must gain to be asked.
+const LEAST_GAIN: f64 = 1e-9;
+
+/// A node that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Node {
+    pub(super) column: u32,
+    pub(super) border: f64,
+    /// Where values up to the border go, and where those above it: k is node k, -1 - l is leaf l.
+    pub(super) sides: [i32; 2],
+}
+
+impl Node {
+    fn is_above(&self, row: ArrayView1<'_, f64>) -> bool {
+        known(row[self.column as usize]) > self.border
+    }
+}
+
+/// A number of a node, or of a leaf after all nodes, from a side of a node.
+fn place(side: i32, nodes: usize) -> usize {
+    usize::try_from(side).unwrap_or(nodes + !side as usize)
+}
+
+/// The leaf of a row.
+pub(super) fn leaf_of(nodes: &[Node], row: ArrayView1<'_, f64>) -> usize {
+    let mut at = if nodes.is_empty() { -1 } else { 0 };
+    while let Some(node) = usize::try_from(at).ok().and_then(|k| nodes.get(k)) {
+        at = node.sides[usize::from(node.is_above(row))];
+    }
+    place(at, 0)
+}
+
+/// What each node's question changes: the weighted variance between the means of its two sides.
+pub(super) fn change(changes: &mut [f64], tree: &Tree, width: usize) {
+    let nodes = &tree.nodes;
+    // Of each node and each leaf the weight of the rows, and that times the mean value by sum of trees.
+    let mut weights = vec![0.0; nodes.len()];
+    let mut sums = vec![0.0; nodes.len() * width];
+    weights.extend(&tree.sizes);
+    for (values, size) in tree.values.chunks(width).zip(&tree.sizes) {
+        sums.extend(values.iter().map(|v| v * size));
+    }
+    // The sides of a node come after it.
+    for (k, node) in nodes.iter().enumerate().rev() {
+        let [a, b] = node.sides.map(|side| place(side, nodes.len()));
+        let (left, right) = (weights[a], weights[b]);
+        weights[k] = left + right;
+        for s in 0..width {
+            let (x, y) = (sums[a * width + s], sums[b * width + s]);
+            sums[k * width + s] = x + y;
+            if left > 0.0 && right > 0.0 {
+                let mean = (x + y) / (left + right);
+                changes[node.column as usize] +=
+                    left * (x / left - mean).powi(2) + right * (y / right - mean).powi(2);
+            }
+        }
+    }
+}
+
+/// A tree of nodes for SHAP values: the leaves are numbered after the nodes.
+pub(super) struct Branches<'a> {
+    tree: &'a Tree,
+    covers: Vec<f64>,
+}
+
+impl<'a> Branches<'a> {
+    pub(super) fn new(tree: &'a Tree) -> Self {
+        let nodes = &tree.nodes;
+        let mut covers = vec![0.0; nodes.len()];
+        covers.extend(&tree.sizes);
+        for (k, node) in nodes.iter().enumerate().rev() {
+            let sides = node.sides.map(|side| covers[place(side, nodes.len())]);
+            covers[k] = sides[0] + sides[1];
+        }
+        Self { tree, covers }
+    }
+}
+
+impl Splits for Branches<'_> {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let nodes = &self.tree.nodes;
+        let own = nodes.get(node)?;
+        let [left, right] = own.sides.map(|side| place(side, nodes.len()));
+        Some((own.column as usize, left, right))
+    }
+    fn cover(&self, node: usize) -> f64 {
+        self.covers[node]
+    }
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        let own = self.tree.nodes.get(node);
+        own.is_some_and(|own| !own.is_above(row))
+    }
+    fn answer(&self, leaf: usize) -> &[f64] {
+        let nodes = self.tree.nodes.len();
+        let width = self.tree.values.len() / (nodes + 1);
+        let at = (leaf - nodes) * width;
+        &self.tree.values[at..at + width]
+    }
+}
+
+/// Weighted gradient and weight by bin, sum of trees after sum of trees.
+type Cells = Vec<[f64; 2]>;
+
+/// The best question of a leaf.
+#[derive(Debug, Clone, Copy)]
+struct Split {
+    column: usize,
+    bin: usize,
+    gain: f64,
+}
+
+/// A leaf that waits for its question; the one that gains most is the greatest.
+struct Waiting(usize, Split);
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let gains = self.1.gain.total_cmp(&other.1.gain);
+        gains.then(Reverse(self.0).cmp(&Reverse(other.0)))
+    }
+}
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Waiting {}
+
+/// A leaf and a column to be judged.
+struct Job {
+    leaf: usize,
+    column: usize,
+    /// The other side of the node before, if the sums are those of that node less those of this side.
+    sibling: Option<usize>,
+    seed: u64,
+}
+
+/// A leaf while the tree grows.
+struct Leaf {
+    rows: Vec<u32>,
+    /// Weighted gradient and weight of each row, by sum of trees.
+    pairs: Vec<Vec<[f64; 2]>>,
+    /// Rows that were drawn.
+    drawn: usize,
+    depth: usize,
+    /// The node and the side of it where it hangs.
+    hangs: Option<(usize, usize)>,
+    /// By column, where they are kept.
+    sums: Vec<Cells>,
+    /// Those of the node it was split from, on the left side of it.
+    before: Vec<Cells>,
+}
+
+/// A tree while it grows.
+struct Growth<'a> {
+    weights: &'a [f64],
+    /// Weights of the rows before some were drawn.
+    given: &'a [f64],
+    g: &'a [Vec<f64>],
+    leaves: Vec<Leaf>,
+    nodes: Vec<Node>,
+    scratch: Vec<u32>,
+    keeps: bool,
+}
+
+impl Growth<'_> {
+    fn leaf(&self, rows: Vec<u32>, depth: usize, hangs: Option<(usize, usize)>) -> Leaf {
+        let weight = |row: &u32| self.weights[*row as usize];
+        let pairs = |g: &Vec<f64>| -> Vec<[f64; 2]> {
+            let each = rows.iter().map(|row| (weight(row), g[*row as usize]));
+            each.map(|(w, g)| [w * g, w]).collect()
+        };
+        let is_drawn = |row: &&u32| weight(row) > 0.0 || self.given[**row as usize] == 0.0;
+        Leaf {
+            pairs: self.g.iter().map(pairs).collect(),
+            drawn: rows.iter().filter(is_drawn).count(),
+            rows,
+            depth,
+            hangs,
+            sums: Vec::new(),
+            before: Vec::new(),
+        }
+    }
+
+    /// Splits a leaf, which becomes the left side; the right side is a new one, whose number is returned.
+    fn split(&mut self, at: usize, split: Split, binned: &Binned) -> usize {
+        let (node, new) = (self.nodes.len(), self.leaves.len());
+        let mut rows = std::mem::take(&mut self.leaves[at].rows);
+        let kept = part_by(&mut rows, &mut self.scratch, |row| {
+            binned.code(split.column, row as usize) <= split.bin
+        });
+        let right = rows.split_off(kept);
+        let old = &mut self.leaves[at];
+        let (depth, before) = (old.depth + 1, std::mem::take(&mut old.sums));
+        if let Some((parent, side)) = old.hangs {
+            self.nodes[parent].sides[side] = node as i32;
+        }
+        self.nodes.push(Node {
+            column: split.column as u32,
+            border: binned.bound(split.column, split.bin),
+            sides: [!(at as i32), !(new as i32)],
+        });
+        let left = self.leaf(rows, depth, Some((node, 0)));
+        let right = self.leaf(right, depth, Some((node, 1)));
+        self.leaves[at] = Leaf { before, ..left };
+        self.leaves.push(right);
+        new
+    }
+
+    /// Sums of a column by bin, over the rows of a leaf.
+    fn added(&self, binned: &Binned, leaf: &Leaf, column: usize) -> Cells {
+        let bins = binned.cuts(column) + 1;
+        let mut cells = vec![[0.0; 2]; bins * self.g.len()];
+        for (pairs, cells) in leaf.pairs.iter().zip(cells.chunks_exact_mut(bins)) {
+            binned.add(column, &leaf.rows, pairs, cells);
+        }
+        cells
+    }
+
+    fn cells(&self, binned: &Binned, job: &Job) -> Cells {
+        let leaf = &self.leaves[job.leaf];
+        let Some(sibling) = job.sibling else {
+            return self.added(binned, leaf, job.column);
+        };
+        let all = &self.leaves[job.leaf.min(sibling)].before[job.column];
+        let other = &self.leaves[sibling].sums[job.column];
+        let rest = all.iter().zip(other);
+        rest.map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect()
+    }
+}
+
+impl Maker<'_> {
+    /// The nodes of a tree, and the leaf of every row.
+    pub(super) fn grown(&mut self, round: usize, part: &Part) -> (Vec<Node>, Vec<u32>) {
+        let n = self.binned.rows();
+        let slopes: Slopes = slopes(self.objective, self.rows, &part.f);
+        let weights = self.bootstrap(&slopes);
+        let noise = self.noise(round, &slopes);
+        let mut random = self.random.clone();
+        // Columns are drawn from a stream of their own.
+        let mut order = Xoshiro256PlusPlus::seed_from_u64(random.r#gen());
+        let this = &*self;
+        let (params, binned) = (this.params, this.binned);
+        let by_level = params.grow_policy != Policy::Lossguide;
+        let mut growth = Growth {
+            weights: &weights,
+            given: &this.rows.w,
+            g: &slopes.g,
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+            scratch: Vec::new(),
+            keeps: false,
+        };
+        growth
+            .leaves
+            .push(growth.leaf((0..n as u32).collect(), 0, None));
+        let state = RwLock::new(growth);
+        let read = || state.read().unwrap_or_else(PoisonError::into_inner);
+        let write = || state.write().unwrap_or_else(PoisonError::into_inner);
+        let judge = |job: Job| {
+            let now = read();
+            let cells = now.cells(binned, &job);
+            let scores = this.cut_scores(&cells, binned.cuts(job.column));
+            let best = best_of(&scores, noise, job.seed);
+            (if now.keeps { cells } else { Vec::new() }, best)
+        };
+        threads::team(judge, |team| {
+            // The best question of each of some leaves that gains enough.
+            let mut find = |asked: &[(usize, Option<usize>)], columns: &[usize]| {
+                let mut jobs = Vec::new();
+                for (leaf, sibling) in asked {
+                    jobs.extend(columns.iter().map(|column| Job {
+                        leaf: *leaf,
+                        column: *column,
+                        sibling: *sibling,
+                        seed: random.r#gen(),
+                    }));
+                }
+                let mut found = team.run(jobs).into_iter();
+                let mut now = write();
+                let mut splits = BTreeMap::new();
+                for (leaf, _) in asked {
+                    let start = this.score_of(&now.leaves[*leaf]);
+                    let mut best: Option<Split> = None;
+                    for (column, (cells, own)) in columns.iter().zip(&mut found) {
+                        if now.keeps {
+                            now.leaves[*leaf].sums.push(cells);
+                        }
+                        let Some((score, bin)) = own else { continue };
+                        let gain = score - start;
+                        if best.is_none_or(|b| gain > b.gain) {
+                            best = Some(Split {
+                                column: *column,
+                                bin,
+                                gain,
+                            });
+                        }
+                    }
+                    if let Some(best) = best.filter(|b| b.gain >= LEAST_GAIN) {
+                        splits.insert(*leaf, best);
+                    }
+                }
+                splits
+            };
+            let is_asked =
+                |leaf: &Leaf| leaf.depth < params.depth && leaf.drawn >= params.min_data_in_leaf;
+            if by_level {
+                let bins: usize = (0..binned.columns()).map(|c| binned.cuts(c) + 1).sum();
+                let mut level = vec![0];
+                while !level.is_empty() {
+                    let columns = this.looked_at(&mut order);
+                    let (mut first, mut then) = (Vec::new(), Vec::new());
+                    {
+                        let mut now = write();
+                        now.keeps = now.g.len() == 1
+                            && columns.len() == binned.columns()
+                            && level.len() * bins <= KEPT_SUMS;
+                        for sides in level.chunks(2) {
+                            let asked = sides.iter().copied();
+                            let asked: Vec<usize> =
+                                asked.filter(|l| is_asked(&now.leaves[*l])).collect();
+                            match asked[..] {
+                                [left, right]
+                                    if now.keeps && !now.leaves[left].before.is_empty() =>
+                                {
+                                    let drawn = |l: usize| now.leaves[l].drawn;
+                                    let (small, large) = if drawn(left) <= drawn(right) {
+                                        (left, right)
+                                    } else {
+                                        (right, left)
+                                    };
+                                    first.push((small, None));
+                                    then.push((large, Some(small)));
+                                }
+                                _ => first.extend(asked.iter().map(|l| (*l, None))),
+                            }
+                        }
+                    }
+                    let mut splits = find(&first, &columns);
+                    splits.append(&mut find(&then, &columns));
+                    let mut now = write();
+                    let mut next = Vec::new();
+                    for leaf in level {
+                        match splits.get(&leaf) {
+                            Some(split) => {
+                                let right = now.split(leaf, *split, binned);
+                                next.extend([leaf, right]);
+                            }
+                            // It stays as it is.
+                            None => now.leaves[leaf].forget(),
+                        }
+                    }
+                    level = next;
+                }
+                return;
+            }
+            let most = params.max_leaves.unwrap_or(super::MAX_LEAVES);
+            let mut waiting = BinaryHeap::new();
+            let mut new = vec![0];
+            let mut leaves = 1;
+            loop {
+                for leaf in new {
+                    if is_asked(&read().leaves[leaf]) {
+                        let splits = find(&[(leaf, None)], &this.looked_at(&mut order));
+                        waiting.extend(splits.into_iter().map(|(leaf, s)| Waiting(leaf, s)));
+                    }
+                }
+                if leaves >= most {
+                    break;
+                }
+                let Some(Waiting(leaf, split)) = waiting.pop() else {
+                    break;
+                };
+                new = vec![leaf, write().split(leaf, split, binned)];
+                leaves += 1;
+            }
+        });
+        let growth = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut leaf = vec![0; n];
+        for (l, own) in growth.leaves.iter().enumerate() {
+            own.rows
+                .iter()
+                .for_each(|row| leaf[*row as usize] = l as u32);
+        }
+        let nodes = growth.nodes;
+        self.random = random;
+        (nodes, leaf)
+    }
+
+    /// What a side adds to the two halves of a score.
+    fn worth(&self, [g, w]: [f64; 2]) -> (f64, f64) {
+        if w <= 1e-12 {
+            return (0.0, 0.0);
+        }
+        let mean = g * (1.0 / (w + self.l2));
+        (mean * g, mean * mean * w)
+    }
+
+    fn score(&self, halves: (f64, f64)) -> f64 {
+        match self.params.score_function {
+            Score::Cosine => halves.0 / halves.1.sqrt(),
+            Score::L2 => halves.0,
+        }
+    }
+
+    /// The score of a leaf as it is. As in the program the gradients of all sums of trees are added up
+    /// first: of labels, whose gradients cancel out, hardly anything is left.
+    fn score_of(&self, leaf: &Leaf) -> f64 {
+        let g = leaf.pairs.iter().flatten().map(|pair| pair[0]).sum();
+        let w = leaf
+            .pairs
+            .first()
+            .map(|own| own.iter().map(|pair| pair[1]).sum());
+        let (top, bottom) = self.worth([g, w.unwrap_or_default()]);
+        self.score((top, 1e-100 + bottom))
+    }
+
+    /// The score of each cut of a column, from the sums of its bins.
+    fn cut_scores(&self, cells: &[[f64; 2]], cuts: usize) -> Vec<Option<f64>> {
+        let mut halves = vec![(0.0, 1e-100); cuts];
+        for cells in cells.chunks_exact(cuts + 1) {
+            let mut right = [0.0; 2];
+            for cell in cells {
+                right = [right[0] + cell[0], right[1] + cell[1]];
+            }
+            let mut left = [0.0; 2];
+            for (cell, halves) in cells.iter().zip(&mut halves) {
+                left = [left[0] + cell[0], left[1] + cell[1]];
+                right = [right[0] - cell[0], right[1] - cell[1]];
+                let (l, r) = (self.worth(left), self.worth(right));
+                halves.0 += r.0 + l.0;
+                halves.1 += r.1 + l.1;
+            }
+        }
+        let scores = halves.into_iter().map(|both| Some(self.score(both)));
+        scores.collect()
+    }
+}
+
+impl Leaf {
+    /// Drops the sums, which nobody asks for any more.
+    fn forget(&mut self) {
+        (self.sums, self.before, self.pairs) = (Vec::new(), Vec::new(), Vec::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CatBoost, CatBoostParams, Fitted};
+    use super::*;
+    use mltrainer_catalogue_core::{
+        Design, Params as _, Predictor as _, Supervised as _, Training,
+    };
+    use ndarray::Array2;
+
+    fn table() -> (Array2<f64>, Vec<f64>) {
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        });
+        let y = (0..300)
+            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+            .collect();
+        (x, y)
+    }
+
+    fn fitted(mut given: serde_json::Value, kind: &str) -> Result<Fitted, String> {
+        let (x, y) = table();
+        for (name, value) in [
+            ("n_estimators", 3.0),
+            ("learning_rate", 0.3),
+            ("random_strength", 0.0),
+        ] {
+            given[name] = value.into();
+        }
+        given["bootstrap_type"] = "No".into();
+        let params = CatBoostParams::from_map(given.as_object().unwrap()).unwrap();
+        let design = Design::new(x, ('a'..='e').map(String::from).collect()).unwrap();
+        let above = |cuts: &[f64]| -> Vec<f64> {
+            let label = |y: &f64| cuts.iter().filter(|c| *y > **c).count() as f64;
+            y.iter().map(label).collect()
+        };
+        let data = match kind {
+            "labels3" => Training::classification(design, above(&[0.5, 3.0])),
+            "labels2" => Training::classification(design, above(&[2.04])),
+            _ => Training::regression(design, y),
+        };
+        let mut data = data.unwrap();
+        if kind == "weighed" {
+            let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0);
+            data = data.with_weights(weights.collect()).unwrap();
+        }
+        CatBoost::fit(&params, &data, 0).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn trees_are_those_of_the_program() {
+        // catboost 1.2.10, CatBoostRegressor and CatBoostClassifier(n_estimators=3, learning_rate=0.3,
+        // bootstrap_type="No", random_strength=0, ...): the first three predictions, of labels the shares of
+        // the last one; weights of rows ((7i) % 11 + 1)/4 where it says so.
+        for (given, kind, want) in [
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 3}"#,
+                "numbers",
+                [0.6509399178966391, 0.9307657728599448, 3.2782003791963565],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 6}"#,
+                "numbers",
+                [0.9896609060998784, 1.1437316832106368, 3.4218238504755294],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 4, "min_data_in_leaf": 60}"#,
+                "numbers",
+                [0.7520082006905833, 0.8123800643145429, 3.4235572203090943],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 4, "score_function": "L2"}"#,
+                "weighed",
+                [1.3223280888233442, 0.7256302945411215, 3.1277302450989186],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 4, "loss_function": "MAE"}"#,
+                "weighed",
+                [0.13230352284075764, 0.6684363924075498, 3.0221795563008946],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 3}"#,
+                "labels2",
+                [0.22575165972817138, 0.24397515344921725, 0.6560687358080639],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 3}"#,
+                "labels3",
+                [0.14764656310289306, 0.17716401832974765, 0.4492023046074656],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide"}"#,
+                "numbers",
+                [0.6642584459989587, 0.9235551367959207, 3.4458895211033154],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "max_leaves": 6}"#,
+                "numbers",
+                [1.112301775557642, 1.1668853313067356, 3.287129199511933],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "max_leaves": 6, "score_function": "L2"}"#,
+                "weighed",
+                [0.9926631464600966, 1.0185538610120757, 2.983855620659436],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "depth": 4, "min_data_in_leaf": 40}"#,
+                "numbers",
+                [0.703382260588775, 1.0317117487234135, 2.9689296407682635],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "max_leaves": 8, "loss_function": "Huber:delta=0.7", "leaf_estimation_method": "Gradient"}"#,
+                "numbers",
+                [-0.16210426736648603, 0.2529870061597448, 0.5266969036130921],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "max_leaves": 5}"#,
+                "labels2",
+                [0.26631227719888106, 0.3014760108903334, 0.7126701509878111],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "max_leaves": 5}"#,
+                "labels3",
+                [0.19158559208785464, 0.23973759183572968, 0.4206499239177112],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "max_leaves": 1}"#,
+                "numbers",
+                [2.408271507565442, 2.408271507565442, 2.408271507565442],
+            ),
+        ] {
+            let fitted = fitted(serde_json::from_str(given).unwrap(), kind).unwrap();
+            let (x, _) = table();
+            let first = x.slice_axis(ndarray::Axis(0), (..3).into());
+            let said = fitted.predict(first).unwrap();
+            let got = match said.probabilities {
+                Some(p) => p.column(p.ncols() - 1).to_vec(),
+                None => said.values,
+            };
+            crate::testing::assert_near(&got, &want, 1e-6);
+        }
+    }
+
+    #[test]
+    fn shap_values_and_importances_are_those_of_the_program() {
+        // catboost 1.2.10, CatBoostRegressor(n_estimators=3, learning_rate=0.3, depth=3,
+        // grow_policy="Depthwise", bootstrap_type="No", random_strength=0): get_feature_importance() / 100, and
+        // type="ShapValues" of the first two rows. All eight leaves of its trees are on the last level: of a
+        // node with a leaf and a node below it the program's values do not add up to its prediction.
+        let (x, _) = table();
+        let given = serde_json::json!({"grow_policy": "Depthwise", "depth": 3});
+        let depthwise = fitted(given, "numbers").unwrap();
+        crate::testing::assert_near(
+            &depthwise.importances,
+            &[
+                0.44500564715009394,
+                0.42643264544415445,
+                0.12856170720575164,
+                0.0,
+                0.0,
+            ],
+            1e-7,
+        );
+        let first = x.slice_axis(ndarray::Axis(0), (..2).into());
+        let found = depthwise.contributions(first).unwrap().unwrap();
+        for (k, want) in [
+            [
+                -0.8184624379503711,
+                -0.5069049445458471,
+                -0.4288965883612697,
+                0.0,
+                0.0,
+            ],
+            [
+                -1.044497365718162,
+                0.04676146938371387,
+                -0.4767022195597344,
+                0.0,
+                0.0,
+            ],
+        ]
+        .iter()
+        .enumerate()
+        {
+            crate::testing::assert_near(&found.values[0].row(k).to_vec(), want, 1e-6);
+        }
+        crate::testing::assert_near(&found.base, &[2.405203888754127], 1e-6);
+        // The same with grow_policy="Lossguide", max_leaves=6: the importances, and what SHAP values add up to.
+        let given = serde_json::json!({"grow_policy": "Lossguide", "max_leaves": 6});
+        let lossguide = fitted(given, "numbers").unwrap();
+        crate::testing::assert_near(
+            &lossguide.importances,
+            &[
+                0.46874644100393453,
+                0.42507234097470437,
+                0.1061812180213611,
+                0.0,
+                0.0,
+            ],
+            1e-7,
+        );
+        let found = lossguide.contributions(x.view()).unwrap().unwrap();
+        let sums = found.values[0].sum_axis(ndarray::Axis(1)) + found.base[0];
+        let said = lossguide.predict(x.view()).unwrap().values;
+        crate::testing::assert_near(&sums.to_vec(), &said, 1e-12);
+    }
+
+    #[test]
+    fn an_unequal_tree_has_the_shap_values_of_the_definition() {
+        // x0 > 0 ? (x1 > 0 ? 8 : 0) : -4 with 2, 1 and 1 rows. Of the row (1, 1): nothing known
+        // (2·8 + 0 - 4)/4 = 3; x0 known (2·8 + 0)/3 = 16/3; x1 known (3·8 - 4)/4 = 5; both 8. So
+        // x0 gets ((16/3 - 3) + (8 - 5))/2 = 8/3, and x1 ((5 - 3) + (8 - 16/3))/2 = 7/3.
+        let node = |column, sides| Node {
+            column,
+            border: 0.0,
+            sides,
+        };
+        let tree = Tree {
+            questions: Vec::new(),
+            values: vec![-4.0, 0.0, 8.0],
+            sizes: vec![1.0, 1.0, 2.0],
+            nodes: vec![node(0, [-1, 1]), node(1, [-2, -3])],
+        };
+        let x = ndarray::array![[1.0, 1.0]];
+        let mut sum = crate::tree::shap::Sum::new(x.view(), &[0.0]);
+        sum.add(&Branches::new(&tree), 1.0, 0, x.view()).unwrap();
+        let found = sum.finish(Vec::new(), mltrainer_catalogue_core::Explained::Value);
+        crate::testing::assert_near(
+            &found.values[0].row(0).to_vec(),
+            &[8.0 / 3.0, 7.0 / 3.0],
+            1e-12,
+        );
+        crate::testing::assert_near(&found.base, &[3.0], 1e-12);
+        // x0: sides -4 (1 row) and 16/3 (3 rows), mean 3: 7² + 3 (7/3)² = 196/3. x1: sides 0 (1 row) and 8
+        // (2 rows), mean 16/3: (16/3)² + 2 (8/3)² = 128/3.
+        let mut changes = [0.0; 2];
+        change(&mut changes, &tree, 1);
+        crate::testing::assert_near(&changes, &[196.0 / 3.0, 128.0 / 3.0], 1e-12);
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (given, why) in [
+            (serde_json::json!({"max_leaves": 8}), "max_leaves"),
+            (
+                serde_json::json!({"grow_policy": "Depthwise", "max_leaves": 8}),
+                "max_leaves",
+            ),
+            (
+                serde_json::json!({"grow_policy": "Lossguide", "boosting_type": "Ordered"}),
+                "boosting_type",
+            ),
+        ] {
+            let refused = fitted(given, "numbers").err().unwrap();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+
+    #[test]
+    fn threads_and_saving_change_nothing() {
+        let (x, _) = table();
+        for policy in ["Depthwise", "Lossguide"] {
+            let fit = |threads: usize| {
+                let given =
+                    serde_json::json!({"grow_policy": policy, "rsm": 0.6, "random_strength": 1.0});
+                threads::grant(threads, || fitted(given, "weighed")).unwrap()
+            };
+            let one = serde_json::to_string(&fit(1)).unwrap();
+            assert_eq!(one, serde_json::to_string(&fit(3)).unwrap());
+            let back: Fitted = serde_json::from_str(&one).unwrap();
+            let said = |fitted: &Fitted| fitted.predict(x.view()).unwrap().values;
+            assert_eq!(said(&back), said(&fit(1)));
+        }
+        // A tree that was saved before there were nodes.
+        let old = r#"{"questions": [[0, 0.5]], "values": [1.0, 2.0]}"#;
+        let tree: Tree = serde_json::from_str(old).unwrap();
+        assert_eq!(tree.leaf(ndarray::array![0.75].view()), 1);
+    }
+}
