@@ -37,7 +37,7 @@ impl Node {
 
 /// A number of a node, or of a leaf after all nodes, from a side of a node.
 fn place(side: i32, nodes: usize) -> usize {
-    usize::try_from(side).unwrap_or(nodes + !side as usize)
+    usize::try_from(side).unwrap_or_else(|_| nodes + !side as usize)
 }
 
 /// The leaf of a row.
