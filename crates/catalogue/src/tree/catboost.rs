@@ -2387,6 +2387,55 @@ mod tests {
     use mltrainer_catalogue_core::{Design, Params as _};
 
     #[test]
+    fn a_missing_value_takes_one_of_the_borders() {
+        // catboost 1.2.10 on 24 rows, the cell of row i and column j missing where (7 i + 3 j) mod 11 is 0;
+        // y = (7 i mod 11)/2 + x0/10; answers of every fourth row.
+        let mut rows = crate::testing::remainders();
+        let y: Vec<f64> = (0..24)
+            .zip(&rows)
+            .map(|(i, x)| f64::from(i * 7 % 11) / 2.0 + x[0] / 10.0)
+            .collect();
+        for (i, row) in rows.iter_mut().enumerate() {
+            for (j, v) in row.iter_mut().enumerate() {
+                if (7 * i + 3 * j) % 11 == 0 {
+                    *v = f64::NAN;
+                }
+            }
+        }
+        let x = Array2::from_shape_vec((24, 4), rows.concat()).unwrap();
+        let names = ('a'..='d').map(String::from).collect();
+        let design = Design::with_missing(x.clone(), names).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        let of_two = [
+            1.929427094,
+            3.783602607,
+            3.783602607,
+            3.279722103,
+            2.758690478,
+            3.783602607,
+        ];
+        let of_one = [
+            1.929427094,
+            3.458969955,
+            3.458969955,
+            3.458969955,
+            2.843117683,
+            3.774015188,
+        ];
+        for (borders, want) in [(1, of_one), (2, of_two), (4, of_two)] {
+            let given = serde_json::json!({
+                "n_estimators": 2, "depth": 2, "border_count": borders, "learning_rate": 0.5,
+                "bootstrap_type": "No", "random_strength": 0.0, "boosting_type": "Plain",
+            });
+            let params = CatBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = CatBoost::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.view()).unwrap().values;
+            let some: Vec<f64> = said.into_iter().step_by(4).collect();
+            crate::testing::assert_near(&some, &want, 1e-7);
+        }
+    }
+
+    #[test]
     fn the_rate_is_that_of_the_program() {
         // catboost 1.2.10, learning_rate_ of fits on n rows with so many iterations.
         for (objective, n, rounds, want) in [

@@ -376,6 +376,11 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
     match bins {
         Bins::Greedy(max, least) => greedy_around_zero(values, counts, max, least),
         Bins::Exact => (0..n - 1).map(middle).collect(),
+        // What stands for a missing value has a bin of its own, one of so many.
+        Bins::LogSum(max) if n > 1 && values[0] == f64::MIN => {
+            let known = log_sum(&values[1..], &counts[1..], max - 1);
+            std::iter::once(f64::MIN).chain(known).collect()
+        }
         Bins::LogSum(max) => log_sum(values, counts, max),
         Bins::Quantiles(max) | Bins::Sketch(max) if n <= max => {
             if matches!(bins, Bins::Sketch(_)) {
