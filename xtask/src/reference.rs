@@ -129,6 +129,11 @@ fn run(place: &Place, reference: &Path, program: &Path) -> Outcome<Run> {
             .arg("--json")
             .arg(&results),
     );
+    if !results.is_file() {
+        // It did not come to a result: what it said itself is the reason.
+        ended?;
+        return Err(format!("{} wrote no results", script.display()));
+    }
     let text = std::fs::read_to_string(&results).map_err(told)?;
     let passed = passed(&text).map_err(|e| format!("{}: {e}", results.display()))?;
     let mut record: Vec<String> = taken.iter().map(|case| line(case, &passed)).collect();

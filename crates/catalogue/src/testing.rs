@@ -51,6 +51,21 @@ pub(crate) fn remainders() -> Vec<Vec<f64>> {
         .collect()
 }
 
+/// Three columns of those rows, the first and the third the same; y = 2 a - b + (row mod 5).
+pub(crate) fn first_column_twice() -> Training {
+    let rows: Vec<[f64; 3]> = remainders()
+        .into_iter()
+        .map(|r| [r[0], r[1], r[0]])
+        .collect();
+    let rows: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
+    let y: Vec<f64> = rows
+        .iter()
+        .enumerate()
+        .map(|(i, r)| 2.0 * r[0] - r[1] + (i % 5) as f64)
+        .collect();
+    table(&rows, &y)
+}
+
 /// Every entry is within `tolerance` of what is wanted, relative to it or absolutely.
 #[track_caller]
 pub(crate) fn assert_near(got: &[f64], want: &[f64], tolerance: f64) {

@@ -333,11 +333,8 @@ mod tests {
     use mltrainer_catalogue_core::{Params as _, Predictor as _};
     use serde_json::json;
 
-    #[test]
-    fn sources_as_scikit_learn() {
-        // scikit-learn 1.9.1, FastICA(3, fun=..., fun_args={"alpha": ...}, whiten=..., whiten_solver=...,
-        // algorithm=..., tol=1e-12, max_iter=5000, random_state=0): components_, each with its largest entry
-        // positive, sorted by their first entries.
+    /// 80 rows of three mixtures of a line, a wave and remainders.
+    fn mixtures() -> Training {
         let rows: Vec<[f64; 3]> = (0..80)
             .map(|i| {
                 let (a, b, c) = (
@@ -350,6 +347,15 @@ mod tests {
             .collect();
         let some: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
         let y: Vec<f64> = rows.iter().map(|r| r[0] - r[2]).collect();
+        table(&some, &y)
+    }
+
+    #[test]
+    fn sources_as_scikit_learn() {
+        // scikit-learn 1.9.1, FastICA(3, fun=..., fun_args={"alpha": ...}, whiten=..., whiten_solver=...,
+        // algorithm=..., tol=1e-12, max_iter=5000, random_state=0): components_, each with its largest entry
+        // positive, sorted by their first entries.
+        let data = mixtures();
         for (given, want) in [
             (
                 json!({"fun": "logcosh", "alpha": 1.0}),
@@ -426,9 +432,7 @@ mod tests {
             given["tol"] = json!(1e-12);
             given["max_iter"] = json!(5000);
             let params = IcaRegressionParams::from_map(given.as_object().unwrap()).unwrap();
-            let o = IcaRegression::fit(&params, &table(&some, &y), 3)
-                .unwrap()
-                .outputs();
+            let o = IcaRegression::fit(&params, &data, 3).unwrap().outputs();
             let mut got: Vec<Vec<f64>> = serde_json::from_value(o["components"].clone()).unwrap();
             for row in &mut got {
                 let top = row
@@ -446,21 +450,10 @@ mod tests {
     fn a_rotation_that_is_given_goes_as_scikit_learn() {
         // scikit-learn 1.9.1, FastICA(2, algorithm=..., w_init=[[1, 0.5], [-0.3, 1]], max_iter=2, tol=1e-12):
         // components_, far from rest.
-        let rows: Vec<[f64; 3]> = (0..80)
-            .map(|i| {
-                let (a, b, c) = (
-                    f64::from(i * 37 % 80) / 20.0 - 2.0,
-                    (f64::from(i) * 0.61).sin(),
-                    f64::from(i * i % 23) / 6.0,
-                );
-                [a + 0.5 * b, b - 0.3 * c + 0.2 * a, c + 0.4 * a]
-            })
-            .collect();
-        let some: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
-        let y: Vec<f64> = rows.iter().map(|r| r[0] - r[2]).collect();
+        let data = mixtures();
         let fit = |given: &serde_json::Value| {
             let params = IcaRegressionParams::from_map(given.as_object().unwrap()).unwrap();
-            IcaRegression::fit(&params, &table(&some, &y), 0)
+            IcaRegression::fit(&params, &data, 0)
         };
         for (algorithm, want) in [
             (

@@ -120,21 +120,13 @@ mod tests {
     fn of_equal_columns_the_first_enters() {
         // scikit-learn 1.9.1, Lars(n_nonzero_coefs=1): coef_ and intercept_. The first and the third column
         // are the same.
-        let rows: Vec<Vec<f64>> = crate::testing::remainders()
-            .into_iter()
-            .map(|r| vec![r[0], r[1], r[0]])
-            .collect();
-        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-        let y: Vec<f64> = rows
-            .iter()
-            .enumerate()
-            .map(|(i, r)| 2.0 * r[0] - r[1] + (i % 5) as f64)
-            .collect();
         let params = LarsParams {
             n_nonzero_coefs: 1,
             fit_intercept: true,
         };
-        let outputs = Lars::fit(&params, &table(&rows, &y), 0).unwrap().outputs();
+        let outputs = Lars::fit(&params, &crate::testing::first_column_twice(), 0)
+            .unwrap()
+            .outputs();
         let weights: Vec<f64> = serde_json::from_value(outputs["coefficients"].clone()).unwrap();
         assert_near(&weights, &[1.446_516_646_115_905_8, 0.0, 0.0], 1e-12);
         assert_near(

@@ -245,22 +245,12 @@ mod tests {
     fn of_equal_columns_the_first_gets_the_weight() {
         // scikit-learn 1.9.1, LinearRegression(positive=True): coef_ and intercept_. The first and the third
         // column are the same.
-        let rows: Vec<Vec<f64>> = crate::testing::remainders()
-            .into_iter()
-            .map(|r| vec![r[0], r[1], r[0]])
-            .collect();
-        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-        let y: Vec<f64> = rows
-            .iter()
-            .enumerate()
-            .map(|(i, r)| 2.0 * r[0] - r[1] + (i % 5) as f64)
-            .collect();
         let params = LinearRegressionParams {
             fit_intercept: true,
             positive: true,
             tol: 1e-6,
         };
-        let outputs = LinearRegression::fit(&params, &table(&rows, &y), 0)
+        let outputs = LinearRegression::fit(&params, &crate::testing::first_column_twice(), 0)
             .unwrap()
             .outputs();
         assert_near(

@@ -9,6 +9,8 @@
 //! Source: Prokhorenkova et al., NeurIPS (2018).
 //! Not claimed: the same bits as the program, or its combinations of categories.
 
+#[cfg(test)]
+mod cases;
 mod monotone;
 mod policies;
 

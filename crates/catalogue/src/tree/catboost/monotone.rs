@@ -177,55 +177,18 @@ impl Maker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CatBoost, CatBoostParams, Fitted};
+    use super::super::Fitted;
+    use super::super::cases::{self, table};
     use super::*;
-    use mltrainer_catalogue_core::{
-        Design, Params as _, Predictor as _, Supervised as _, Training,
-    };
+    use mltrainer_catalogue_core::Predictor as _;
     use ndarray::Array2;
 
-    fn table() -> (Array2<f64>, Vec<f64>) {
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
-        let y = (0..300)
-            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
-            .collect();
-        (x, y)
-    }
-
+    /// With a depth of 3 where none is given.
     fn fitted(mut given: serde_json::Value, kind: &str) -> Result<Fitted, String> {
-        let (x, y) = table();
-        for (name, value) in [
-            ("n_estimators", 3.0),
-            ("learning_rate", 0.3),
-            ("random_strength", 0.0),
-            ("depth", 3.0),
-        ] {
-            if given.get(name).is_none() {
-                given[name] = value.into();
-            }
+        if given.get("depth").is_none() {
+            given["depth"] = 3.into();
         }
-        if given.get("bootstrap_type").is_none() {
-            given["bootstrap_type"] = "No".into();
-        }
-        let params = CatBoostParams::from_map(given.as_object().unwrap()).unwrap();
-        let design = Design::new(x, ('a'..='e').map(String::from).collect()).unwrap();
-        let above = |cuts: &[f64]| -> Vec<f64> {
-            let label = |y: &f64| cuts.iter().filter(|c| *y > **c).count() as f64;
-            y.iter().map(label).collect()
-        };
-        let data = match kind {
-            "labels3" => Training::classification(design, above(&[0.5, 3.0])),
-            "labels2" => Training::classification(design, above(&[2.04])),
-            _ => Training::regression(design, y),
-        };
-        let mut data = data.unwrap();
-        if kind == "weighed" {
-            let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0);
-            data = data.with_weights(weights.collect()).unwrap();
-        }
-        CatBoost::fit(&params, &data, 0).map_err(|e| e.to_string())
+        cases::fitted(given, kind)
     }
 
     #[test]
