@@ -8,7 +8,7 @@
 
 use mltrainer_catalogue_core::{FitError, choices, threads};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -158,8 +158,8 @@ impl Distance {
 
 /// Rows that are asked about together, and rows they are compared with at a time: a tile of their
 /// products stays in the cache.
-const QUERIES: usize = 128;
-const TILE: usize = 512;
+const QUERIES: usize = 64;
+const TILE: usize = 256;
 
 /// Squared lengths of rows beyond these, and of queries in units of the longest row beyond the last,
 /// leave the range of single precision: then only differences are trusted.
@@ -182,9 +182,8 @@ struct Short {
     lengths: Vec<f32>,
 }
 
-fn squares(m: ArrayView2<'_, f64>) -> Vec<f64> {
-    let rows = m.rows().into_iter();
-    rows.map(|r| r.iter().map(|v| v * v).sum()).collect()
+fn squared_length(row: ArrayView1<'_, f64>) -> f64 {
+    row.iter().map(|v| v * v).sum()
 }
 
 /// A block of queries in the units of [`Short`], with the squared length of each.
@@ -195,8 +194,8 @@ struct Block {
 
 impl Short {
     fn new(rows: ArrayView2<'_, f64>) -> Option<Self> {
-        let lengths = squares(rows);
-        let longest = lengths.iter().copied().fold(0.0, f64::max);
+        let lengths = || rows.rows().into_iter().map(squared_length);
+        let longest = lengths().fold(0.0, f64::max);
         if !(SMALL..=LARGE).contains(&longest) {
             return None;
         }
@@ -204,14 +203,14 @@ impl Short {
         Some(Self {
             scale,
             columns: rows.ncols(),
-            lengths: lengths.iter().map(|l| (l * scale * scale) as f32).collect(),
+            lengths: lengths().map(|l| (l * scale * scale) as f32).collect(),
         })
     }
 
     /// Queries, unless one of them is too far away.
     fn block(&self, queries: ArrayView2<'_, f64>) -> Option<Block> {
         let scaled = queries.mapv(|v| v * self.scale);
-        let lengths = squares(scaled.view());
+        let lengths: Vec<f64> = scaled.rows().into_iter().map(squared_length).collect();
         lengths.iter().all(|l| *l <= FAR).then(|| Block {
             rows: scaled.mapv(|v| v as f32),
             lengths,
@@ -275,7 +274,7 @@ impl<'a> Rows<'a> {
         Some((short, short.block(queries)?))
     }
 
-    fn distance(&self, query: ndarray::ArrayView1<'_, f64>, t: usize) -> f64 {
+    fn distance(&self, query: ArrayView1<'_, f64>, t: usize) -> f64 {
         self.metric.distance(query, self.rows.row(t))
     }
 
@@ -288,6 +287,8 @@ impl<'a> Rows<'a> {
                 near.select_nth_unstable_by(k - 1, order);
                 near.truncate(k);
             }
+            // The answers of several blocks wait for their turn: without the room of what was let go.
+            near.shrink_to_fit();
             near.sort_unstable_by(order);
             near
         };
@@ -302,8 +303,8 @@ impl<'a> Rows<'a> {
                 k,
                 margin: 2.0 * short.margin(*own) as f32,
                 limit: f32::INFINITY,
-                room: 2 * k + 64,
-                among: Vec::with_capacity(2 * k + 64),
+                room: 2 * k + 24,
+                among: Vec::with_capacity(2 * k + 24),
             })
             .collect();
         short.tiles(self.rows, &block.rows, |i, from, values| {
@@ -321,7 +322,7 @@ impl<'a> Rows<'a> {
     /// All rows at most `radius` away from each query of a block, in order.
     fn within(&self, queries: ArrayView2<'_, f64>, radius: f64) -> Vec<Vec<usize>> {
         let near =
-            |query: ndarray::ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
+            |query: ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
         let Some((short, block)) = self.shortened(queries) else {
             let all = 0..self.rows.nrows();
             let rows = queries.rows().into_iter();
