@@ -316,6 +316,8 @@ struct Asks {
     classes: bool,
     numbers: bool,
     column: bool,
+    /// Whether it finds outliers by trees, which can be explained.
+    strange: bool,
 }
 
 fn asks(e: &CatalogueEntry) -> Asks {
@@ -331,6 +333,7 @@ fn asks(e: &CatalogueEntry) -> Asks {
         classes: has(Task::Classification),
         numbers: has(Task::Regression),
         column: own_series,
+        strange: e.id == "isolation_forest",
     }
 }
 
@@ -393,10 +396,14 @@ fn run_part(p: &ModelPage, asked: &str) -> AnyView {
                     at("horizon"),
                     view! { <input type="number" id="horizon" name="horizon" min="1" max="250" value=horizon inputmode="numeric"/> }.into_any(),
                 ))}
-                {a.target.then(|| ui::field(
+                {(a.target || a.strange).then(|| ui::field(
                     "explain",
                     "Explain",
-                    "Importance: how much the score falls when a column is shuffled. SHAP: what each column adds to each forecast.",
+                    if a.target {
+                        "Importance: how much the score falls when a column is shuffled. SHAP: what each column adds to each forecast."
+                    } else {
+                        "SHAP: what each column adds to the mean depth of a day; below 0 it makes the day stranger."
+                    },
                     at("explain"),
                     ui::select("explain", explanations(e), &get("explain")),
                 ))}
@@ -440,10 +447,16 @@ fn run_part(p: &ModelPage, asked: &str) -> AnyView {
 
 /// Explanations to choose from: SHAP values are for models of trees.
 fn explanations(e: &CatalogueEntry) -> Vec<(String, String)> {
-    let mut all = vec![("", "nothing"), ("permutation", "importance")];
-    if e.family == "tree" {
-        all.extend([("shap", "SHAP values"), ("permutation,shap", "both")]);
-    }
+    let shap = ("shap", "SHAP values");
+    let all = if asks(e).strange {
+        vec![("", "nothing"), shap]
+    } else {
+        let mut all = vec![("", "nothing"), ("permutation", "importance")];
+        if e.family == "tree" || e.id == "bagging" {
+            all.extend([shap, ("permutation,shap", "both")]);
+        }
+        all
+    };
     let texts = |(value, words): (&str, &str)| (value.to_owned(), words.to_owned());
     all.into_iter().map(texts).collect()
 }

@@ -339,7 +339,7 @@ impl Suite {
             Engine::Clustering { .. } => {
                 let run = || {
                     let data = self.observations(case, None)?;
-                    run::run_clustering(r, given, &data, seed, &still)
+                    run::run_clustering(r, given, &data, false, seed, &still)
                 };
                 all.push(("clustering", run()));
             }
@@ -1034,7 +1034,7 @@ fn explained(suite: &Suite, r: &Resolved) -> Result<(), String> {
                     let shares = p.map_or(f64::NAN, |p| p[[row, k.min(p.ncols() - 1)]]);
                     let larger = p.map_or(f64::NAN, |p| p[[row, p.ncols() - 1]]);
                     let (got, want) = match found.of {
-                        Explained::Value => (*sum, said.values[row]),
+                        Explained::Value | Explained::Depth => (*sum, said.values[row]),
                         Explained::LogValue => (sum.exp(), said.values[row]),
                         Explained::Probability => (*sum, shares),
                         Explained::LogOdds => (1.0 / (1.0 + (-sum).exp()), larger),

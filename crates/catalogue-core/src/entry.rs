@@ -4,9 +4,9 @@ use crate::card::Card;
 use crate::design::{Bars, Design, MultiTraining, Observations, Sequence, SeriesTable, Training};
 use crate::error::{FitError, ParamError};
 use crate::model::{
-    Analysis, Ask, Clusterer, Columns, Contributions, Domain, Forecaster, Foreign, Incremental,
-    Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor, Simulation,
-    Supervised, Takes, Track, Tracker,
+    Analysis, Ask, Clusterer, Columns, Contributions, Domain, ExplainedClusterer, Forecaster,
+    Foreign, Incremental, Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction,
+    Predictor, Simulation, Supervised, Takes, Track, Tracker,
 };
 use crate::params::Params;
 use crate::stream::{self, Stream, Streamed};
@@ -371,18 +371,31 @@ fn load_multi<M: MultiLearner>(bytes: &[u8]) -> Result<Box<dyn FittedMulti>, Fit
     )?))
 }
 
-fn cluster<M: Clusterer>(
-    params: &ParamMap,
-    data: &Verified<Observations>,
-    seed: u64,
-) -> Result<Outputs, FitError> {
+/// Rows that a clustering can take.
+fn observed<M: Clusterer>(data: &Verified<Observations>) -> Result<&Observations, FitError> {
     let data = data.get();
     if data.design().rows() == 0 || data.design().columns() == 0 {
         return Err(FitError::Data("the table has no row or no column".into()));
     }
     usable(data.design(), false)?;
     weighable(M::CARD, data.weights(), M::WEIGHTS)?;
-    M::cluster(&M::Params::from_map(params)?, data, seed)
+    Ok(data)
+}
+
+fn cluster<M: Clusterer>(
+    params: &ParamMap,
+    data: &Verified<Observations>,
+    seed: u64,
+) -> Result<Outputs, FitError> {
+    M::cluster(&M::Params::from_map(params)?, observed::<M>(data)?, seed)
+}
+
+fn cluster_and_explain<M: ExplainedClusterer>(
+    params: &ParamMap,
+    data: &Verified<Observations>,
+    seed: u64,
+) -> Result<(Outputs, Contributions), FitError> {
+    M::explain(&M::Params::from_map(params)?, observed::<M>(data)?, seed)
 }
 
 fn compute<M: Indicator>(params: &ParamMap, bars: &Verified<Bars>) -> Result<Columns, FitError> {
@@ -515,6 +528,8 @@ pub struct Entry {
     pub foreign: Option<ForeignFile>,
     /// Goes on learning from more rows, for an entry that can.
     pub update: Option<UpdateFn>,
+    /// Runs a search for outliers with SHAP values, for an entry that has them.
+    pub explain: Option<ExplainFn>,
     /// Fits on one series and goes on with it value by value, for an entry that can.
     pub track: Option<TrackFn>,
     /// Whether a trial that names no model takes it: quick, well known, and good without tuning.
@@ -583,6 +598,10 @@ pub type LoadMultiFn = fn(&[u8]) -> Result<Box<dyn FittedMulti>, FitError>;
 pub type UpdateFn =
     fn(&[u8], &ParamMap, &Verified<Training>, u64) -> Result<Box<dyn Fitted>, FitError>;
 
+/// Runs an entry of outliers with given parameters and a seed, with SHAP values.
+pub type ExplainFn =
+    fn(&ParamMap, &Verified<Observations>, u64) -> Result<(Outputs, Contributions), FitError>;
+
 /// Forecasts `horizon` values after the last one of a sequence: `forecast` and what else the card
 /// names.
 pub type ForecastFn = fn(&ParamMap, &Verified<Sequence>, usize) -> Result<Outputs, FitError>;
@@ -610,6 +629,7 @@ impl Entry {
             stream: None,
             whole: &[],
             update: None,
+            explain: None,
             track: None,
             first_choice: false,
             light: &[],
@@ -637,6 +657,7 @@ impl Entry {
             stream: None,
             whole: &[],
             update: None,
+            explain: None,
             track: None,
             first_choice: false,
             light: &[],
@@ -677,6 +698,13 @@ impl Entry {
     #[must_use]
     pub const fn with_updates<M: Incremental>(mut self) -> Self {
         self.update = Some(update::<M>);
+        self
+    }
+
+    /// The same entry of outliers, that also has SHAP values.
+    #[must_use]
+    pub const fn with_explanations<M: ExplainedClusterer>(mut self) -> Self {
+        self.explain = Some(cluster_and_explain::<M>);
         self
     }
 
@@ -728,6 +756,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            explain: None,
             track: None,
             first_choice: false,
             light: &[],
@@ -756,6 +785,7 @@ impl Entry {
             missing: M::MISSING,
             foreign: None,
             update: None,
+            explain: None,
             track: None,
             first_choice: false,
             light: &[],
@@ -789,6 +819,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            explain: None,
             track: None,
             first_choice: false,
             light: &[],
@@ -813,6 +844,7 @@ impl Entry {
             missing: false,
             foreign: None,
             update: None,
+            explain: None,
             track: None,
             first_choice: false,
             light: &[],

@@ -29,9 +29,9 @@ pub use design::{
 pub use entry::{Engine, Entry, Fitted, FittedMulti, ForeignFile, ParamMap};
 pub use error::{FitError, ParamError};
 pub use model::{
-    Analysis, Ask, Clusterer, Columns, Contributions, Domain, Explained, Forecaster, Foreign,
-    Incremental, Indicator, Learner, MultiLearner, MultiPredictor, Outputs, Prediction, Predictor,
-    Simulation, Supervised, Takes, Track, Tracker,
+    Analysis, Ask, Clusterer, Columns, Contributions, Domain, Explained, ExplainedClusterer,
+    Forecaster, Foreign, Incremental, Indicator, Learner, MultiLearner, MultiPredictor, Outputs,
+    Prediction, Predictor, Simulation, Supervised, Takes, Track, Tracker,
 };
 pub use params::Params;
 pub use registry::{Registry, Resolved};

@@ -97,6 +97,8 @@ pub enum Explained {
     Score,
     /// The natural logarithm of the predicted value.
     LogValue,
+    /// The mean depth at which random trees have set a row apart: the less, the stranger.
+    Depth,
 }
 
 impl Explained {
@@ -109,6 +111,7 @@ impl Explained {
             Self::LogOdds => "log_odds",
             Self::Score => "score",
             Self::LogValue => "log_value",
+            Self::Depth => "depth",
         }
     }
 }
@@ -328,6 +331,19 @@ pub trait Clusterer: 'static {
     /// # Errors
     /// [`FitError`] when the method has no answer on this data; never a panic.
     fn cluster(params: &Self::Params, data: &Observations, seed: u64) -> Result<Outputs, FitError>;
+}
+
+/// A search for outliers by a sum of trees, which says what each column adds to it.
+pub trait ExplainedClusterer: Clusterer {
+    /// What [`Clusterer::cluster`] answers, and SHAP values of each row.
+    ///
+    /// # Errors
+    /// Those of [`Clusterer::cluster`].
+    fn explain(
+        params: &Self::Params,
+        data: &Observations,
+        seed: u64,
+    ) -> Result<(Outputs, Contributions), FitError>;
 }
 
 /// An indicator: one value a bar from bars up to that one. One that is a fold over its bars implements

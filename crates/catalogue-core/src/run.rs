@@ -179,7 +179,7 @@ fn explain_to(
     seed: u64,
 ) -> Result<(), FitError> {
     if more.permutation.is_some() || more.shap {
-        outputs.insert("feature_names".into(), rows.names().to_vec().into());
+        name_columns(outputs, rows);
     }
     if let Some(repeats) = more.permutation {
         let truth = truth.ok_or_else(|| {
@@ -192,18 +192,33 @@ fn explain_to(
         outputs.insert("permutation_importance_std".into(), numbers(&found.std));
     }
     if more.shap {
-        let found = model.contributions(rows.x().view())?.ok_or_else(|| {
-            FitError::Data(format!(
-                "{} has no SHAP values: they are computed exactly for models of trees; use permutation importance",
-                resolved.id()
-            ))
-        })?;
-        let (values, base) = contributions(&found);
-        outputs.insert("shap_values".into(), values);
-        outputs.insert("shap_base_value".into(), base);
-        outputs.insert("shap_of".into(), found.of.as_str().into());
+        let found = model.contributions(rows.x().view())?;
+        state_shap(outputs, &found.ok_or_else(|| no_shap(resolved))?);
     }
     Ok(())
+}
+
+fn no_shap(resolved: &Resolved) -> FitError {
+    FitError::Data(format!(
+        "{} has no SHAP values: they are computed exactly for models of trees{}",
+        resolved.id(),
+        match resolved.entry.engine {
+            Engine::Supervised { .. } => "; use permutation importance",
+            _ => "",
+        }
+    ))
+}
+
+/// The columns that explanations are by.
+fn name_columns(outputs: &mut Outputs, rows: &Design) {
+    outputs.insert("feature_names".into(), rows.names().to_vec().into());
+}
+
+fn state_shap(outputs: &mut Outputs, found: &Contributions) {
+    let (values, base) = contributions(found);
+    outputs.insert("shap_values".into(), values);
+    outputs.insert("shap_base_value".into(), base);
+    outputs.insert("shap_of".into(), found.of.as_str().into());
 }
 
 /// Tables and base values; by label where there is a table a label.
@@ -378,14 +393,16 @@ fn supervised_outputs(model: &dyn Fitted, p: &Prediction, task: Task) -> Outputs
 }
 
 /// Groups the rows of a table, or finds the strange ones. Figure of a grouping: `silhouette` of the
-/// `labels`.
+/// `labels`. With `shap` the outputs of [`run_and_explain`] for SHAP values, rows as in the table.
 ///
 /// # Errors
-/// [`FitError`] when the entry is of another kind, a parameter is refused, or the method fails.
+/// [`FitError`] when the entry is of another kind, a parameter is refused, or the method fails; SHAP values of
+/// an entry that has none.
 pub fn run_clustering(
     resolved: &Resolved,
     given: &ParamMap,
     data: &Verified<Observations>,
+    shap: bool,
     seed: u64,
     clock: &dyn Fn() -> f64,
 ) -> Result<RunResult, FitError> {
@@ -394,7 +411,15 @@ pub fn run_clustering(
     };
     let params = resolved.params(given)?;
     let t0 = clock();
-    let outputs = run(&params, data, seed)?;
+    let outputs = if shap {
+        let explain = resolved.entry.explain.ok_or_else(|| no_shap(resolved))?;
+        let (mut outputs, found) = explain(&params, data, seed)?;
+        name_columns(&mut outputs, data.get().design());
+        state_shap(&mut outputs, &found);
+        outputs
+    } else {
+        run(&params, data, seed)?
+    };
     let t1 = clock();
     let labels: Vec<i64> = outputs
         .get("labels")

@@ -125,8 +125,26 @@ impl More {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Refuses what a run without a target does not have: only searches for outliers by trees have SHAP values.
+    fn without_target(&self, resolved: &Resolved) -> Result<(), ServiceError> {
+        let refused = |reason: String| Err(ServiceError::invalid("explain", reason));
+        let id = resolved.id();
+        if *self == Self::default() {
+            return Ok(());
+        }
+        let shap = Self {
+            explain: vec!["shap".into()],
+            ..Self::default()
+        };
+        match resolved.entry.explain {
+            Some(_) if *self == shap => Ok(()),
+            Some(_) => refused(format!(
+                "{id} has no target: it explains its scores by shap, and has neither permutation importance nor intervals"
+            )),
+            None => refused(format!(
+                "{id} is not fitted to one target here: explanations and intervals are for models that are"
+            )),
+        }
     }
 
     /// Checked words and numbers.
@@ -304,18 +322,14 @@ pub fn run_and_keep(
             || request.model.is_some()
             || resolved.entry.forecast.is_none());
     if !fits {
-        for (field, asked) in [
-            ("explain", !request.more.is_empty()),
-            ("model", request.model.is_some()),
-        ] {
-            if asked {
-                return Err(ServiceError::invalid(
-                    field,
-                    format!(
-                        "{id} is not fitted to one target here: explanations, intervals and saved models are for models that are"
-                    ),
-                ));
-            }
+        request.more.without_target(&resolved)?;
+        if request.model.is_some() {
+            return Err(ServiceError::invalid(
+                "model",
+                format!(
+                    "{id} is not fitted to one target here: saved models are for models that are"
+                ),
+            ));
         }
     }
     if let Some(file) = &request.model {
@@ -437,7 +451,9 @@ pub fn run_and_keep(
                     None => rows,
                 })
             })?;
-            Ok(alone(run_clustering(&resolved, given, &rows, SEED, &ms)?))
+            Ok(alone(run_clustering(
+                &resolved, given, &rows, more.shap, SEED, &ms,
+            )?))
         }
         Engine::Indicator { .. } | Engine::Simulation { .. } => {
             let file = need("data", request.data.as_ref())?;
@@ -869,14 +885,9 @@ pub(crate) fn on_bars(
     let given = &request.params;
     let fits = matches!(resolved.entry.engine, Engine::Supervised { .. })
         && (request.target.is_some() || resolved.entry.forecast.is_none());
-    if !fits && !More::of(request).is_empty() {
-        return Err(ServiceError::invalid(
-            "explain",
-            format!(
-                "{} is not fitted to one target here: explanations and intervals are for models that are",
-                resolved.id()
-            ),
-        ));
+    let more = More::of(request);
+    if !fits {
+        more.without_target(resolved)?;
     }
     let (start, end) = (request.start, request.end);
     let span = bars.derive("span", span_words(start, end), |b| {
@@ -930,7 +941,8 @@ pub(crate) fn on_bars(
                 .iter()
                 .map(|r| span.get().dates[*r].to_string())
                 .collect();
-            let mut result = run_clustering(resolved, given, &design, SEED, &ms)?;
+            let mut result =
+                run_clustering(resolved, given, &design, more.extras()?.shap, SEED, &ms)?;
             result.outputs.insert("dates".into(), Value::from(dates));
             Ok(result)
         }

@@ -52,7 +52,7 @@ pub struct RunRequest {
     pub column: Option<String>,
     /// `regression` or `classification`, where the entry has both.
     pub task: Option<String>,
-    /// For a supervised entry: `permutation` and `shap`, in any number.
+    /// For a supervised entry: `permutation` and `shap`, in any number; for isolation_forest: `shap`.
     pub explain: Vec<String>,
     /// Shuffles of each column for permutation importance; 5 when absent.
     pub repeats: Option<u32>,

@@ -51,7 +51,7 @@ pub(super) struct Run {
     /// Column of the training file (of the data, without a target) with a weight a row; it is then no feature
     #[arg(long, value_name = "COLUMN")]
     weights: Option<String>,
-    /// Outputs that explain the forecasts of the test rows: permutation (importance: how much the score falls when a column is shuffled), shap (what each column adds to each forecast; models of trees)
+    /// Outputs that explain the forecasts of the test rows: permutation (importance: how much the score falls when a column is shuffled), shap (what each column adds to each forecast; models of trees, and to the depth at which isolation_forest sets a row apart)
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     explain: Vec<String>,
     /// Shuffles of each column for permutation importance [default: 5]

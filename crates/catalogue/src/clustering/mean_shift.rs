@@ -11,7 +11,7 @@
 use crate::neighbors::engine::{Distance, comparable, nearest, within};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params, run,
+    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, ParamError, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::Array2;
@@ -28,7 +28,9 @@ params! {
     pub struct MeanShiftParams {
         /// Radius of the window; none is the mean distance to the furthest of the nearest 30% of the rows.
         bandwidth: Option<f64> = None, above(0.0);
-        /// Whether rows start from the corners of a grid of the bandwidth instead of from themselves.
+        /// Where walks start, one start after the other, joined with commas; none starts from every row.
+        seeds: Option<Vec<f64>> = None;
+        /// Without seeds: whether walks start from the corners of a grid of the bandwidth instead of from every row.
         bin_seeding: bool = false;
         /// Rows that a corner of the grid needs to be a start.
         min_bin_freq: usize = 1, at_least(1.0);
@@ -112,6 +114,23 @@ fn corners(x: &Array2<f64>, size: f64, least: usize) -> Array2<f64> {
     Array2::from_shape_fn((kept.len(), x.ncols()), |(i, j)| kept[i][j] as f64 * size)
 }
 
+/// The starts that were asked for.
+fn given(seeds: &[f64], p: usize) -> Result<Array2<f64>, FitError> {
+    if seeds.is_empty() || seeds.len() % p != 0 {
+        return Err(FitError::Param(ParamError {
+            field: "seeds".into(),
+            reason: format!(
+                "{} numbers: every start of {p} columns takes {p}",
+                seeds.len()
+            ),
+            suggestions: Vec::new(),
+        }));
+    }
+    Ok(Array2::from_shape_fn((seeds.len() / p, p), |(i, j)| {
+        seeds[i * p + j]
+    }))
+}
+
 impl Clusterer for MeanShift {
     type Params = MeanShiftParams;
     const CARD: &'static Card = &CARD;
@@ -123,13 +142,14 @@ impl Clusterer for MeanShift {
             Some(given) => given,
             None => estimate(x)?,
         };
-        let mut starts = x.clone();
-        if params.bin_seeding {
-            let grid = corners(x, bandwidth, params.min_bin_freq);
-            if grid.nrows() > 0 {
-                starts = grid;
+        let mut starts = match &params.seeds {
+            Some(seeds) => given(seeds, x.ncols())?,
+            None if params.bin_seeding => {
+                let grid = corners(x, bandwidth, params.min_bin_freq);
+                if grid.is_empty() { x.clone() } else { grid }
             }
-        }
+            None => x.clone(),
+        };
         // Walks go on side by side; those that stand still leave.
         let mut walking: Vec<usize> = (0..starts.nrows()).collect();
         let mut around = vec![0_usize; starts.nrows()];
@@ -208,5 +228,31 @@ impl Clusterer for MeanShift {
             ("bandwidth".to_owned(), bandwidth.into()),
             ("n_iter".to_owned(), n_iter.into()),
         ]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::design;
+    use mltrainer_catalogue_core::Params as _;
+    use serde_json::json;
+
+    #[test]
+    fn walks_from_given_starts_by_hand() {
+        // Within 2 of 11 lie 10 and 11, whose mean 10.5 stays; within 2 of 30 nothing lies.
+        let cluster = |given: serde_json::Value, rows: &[&[f64]]| {
+            let params = MeanShiftParams::from_map(given.as_object().unwrap()).unwrap();
+            MeanShift::cluster(&params, &design(rows).into(), 0)
+        };
+        let given = json!({"bandwidth": 2.0, "seeds": "11,30", "cluster_all": false});
+        let outputs = cluster(given.clone(), &[&[0.0], &[1.0], &[10.0], &[11.0]]).unwrap();
+        assert_eq!(outputs["centers"], json!([[10.5]]));
+        assert_eq!(outputs["labels"], json!([-1, -1, 0, 0]));
+        let refused = cluster(given, &[&[0.0, 1.0, 2.0]]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "parameter seeds: 2 numbers: every start of 3 columns takes 3"
+        );
     }
 }

@@ -10,7 +10,7 @@
 //! Not claimed: another prediction than principal components give: least squares does not see a rotation.
 
 use super::scores::{Components, Solver, Wanted};
-use crate::linear::Plane;
+use crate::linear::{LEAST_SHARE, Plane};
 use crate::numeric::{add_scaled, dot, eigh, normal};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::run::effective_seed;
@@ -58,6 +58,8 @@ choices! {
         UnitVariance = "unit-variance",
         /// Sum of squares 1.
         ArbitraryVariance = "arbitrary-variance",
+        /// Columns are taken as they are, as if they were white already.
+        No = "false",
     }
 }
 
@@ -82,7 +84,8 @@ params! {
         fun: Contrast = Contrast::LogCosh;
         /// logcosh: the factor within, from 1 to 2 (scikit-learn's fun_args alpha).
         alpha: f64 = 1.0, within(1.0, 2.0);
-        /// How long the sources are: unit-variance, or arbitrary-variance, with which their sum of squares is 1.
+        /// How long the sources are: unit-variance, or arbitrary-variance, with which their sum of squares is 1;
+        /// false takes the columns as they are, neither centred nor whitened, and as many sources as columns.
         whiten: Whiten = Whiten::UnitVariance;
         /// How the columns are whitened: svd, or eigh, which loses half the digits of small variances.
         whiten_solver: WhitenSolver = WhitenSolver::Svd;
@@ -108,7 +111,7 @@ const CARD: Card = Card {
     data: "Columns of like scale: they are centred, not rescaled.",
     cost: "fit O(n p² + p³ + steps · n k²), predict O(rows · p)",
     fails_when: "Sources are normal: no rotation then stands out, and `converged` may be false.",
-    not_claimed: "A better prediction than principal component regression. scikit-learn's whiten=False, for columns that are white already, is not offered.",
+    not_claimed: "A better prediction than principal component regression.",
     source: "A. Hyvärinen, E. Oja, Independent component analysis: algorithms and applications, Neural Networks 13 (2000) 411-430",
     reference: "scikit-learn 1.9.1, FastICA(whiten=\"unit-variance\") and LinearRegression",
     outputs: &[
@@ -140,15 +143,25 @@ impl Supervised for IcaRegression {
     const CARD: &'static Card = &CARD;
 
     fn fit(params: &IcaRegressionParams, data: &Training, seed: u64) -> Result<Plane, FitError> {
-        let wanted = params
-            .n_components
-            .map_or(Wanted::All, |k| Wanted::Number(k as f64));
+        let as_they_are = params.whiten == Whiten::No;
+        let (n, p) = data.x().dim();
+        if as_they_are && n < p {
+            return Err(FitError::Data(format!(
+                "{n} rows of {p} columns: with whiten false the rows must be at least as many as the columns"
+            )));
+        }
+        let wanted = match params.n_components {
+            Some(k) if !as_they_are => Wanted::Number(k as f64),
+            _ => Wanted::All,
+        };
         let solver = match params.whiten_solver {
             WhitenSolver::Svd => Solver::Full,
             WhitenSolver::Eigh => Solver::Covariance,
         };
-        let found = Components::new(data, wanted, solver, 0.0)?;
-        let n = data.y().len() as f64;
+        // Sources that were not whitened are as long as the columns: least squares leaves out what is short.
+        let share = if as_they_are { LEAST_SHARE } else { 0.0 };
+        let found = Components::new(data, wanted, solver, share)?;
+        let n = n as f64;
         // Directions without variance hold no source.
         let largest = found.values.iter().copied().fold(0.0, f64::max);
         let mut whiten: Vec<Vec<f64>> = found
@@ -158,6 +171,12 @@ impl Supervised for IcaRegression {
             .filter(|(_, s)| **s > 1e-12 * largest)
             .map(|(v, s)| v.iter().map(|v| v * n.sqrt() / s).collect())
             .collect();
+        let mut middle = found.problem.means.clone();
+        if as_they_are {
+            middle.fill(0.0);
+            let unit = |i| (0..p).map(|j| f64::from(u8::from(i == j))).collect();
+            whiten = (0..p).map(unit).collect();
+        }
         let k = whiten.len();
         // The signs of scikit-learn, in which a given rotation is meant.
         for row in &mut whiten {
@@ -166,9 +185,8 @@ impl Supervised for IcaRegression {
             }
         }
         let mut z = Array2::zeros((data.y().len(), k));
-        let means = &found.problem.means;
         for (row, mut to) in data.x().rows().into_iter().zip(z.rows_mut()) {
-            let gap: Vec<f64> = row.iter().zip(means).map(|(v, m)| v - m).collect();
+            let gap: Vec<f64> = row.iter().zip(&middle).map(|(v, m)| v - m).collect();
             for (to, v) in to.iter_mut().zip(&whiten) {
                 *to = dot(v, &gap);
             }
@@ -195,11 +213,11 @@ impl Supervised for IcaRegression {
             Algorithm::Deflation => one_by_one(&z, start, params),
         };
         let length = match params.whiten {
-            Whiten::UnitVariance => 1.0,
+            Whiten::UnitVariance | Whiten::No => 1.0,
             Whiten::ArbitraryVariance => 1.0 / n.sqrt(),
         };
         let components = w.rows().into_iter().map(|row| {
-            let mut source = vec![0.0; means.len()];
+            let mut source = vec![0.0; p];
             for (share, v) in row.iter().zip(&whiten) {
                 add_scaled(&mut source, length * share, v);
             }
@@ -443,6 +461,59 @@ mod tests {
             }
             got.sort_by(|a, b| a[0].total_cmp(&b[0]));
             assert_near(&got.concat(), &want, 1e-5);
+        }
+    }
+
+    #[test]
+    fn columns_as_they_are_go_as_scikit_learn() {
+        // scikit-learn 1.9.1, FastICA(algorithm=..., whiten=False, w_init=[[1, 0.5, 0], [-0.3, 1, 0.2],
+        // [0, 0.1, 1]], max_iter=2, tol=1e-12): components_.
+        let data = mixtures();
+        for (algorithm, want) in [
+            (
+                "parallel",
+                [
+                    0.917_646_387_421_874_7,
+                    0.392_350_841_454_399_75,
+                    0.063_134_181_404_423_2,
+                    -0.382_949_904_808_643_1,
+                    0.915_501_673_381_712_5,
+                    -0.123_312_839_730_236_46,
+                    -0.106_181_345_154_123_52,
+                    0.088_980_353_142_188_54,
+                    0.990_357_520_643_963_2,
+                ],
+            ),
+            (
+                "deflation",
+                [
+                    0.825_623_132_541_881_4,
+                    0.208_638_519_808_124_62,
+                    0.524_229_349_678_178_4,
+                    0.012_545_134_409_927_283,
+                    0.922_101_132_504_273_2,
+                    -0.386_745_550_765_582_26,
+                    -0.564_082_496_284_336_2,
+                    0.325_882_600_773_056_25,
+                    0.758_690_627_264_513_4,
+                ],
+            ),
+        ] {
+            let given = json!({
+                "algorithm": algorithm, "whiten": "false", "w_init": "1,0.5,0,-0.3,1,0.2,0,0.1,1",
+                "n_components": 2, "max_iter": 2, "tol": 1e-12
+            });
+            let params = IcaRegressionParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = IcaRegression::fit(&params, &data, 0).unwrap();
+            let got: Vec<Vec<f64>> =
+                serde_json::from_value(fitted.outputs()["components"].clone()).unwrap();
+            assert_near(&got.concat(), &want, 1e-10);
+            // The target is the first column less the last.
+            assert_near(
+                &fitted.predict(data.x().view()).unwrap().values,
+                data.y(),
+                1e-10,
+            );
         }
     }
 

@@ -39,12 +39,14 @@ params! {
         n_estimators: usize = 10, within(1.0, 10_000.0);
         /// Rows of a draw: up to 1 as a share of all, above 1 their number.
         max_samples: f64 = 1.0, above_up_to(0.0, 1e9);
-        /// Columns of a draw, as a share of all.
-        max_features: f64 = 1.0, above_up_to(0.0, 1.0);
+        /// Columns of a draw: up to 1 as a share of all, above 1 their number.
+        max_features: f64 = 1.0, above_up_to(0.0, 1e9);
         /// Whether rows are drawn with replacement.
         bootstrap: bool = true;
         /// Whether columns are drawn with replacement.
         bootstrap_features: bool = false;
+        /// Whether rows that a draw did not have are judged by its model: the output oob_score.
+        oob_score: bool = true;
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -142,7 +144,7 @@ impl Learner for Bagging {
             forest::draws(own.max_samples, all)
         };
         let classes = rows.labels().map(|l| l.classes.clone()).unwrap_or_default();
-        let all_columns = own.max_features >= 1.0 && !own.bootstrap_features;
+        let all_columns = own.max_features == 1.0 && !own.bootstrap_features;
         if found.entry.card.id == "decision_tree" && all_columns {
             let tree = TreeParams::from_map(&given)?;
             let draw = !own.bootstrap && draws < n;
@@ -162,6 +164,7 @@ impl Learner for Bagging {
                 trees: own.n_estimators,
                 bootstrap: own.bootstrap,
                 draw,
+                oob: own.oob_score,
                 draws,
                 weight: RowWeights {
                     chances: chances.map(<[f64]>::to_vec),
@@ -180,7 +183,7 @@ impl Learner for Bagging {
             });
         }
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let some = ((p as f64 * own.max_features) as usize).max(1);
+        let some = forest::columns_drawn(own.max_features, p)?;
         let mut members = Vec::new();
         let width = classes.len().max(1);
         let (mut unseen, mut votes) = (Array2::<f64>::zeros((n, width)), vec![0_u32; n]);
@@ -204,7 +207,7 @@ impl Learner for Bagging {
             let mut has = vec![false; n];
             picked.iter().for_each(|i| has[*i] = true);
             let others: Vec<usize> = (0..n).filter(|i| !has[*i]).collect();
-            if !others.is_empty() {
+            if own.oob_score && !others.is_empty() {
                 let x = rows.x().select(Axis(0), &others).select(Axis(1), &columns);
                 let answers = answers(&fitted.fitted.predict(x.view())?, &classes);
                 for (answer, i) in answers.rows().into_iter().zip(&others) {

@@ -10,8 +10,9 @@
 //! Not claimed: that the columns it takes are the true ones.
 
 use super::engine::{Plane, Problem};
-use super::path::{Walk, walk};
+use super::path::{Walk, jittered, walk};
 use mltrainer_catalogue_core::card::Evidence;
+use mltrainer_catalogue_core::run::effective_seed;
 use mltrainer_catalogue_core::{
     Card, Entry, FitError, Inputs, Outputs, Supervised, Training, params,
 };
@@ -30,6 +31,12 @@ params! {
         n_nonzero_coefs: usize = 500, at_least(1.0);
         /// Whether an intercept is fitted.
         fit_intercept: bool = true;
+        /// Least pivot of the factor of the columns taken: above 1e-7 a column that depends on them is taken too.
+        eps: f64 = f64::EPSILON, at_least(0.0);
+        /// Most of what is added at random to each target, so that columns do not pull alike; none adds nothing.
+        jitter: Option<f64> = None, at_least(0.0);
+        /// Seed of the jitter; none is the seed of the run.
+        seed: Option<usize> = None, at_least(0.0);
     }
 }
 
@@ -42,7 +49,7 @@ const CARD: Card = Card {
     summary: "Walks from zero towards least squares: always in equal angles to the columns that explain most of what is left, taking in one more column when it explains as much.",
     formula: "with A the columns taken and s the signs of their inner products with the residual: w moves along (X_AᵀX_A)⁻¹ s until another column has as large an inner product; n_nonzero_coefs such steps, or to least squares",
     data: "Columns of like scale: inner products see their units, nothing is rescaled inside.",
-    cost: "fit O(n p² + k (p² + k³)) for k steps, predict O(rows · p)",
+    cost: "fit O(n p² + k (p² + k²)) for k steps, predict O(rows · p)",
     fails_when: "Columns depend on each other: small changes of the data turn the path.",
     not_claimed: "That the columns it takes are the ones that cause the target.",
     source: "B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least angle regression, Ann. Stat. 32 (2004) 407-499",
@@ -72,8 +79,9 @@ impl Supervised for Lars {
     type Fitted = Plane;
     const CARD: &'static Card = &CARD;
 
-    fn fit(params: &LarsParams, data: &Training, _: u64) -> Result<Plane, FitError> {
-        let problem = Problem::new(data, params.fit_intercept)?;
+    fn fit(params: &LarsParams, data: &Training, seed: u64) -> Result<Plane, FitError> {
+        let data = jittered(data, params.jitter, effective_seed(params.seed, seed))?;
+        let problem = Problem::new(&data, params.fit_intercept)?;
         let end = walk(
             &problem,
             &Walk {
@@ -81,6 +89,7 @@ impl Supervised for Lars {
                 positive: false,
                 alpha_min: 0.0,
                 max_iter: params.n_nonzero_coefs,
+                eps: params.eps,
             },
         );
         let extra = Outputs::from_iter([
@@ -96,7 +105,68 @@ impl Supervised for Lars {
 mod tests {
     use super::*;
     use crate::testing::{assert_near, table};
-    use mltrainer_catalogue_core::Predictor as _;
+    use mltrainer_catalogue_core::{Params as _, Predictor as _};
+    use serde_json::json;
+
+    fn params(n_nonzero_coefs: usize) -> LarsParams {
+        LarsParams {
+            n_nonzero_coefs,
+            ..LarsParams::from_map(&serde_json::Map::new()).unwrap()
+        }
+    }
+
+    fn weights(params: &LarsParams, data: &Training, seed: u64) -> Vec<f64> {
+        let outputs = Lars::fit(params, data, seed).unwrap().outputs();
+        serde_json::from_value(outputs["coefficients"].clone()).unwrap()
+    }
+
+    #[test]
+    fn eps_keeps_columns_that_nearly_depend() {
+        // scikit-learn 1.9.1, Lars(n_nonzero_coefs=3, eps=...): coef_. The last column is nearly the first.
+        let rows: Vec<[f64; 3]> = crate::testing::remainders()
+            .into_iter()
+            .map(|r| [r[0], r[1], r[0] + 1e-3 * r[2]])
+            .collect();
+        let some: Vec<&[f64]> = rows.iter().map(|r| &r[..]).collect();
+        let y: Vec<f64> = (0..24)
+            .map(|i| 2.0 * rows[i][0] - rows[i][1] + (i % 5) as f64)
+            .collect();
+        let data = table(&some, &y);
+        for (eps, want) in [
+            (
+                0.5,
+                [
+                    -0.008_489_538_191_994_647,
+                    -0.938_403_561_278_907_1,
+                    2.064_457_031_988_968_3,
+                ],
+            ),
+            (
+                2.0,
+                [
+                    -0.000_530_596_136_999_665_3,
+                    -0.938_404_268_010_706_8,
+                    2.056_498_188_978_156_6,
+                ],
+            ),
+        ] {
+            let params = LarsParams { eps, ..params(3) };
+            assert_near(&weights(&params, &data, 0), &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn jitter_is_drawn_by_the_seed_and_small() {
+        let data = crate::testing::first_column_twice();
+        let given = json!({"n_nonzero_coefs": 1, "jitter": 1e-6});
+        let jittery = LarsParams::from_map(given.as_object().unwrap()).unwrap();
+        let (one, other) = (weights(&jittery, &data, 1), weights(&jittery, &data, 2));
+        assert_ne!(one, other);
+        assert_eq!(one, weights(&jittery, &data, 1));
+        for w in [one, other] {
+            assert_near(&w, &weights(&params(1), &data, 0), 1e-5);
+        }
+    }
 
     #[test]
     fn two_steps_by_hand() {
@@ -105,10 +175,7 @@ mod tests {
         let rows: [&[f64]; 4] = [&[-1.0, -1.0], &[1.0, -1.0], &[-1.0, 1.0], &[1.0, 1.0]];
         let y = [-4.0, 2.0, -2.0, 4.0];
         for (steps, want) in [(1, [2.0, 0.0]), (2, [3.0, 1.0])] {
-            let params = LarsParams {
-                n_nonzero_coefs: steps,
-                fit_intercept: true,
-            };
+            let params = params(steps);
             let outputs = Lars::fit(&params, &table(&rows, &y), 0).unwrap().outputs();
             let weights: Vec<f64> =
                 serde_json::from_value(outputs["coefficients"].clone()).unwrap();
@@ -120,10 +187,7 @@ mod tests {
     fn of_equal_columns_the_first_enters() {
         // scikit-learn 1.9.1, Lars(n_nonzero_coefs=1): coef_ and intercept_. The first and the third column
         // are the same.
-        let params = LarsParams {
-            n_nonzero_coefs: 1,
-            fit_intercept: true,
-        };
+        let params = params(1);
         let outputs = Lars::fit(&params, &crate::testing::first_column_twice(), 0)
             .unwrap()
             .outputs();
@@ -147,10 +211,7 @@ mod tests {
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let y: Vec<f64> = (0..24).map(|i| f64::from(i * 3 % 7)).collect();
         let data = table(&rows, &y);
-        let params = LarsParams {
-            n_nonzero_coefs: 500,
-            fit_intercept: true,
-        };
+        let params = params(500);
         let fitted = Lars::fit(&params, &data, 0).unwrap();
         let got = fitted.predict(data.x().view()).unwrap().values;
         assert_near(

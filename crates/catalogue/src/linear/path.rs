@@ -2,8 +2,11 @@
 //! by step as scikit-learn walks it.
 
 use super::engine::Problem;
-use crate::numeric::{Cholesky, dot};
-use ndarray::Array2;
+use crate::numeric::dot;
+use mltrainer_catalogue_core::{FitError, Training};
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::borrow::Cow;
 
 /// How far the path is walked, and whether weights may leave it again.
 pub(crate) struct Walk {
@@ -15,6 +18,8 @@ pub(crate) struct Walk {
     pub(crate) alpha_min: f64,
     /// Steps at most.
     pub(crate) max_iter: usize,
+    /// Least pivot of the factor of the columns taken.
+    pub(crate) eps: f64,
 }
 
 /// Where the walk ended.
@@ -31,6 +36,23 @@ const SAME: f64 = f32::EPSILON as f64;
 /// Keeps quotients finite.
 const TINY: f64 = f32::MIN_POSITIVE as f64;
 
+/// The problem with up to `jitter` added to each target, so that columns that pull alike no longer do.
+///
+/// # Errors
+/// Those of [`Training::regression`].
+pub(crate) fn jittered(
+    data: &Training,
+    jitter: Option<f64>,
+    seed: u64,
+) -> Result<Cow<'_, Training>, FitError> {
+    let Some(jitter) = jitter else {
+        return Ok(Cow::Borrowed(data));
+    };
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let y = data.y().iter().map(|y| y + jitter * random.r#gen::<f64>());
+    Training::regression(data.design().clone(), y.collect()).map(Cow::Owned)
+}
+
 /// Walks the path of a centred problem.
 pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
     let p = problem.a.ncols();
@@ -42,6 +64,7 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
     let mut pull = against.clone();
     let mut outside: Vec<usize> = (0..p).collect();
     let (mut active, mut signs): (Vec<usize>, Vec<f64>) = (Vec::new(), Vec::new());
+    let mut factor = Factor { rows: Vec::new() };
     // Inner products of each active column with all columns.
     let mut rows: Vec<Vec<f64>> = Vec::new();
     let (mut weights, mut before) = (vec![0.0; p], vec![0.0; p]);
@@ -98,11 +121,10 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
             let row: Vec<f64> = (0..p).map(|j| gram(enters, j)).collect();
             // How much of it is at right angles to the active columns.
             let mut half: Vec<f64> = active.iter().map(|j| row[*j]).collect();
-            if let Some(l) = factor(&rows, &active) {
-                l.forward(&mut half);
-            }
+            factor.forward(&mut half);
             let left = (row[enters] - dot(&half, &half)).abs().sqrt();
-            if left < 1e-7 {
+            let pivot = if left > how.eps { left } else { how.eps };
+            if pivot < 1e-7 {
                 // It depends on them: left out for good.
                 pull[enters] = 0.0;
                 outside.retain(|j| *j != enters);
@@ -112,6 +134,8 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
             active.push(enters);
             signs.push(sign);
             rows.push(row);
+            half.push(pivot);
+            factor.rows.push(half);
         }
         if how.lasso && n_iter > 0 && alpha_before < alpha {
             // The residue is so small that the penalty is no longer well determined.
@@ -122,16 +146,8 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
                 n_iter,
             };
         }
-        let Some(l) = factor(&rows, &active) else {
-            return End {
-                weights,
-                alpha,
-                active,
-                n_iter,
-            };
-        };
         let mut direction = signs.clone();
-        l.solve(&mut direction);
+        factor.solve(&mut direction);
         let speed = 1.0 / dot(&direction, &signs).sqrt();
         if !speed.is_finite() {
             return End {
@@ -212,6 +228,7 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
                 let j = active.remove(i);
                 signs.remove(i);
                 rows.remove(i);
+                factor.remove(i);
                 let explained: f64 = active
                     .iter()
                     .zip(&rows)
@@ -227,8 +244,67 @@ pub(crate) fn walk(problem: &Problem, how: &Walk) -> End {
     }
 }
 
-/// Factor of the inner products of the active columns.
-fn factor(rows: &[Vec<f64>], active: &[usize]) -> Option<Cholesky> {
-    let k = active.len();
-    Cholesky::new(Array2::from_shape_fn((k, k), |(i, j)| rows[i][active[j]]))
+/// Lower triangular factor of the inner products of the active columns, which grows and shrinks with them.
+struct Factor {
+    /// The first ends on the diagonal at 1 number, the next at 2.
+    rows: Vec<Vec<f64>>,
+}
+
+impl Factor {
+    /// b becomes L⁻¹ b.
+    fn forward(&self, b: &mut [f64]) {
+        for (i, row) in self.rows.iter().enumerate() {
+            b[i] = (b[i] - dot(&row[..i], &b[..i])) / row[i];
+        }
+    }
+
+    /// b becomes (L Lᵀ)⁻¹ b.
+    fn solve(&self, b: &mut [f64]) {
+        self.forward(b);
+        for (i, row) in self.rows.iter().enumerate().rev() {
+            let v = b[i] / row[i];
+            b[i] = v;
+            for (b, l) in b.iter_mut().zip(&row[..i]) {
+                *b -= l * v;
+            }
+        }
+    }
+
+    /// Takes out a column: the rows below it turn in pairs of columns until they are a triangle again
+    /// (Givens; Golub & Van Loan, Matrix Computations, 2013, 6.5.3).
+    fn remove(&mut self, at: usize) {
+        self.rows.remove(at);
+        for k in at..self.rows.len() {
+            let (a, b) = (self.rows[k][k], self.rows[k][k + 1]);
+            let length = a.hypot(b);
+            let (c, s) = (a / length, b / length);
+            for row in &mut self.rows[k..] {
+                (row[k], row[k + 1]) = (c * row[k] + s * row[k + 1], c * row[k + 1] - s * row[k]);
+            }
+            self.rows[k].truncate(k + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_near;
+
+    #[test]
+    fn a_factor_without_a_column_is_that_of_the_others() {
+        // L Lᵀ of [[4, 2, 2], [2, 5, 3], [2, 3, 6]]: rows (2), (1, 2), (1, 1, 2). Without the first column
+        // [[5, 3], [3, 6]]: (√5), (3/√5, √(6 - 9/5)).
+        let mut factor = Factor {
+            rows: vec![vec![2.0], vec![1.0, 2.0], vec![1.0, 1.0, 2.0]],
+        };
+        factor.remove(0);
+        let five = 5.0_f64.sqrt();
+        assert_near(&factor.rows[0], &[five], 1e-15);
+        assert_near(&factor.rows[1], &[3.0 / five, 4.2_f64.sqrt()], 1e-15);
+        // [[5, 3], [3, 6]] (1, 2) = (11, 15).
+        let mut b = [11.0, 15.0];
+        factor.solve(&mut b);
+        assert_near(&b, &[1.0, 2.0], 1e-14);
+    }
 }

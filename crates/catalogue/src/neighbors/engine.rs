@@ -321,8 +321,7 @@ impl<'a> Rows<'a> {
 
     /// All rows at most `radius` away from each query of a block, in order.
     fn within(&self, queries: ArrayView2<'_, f64>, radius: f64) -> Vec<Vec<usize>> {
-        let near =
-            |query: ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
+        let near = |query: ArrayView1<'_, f64>, t: usize| self.distance(query, t) <= radius;
         let Some((short, block)) = self.shortened(queries) else {
             let all = 0..self.rows.nrows();
             let rows = queries.rows().into_iter();

@@ -9,10 +9,13 @@
 //! Not claimed: a probability of being strange.
 
 use super::threshold::{self, Auto};
+use crate::tree::forest;
+use crate::tree::shap::{self, Splits};
 use mltrainer_catalogue_core::card::Evidence;
 use mltrainer_catalogue_core::params::WordOr;
 use mltrainer_catalogue_core::{
-    Card, Clusterer, Entry, FitError, Inputs, Observations, Outputs, params, run,
+    Card, Clusterer, Contributions, Entry, Explained, ExplainedClusterer, FitError, Inputs,
+    Observations, Outputs, params, run,
 };
 use mltrainer_types::catalogue::Task;
 use ndarray::{Array2, ArrayView1};
@@ -25,7 +28,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 pub struct IsolationForest;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::clustering::<IsolationForest>();
+pub const ENTRY: Entry =
+    Entry::clustering::<IsolationForest>().with_explanations::<IsolationForest>();
 
 params! {
     /// Parameters of the isolation forest.
@@ -36,8 +40,8 @@ params! {
         max_samples: WordOr<Auto> = WordOr::Word(Auto::Auto), above(0.0);
         /// Share of the rows to call strange; auto: those with a score under -0.5.
         contamination: WordOr<Auto> = WordOr::Word(Auto::Auto), above_up_to(0.0, 0.5);
-        /// Share of the columns that each tree sees.
-        max_features: f64 = 1.0, above_up_to(0.0, 1.0);
+        /// Columns that each tree sees: up to 1 as a share of all, above 1 their number.
+        max_features: f64 = 1.0, above_up_to(0.0, 1e9);
         /// Whether rows are drawn with replacement.
         bootstrap: bool = false;
         /// Seed of the draws; none is the seed of the run.
@@ -56,7 +60,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; scale and monotone changes of a column hardly matter.",
     cost: "fit O(T ψ log ψ), score O(n T log ψ)",
     fails_when: "Strange rows form a group of their own, or differ only in how columns move together.",
-    not_claimed: "A probability of being strange.",
+    not_claimed: "A probability of being strange. SHAP values (explain shap) are of the mean depth, not of the score.",
     source: "F. T. Liu, K. M. Ting, Z.-H. Zhou, Isolation forest, ICDM (2008)",
     reference: "scikit-learn 1.9.1, IsolationForest",
     outputs: &[
@@ -75,18 +79,46 @@ const CARD: Card = Card {
     exemptions: &[],
 };
 
-/// Column (or none for a leaf), left child or leaf depth, threshold.
+struct Node {
+    /// Column and left child, beside which the right one is; none for a leaf.
+    cut: Option<(usize, usize)>,
+    /// Where it cuts, or the depth of a leaf.
+    value: f64,
+    /// Rows that the tree was grown from.
+    rows: usize,
+}
+
 struct Tree {
-    nodes: Vec<(Option<usize>, usize, f64)>,
+    nodes: Vec<Node>,
 }
 
 impl Tree {
     fn depth(&self, row: ArrayView1<'_, f64>) -> f64 {
         let mut at = 0;
-        while let (Some(feature), left, threshold) = self.nodes[at] {
-            at = left + usize::from(row[feature] > threshold);
+        while let Some((feature, left)) = self.nodes[at].cut {
+            at = left + usize::from(row[feature] > self.nodes[at].value);
         }
-        self.nodes[at].2
+        self.nodes[at].value
+    }
+}
+
+impl Splits for Tree {
+    fn split(&self, node: usize) -> Option<(usize, usize, usize)> {
+        let (column, left) = self.nodes[node].cut?;
+        Some((column, left, left + 1))
+    }
+
+    fn cover(&self, node: usize) -> f64 {
+        self.nodes[node].rows as f64
+    }
+
+    fn goes_left(&self, node: usize, row: ArrayView1<'_, f64>) -> bool {
+        let column = self.nodes[node].cut.map_or(0, |(column, _)| column);
+        row[column] <= self.nodes[node].value
+    }
+
+    fn answer(&self, leaf: usize) -> &[f64] {
+        std::slice::from_ref(&self.nodes[leaf].value)
     }
 }
 
@@ -110,8 +142,13 @@ fn grow(
     limit: usize,
     random: &mut Xoshiro256PlusPlus,
 ) -> Tree {
+    let leaf = |rows| Node {
+        cut: None,
+        value: 0.0,
+        rows,
+    };
     let mut tree = Tree {
-        nodes: vec![(None, 0, 0.0)],
+        nodes: vec![leaf(rows.len())],
     };
     let mut open = vec![(0, 0, rows.len(), 0)];
     while let Some((id, start, end, depth)) = open.pop() {
@@ -136,7 +173,7 @@ fn grow(
             }
         }
         let Some((c, cut)) = chosen else {
-            tree.nodes[id] = (None, 0, depth as f64 + expected(own.len()));
+            tree.nodes[id].value = depth as f64 + expected(own.len());
             continue;
         };
         let mut kept = 0;
@@ -147,8 +184,9 @@ fn grow(
             }
         }
         let left = tree.nodes.len();
-        tree.nodes.extend([(None, 0, 0.0), (None, 0, 0.0)]);
-        tree.nodes[id] = (Some(c), left, cut);
+        tree.nodes.extend([leaf(kept), leaf(end - start - kept)]);
+        tree.nodes[id].cut = Some((c, left));
+        tree.nodes[id].value = cut;
         open.push((left + 1, start + kept, end, depth + 1));
         open.push((left, start, start + kept, depth + 1));
     }
@@ -215,40 +253,65 @@ impl Clusterer for IsolationForest {
         data: &Observations,
         seed: u64,
     ) -> Result<Outputs, FitError> {
-        let x = data.x();
-        let (n, p) = x.dim();
-        let psi = match params.max_samples {
-            WordOr::Word(_) => 256,
-            WordOr::Number(share) if share <= 1.0 => (share * n as f64) as usize,
-            WordOr::Number(many) => many as usize,
-        };
-        let psi = psi.clamp(1, n);
-        // Weights are chances of being drawn.
-        let drawn = Draw::new(data.weights(), psi, params.bootstrap)?;
-        let limit = (psi.max(2) as f64).log2().ceil() as usize;
-        let some = ((p as f64 * params.max_features) as usize).max(1);
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
-        let mut depths = vec![0.0; n];
-        for _ in 0..params.n_estimators {
-            let mut rows = drawn.rows(n, psi, &mut random)?;
-            let columns = index::sample(&mut random, p, some).into_vec();
-            let tree = grow(x, &mut rows, &columns, limit, &mut random);
-            for (sum, row) in depths.iter_mut().zip(x.rows()) {
-                *sum += tree.depth(row);
-            }
-        }
-        let scale = params.n_estimators as f64 * expected(psi);
-        let score = |d: &f64| {
-            if scale > 0.0 {
-                -(-d / scale).exp2()
-            } else {
-                -0.5
-            }
-        };
-        let scores: Vec<f64> = depths.iter().map(score).collect();
-        let offset = threshold::offset(&scores, params.contamination, -0.5);
-        Ok(threshold::outputs(&scores, offset))
+        search(params, data, seed, |_| Ok(()))
     }
+}
+
+impl ExplainedClusterer for IsolationForest {
+    fn explain(
+        params: &IsolationForestParams,
+        data: &Observations,
+        seed: u64,
+    ) -> Result<(Outputs, Contributions), FitError> {
+        let x = data.x().view();
+        let share = 1.0 / params.n_estimators as f64;
+        let mut sum = shap::Sum::new(x, &[0.0]);
+        let outputs = search(params, data, seed, |tree| sum.add(tree, share, 0, x))?;
+        Ok((outputs, sum.finish(Vec::new(), Explained::Depth)))
+    }
+}
+
+/// Grows the trees, one after another, and scores the rows by them.
+fn search(
+    params: &IsolationForestParams,
+    data: &Observations,
+    seed: u64,
+    mut grown: impl FnMut(&Tree) -> Result<(), FitError>,
+) -> Result<Outputs, FitError> {
+    let x = data.x();
+    let (n, p) = x.dim();
+    let psi = match params.max_samples {
+        WordOr::Word(_) => 256,
+        WordOr::Number(share) if share <= 1.0 => (share * n as f64) as usize,
+        WordOr::Number(many) => many as usize,
+    };
+    let psi = psi.clamp(1, n);
+    // Weights are chances of being drawn.
+    let drawn = Draw::new(data.weights(), psi, params.bootstrap)?;
+    let limit = (psi.max(2) as f64).log2().ceil() as usize;
+    let some = forest::columns_drawn(params.max_features, p)?;
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
+    let mut depths = vec![0.0; n];
+    for _ in 0..params.n_estimators {
+        let mut rows = drawn.rows(n, psi, &mut random)?;
+        let columns = index::sample(&mut random, p, some).into_vec();
+        let tree = grow(x, &mut rows, &columns, limit, &mut random);
+        grown(&tree)?;
+        for (sum, row) in depths.iter_mut().zip(x.rows()) {
+            *sum += tree.depth(row);
+        }
+    }
+    let scale = params.n_estimators as f64 * expected(psi);
+    let score = |d: &f64| {
+        if scale > 0.0 {
+            -(-d / scale).exp2()
+        } else {
+            -0.5
+        }
+    };
+    let scores: Vec<f64> = depths.iter().map(score).collect();
+    let offset = threshold::offset(&scores, params.contamination, -0.5);
+    Ok(threshold::outputs(&scores, offset))
 }
 
 #[cfg(test)]
@@ -272,6 +335,40 @@ mod tests {
         let three = params(serde_json::json!({"max_samples": 3.0}));
         let error = IsolationForest::cluster(&three, &weighed, 0).unwrap_err();
         assert!(error.to_string().contains("only 2 have a weight above 0"));
+    }
+
+    #[test]
+    fn shap_values_of_one_column_are_the_depth_less_its_mean() {
+        // What is explained is the mean depth d = -c(ψ) log2(-score). With one column the value of a row is d
+        // less the mean of d over the rows that trees are grown from, here all four; a column that never
+        // changes adds nothing.
+        let rows = Observations::from(crate::testing::design(&[
+            &[7.0, 0.0],
+            &[7.0, 1.0],
+            &[7.0, 1.5],
+            &[7.0, 9.0],
+        ]));
+        let given = serde_json::json!({"n_estimators": 50})
+            .as_object()
+            .unwrap()
+            .clone();
+        let params =
+            <IsolationForestParams as mltrainer_catalogue_core::Params>::from_map(&given).unwrap();
+        let (outputs, found) = IsolationForest::explain(&params, &rows, 3).unwrap();
+        assert_eq!(
+            outputs,
+            IsolationForest::cluster(&params, &rows, 3).unwrap()
+        );
+        let scores: Vec<f64> = serde_json::from_value(outputs["scores"].clone()).unwrap();
+        let depths: Vec<f64> = scores.iter().map(|s| -expected(4) * (-s).log2()).collect();
+        let mean = depths.iter().sum::<f64>() / 4.0;
+        crate::testing::assert_near(&found.base, &[mean], 1e-12);
+        assert_eq!((found.of, found.classes.len()), (Explained::Depth, 0));
+        for (values, depth) in found.values[0].rows().into_iter().zip(&depths) {
+            crate::testing::assert_near(&values.to_vec(), &[0.0, depth - mean], 1e-12);
+        }
+        // The last row is the strange one.
+        assert!(found.values[0][[3, 1]] < 0.0);
     }
 
     #[test]

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 pub struct ExtraTrees;
 
 /// The registration.
-pub const ENTRY: Entry = Entry::supervised::<ExtraTrees>();
+pub const ENTRY: Entry =
+    Entry::supervised::<ExtraTrees>().mattering_beside(&[&[("bootstrap", "true")]]);
 
 params! {
     /// Parameters of extremely randomised trees.
@@ -58,6 +59,8 @@ params! {
         max_samples: Option<f64> = None, above_up_to(0.0, 1e9);
         /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free. With labels it is the share of the second of two.
         monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// Whether rows that a tree did not see are judged by it: the output oob_score. Needs bootstrap.
+        oob_score: bool = true;
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -154,6 +157,7 @@ impl Supervised for ExtraTrees {
             trees: params.n_estimators,
             bootstrap: params.bootstrap,
             draw: false,
+            oob: params.oob_score,
             draws: params
                 .max_samples
                 .map_or(n, |given| forest::draws(given, weight.total)),

@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) bootstrap: bool,
     /// Whether rows are drawn without replacement, when not with.
     pub(crate) draw: bool,
+    /// Whether rows that a tree did not see are judged by it.
+    pub(crate) oob: bool,
     /// Rows drawn.
     pub(crate) draws: usize,
     pub(crate) weight: RowWeights,
@@ -169,7 +171,7 @@ pub(crate) fn grow(
     let mut random = Xoshiro256PlusPlus::seed_from_u64(plan.seed);
     let mut importances = vec![0.0; p];
     let mut trees = Vec::with_capacity(plan.trees);
-    let draws = plan.bootstrap || plan.draw;
+    let judged = plan.oob && (plan.bootstrap || plan.draw);
     let (mut unseen, mut votes) = (Array2::<f64>::zeros((n, width)), vec![0_u32; n]);
     // A few trees at a time: what they say of rows they did not see waits for its turn.
     let wave = 4 * threads::granted();
@@ -191,7 +193,7 @@ pub(crate) fn grow(
             // Each tree has a stream of its own: how one grows does not move the draws of the next.
             own.jump();
             let tree = engine::grow(&sorted, learned.target(), &own_weights, rules, &mut own).tree;
-            let rows = (0..n).filter(|r| draws && !seen[*r]);
+            let rows = (0..n).filter(|r| judged && !seen[*r]);
             let answers: Vec<(u32, u32)> = rows
                 .map(|r| (r as u32, tree.leaf(data.x().row(r)) as u32))
                 .collect();
@@ -239,6 +241,24 @@ fn rows_of_tree(
         }
     }
     Ok(weights)
+}
+
+/// Columns that a tree or a model is given of `p`: up to 1 a share of them, above 1 their number.
+///
+/// # Errors
+/// [`FitError::Param`] for a number that is not whole or beyond `p`.
+pub(crate) fn columns_drawn(max_features: f64, p: usize) -> Result<usize, FitError> {
+    if max_features <= 1.0 {
+        return Ok(((p as f64 * max_features) as usize).max(1));
+    }
+    if max_features.fract() != 0.0 || max_features > p as f64 {
+        return Err(FitError::Param(ParamError {
+            field: "max_features".into(),
+            reason: format!("{max_features} is neither a share nor a number of the {p} columns"),
+            suggestions: Vec::new(),
+        }));
+    }
+    Ok(max_features as usize)
 }
 
 /// Rows drawn without replacement: alike, or one after another with a chance in proportion to the
@@ -389,5 +409,26 @@ impl Forest {
             outputs.insert("oob_score".into(), score.into());
         }
         outputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_as_a_share_or_a_number() {
+        // scikit-learn 1.9.1: int(0.5 * 5) = 2, int(0.1 * 5) raised to 1, 1.0 is all, 3 is three.
+        for (given, want) in [(0.5, 2), (0.1, 1), (1.0, 5), (3.0, 3), (5.0, 5)] {
+            assert_eq!(columns_drawn(given, 5).unwrap(), want);
+        }
+        for given in [2.5, 6.0] {
+            assert_eq!(
+                columns_drawn(given, 5).unwrap_err().to_string(),
+                format!(
+                    "parameter max_features: {given} is neither a share nor a number of the 5 columns"
+                )
+            );
+        }
     }
 }

@@ -58,6 +58,8 @@ params! {
         max_samples: Option<f64> = None, above_up_to(0.0, 1e9);
         /// A sign a column, joined with commas: 1 rising, -1 falling, 0 free; none is all free. With labels it is the share of the second of two.
         monotonic_cst: Option<Vec<i64>> = None, within(-1.0, 1.0);
+        /// Whether rows that a tree did not see are judged by it: the output oob_score. Needs bootstrap.
+        oob_score: bool = true;
         /// Seed of the draws; none is the seed of the run.
         seed: Option<usize> = None, at_least(0.0);
     }
@@ -170,6 +172,7 @@ impl Supervised for RandomForest {
             trees: params.n_estimators,
             bootstrap: params.bootstrap,
             draw: false,
+            oob: params.oob_score,
             draws: params
                 .max_samples
                 .map_or(n, |given| forest::draws(given, weight.total)),
