@@ -231,7 +231,9 @@ fn nearness(wanted: &Value) -> String {
         ("agreement_min", "equal"),
         ("sign_agreement_min", "of the same sign"),
     ] {
-        parts.extend(number(name).map(|v| format!("{words} in at least {} %", short(100.0 * v))));
+        // Shares are given to four digits: 100 times 0.949 would be 94.89999999999999.
+        let percent = |v: f64| (v * 1e4).round() / 100.0;
+        parts.extend(number(name).map(|v| format!("{words} in at least {} %", percent(v))));
     }
     let (relative, absolute) = (number("rtol"), number("atol"));
     match (relative.unwrap_or(0.0), absolute.unwrap_or(0.0)) {

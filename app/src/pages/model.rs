@@ -48,6 +48,19 @@ pub struct Ran {
     pub drawing: Option<Drawing>,
     /// Column, drop of the score when it is shuffled, and its standard deviation; the largest first.
     pub importances: Vec<(String, f64, f64)>,
+    /// What SHAP values say of the columns.
+    pub effects: Option<Effects>,
+}
+
+/// Mean sizes of SHAP values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effects {
+    /// What the values add up to.
+    pub of: String,
+    /// Labels, where there is a table a label.
+    pub labels: Vec<String>,
+    /// Column, and the mean over the rows of the size of its values, one a label; the largest sum first.
+    pub rows: Vec<(String, Vec<f64>)>,
 }
 
 /// An output as the page shows it.
@@ -592,6 +605,7 @@ fn ran_view(r: &Ran) -> AnyView {
     view! {
         {metrics}
         {importances}
+        {r.effects.as_ref().map(effects_view)}
         {r.drawing.clone().map(|d| view! {
             <Chart source="".to_owned() frame=Some(d.frame)><div class="drawn" inner_html=d.svg></div></Chart>
         })}
@@ -604,6 +618,38 @@ fn ran_view(r: &Ran) -> AnyView {
             <summary>"Where these values come from"</summary>
             {ui::lineage(&r.lineage)}
         </details>
+    }
+    .into_any()
+}
+
+fn effects_view(e: &Effects) -> AnyView {
+    let heads: Vec<String> = if e.labels.is_empty() {
+        vec!["Mean size".to_owned()]
+    } else {
+        e.labels.iter().map(|l| format!("Label {l}")).collect()
+    };
+    let heads: Vec<&str> = std::iter::once("Column")
+        .chain(heads.iter().map(String::as_str))
+        .collect();
+    let rows = e
+        .rows
+        .iter()
+        .map(|(name, sizes)| {
+            view! {
+                <tr>
+                    <th scope="row"><code>{name.clone()}</code></th>
+                    {sizes.iter().map(|v| view! { <td>{format::figure(Some(*v))}</td> }).collect_view()}
+                </tr>
+            }
+        })
+        .collect_view()
+        .into_any();
+    view! {
+        <h3>"What the columns add"</h3>
+        <p class="quiet">
+            {format!("Mean size of the SHAP values over the rows, in units of what they add up to ({}). Each row's values are in the output shap_values.", e.of)}
+        </p>
+        {ui::table("Mean size of SHAP values", "plain", ui::heads(&heads), rows)}
     }
     .into_any()
 }
@@ -700,6 +746,7 @@ fn param_value(spec: &ParamSpec, text: &str) -> Result<Value, PageError> {
 fn shown(e: &CatalogueEntry, result: mltrainer_types::run::RunResult) -> Ran {
     let drawing = drawn(e, &result.outputs);
     let importances = importances(&result.outputs);
+    let effects = effects(&result.outputs);
     Ran {
         metrics: result.metrics.into_iter().collect(),
         outputs: result
@@ -711,7 +758,39 @@ fn shown(e: &CatalogueEntry, result: mltrainer_types::run::RunResult) -> Ran {
         lineage: result.lineage,
         drawing,
         importances,
+        effects,
     }
+}
+
+/// Mean size of the SHAP values of each column; none when none were asked for.
+fn effects(outputs: &Map<String, Value>) -> Option<Effects> {
+    let names = outputs.get("feature_names")?.as_array()?;
+    let (mut labels, mut tables): (Vec<String>, Vec<&Value>) = match outputs.get("shap_values")? {
+        Value::Object(by_label) => by_label.iter().map(|(l, t)| (l.clone(), t)).unzip(),
+        table => (Vec::new(), vec![table]),
+    };
+    // Of two labels one takes what the other is given.
+    if labels.len() == 2 {
+        labels.remove(0);
+        tables.remove(0);
+    }
+    let mean = |table: &Value, column: usize| -> Option<f64> {
+        let rows = table.as_array()?;
+        let sizes = rows.iter().map(|r| Some(r.get(column)?.as_f64()?.abs()));
+        Some(sizes.sum::<Option<f64>>()? / rows.len() as f64)
+    };
+    let mut rows = Vec::with_capacity(names.len());
+    for (column, name) in names.iter().enumerate() {
+        let sizes: Option<Vec<f64>> = tables.iter().map(|t| mean(t, column)).collect();
+        rows.push((format::json_text(name), sizes?));
+    }
+    let all = |sizes: &[f64]| sizes.iter().sum::<f64>();
+    rows.sort_by(|a: &(String, Vec<f64>), b| all(&b.1).total_cmp(&all(&a.1)));
+    Some(Effects {
+        of: outputs.get("shap_of")?.as_str()?.replace('_', " "),
+        labels,
+        rows,
+    })
 }
 
 /// Permutation importances by column, the largest first; empty when none were asked for.
@@ -936,6 +1015,33 @@ mod tests {
             [("b".to_owned(), 0.4, 0.02), ("a".to_owned(), 0.1, 0.01)]
         );
         assert!(importances(&Map::new()).is_empty());
+    }
+
+    #[test]
+    fn effects_are_mean_sizes() {
+        // (|1| + |-3|)/2 = 2 and (0.5 + 0.5)/2 = 0.5; with labels the sums order: 1 + 1 before 0.5 + 0.5.
+        let one = json!({
+            "feature_names": ["a", "b"], "shap_of": "log_odds",
+            "shap_values": [[0.5, 1.0], [0.5, -3.0]],
+        });
+        let found = effects(one.as_object().unwrap()).unwrap();
+        assert_eq!((found.of.as_str(), found.labels.len()), ("log odds", 0));
+        assert_eq!(
+            found.rows,
+            [("b".to_owned(), vec![2.0]), ("a".to_owned(), vec![0.5])]
+        );
+        let mut labels = json!({
+            "feature_names": ["a", "b"], "shap_of": "probability",
+            "shap_values": {"0": [[0.5, -1.0]], "1": [[-0.25, 0.75]], "2": [[-0.25, 0.25]]},
+        });
+        let found = effects(labels.as_object().unwrap()).unwrap();
+        assert_eq!(found.labels, ["0", "1", "2"]);
+        assert_eq!(found.rows[0], ("b".to_owned(), vec![1.0, 0.75, 0.25]));
+        labels["shap_values"] = json!({"0": [[0.5, -1.0]], "1": [[-0.5, 1.0]]});
+        let found = effects(labels.as_object().unwrap()).unwrap();
+        assert_eq!(found.labels, ["1"]);
+        assert_eq!(found.rows[0], ("b".to_owned(), vec![1.0]));
+        assert!(effects(&Map::new()).is_none());
     }
 
     #[test]
