@@ -116,7 +116,7 @@ fn corners(x: &Array2<f64>, size: f64, least: usize) -> Array2<f64> {
 
 /// The starts that were asked for.
 fn given(seeds: &[f64], p: usize) -> Result<Array2<f64>, FitError> {
-    if seeds.is_empty() || seeds.len() % p != 0 {
+    if seeds.is_empty() || !seeds.len().is_multiple_of(p) {
         return Err(FitError::Param(ParamError {
             field: "seeds".into(),
             reason: format!(
