@@ -540,6 +540,8 @@ pub struct Entry {
     /// Parameters that only together give another one an effect: the rule of the conformance suite
     /// that every parameter matters looks beside each of these sets too.
     pub together: &'static [&'static [(&'static str, &'static str)]],
+    /// Other names of parameters, as the reference library takes them: the other name and the parameter's.
+    pub also: &'static [(&'static str, &'static str)],
     /// Whether it takes row weights.
     pub weights: bool,
     /// Whether it gives probabilities when it classifies.
@@ -634,6 +636,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
+            also: &[],
             weights: M::WEIGHTS,
             probabilities: M::PROBABILITIES,
             missing: M::MISSING,
@@ -662,6 +665,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
+            also: &[],
             weights: false,
             probabilities: true,
             missing: false,
@@ -691,6 +695,13 @@ impl Entry {
         together: &'static [&'static [(&'static str, &'static str)]],
     ) -> Self {
         self.together = together;
+        self
+    }
+
+    /// The same entry, some parameters of which have other names in the reference library too.
+    #[must_use]
+    pub const fn also_called(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
+        self.also = also;
         self
     }
 
@@ -761,6 +772,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
+            also: &[],
             weights: M::WEIGHTS,
             probabilities: false,
             domain: Domain::Real,
@@ -790,6 +802,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
+            also: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -824,6 +837,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
+            also: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,
@@ -849,6 +863,7 @@ impl Entry {
             first_choice: false,
             light: &[],
             together: &[],
+            also: &[],
             weights: false,
             probabilities: false,
             domain: Domain::Real,

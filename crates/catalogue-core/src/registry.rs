@@ -8,6 +8,7 @@ use mltrainer_types::catalogue::{
     CatalogueEntry, Checked, CheckedCase, EntryKind, Evidence, OutputSpec, Task,
 };
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// All entries, in the order of family and id.
 #[derive(Clone, Copy)]
@@ -113,13 +114,48 @@ impl Resolved {
         self.preset.map_or(self.entry.card.title, |p| p.title)
     }
 
-    /// All parameters with their values: the given ones, those the preset fixes, and the defaults
-    /// of the rest.
+    /// All parameters with their values: the given ones, under their own name or another that the reference
+    /// library has for them, those the preset fixes, and the defaults of the rest.
     ///
     /// # Errors
-    /// [`ParamError`] when a value is refused, a name is unknown, or a given value contradicts one
-    /// that the preset fixes.
+    /// [`ParamError`] when a value is refused, a name is unknown, two names of one parameter are given, or a
+    /// given value contradicts one that the preset fixes.
     pub fn params(&self, given: &ParamMap) -> Result<ParamMap, ParamError> {
+        let also = self.also();
+        let mut own = given.clone();
+        let mut called: Vec<(&str, &str)> = Vec::new();
+        for (other, name) in also {
+            let Some(value) = own.remove(other) else {
+                continue;
+            };
+            if own.insert(name.to_owned(), value).is_some() {
+                return Err(ParamError {
+                    field: other.to_owned(),
+                    reason: format!("another name of {name}, which is given too: give one of them"),
+                    suggestions: vec![name.to_owned()],
+                });
+            }
+            called.push((other, name));
+        }
+        self.by_own_names(&own).map_err(|mut e| {
+            // By the name that the caller wrote.
+            if let Some((other, _)) = called.iter().find(|(_, name)| *name == e.field) {
+                e.field = (*other).to_owned();
+            }
+            e
+        })
+    }
+
+    /// Other names of parameters: those of the entry, and scikit-learn's of a seed.
+    fn also(&self) -> Vec<(&'static str, &'static str)> {
+        let mut also = self.entry.also.to_vec();
+        if (self.entry.params)().iter().any(|p| p.name == "seed") {
+            also.push(("random_state", "seed"));
+        }
+        also
+    }
+
+    fn by_own_names(&self, given: &ParamMap) -> Result<ParamMap, ParamError> {
         let fixed = self.fixed();
         // First what was asked for on its own, so that an error names what the caller wrote.
         let asked = (self.entry.resolve)(given)?;
@@ -192,6 +228,14 @@ impl Resolved {
             (None, _) => EntryKind::Model,
         };
         let mut params = (self.entry.params)();
+        let also = self.also();
+        for spec in &mut params {
+            let others = also.iter().filter(|(_, name)| *name == spec.name);
+            let others: Vec<&str> = others.map(|(other, _)| *other).collect();
+            if !others.is_empty() {
+                let _ = write!(spec.help, " Also called {}.", others.join(", "));
+            }
+        }
         let mut fixed = ParamMap::new();
         if self.preset.is_some() {
             // A preset whose values are refused would show here without them; a test of the

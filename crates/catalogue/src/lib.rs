@@ -145,6 +145,53 @@ mod tests {
     }
 
     #[test]
+    fn other_names_stand_for_parameters() {
+        for entry in registry().entries() {
+            let names: BTreeSet<String> = (entry.params)().into_iter().map(|p| p.name).collect();
+            let others: BTreeSet<&str> = entry.also.iter().map(|(other, _)| *other).collect();
+            assert_eq!(others.len(), entry.also.len(), "{}", entry.card.id);
+            for (other, name) in entry.also {
+                assert!(names.contains(*name), "{}: {name}", entry.card.id);
+                assert!(!names.contains(*other), "{}: {other}", entry.card.id);
+            }
+        }
+        let found = registry().find("catboost").unwrap();
+        let given = |text: &str| serde_json::from_str(text).unwrap();
+        let params = found
+            .params(&given(r#"{"iterations": 5, "random_state": "3"}"#))
+            .unwrap();
+        assert_eq!(
+            (&params["n_estimators"], &params["seed"]),
+            (&5.into(), &3.into())
+        );
+        assert!(!params.contains_key("iterations"));
+        for (wrong, why) in [
+            (
+                r#"{"iterations": 5, "n_estimators": 6}"#,
+                "parameter iterations: another name of n_estimators, which is given too: give one of them",
+            ),
+            (
+                r#"{"iterations": 5, "num_trees": 5}"#,
+                "parameter num_trees: another name of n_estimators, which is given too: give one of them",
+            ),
+            (
+                r#"{"iterations": 0}"#,
+                "parameter iterations: 0 is out of range",
+            ),
+        ] {
+            let refused = found.params(&given(wrong)).unwrap_err().to_string();
+            assert!(refused.starts_with(why), "{refused}");
+        }
+        let help = |id: &str, name: &str| {
+            let entry = registry().find(id).unwrap().catalogue_entry();
+            let spec = entry.params.into_iter().find(|p| p.name == name).unwrap();
+            spec.help
+        };
+        assert!(help("xgboost", "learning_rate").ends_with(" Also called eta."));
+        assert!(help("kmeans", "seed").ends_with(" Also called random_state."));
+    }
+
+    #[test]
     fn presets_fix_their_parameters() {
         let preset = registry().find("random_forest_50").unwrap();
         let given = |text: &str| serde_json::from_str(text).unwrap();

@@ -41,8 +41,25 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 /// The handle.
 pub struct CatBoost;
 
+/// Other names that the program takes.
+const ALSO: &[(&str, &str)] = &[
+    ("iterations", "n_estimators"),
+    ("num_boost_round", "n_estimators"),
+    ("num_trees", "n_estimators"),
+    ("eta", "learning_rate"),
+    ("max_depth", "depth"),
+    ("reg_lambda", "l2_leaf_reg"),
+    ("max_bin", "border_count"),
+    ("colsample_bylevel", "rsm"),
+    ("min_child_samples", "min_data_in_leaf"),
+    ("num_leaves", "max_leaves"),
+    ("objective", "loss_function"),
+    ("random_seed", "seed"),
+];
+
 /// The registration.
 pub const ENTRY: Entry = Entry::supervised::<CatBoost>()
+    .also_called(ALSO)
     .tested_with(&[("n_estimators", "60")])
     // Several steps of this kind overshoot, so that what becomes of them matters.
     .mattering_beside(&[&[

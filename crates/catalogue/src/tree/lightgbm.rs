@@ -30,9 +30,35 @@ use serde::{Deserialize, Serialize};
 /// The handle.
 pub struct LightGbm;
 
+/// Other names that the program takes.
+const ALSO: &[(&str, &str)] = &[
+    ("num_iterations", "n_estimators"),
+    ("num_boost_round", "n_estimators"),
+    ("num_trees", "n_estimators"),
+    ("eta", "learning_rate"),
+    ("shrinkage_rate", "learning_rate"),
+    ("max_leaves", "num_leaves"),
+    ("min_data_in_leaf", "min_child_samples"),
+    ("min_sum_hessian_in_leaf", "min_child_weight"),
+    ("bagging_fraction", "subsample"),
+    ("bagging_freq", "subsample_freq"),
+    ("feature_fraction", "colsample_bytree"),
+    ("colsample_bynode", "feature_fraction_bynode"),
+    ("lambda_l1", "reg_alpha"),
+    ("lambda_l2", "reg_lambda"),
+    ("min_gain_to_split", "min_split_gain"),
+    ("boosting", "boosting_type"),
+    ("early_stopping_rounds", "early_stopping_round"),
+    ("cat_feature", "categorical_feature"),
+    ("categorical_features", "categorical_feature"),
+    ("unbalance", "is_unbalance"),
+    ("random_seed", "seed"),
+];
+
 /// The registration.
 pub const ENTRY: Entry = Entry::supervised::<LightGbm>()
     .with_foreign::<LightGbm>()
+    .also_called(ALSO)
     // Columns whose values are all different have categories of one row.
     .mattering_beside(&[
         &[

@@ -33,10 +33,21 @@ use std::borrow::Cow;
 /// The handle.
 pub struct XgBoost;
 
+/// Other names that the program takes.
+const ALSO: &[(&str, &str)] = &[
+    ("eta", "learning_rate"),
+    ("min_split_loss", "gamma"),
+    ("lambda", "reg_lambda"),
+    ("alpha", "reg_alpha"),
+    ("num_boost_round", "n_estimators"),
+    ("num_round", "n_estimators"),
+];
+
 /// The registration.
 // What dart does matters beside trees that are left out only.
 pub const ENTRY: Entry = Entry::supervised::<XgBoost>()
     .with_foreign::<XgBoost>()
+    .also_called(ALSO)
     .tested_with(&[("rate_drop", "0.3")]);
 
 choices! {
