@@ -418,6 +418,7 @@ impl Supervised for HistGradientBoosting {
                 tol: params.tol,
                 keep_best: false,
             }),
+            linear: None,
         };
         let mut draws = Draws::Own(random);
         let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut draws)?;

@@ -11,6 +11,7 @@
 
 use super::bundles::{Slots, Sparse};
 use super::draws::{Congruential, Draws};
+use super::linear_leaves::LinearLeaf;
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
@@ -1015,6 +1016,11 @@ impl Node {
     pub(crate) fn is_leaf(&self) -> bool {
         self.feature == LEAF
     }
+
+    /// Whether it is split by a set of categories.
+    pub(crate) fn is_of_categories(&self) -> bool {
+        self.set != NUMBER
+    }
 }
 
 /// A fitted tree; node 0 is the root.
@@ -1023,6 +1029,9 @@ pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
     /// Sets of categories, ascending.
     pub(crate) sets: Vec<Vec<f64>>,
+    /// Linear models of the leaves by their place; empty where leaves add their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) linear: Vec<LinearLeaf>,
 }
 
 impl Tree {
@@ -1061,7 +1070,27 @@ impl Tree {
 
     /// The same for a row whose values lie side by side.
     pub(crate) fn of_slice(&self, row: &[f64]) -> f64 {
-        self.nodes[self.end(row)].value
+        self.adds(self.end(row), |c| row[c])
+    }
+
+    /// What a leaf adds, from the value of a column.
+    pub(crate) fn adds(&self, leaf: usize, value: impl Fn(usize) -> f64) -> f64 {
+        let node = &self.nodes[leaf];
+        let model = self.linear.get(node.left as usize);
+        model.and_then(|m| m.of(value)).unwrap_or(node.value)
+    }
+
+    /// What the leaf of a row of training adds; linear models take its values as they were given, in single
+    /// precision (LightGBM).
+    pub(crate) fn of_training(&self, row: ArrayView1<'_, f64>, given: ArrayView1<'_, f64>) -> f64 {
+        if self.linear.is_empty() {
+            return self.of(row);
+        }
+        let leaf = match row.to_slice() {
+            Some(row) => self.end(row),
+            None => self.end(&row.to_vec()),
+        };
+        self.adds(leaf, |c| f64::from(given[c] as f32))
     }
 }
 
@@ -1261,6 +1290,7 @@ pub(crate) fn grow(
                     tree: Tree {
                         nodes: Vec::new(),
                         sets: Vec::new(),
+                        linear: Vec::new(),
                     },
                     leaves: Vec::new(),
                 };
@@ -1314,6 +1344,7 @@ fn cut_back(
     let mut out = Tree {
         nodes: vec![tree.nodes[0]],
         sets: tree.sets.clone(),
+        linear: Vec::new(),
     };
     let mut ends = Vec::new();
     let mut queue = std::collections::VecDeque::from([(0, 0)]);

@@ -2,7 +2,7 @@
 //!
 //! What: gradient boosting on histograms, grown where the gain is largest, as the program LightGBM
 //! does it.
-//! Formula: leaf -G/(H+λ), gain G²/(H+λ) of both sides less that of the node.
+//! Formula: leaf -G/(H+λ), gain G²/(H+λ) of both sides less that of the node; or linear models in the leaves.
 //! Data: any table of numbers, missing values and columns of categories among them.
 //! Cost: fit O(T p n depth), predict O(rows T depth).
 //! Fails when: rows are few: 31 leaves then learn the noise.
@@ -35,6 +35,7 @@ pub const ENTRY: Entry = Entry::supervised::<LightGbm>()
     .with_foreign::<LightGbm>()
     // Columns whose values are all different have categories of one row.
     .mattering_beside(&[
+        &[("linear_tree", "true")],
         &[
             ("categorical_feature", "0"),
             ("min_child_samples", "1"),
@@ -209,6 +210,10 @@ params! {
         max_delta_step: f64 = 0.0, at_least(0.0);
         /// A leaf moves towards its parent as if it had so many rows more.
         path_smooth: f64 = 0.0, at_least(0.0);
+        /// Whether a leaf adds a linear model of the columns of numbers on the way to it, instead of a constant, from the second round on; not for regression_l1, and without SHAP values.
+        linear_tree: bool = false;
+        /// linear_tree: L2 penalty on the coefficients.
+        linear_lambda: f64 = 0.0, at_least(0.0);
         /// Bins of a column at most.
         max_bin: usize = 255, within(2.0, 65_000.0);
         /// Rows of a bin at least.
@@ -276,12 +281,12 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Gradient boosting on histograms, each tree grown where the gain is largest, as the program LightGBM computes it: its bins, its estimated counts of rows, rows drawn by the size of their gradients (GOSS), sparse columns that exclude each other stored as one (EFB).",
-    formula: "gain = G_L²/(H_L+λ) + G_R²/(H_R+λ) - G²/(H+λ) > min_split_gain, G shrunk by reg_alpha; leaf = -learning_rate · G/(H+λ); the leaf that gains most is split next; softmax hessians are times K/(K-1); categories of cat_smooth rows and more are in the order of G/(H+cat_smooth), and the first or the last of them go left, half of them and max_cat_threshold at most, with λ+cat_l2 for λ; up to max_cat_to_onehot bins one goes left; rare, missing and unknown categories go right",
-    data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter.",
+    formula: "gain = G_L²/(H_L+λ) + G_R²/(H_R+λ) - G²/(H+λ) > min_split_gain, G shrunk by reg_alpha; leaf = -learning_rate · G/(H+λ); the leaf that gains most is split next; softmax hessians are times K/(K-1); categories of cat_smooth rows and more are in the order of G/(H+cat_smooth), and the first or the last of them go left, half of them and max_cat_threshold at most, with λ+cat_l2 for λ; up to max_cat_to_onehot bins one goes left; rare, missing and unknown categories go right; linear_tree: leaf = learning_rate · β'(x, 1), β = -(XᵀHX + linear_lambda · I)⁻¹ Xᵀg over the columns of numbers on the way to the leaf, I without the constant; a constant in the first round, where rows are too few, and for a row with a missing value among these columns",
+    data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter, unless linear_tree is on.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of 31 leaves then learn the noise. Lower num_leaves or n_estimators.",
-    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). Linear models in the leaves (linear_tree).",
-    source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017)",
+    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). SHAP values of linear_tree, which the program refuses too.",
+    source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017); Y. Shi, J. Li, Z. Li, Gradient boosting with piece-wise linear regression trees, IJCAI (2019), for linear_tree",
     reference: "lightgbm 4.7.0, LGBMRegressor and LGBMClassifier",
     outputs: &[
         (
@@ -314,6 +319,11 @@ const CARD: Card = Card {
             against: "lightgbm 4.7.0, one thread, the same seed",
             cases: "tests of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART, max_delta_step, path_smooth, monotone_constraints, missing values, regression_l1, quantile and mape with and without weights",
             tolerance: "predictions 1e-9",
+        },
+        Evidence {
+            against: "lightgbm 4.7.0, linear_tree, one thread, the same seed",
+            cases: "tests of crates/catalogue/src/tree/linear_leaves.rs: missing values, categories, weights, labels, bagging, GOSS, DART, quantile, poisson, monotone_constraints, early stopping, a model file read and written",
+            tolerance: "predictions and probabilities 1e-9",
         },
         Evidence {
             against: "lightgbm 4.7.0, tables of sparse columns, one thread",
@@ -368,6 +378,12 @@ impl LightGbmParams {
                     2 => "does not fit two labels: use binary or multiclass",
                     _ => "does not fit more than two labels: use multiclass",
                 },
+            ));
+        }
+        if loss == Loss::RegressionL1 && self.linear_tree {
+            return Err(refused(
+                "linear_tree",
+                "does not go with regression_l1, whose hessian says nothing: use another objective",
             ));
         }
         if loss == Loss::Quantile && self.alpha >= 1.0 {
@@ -530,6 +546,9 @@ impl Supervised for LightGbm {
             (params.min_child_samples, params.enable_bundle),
         )?;
         if !lost.is_empty() {
+            if params.linear_tree {
+                rows.given = Some(rows.x.clone().into_owned());
+            }
             // Rows that a tree did not see are sent down it as if these cells were what bundles hold.
             let x = rows.x.to_mut();
             lost.iter().for_each(|l| x[[l.row, l.column]] = l.value);
@@ -635,6 +654,7 @@ impl Supervised for LightGbm {
                 tol: params.early_stopping_min_delta,
                 keep_best: true,
             }),
+            linear: params.linear_tree.then_some(params.linear_lambda),
         };
         let mut draws = Draws::light_gbm(
             run::effective_seed(params.seed, seed),
