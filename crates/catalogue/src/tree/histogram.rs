@@ -2481,6 +2481,11 @@ impl Search<'_> {
                 split.left.h -= TINY;
                 split.right.h -= TINY;
                 split.gain -= shift;
+                if self.config.monotone.get(feature).is_some_and(|m| *m != 0) {
+                    // LightGBM weighs the gains of such columns by the depth (monotone_penalty): without a
+                    // penalty by 1 and a rounding, so that they win where gains are alike.
+                    split.gain *= 1.0 + f64::from(1e-15_f32);
+                }
             }
             return best;
         }

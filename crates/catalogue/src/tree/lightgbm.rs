@@ -1180,6 +1180,42 @@ mod tests {
     }
 
     #[test]
+    fn of_like_gains_a_rising_column_comes_first() {
+        // The same with min_child_samples=5 on the table whose fourth column is twice the first: all their
+        // cuts gain alike.
+        let (mut x, y) = table();
+        x.rows_mut().into_iter().for_each(|mut r| r[3] = 2.0 * r[0]);
+        let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        for (signs, want) in [
+            (
+                "0,0,0,-1,0",
+                [
+                    0.7359963426193544,
+                    0.7567187733367402,
+                    3.282948519800633,
+                    1.484026360081405,
+                ],
+            ),
+            (
+                "0,0,0,1,0",
+                [
+                    0.8197962811431299,
+                    0.830676287873537,
+                    2.950308601665108,
+                    1.6541356957097166,
+                ],
+            ),
+        ] {
+            let given = json!({"monotone_constraints": signs, "n_estimators": 12, "num_leaves": 8, "min_child_samples": 5});
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = LightGbm::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+            assert_near(&said.values, &want, 1e-9);
+        }
+    }
+
+    #[test]
     fn trees_go_on_after_one_that_found_no_cut() {
         // lightgbm 4.7.0, LGBMRegressor(random_state=5, n_jobs=1, deterministic=True, n_estimators=12,
         // num_leaves=8, extra_trees=True, min_child_samples=120): three trees have no cut, as those that were
