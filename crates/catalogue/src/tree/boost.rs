@@ -518,6 +518,8 @@ pub(crate) fn boost(
     let mut sum_of_weights = 0.0;
     let mut held = 1.0;
     let mut pool = histogram::Pool::new();
+    // Rounds as sampling counts them.
+    let mut turn = 0;
     let ground = spec.linear.map(|lambda| Ground::new(rows.given(), lambda));
     for t in 0..spec.rounds {
         let left_out = match &spec.dart {
@@ -558,7 +560,7 @@ pub(crate) fn boost(
                         .filter(|i| draws.of_row(*i as usize) < share)
                         .collect();
                 }
-                Sampling::Share(share, every) if t % every == 0 => {
+                Sampling::Share(share, every) if turn % every == 0 => {
                     seen = if draws.are_light_gbm() {
                         let each = (0..n).filter(|i| draws.of_row(*i) < share);
                         each.map(|i| i as u32).collect()
@@ -570,7 +572,7 @@ pub(crate) fn boost(
                 }
                 Sampling::Share(..) => {}
                 Sampling::Largest(top, other) => {
-                    if t >= (1.0 / spec.learning_rate) as usize {
+                    if turn >= (1.0 / spec.learning_rate) as usize {
                         seen = largest(n, &mut slopes, top, other, draws);
                     }
                 }
@@ -583,21 +585,17 @@ pub(crate) fn boost(
                 seen.iter().for_each(|i| member[*i as usize] = true);
             }
             for k in 0..width {
-                let mut grown = histogram::grow(
-                    binned,
-                    &slopes[k],
-                    seen.clone(),
-                    &spec.config,
-                    &mut pool,
-                    draws,
-                );
+                let mut grown =
+                    histogram::grow(binned, &slopes[k], seen.clone(), &config, &mut pool, draws);
                 any |= grown.tree.nodes.len() > 1;
                 if let Some(ground) = &ground {
                     grown.tree.linear = ground.fit(&grown, &slopes[k], t == 0);
                 }
+                // LightGBM leaves a tree without a split alone.
+                let alone = draws.are_light_gbm() && grown.tree.nodes.len() == 1;
                 for (id, start, end) in &grown.leaves {
                     let own = &grown.rows[*start..*end];
-                    if let Some(share) = spec.objective.renewed().filter(|_| spec.renew) {
+                    if let Some(share) = spec.objective.renewed().filter(|_| spec.renew && !alone) {
                         let rule = match spec.objective {
                             Objective::Mape => Quantiles::AlwaysPast,
                             _ => spec.quantiles,
@@ -694,6 +692,12 @@ pub(crate) fn boost(
             if watch.stops(early) {
                 break;
             }
+        }
+        // LightGBM takes back a round in which no tree was split, and does not count it.
+        let kept = any || !draws.are_light_gbm() || spec.dart.is_some();
+        turn += usize::from(kept);
+        if !kept && t > 0 {
+            trees.truncate(trees.len() - in_round);
         }
         // Nothing is drawn and no tree was split: no later one would be.
         if !any

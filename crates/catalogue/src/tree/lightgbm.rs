@@ -733,6 +733,19 @@ mod tests {
         (x, y)
     }
 
+    /// Rounds that are kept of a regression.
+    fn rounds_of(given: &Value) -> usize {
+        let (x, y) = table();
+        let design = Design::new(x, ('a'..='e').map(String::from).collect()).unwrap();
+        let mut given = given.as_object().unwrap().clone();
+        for (name, value) in [("n_estimators", 12), ("num_leaves", 8), ("seed", 5)] {
+            given.entry(name).or_insert(value.into());
+        }
+        let params = LightGbmParams::from_map(&given).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        LightGbm::fit(&params, &data, 0).unwrap().boosted.rounds()
+    }
+
     fn first(given: Value, labels: bool) -> Vec<f64> {
         let (x, y) = table();
         let names = ('a'..='e').map(String::from).collect();
@@ -1176,6 +1189,43 @@ mod tests {
                 let fitted = threads::grant(threads, || LightGbm::fit(&params, &data, 0)).unwrap();
                 assert_near(&fitted.predict(rows.view()).unwrap().values, &want, 1e-9);
             }
+        }
+    }
+
+    #[test]
+    fn a_tree_without_a_cut_adds_nothing_and_is_taken_back() {
+        // The same, LGBMRegressor(random_state=5, n_jobs=1, deterministic=True, n_estimators=12, num_leaves=8, ...)
+        // and the number of its trees. A quantile of the residuals is no answer of a tree that has no cut, and rows
+        // are drawn anew after one.
+        for (given, want, rounds) in [
+            (
+                json!({"objective": "quantile", "alpha": 0.7, "min_child_samples": 130, "extra_trees": true}),
+                [
+                    2.955617403270742,
+                    3.1883275292849564,
+                    3.87601007521823,
+                    3.2098938951560623,
+                ],
+                8,
+            ),
+            (
+                json!({"min_child_samples": 125, "subsample": 0.85, "subsample_freq": 4, "colsample_bytree": 0.3, "max_bin": 7}),
+                [
+                    2.230840434960744,
+                    2.6134446879971116,
+                    2.6491661813266805,
+                    2.195118941631175,
+                ],
+                5,
+            ),
+            (
+                json!({"objective": "regression_l1", "min_child_samples": 151}),
+                [2.0400390625; 4],
+                1,
+            ),
+        ] {
+            assert_near(&first(given.clone(), false), &want, 1e-9);
+            assert_eq!(rounds_of(&given), rounds, "{given}");
         }
     }
 
