@@ -405,6 +405,18 @@ impl LightGbmParams {
         })
     }
 
+    /// Rows that each side of a split must have: where leaves are smoothed, two at least, and one where the
+    /// hessian may be 0, as in the program.
+    fn min_rows(&self) -> usize {
+        const TINY: f64 = 1e-15;
+        let least = match (self.path_smooth > TINY, self.min_child_weight <= TINY) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
+        };
+        self.min_child_samples.max(least)
+    }
+
     /// What early stopping looks at.
     fn watched(&self, objective: Objective, labels: usize) -> Result<Metric, ParamError> {
         let default = match objective {
@@ -543,7 +555,7 @@ impl Supervised for LightGbm {
             bins,
             &categories,
             names,
-            (params.min_child_samples, params.enable_bundle),
+            (params.min_rows(), params.enable_bundle),
         )?;
         if !lost.is_empty() {
             if params.linear_tree {
@@ -588,7 +600,7 @@ impl Supervised for LightGbm {
                 gamma: 0.0,
                 prune: false,
                 min_hessian: params.min_child_weight,
-                min_rows: params.min_child_samples as f64,
+                min_rows: params.min_rows() as f64,
                 count_by_hessian: true,
                 max_depth: usize::try_from(params.max_depth)
                     .ok()
@@ -1226,6 +1238,42 @@ mod tests {
         ] {
             assert_near(&first(given.clone(), false), &want, 1e-9);
             assert_eq!(rounds_of(&given), rounds, "{given}");
+        }
+    }
+
+    #[test]
+    fn few_rows_of_a_leaf_are_raised_as_in_the_program() {
+        // The same with min_child_samples=1, which path_smooth raises to 2; 0 goes to 1 without min_child_weight.
+        for (given, want) in [
+            (
+                json!({"path_smooth": 3.0, "min_child_samples": 1}),
+                [
+                    0.5466933431132128,
+                    0.6580421733762973,
+                    3.2166685842133202,
+                    1.5293033986880908,
+                ],
+            ),
+            (
+                json!({"path_smooth": 3.0, "min_child_samples": 1, "extra_trees": true}),
+                [
+                    0.9367293746724333,
+                    0.9676404518006104,
+                    3.1083519404359965,
+                    1.2076783733598933,
+                ],
+            ),
+            (
+                json!({"min_child_samples": 0, "min_child_weight": 0.0, "num_leaves": 40}),
+                [
+                    -0.24296404380085102,
+                    0.6191098386183495,
+                    3.1529741458723755,
+                    1.474564235715297,
+                ],
+            ),
+        ] {
+            assert_near(&first(given, false), &want, 1e-9);
         }
     }
 
