@@ -585,6 +585,16 @@ pub(crate) fn boost(
                 seen.iter().for_each(|i| member[*i as usize] = true);
             }
             for k in 0..width {
+                let config = match (spec.config.one_hessian, spec.sampling) {
+                    // LightGBM copies few rows into a table of their own, whose first row it then takes.
+                    (Some(_), Sampling::Share(share, every)) if share / every as f64 <= 0.5 => {
+                        Cow::Owned(Config {
+                            one_hessian: Some(slopes[k][seen[0] as usize].1),
+                            ..spec.config.clone()
+                        })
+                    }
+                    _ => Cow::Borrowed(&spec.config),
+                };
                 let mut grown =
                     histogram::grow(binned, &slopes[k], seen.clone(), &config, &mut pool, draws);
                 any |= grown.tree.nodes.len() > 1;

@@ -634,7 +634,10 @@ impl Supervised for LightGbm {
                 lone_hessian: f64::INFINITY,
                 extra_trees: params.extra_trees,
                 alpha_on_values_only: false,
-                one_hessian: (objective == Objective::Mape).then(|| rows.w[0] as f32),
+                // GOSS raises hessians: the program then looks at each.
+                one_hessian: (objective == Objective::Mape
+                    && params.data_sample_strategy != Strategy::Goss)
+                    .then(|| rows.w[0] as f32),
                 single: false,
             },
             single: false,
@@ -1275,6 +1278,20 @@ mod tests {
         ] {
             assert_near(&first(given, false), &want, 1e-9);
         }
+    }
+
+    #[test]
+    fn mape_takes_the_hessians_that_the_program_takes() {
+        // The same with objective="mape": GOSS looks at every hessian.
+        let given =
+            json!({"objective": "mape", "data_sample_strategy": "goss", "learning_rate": 0.5});
+        let want = [
+            0.19297645007461797,
+            -0.6645862771308919,
+            1.9352006834058115,
+            0.3768428042677816,
+        ];
+        assert_near(&first(given, false), &want, 1e-9);
     }
 
     #[test]
