@@ -386,6 +386,14 @@ impl LightGbmParams {
                 "does not go with regression_l1, whose hessian says nothing: use another objective",
             ));
         }
+        if self.monotone_constraints.is_some()
+            && matches!(loss, Loss::Quantile | Loss::RegressionL1 | Loss::Mape)
+        {
+            return Err(refused(
+                "monotone_constraints",
+                "does not go with quantile, regression_l1 and mape, whose leaves are set to quantiles afterwards: use another objective",
+            ));
+        }
         if loss == Loss::Quantile && self.alpha >= 1.0 {
             return Err(refused("alpha", "the objective quantile takes one below 1"));
         }
@@ -1327,6 +1335,17 @@ mod tests {
             let fitted = LightGbm::fit(&params, &data, 0).unwrap();
             let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
             assert_near(&said.values, &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn columns_do_not_rise_where_leaves_are_set_to_quantiles() {
+        // LightGBM 4.7.0: "Cannot use monotone_constraints in quantile objective".
+        for objective in ["quantile", "regression_l1", "mape"] {
+            let given = json!({"monotone_constraints": "1,0,0,0,0", "objective": objective});
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let refused = params.loss(0).unwrap_err();
+            assert_eq!(refused.field, "monotone_constraints");
         }
     }
 
