@@ -12,6 +12,7 @@
 use super::bundles::{Slots, Sparse};
 use super::draws::{Congruential, Draws};
 use super::linear_leaves::LinearLeaf;
+use super::log_sum::log_sum;
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
@@ -317,48 +318,6 @@ fn tally(column: &[f64]) -> (Vec<f64>, Vec<usize>) {
         few.into_iter().for_each(|(v, many)| push(v, many));
     }
     (values, counts)
-}
-
-/// Bins halved greedily near their middle row, the one that raises Σ ln(rows) most first (CatBoost's
-/// GreedyLogSum); bounds lie halfway between values.
-fn log_sum(values: &[f64], counts: &[usize], max: usize) -> Vec<f64> {
-    // Rows before each distinct value.
-    let mut before = vec![0_usize];
-    for c in counts {
-        before.push(before[before.len() - 1] + c);
-    }
-    // Best cut of the values from a to b: what it gains and where.
-    let cut = |a: usize, b: usize| -> Option<(f64, usize)> {
-        let rows = |a: usize, b: usize| (before[b] - before[a]) as f64;
-        let half = before[a] + (before[b] - before[a]) / 2;
-        // The value of the middle row; the cut lies before or after it.
-        let at = before.partition_point(|k| *k <= half) - 1;
-        [at, at + 1]
-            .into_iter()
-            .filter(|k| *k > a && *k < b)
-            .map(|k| (rows(a, k).ln() + rows(k, b).ln() - rows(a, b).ln(), k))
-            .reduce(|x, y| if y.0 > x.0 { y } else { x })
-    };
-    let mut bins = vec![(0, values.len(), cut(0, values.len()))];
-    while bins.len() < max {
-        let gain = |i: usize| bins[i].2.map_or(f64::NEG_INFINITY, |c| c.0);
-        let Some(best) = (0..bins.len()).reduce(|x, y| if gain(y) > gain(x) { y } else { x })
-        else {
-            break;
-        };
-        let (a, b, Some((_, k))) = bins[best] else {
-            break;
-        };
-        bins[best] = (a, k, cut(a, k));
-        bins.push((k, b, cut(k, b)));
-    }
-    let mut starts: Vec<usize> = bins.iter().map(|b| b.0).filter(|a| *a > 0).collect();
-    starts.sort_unstable();
-    let middle = |k: usize| {
-        let m = f64::midpoint(values[k - 1], values[k]);
-        if m < values[k] { m } else { values[k - 1] }
-    };
-    starts.into_iter().map(middle).collect()
 }
 
 /// Bounds between distinct values with their counts.
