@@ -2501,14 +2501,25 @@ impl Search<'_> {
                             n: block.n[k],
                         };
                         let larger = left.n > node.sums.n - left.n;
-                        let goes_left = !holes && self.config.missing_to_larger && larger;
+                        let goes_left = !column.missing && self.config.missing_to_larger && larger;
                         offer(bin, (left, all.less(left)), block.rows[k], goes_left);
                     }
                 }
             }
             start = end;
         }
-        if holes && each_value {
+        if self.config.first_order && column.missing {
+            // scikit-learn then comes from the right, the missing values on the left: of like gains the largest
+            // cut wins, bins without rows among them.
+            let mut right = Sums::default();
+            for bin in (0..column.bins - 1).rev() {
+                right = right.plus(cells.get(bin + 1));
+                if hurdle.passes(right.g, right.h, floor.get()) {
+                    let left = all.less(right);
+                    offer(bin, (left, right), left.n, true);
+                }
+            }
+        } else if holes && each_value {
             from_right(true, &mut offer);
         } else if holes {
             let mut left = missing;
@@ -2547,7 +2558,8 @@ impl Search<'_> {
         }
     }
 
-    /// Cuts between categories with the rows, in their order from below and from above (scikit-learn).
+    /// The first or the last half of the categories with the hessian, in their order, go left; missing values
+    /// are one of them, and unknown ones go with them (scikit-learn).
     fn ordered(
         &self,
         node: &Facts,
@@ -2556,21 +2568,28 @@ impl Search<'_> {
         (smooth, least): (f64, f64),
     ) -> Option<Split> {
         let column = &self.data.columns[feature];
-        let cells: Vec<Sums> = (0..column.bins).map(|b| cells.get(b)).collect();
+        let many = column.bins + usize::from(column.missing);
+        let cells: Vec<Sums> = (0..many).map(|b| cells.get(b)).collect();
         let lambda = self.config.lambda;
         let base = self.gain(node.sums, node.value, lambda);
-        let mut order: Vec<usize> = (0..column.bins)
-            .filter(|b| cells[*b].n >= least.max(1.0))
+        // The program takes the share of the hessian for that of the rows.
+        let rows_by_hessian = node.sums.n / node.sums.h;
+        let mut order: Vec<usize> = (0..many)
+            .filter(|b| cells[*b].h * rows_by_hessian >= least)
             .collect();
         let rank = |b: &usize| cells[*b].g / (cells[*b].h + smooth);
-        order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(a.cmp(b)));
-        let mut best: Option<Split> = None;
-        for backward in [false, true] {
+        // Its sort turns like ones around.
+        order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(b.cmp(a)));
+        let half = order.len().div_ceil(2);
+        let mut best: Option<(Split, Vec<usize>)> = None;
+        for (backward, end) in [(false, half), (true, half.saturating_sub(1))] {
             if backward {
                 order.reverse();
             }
+            // One category is no choice.
+            let end = if order.len() < 2 { 0 } else { end };
             let mut left = Sums::default();
-            for k in 0..order.len() {
+            for k in 0..end {
                 left = left.plus(cells[order[k]]);
                 if let Some((gain, right, values)) = self.judge(
                     node,
@@ -2579,23 +2598,35 @@ impl Search<'_> {
                     left.n,
                     lambda,
                     (base, self.config.above),
-                ) && best.as_ref().is_none_or(|b| gain > b.gain)
+                ) && best.as_ref().is_none_or(|(b, _)| gain > b.gain)
                 {
-                    best = Some(Split {
+                    let split = Split {
                         feature,
                         bin: 0,
-                        set: order[..=k].to_vec(),
+                        set: Vec::new(),
                         set_right: false,
                         missing_left: false,
                         gain,
                         left,
                         right,
                         values,
-                    });
+                    };
+                    best = Some((split, order[..=k].to_vec()));
                 }
             }
         }
-        best
+        let (mut split, left) = best?;
+        split.missing_left = if column.missing {
+            left.contains(&column.bins)
+        } else {
+            self.config.missing_to_larger && split.left.n > split.right.n
+        };
+        // Unknown categories go where those of the set do not.
+        split.set_right = split.missing_left;
+        split.set = (0..column.bins)
+            .filter(|b| left.contains(b) != split.set_right)
+            .collect();
+        Some(split)
     }
 
     /// LightGBM's cuts of a column of categories; what has no bin of its own goes right.
