@@ -2,6 +2,7 @@
 
 use super::draws::Draws;
 use super::histogram::{self, Binned, Config, Groups, Tree, Weighed};
+use super::linear_leaves::Ground;
 use super::metrics::{self, Metric};
 use super::objective::{
     Objective, quantile_below, quantile_between, quantile_of_one_more, quantile_past,
@@ -149,11 +150,15 @@ pub(crate) struct Spec {
     pub(crate) renew: bool,
     pub(crate) dart: Option<Dart>,
     pub(crate) early: Option<Early>,
+    /// The penalty of linear models in the leaves; none has constant ones.
+    pub(crate) linear: Option<f64>,
 }
 
 /// Rows to learn from or kept aside: columns, targets (codes of labels) and weights.
 pub(crate) struct Rows<'a> {
     pub(crate) x: Cow<'a, Array2<f64>>,
+    /// The columns as they were given, where trees see other ones and something needs these.
+    pub(crate) given: Option<Array2<f64>>,
     pub(crate) y: Vec<f64>,
     pub(crate) w: Vec<f64>,
 }
@@ -167,11 +172,34 @@ impl<'a> Rows<'a> {
         };
         Self {
             x: some_rows(data.x(), rows),
+            given: None,
             y: rows.iter().map(y).collect(),
             w: rows
                 .iter()
                 .map(|i| data.weights().map_or(1.0, |w| w[*i]))
                 .collect(),
+        }
+    }
+
+    /// The columns as they were given.
+    pub(crate) fn given(&self) -> ArrayView2<'_, f64> {
+        self.given.as_ref().unwrap_or(&self.x).view()
+    }
+
+    /// What a tree adds to a row.
+    fn answer(&self, tree: &Tree, i: usize) -> f64 {
+        let row = self.x.row(i);
+        let given = self.given.as_ref().map_or(row, |x| x.row(i));
+        tree.of_training(row, given)
+    }
+
+    /// Adds so many times a tree to the sums of all rows, which may be kept to single precision.
+    fn add(&self, tree: &Tree, times: f64, sums: &mut [f64], single: bool) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum += times * self.answer(tree, i);
+            if single {
+                *sum = f64::from(*sum as f32);
+            }
         }
     }
 
@@ -490,6 +518,9 @@ pub(crate) fn boost(
     let mut sum_of_weights = 0.0;
     let mut held = 1.0;
     let mut pool = histogram::Pool::new();
+    // Rounds as sampling counts them.
+    let mut turn = 0;
+    let ground = spec.linear.map(|lambda| Ground::new(rows.given(), lambda));
     for t in 0..spec.rounds {
         let left_out = match &spec.dart {
             Some(dart) => dart.draw(&weights, sum_of_weights, draws),
@@ -509,13 +540,10 @@ pub(crate) fn boost(
         }
         for at in &trees_out {
             let tree = &trees[*at];
-            for (sum, row) in f[at % width].iter_mut().zip(rows.x.rows()) {
-                *sum = round(*sum - tree.of(row));
-            }
+            rows.add(tree, -1.0, &mut f[at % width], spec.single);
             if let Some(watch) = &mut watch {
-                for (sum, row) in watch.f[at % width].iter_mut().zip(watch.rows.x.rows()) {
-                    *sum = round(*sum - tree.of(row));
-                }
+                let sums = &mut watch.f[at % width];
+                watch.rows.add(tree, -1.0, sums, spec.single);
             }
         }
         find_slopes(spec, rows, &f, &mut slopes, draws.are_light_gbm());
@@ -532,7 +560,7 @@ pub(crate) fn boost(
                         .filter(|i| draws.of_row(*i as usize) < share)
                         .collect();
                 }
-                Sampling::Share(share, every) if t % every == 0 => {
+                Sampling::Share(share, every) if turn % every == 0 => {
                     seen = if draws.are_light_gbm() {
                         let each = (0..n).filter(|i| draws.of_row(*i) < share);
                         each.map(|i| i as u32).collect()
@@ -544,7 +572,7 @@ pub(crate) fn boost(
                 }
                 Sampling::Share(..) => {}
                 Sampling::Largest(top, other) => {
-                    if t >= (1.0 / spec.learning_rate) as usize {
+                    if turn >= (1.0 / spec.learning_rate) as usize {
                         seen = largest(n, &mut slopes, top, other, draws);
                     }
                 }
@@ -557,18 +585,27 @@ pub(crate) fn boost(
                 seen.iter().for_each(|i| member[*i as usize] = true);
             }
             for k in 0..width {
-                let mut grown = histogram::grow(
-                    binned,
-                    &slopes[k],
-                    seen.clone(),
-                    &spec.config,
-                    &mut pool,
-                    draws,
-                );
+                let config = match (spec.config.one_hessian, spec.sampling) {
+                    // LightGBM copies few rows into a table of their own, whose first row it then takes.
+                    (Some(_), Sampling::Share(share, every)) if share / every as f64 <= 0.5 => {
+                        Cow::Owned(Config {
+                            one_hessian: Some(slopes[k][seen[0] as usize].1),
+                            ..spec.config.clone()
+                        })
+                    }
+                    _ => Cow::Borrowed(&spec.config),
+                };
+                let mut grown =
+                    histogram::grow(binned, &slopes[k], seen.clone(), &config, &mut pool, draws);
                 any |= grown.tree.nodes.len() > 1;
+                if let Some(ground) = &ground {
+                    grown.tree.linear = ground.fit(&grown, &slopes[k], t == 0);
+                }
+                // LightGBM leaves a tree without a split alone.
+                let alone = draws.are_light_gbm() && grown.tree.nodes.len() == 1;
                 for (id, start, end) in &grown.leaves {
                     let own = &grown.rows[*start..*end];
-                    if let Some(share) = spec.objective.renewed().filter(|_| spec.renew) {
+                    if let Some(share) = spec.objective.renewed().filter(|_| spec.renew && !alone) {
                         let rule = match spec.objective {
                             Objective::Mape => Quantiles::AlwaysPast,
                             _ => spec.quantiles,
@@ -594,22 +631,32 @@ pub(crate) fn boost(
                         node.value * spec.learning_rate * new / spec.parallel as f64
                     };
                 }
+                let rate = spec.learning_rate * new / spec.parallel as f64;
+                grown.tree.linear.iter_mut().for_each(|l| l.scale(rate));
+                let given = rows.given();
                 for (id, start, end) in &grown.leaves {
+                    let same = grown.tree.linear.is_empty();
                     let value = grown.tree.nodes[*id].value;
                     for i in &grown.rows[*start..*end] {
-                        let sum = &mut f[k][*i as usize];
-                        *sum = round(*sum + value);
+                        let i = *i as usize;
+                        let adds = if same {
+                            value
+                        } else {
+                            let value = |c| f64::from(given[[i, c]] as f32);
+                            grown.tree.adds(*id, value)
+                        };
+                        f[k][i] = round(f[k][i] + adds);
                     }
                 }
                 if seen.len() < n {
                     for i in (0..n).filter(|i| !member[*i]) {
-                        f[k][i] = round(f[k][i] + grown.tree.of(rows.x.row(i)));
+                        let adds = rows.answer(&grown.tree, i);
+                        f[k][i] = round(f[k][i] + adds);
                     }
                 }
                 if let Some(watch) = &mut watch {
-                    for (sum, row) in watch.f[k].iter_mut().zip(watch.rows.x.rows()) {
-                        *sum = round(*sum + grown.tree.of(row));
-                    }
+                    let sums = &mut watch.f[k];
+                    watch.rows.add(&grown.tree, 1.0, sums, spec.single);
                 }
                 trees.push(grown.tree);
             }
@@ -636,14 +683,12 @@ pub(crate) fn boost(
             for node in &mut trees[*at].nodes {
                 node.value = round(node.value * kept);
             }
+            trees[*at].linear.iter_mut().for_each(|l| l.scale(kept));
             let tree = &trees[*at];
-            for (sum, row) in f[at % width].iter_mut().zip(rows.x.rows()) {
-                *sum = round(*sum + tree.of(row));
-            }
+            rows.add(tree, 1.0, &mut f[at % width], spec.single);
             if let Some(watch) = &mut watch {
-                for (sum, row) in watch.f[at % width].iter_mut().zip(watch.rows.x.rows()) {
-                    *sum = round(*sum + tree.of(row));
-                }
+                let sums = &mut watch.f[at % width];
+                watch.rows.add(tree, 1.0, sums, spec.single);
             }
         }
         if f.iter().flatten().any(|v| !v.is_finite()) {
@@ -657,6 +702,12 @@ pub(crate) fn boost(
             if watch.stops(early) {
                 break;
             }
+        }
+        // LightGBM takes back a round in which no tree was split, and does not count it.
+        let kept = any || !draws.are_light_gbm() || spec.dart.is_some();
+        turn += usize::from(kept);
+        if !kept && t > 0 {
+            trees.truncate(trees.len() - in_round);
         }
         // Nothing is drawn and no tree was split: no later one would be.
         if !any
@@ -897,12 +948,17 @@ impl Boosted {
     /// SHAP values of the sums of trees; a row of training counts by its hessian, or as one.
     ///
     /// # Errors
-    /// Those of [`shap::Sum::add`].
+    /// [`FitError::Failed`] for linear models in the leaves, and those of [`shap::Sum::add`].
     pub(crate) fn contributions(
         &self,
         x: ArrayView2<'_, f64>,
         by_rows: bool,
     ) -> Result<Option<Contributions>, FitError> {
+        if self.trees.iter().any(|t| !t.linear.is_empty()) {
+            return Err(FitError::Failed(
+                "trees with linear models in their leaves (linear_tree) have no SHAP values, in LightGBM neither; use permutation importance".into(),
+            ));
+        }
         let width = self.start.len();
         let mut sum = shap::Sum::new(x, &self.start);
         for (t, tree) in self.trees.iter().enumerate() {

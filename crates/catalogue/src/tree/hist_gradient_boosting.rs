@@ -172,7 +172,7 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Gradient boosting on columns cut into at most 255 bins: a split needs the sums of gradients by bin only, so it is fast on many rows. Trees grow where the gain is largest; missing values, categories and monotone columns are part of it.",
-    formula: "gain = G_L²/(H_L+λ) + G_R²/(H_R+λ) - G²/(H+λ), G, H = Σ gradients, Σ hessians; leaf = -learning_rate · G/(H+λ); bins: one a distinct value, cut halfway, or else equal shares of the rows; missing values go where the gain is larger",
+    formula: "gain = G_L²/(H_L+λ) + G_R²/(H_R+λ) - G²/(H+λ), G, H = Σ gradients, Σ hessians; leaf = -learning_rate · G/(H+λ); bins: one a distinct value, cut halfway, or else equal shares of the rows; missing values go where the gain is larger; categories with the hessian of ten rows are in the order of G/(H+10), missing values one of them, and up to half of them from either end go left, unknown ones with the missing",
     data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of 31 leaves then learn the noise. Lower max_iter, learning_rate or max_leaf_nodes.",
@@ -201,6 +201,11 @@ const CARD: Card = Card {
             against: "scikit-learn 1.9.1, 20 refits",
             cases: "hist-gradient-boosting-spx-reg, hist-gradient-boosting-aapl-reg, hist-gradient-boosting-spx-cls",
             tolerance: "figures within three standard deviations, correlation of predictions 0.93",
+        },
+        Evidence {
+            against: "scikit-learn 1.9.1, categorical_features and missing values",
+            cases: "a test of this entry: categories missing and unknown, numbers missing, weights, labels",
+            tolerance: "predictions and probabilities 1e-12",
         },
         Evidence {
             against: "scikit-learn 1.9.1, the functions of sklearn.metrics with sample_weight",
@@ -418,6 +423,7 @@ impl Supervised for HistGradientBoosting {
                 tol: params.tol,
                 keep_best: false,
             }),
+            linear: None,
         };
         let mut draws = Draws::Own(random);
         let boosted = boost::boost(&spec, &binned, &rows, aside.as_ref(), &mut draws)?;
@@ -455,6 +461,7 @@ mod tests {
     use crate::testing::assert_near;
     use mltrainer_catalogue_core::{Design, Params as _};
     use ndarray::{Array2, Axis};
+    use serde_json::json;
 
     #[test]
     fn bins_hold_equal_shares_of_the_weights() {
@@ -503,5 +510,168 @@ mod tests {
         ];
         let p = said.probabilities.unwrap();
         assert_near(&p.column(1).to_vec(), &want, 1e-12);
+    }
+
+    #[test]
+    fn categories_and_missing_values_go_where_the_program_sends_them() {
+        // scikit-learn 1.9.1, HistGradientBoostingRegressor and Classifier(max_iter=6, max_leaf_nodes=8,
+        // min_samples_leaf=5, early_stopping=False, categorical_features=[2], ...): 12 categories, missing ones in
+        // training or not, one that training did not have; row i weighs (7 i mod 11 + 1) / 4; labels are cut at 5,
+        // or at 4 and 6. Answers, or the probabilities of label 1.
+        let number = |i: usize, j: usize| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        };
+        let code = |i: usize| (i * i * 7 + i * 3 + i / 5) % 12;
+        let y: Vec<f64> = (0..300)
+            .map(|i| {
+                let of_code = ((code(i) * 5) % 7) as f64 / 2.0;
+                ((i * 31) % 53) as f64 / 16.0 + number(i, 0) * number(i, 1) / 16.0 + of_code
+            })
+            .collect();
+        let rows = [
+            [1.0, 2.0, 3.0],
+            [f64::NAN, 5.0, 7.0],
+            [9.0, f64::NAN, 11.0],
+            [6.0, 8.0, f64::NAN],
+            [4.0, 4.0, 40.0],
+            [11.0, 11.0, 0.0],
+        ];
+        let rows = Array2::from(rows.to_vec());
+        for (given, labels, weighed, whole, want) in [
+            (
+                json!({}),
+                0,
+                false,
+                false,
+                [
+                    4.30818531172955,
+                    4.564259382848325,
+                    6.319190454539787,
+                    5.35582593501995,
+                    4.543648902598442,
+                    7.23997853362677,
+                ],
+            ),
+            (
+                json!({}),
+                0,
+                true,
+                false,
+                [
+                    4.225981132757934,
+                    4.743150474079534,
+                    5.905783355406458,
+                    5.493103280539093,
+                    4.521549028038854,
+                    6.855224185760039,
+                ],
+            ),
+            (
+                json!({}),
+                0,
+                false,
+                true,
+                [
+                    4.150378448169282,
+                    4.692541869074641,
+                    6.487620809290492,
+                    5.031791957440641,
+                    4.325587099045648,
+                    6.9512851798771775,
+                ],
+            ),
+            (
+                json!({"loss": "poisson"}),
+                0,
+                false,
+                false,
+                [
+                    4.345990611853994,
+                    4.739423689232465,
+                    6.420505006807386,
+                    5.251980120856654,
+                    4.479369218763164,
+                    7.127451702833923,
+                ],
+            ),
+            (
+                json!({}),
+                2,
+                true,
+                false,
+                [
+                    0.28865995763218566,
+                    0.32460323062327195,
+                    0.6974157485013306,
+                    0.6055447176642298,
+                    0.3498765320600456,
+                    0.7040445556105198,
+                ],
+            ),
+            (
+                json!({}),
+                3,
+                false,
+                true,
+                [
+                    0.12346544469458406,
+                    0.49018995667271403,
+                    0.16337809281028728,
+                    0.284008249796185,
+                    0.360915363172961,
+                    0.23470528392663426,
+                ],
+            ),
+            (
+                json!({"l2_regularization": 5.0, "max_leaf_nodes": 16, "learning_rate": 0.5}),
+                2,
+                false,
+                false,
+                [
+                    0.08718762890646897,
+                    0.07955441649806055,
+                    0.9307556590138732,
+                    0.6738754321339184,
+                    0.20145295019625797,
+                    0.9172131645641067,
+                ],
+            ),
+        ] {
+            let x = Array2::from_shape_fn((300, 3), |(i, j)| match j {
+                0 if i % 7 == 3 => f64::NAN,
+                2 if i % 11 == 4 && !whole => f64::NAN,
+                2 => code(i) as f64,
+                _ => number(i, j),
+            });
+            let design = Design::with_missing(x, ["a", "b", "c"].map(String::from).into()).unwrap();
+            let cuts: &[f64] = if labels == 2 { &[5.0] } else { &[4.0, 6.0] };
+            let label = |y: &f64| cuts.iter().filter(|c| y >= *c).count() as f64;
+            let mut data = if labels > 0 {
+                Training::classification(design, y.iter().map(label).collect()).unwrap()
+            } else {
+                Training::regression(design, y.clone()).unwrap()
+            };
+            if weighed {
+                let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0);
+                data = data.with_weights(weights.collect()).unwrap();
+            }
+            let mut given = given.as_object().unwrap().clone();
+            for (name, value) in [
+                ("max_iter", json!(6)),
+                ("max_leaf_nodes", json!(8)),
+                ("min_samples_leaf", json!(5)),
+                ("early_stopping", json!("false")),
+                ("categorical_features", json!("c")),
+            ] {
+                given.entry(name).or_insert(value);
+            }
+            let params = HistParams::from_map(&given).unwrap();
+            let fitted = HistGradientBoosting::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(rows.view()).unwrap();
+            let had = said
+                .probabilities
+                .map_or(said.values, |p| p.column(1).to_vec());
+            assert_near(&had, &want, 1e-12);
+        }
     }
 }

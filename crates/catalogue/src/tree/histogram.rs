@@ -11,6 +11,8 @@
 
 use super::bundles::{Slots, Sparse};
 use super::draws::{Congruential, Draws};
+use super::linear_leaves::LinearLeaf;
+use super::log_sum::log_sum;
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
@@ -316,48 +318,6 @@ fn tally(column: &[f64]) -> (Vec<f64>, Vec<usize>) {
         few.into_iter().for_each(|(v, many)| push(v, many));
     }
     (values, counts)
-}
-
-/// Bins halved greedily near their middle row, the one that raises Σ ln(rows) most first (CatBoost's
-/// GreedyLogSum); bounds lie halfway between values.
-fn log_sum(values: &[f64], counts: &[usize], max: usize) -> Vec<f64> {
-    // Rows before each distinct value.
-    let mut before = vec![0_usize];
-    for c in counts {
-        before.push(before[before.len() - 1] + c);
-    }
-    // Best cut of the values from a to b: what it gains and where.
-    let cut = |a: usize, b: usize| -> Option<(f64, usize)> {
-        let rows = |a: usize, b: usize| (before[b] - before[a]) as f64;
-        let half = before[a] + (before[b] - before[a]) / 2;
-        // The value of the middle row; the cut lies before or after it.
-        let at = before.partition_point(|k| *k <= half) - 1;
-        [at, at + 1]
-            .into_iter()
-            .filter(|k| *k > a && *k < b)
-            .map(|k| (rows(a, k).ln() + rows(k, b).ln() - rows(a, b).ln(), k))
-            .reduce(|x, y| if y.0 > x.0 { y } else { x })
-    };
-    let mut bins = vec![(0, values.len(), cut(0, values.len()))];
-    while bins.len() < max {
-        let gain = |i: usize| bins[i].2.map_or(f64::NEG_INFINITY, |c| c.0);
-        let Some(best) = (0..bins.len()).reduce(|x, y| if gain(y) > gain(x) { y } else { x })
-        else {
-            break;
-        };
-        let (a, b, Some((_, k))) = bins[best] else {
-            break;
-        };
-        bins[best] = (a, k, cut(a, k));
-        bins.push((k, b, cut(k, b)));
-    }
-    let mut starts: Vec<usize> = bins.iter().map(|b| b.0).filter(|a| *a > 0).collect();
-    starts.sort_unstable();
-    let middle = |k: usize| {
-        let m = f64::midpoint(values[k - 1], values[k]);
-        if m < values[k] { m } else { values[k - 1] }
-    };
-    starts.into_iter().map(middle).collect()
 }
 
 /// Bounds between distinct values with their counts.
@@ -1015,6 +975,11 @@ impl Node {
     pub(crate) fn is_leaf(&self) -> bool {
         self.feature == LEAF
     }
+
+    /// Whether it is split by a set of categories.
+    pub(crate) fn is_of_categories(&self) -> bool {
+        self.set != NUMBER
+    }
 }
 
 /// A fitted tree; node 0 is the root.
@@ -1023,6 +988,9 @@ pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
     /// Sets of categories, ascending.
     pub(crate) sets: Vec<Vec<f64>>,
+    /// Linear models of the leaves by their place; empty where leaves add their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) linear: Vec<LinearLeaf>,
 }
 
 impl Tree {
@@ -1061,7 +1029,27 @@ impl Tree {
 
     /// The same for a row whose values lie side by side.
     pub(crate) fn of_slice(&self, row: &[f64]) -> f64 {
-        self.nodes[self.end(row)].value
+        self.adds(self.end(row), |c| row[c])
+    }
+
+    /// What a leaf adds, from the value of a column.
+    pub(crate) fn adds(&self, leaf: usize, value: impl Fn(usize) -> f64) -> f64 {
+        let node = &self.nodes[leaf];
+        let model = self.linear.get(node.left as usize);
+        model.and_then(|m| m.of(value)).unwrap_or(node.value)
+    }
+
+    /// What the leaf of a row of training adds; linear models take its values as they were given, in single
+    /// precision (LightGBM).
+    pub(crate) fn of_training(&self, row: ArrayView1<'_, f64>, given: ArrayView1<'_, f64>) -> f64 {
+        if self.linear.is_empty() {
+            return self.of(row);
+        }
+        let leaf = match row.to_slice() {
+            Some(row) => self.end(row),
+            None => self.end(&row.to_vec()),
+        };
+        self.adds(leaf, |c| f64::from(given[c] as f32))
     }
 }
 
@@ -1261,6 +1249,7 @@ pub(crate) fn grow(
                     tree: Tree {
                         nodes: Vec::new(),
                         sets: Vec::new(),
+                        linear: Vec::new(),
                     },
                     leaves: Vec::new(),
                 };
@@ -1314,6 +1303,7 @@ fn cut_back(
     let mut out = Tree {
         nodes: vec![tree.nodes[0]],
         sets: tree.sets.clone(),
+        linear: Vec::new(),
     };
     let mut ends = Vec::new();
     let mut queue = std::collections::VecDeque::from([(0, 0)]);
@@ -2450,6 +2440,11 @@ impl Search<'_> {
                 split.left.h -= TINY;
                 split.right.h -= TINY;
                 split.gain -= shift;
+                if self.config.monotone.get(feature).is_some_and(|m| *m != 0) {
+                    // LightGBM weighs the gains of such columns by the depth (monotone_penalty): without a
+                    // penalty by 1 and a rounding, so that they win where gains are alike.
+                    split.gain *= 1.0 + f64::from(1e-15_f32);
+                }
             }
             return best;
         }
@@ -2506,14 +2501,25 @@ impl Search<'_> {
                             n: block.n[k],
                         };
                         let larger = left.n > node.sums.n - left.n;
-                        let goes_left = !holes && self.config.missing_to_larger && larger;
+                        let goes_left = !column.missing && self.config.missing_to_larger && larger;
                         offer(bin, (left, all.less(left)), block.rows[k], goes_left);
                     }
                 }
             }
             start = end;
         }
-        if holes && each_value {
+        if self.config.first_order && column.missing {
+            // scikit-learn then comes from the right, the missing values on the left: of like gains the largest
+            // cut wins, bins without rows among them.
+            let mut right = Sums::default();
+            for bin in (0..column.bins - 1).rev() {
+                right = right.plus(cells.get(bin + 1));
+                if hurdle.passes(right.g, right.h, floor.get()) {
+                    let left = all.less(right);
+                    offer(bin, (left, right), left.n, true);
+                }
+            }
+        } else if holes && each_value {
             from_right(true, &mut offer);
         } else if holes {
             let mut left = missing;
@@ -2552,7 +2558,8 @@ impl Search<'_> {
         }
     }
 
-    /// Cuts between categories with the rows, in their order from below and from above (scikit-learn).
+    /// The first or the last half of the categories with the hessian, in their order, go left; missing values
+    /// are one of them, and unknown ones go with them (scikit-learn).
     fn ordered(
         &self,
         node: &Facts,
@@ -2561,21 +2568,28 @@ impl Search<'_> {
         (smooth, least): (f64, f64),
     ) -> Option<Split> {
         let column = &self.data.columns[feature];
-        let cells: Vec<Sums> = (0..column.bins).map(|b| cells.get(b)).collect();
+        let many = column.bins + usize::from(column.missing);
+        let cells: Vec<Sums> = (0..many).map(|b| cells.get(b)).collect();
         let lambda = self.config.lambda;
         let base = self.gain(node.sums, node.value, lambda);
-        let mut order: Vec<usize> = (0..column.bins)
-            .filter(|b| cells[*b].n >= least.max(1.0))
+        // The program takes the share of the hessian for that of the rows.
+        let rows_by_hessian = node.sums.n / node.sums.h;
+        let mut order: Vec<usize> = (0..many)
+            .filter(|b| cells[*b].h * rows_by_hessian >= least)
             .collect();
         let rank = |b: &usize| cells[*b].g / (cells[*b].h + smooth);
-        order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(a.cmp(b)));
-        let mut best: Option<Split> = None;
-        for backward in [false, true] {
+        // Its sort turns like ones around.
+        order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(b.cmp(a)));
+        let half = order.len().div_ceil(2);
+        let mut best: Option<(Split, Vec<usize>)> = None;
+        for (backward, end) in [(false, half), (true, half.saturating_sub(1))] {
             if backward {
                 order.reverse();
             }
+            // One category is no choice.
+            let end = if order.len() < 2 { 0 } else { end };
             let mut left = Sums::default();
-            for k in 0..order.len() {
+            for k in 0..end {
                 left = left.plus(cells[order[k]]);
                 if let Some((gain, right, values)) = self.judge(
                     node,
@@ -2584,23 +2598,35 @@ impl Search<'_> {
                     left.n,
                     lambda,
                     (base, self.config.above),
-                ) && best.as_ref().is_none_or(|b| gain > b.gain)
+                ) && best.as_ref().is_none_or(|(b, _)| gain > b.gain)
                 {
-                    best = Some(Split {
+                    let split = Split {
                         feature,
                         bin: 0,
-                        set: order[..=k].to_vec(),
+                        set: Vec::new(),
                         set_right: false,
                         missing_left: false,
                         gain,
                         left,
                         right,
                         values,
-                    });
+                    };
+                    best = Some((split, order[..=k].to_vec()));
                 }
             }
         }
-        best
+        let (mut split, left) = best?;
+        split.missing_left = if column.missing {
+            left.contains(&column.bins)
+        } else {
+            self.config.missing_to_larger && split.left.n > split.right.n
+        };
+        // Unknown categories go where those of the set do not.
+        split.set_right = split.missing_left;
+        split.set = (0..column.bins)
+            .filter(|b| left.contains(b) != split.set_right)
+            .collect();
+        Some(split)
     }
 
     /// LightGBM's cuts of a column of categories; what has no bin of its own goes right.

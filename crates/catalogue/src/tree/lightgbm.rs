@@ -2,7 +2,7 @@
 //!
 //! What: gradient boosting on histograms, grown where the gain is largest, as the program LightGBM
 //! does it.
-//! Formula: leaf -G/(H+λ), gain G²/(H+λ) of both sides less that of the node.
+//! Formula: leaf -G/(H+λ), gain G²/(H+λ) of both sides less that of the node; or linear models in the leaves.
 //! Data: any table of numbers, missing values and columns of categories among them.
 //! Cost: fit O(T p n depth), predict O(rows T depth).
 //! Fails when: rows are few: 31 leaves then learn the noise.
@@ -61,6 +61,7 @@ pub const ENTRY: Entry = Entry::supervised::<LightGbm>()
     .also_called(ALSO)
     // Columns whose values are all different have categories of one row.
     .mattering_beside(&[
+        &[("linear_tree", "true")],
         &[
             ("categorical_feature", "0"),
             ("min_child_samples", "1"),
@@ -235,6 +236,10 @@ params! {
         max_delta_step: f64 = 0.0, at_least(0.0);
         /// A leaf moves towards its parent as if it had so many rows more.
         path_smooth: f64 = 0.0, at_least(0.0);
+        /// Whether a leaf adds a linear model of the columns of numbers on the way to it, instead of a constant, from the second round on; not for regression_l1, and without SHAP values.
+        linear_tree: bool = false;
+        /// linear_tree: L2 penalty on the coefficients.
+        linear_lambda: f64 = 0.0, at_least(0.0);
         /// Bins of a column at most.
         max_bin: usize = 255, within(2.0, 65_000.0);
         /// Rows of a bin at least.
@@ -302,12 +307,12 @@ const CARD: Card = Card {
     tasks: &[Task::Regression, Task::Classification],
     inputs: Inputs::Features,
     summary: "Gradient boosting on histograms, each tree grown where the gain is largest, as the program LightGBM computes it: its bins, its estimated counts of rows, rows drawn by the size of their gradients (GOSS), sparse columns that exclude each other stored as one (EFB).",
-    formula: "gain = G_L²/(H_L+λ) + G_R²/(H_R+λ) - G²/(H+λ) > min_split_gain, G shrunk by reg_alpha; leaf = -learning_rate · G/(H+λ); the leaf that gains most is split next; softmax hessians are times K/(K-1); categories of cat_smooth rows and more are in the order of G/(H+cat_smooth), and the first or the last of them go left, half of them and max_cat_threshold at most, with λ+cat_l2 for λ; up to max_cat_to_onehot bins one goes left; rare, missing and unknown categories go right",
-    data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter.",
+    formula: "gain = G_L²/(H_L+λ) + G_R²/(H_R+λ) - G²/(H+λ) > min_split_gain, G shrunk by reg_alpha; leaf = -learning_rate · G/(H+λ); the leaf that gains most is split next; softmax hessians are times K/(K-1); categories of cat_smooth rows and more are in the order of G/(H+cat_smooth), and the first or the last of them go left, half of them and max_cat_threshold at most, with λ+cat_l2 for λ; up to max_cat_to_onehot bins one goes left; rare, missing and unknown categories go right; linear_tree: leaf = learning_rate · β'(x, 1), β = -(XᵀHX + linear_lambda · I)⁻¹ Xᵀg over the columns of numbers on the way to the leaf, I without the constant; a constant in the first round, where rows are too few, and for a row with a missing value among these columns",
+    data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter, unless linear_tree is on.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of 31 leaves then learn the noise. Lower num_leaves or n_estimators.",
-    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). Linear models in the leaves (linear_tree).",
-    source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017)",
+    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). SHAP values of linear_tree, which the program refuses too.",
+    source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017); Y. Shi, J. Li, Z. Li, Gradient boosting with piece-wise linear regression trees, IJCAI (2019), for linear_tree",
     reference: "lightgbm 4.7.0, LGBMRegressor and LGBMClassifier",
     outputs: &[
         (
@@ -340,6 +345,11 @@ const CARD: Card = Card {
             against: "lightgbm 4.7.0, one thread, the same seed",
             cases: "tests of this entry: bagging, GOSS, shares of columns by tree and node, extra_trees, DART, max_delta_step, path_smooth, monotone_constraints, missing values, regression_l1, quantile and mape with and without weights",
             tolerance: "predictions 1e-9",
+        },
+        Evidence {
+            against: "lightgbm 4.7.0, linear_tree, one thread, the same seed",
+            cases: "tests of crates/catalogue/src/tree/linear_leaves.rs: missing values, categories, weights, labels, bagging, GOSS, DART, quantile, poisson, monotone_constraints, early stopping, a model file read and written",
+            tolerance: "predictions and probabilities 1e-9",
         },
         Evidence {
             against: "lightgbm 4.7.0, tables of sparse columns, one thread",
@@ -396,6 +406,20 @@ impl LightGbmParams {
                 },
             ));
         }
+        if loss == Loss::RegressionL1 && self.linear_tree {
+            return Err(refused(
+                "linear_tree",
+                "does not go with regression_l1, whose hessian says nothing: use another objective",
+            ));
+        }
+        if self.monotone_constraints.is_some()
+            && matches!(loss, Loss::Quantile | Loss::RegressionL1 | Loss::Mape)
+        {
+            return Err(refused(
+                "monotone_constraints",
+                "does not go with quantile, regression_l1 and mape, whose leaves are set to quantiles afterwards: use another objective",
+            ));
+        }
         if loss == Loss::Quantile && self.alpha >= 1.0 {
             return Err(refused("alpha", "the objective quantile takes one below 1"));
         }
@@ -413,6 +437,18 @@ impl LightGbmParams {
             Loss::Binary => Objective::Logistic,
             Loss::Multiclass => Objective::Softmax(classes as f64 / (classes as f64 - 1.0)),
         })
+    }
+
+    /// Rows that each side of a split must have: where leaves are smoothed, two at least, and one where the
+    /// hessian may be 0, as in the program.
+    fn min_rows(&self) -> usize {
+        const TINY: f64 = 1e-15;
+        let least = match (self.path_smooth > TINY, self.min_child_weight <= TINY) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
+        };
+        self.min_child_samples.max(least)
     }
 
     /// What early stopping looks at.
@@ -553,9 +589,12 @@ impl Supervised for LightGbm {
             bins,
             &categories,
             names,
-            (params.min_child_samples, params.enable_bundle),
+            (params.min_rows(), params.enable_bundle),
         )?;
         if !lost.is_empty() {
+            if params.linear_tree {
+                rows.given = Some(rows.x.clone().into_owned());
+            }
             // Rows that a tree did not see are sent down it as if these cells were what bundles hold.
             let x = rows.x.to_mut();
             lost.iter().for_each(|l| x[[l.row, l.column]] = l.value);
@@ -595,7 +634,7 @@ impl Supervised for LightGbm {
                 gamma: 0.0,
                 prune: false,
                 min_hessian: params.min_child_weight,
-                min_rows: params.min_child_samples as f64,
+                min_rows: params.min_rows() as f64,
                 count_by_hessian: true,
                 max_depth: usize::try_from(params.max_depth)
                     .ok()
@@ -629,7 +668,10 @@ impl Supervised for LightGbm {
                 lone_hessian: f64::INFINITY,
                 extra_trees: params.extra_trees,
                 alpha_on_values_only: false,
-                one_hessian: (objective == Objective::Mape).then(|| rows.w[0] as f32),
+                // GOSS raises hessians: the program then looks at each.
+                one_hessian: (objective == Objective::Mape
+                    && params.data_sample_strategy != Strategy::Goss)
+                    .then(|| rows.w[0] as f32),
                 single: false,
             },
             single: false,
@@ -661,6 +703,7 @@ impl Supervised for LightGbm {
                 tol: params.early_stopping_min_delta,
                 keep_best: true,
             }),
+            linear: params.linear_tree.then_some(params.linear_lambda),
         };
         let mut draws = Draws::light_gbm(
             run::effective_seed(params.seed, seed),
@@ -737,6 +780,19 @@ mod tests {
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
         (x, y)
+    }
+
+    /// Rounds that are kept of a regression.
+    fn rounds_of(given: &Value) -> usize {
+        let (x, y) = table();
+        let design = Design::new(x, ('a'..='e').map(String::from).collect()).unwrap();
+        let mut given = given.as_object().unwrap().clone();
+        for (name, value) in [("n_estimators", 12), ("num_leaves", 8), ("seed", 5)] {
+            given.entry(name).or_insert(value.into());
+        }
+        let params = LightGbmParams::from_map(&given).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        LightGbm::fit(&params, &data, 0).unwrap().boosted.rounds()
     }
 
     fn first(given: Value, labels: bool) -> Vec<f64> {
@@ -1182,6 +1238,140 @@ mod tests {
                 let fitted = threads::grant(threads, || LightGbm::fit(&params, &data, 0)).unwrap();
                 assert_near(&fitted.predict(rows.view()).unwrap().values, &want, 1e-9);
             }
+        }
+    }
+
+    #[test]
+    fn a_tree_without_a_cut_adds_nothing_and_is_taken_back() {
+        // The same, LGBMRegressor(random_state=5, n_jobs=1, deterministic=True, n_estimators=12, num_leaves=8, ...)
+        // and the number of its trees. A quantile of the residuals is no answer of a tree that has no cut, and rows
+        // are drawn anew after one.
+        for (given, want, rounds) in [
+            (
+                json!({"objective": "quantile", "alpha": 0.7, "min_child_samples": 130, "extra_trees": true}),
+                [
+                    2.955617403270742,
+                    3.1883275292849564,
+                    3.87601007521823,
+                    3.2098938951560623,
+                ],
+                8,
+            ),
+            (
+                json!({"min_child_samples": 125, "subsample": 0.85, "subsample_freq": 4, "colsample_bytree": 0.3, "max_bin": 7}),
+                [
+                    2.230840434960744,
+                    2.6134446879971116,
+                    2.6491661813266805,
+                    2.195118941631175,
+                ],
+                5,
+            ),
+            (
+                json!({"objective": "regression_l1", "min_child_samples": 151}),
+                [2.0400390625; 4],
+                1,
+            ),
+        ] {
+            assert_near(&first(given.clone(), false), &want, 1e-9);
+            assert_eq!(rounds_of(&given), rounds, "{given}");
+        }
+    }
+
+    #[test]
+    fn few_rows_of_a_leaf_are_raised_as_in_the_program() {
+        // The same with min_child_samples=1, which path_smooth raises to 2; 0 goes to 1 without min_child_weight.
+        for (given, want) in [
+            (
+                json!({"path_smooth": 3.0, "min_child_samples": 1}),
+                [
+                    0.5466933431132128,
+                    0.6580421733762973,
+                    3.2166685842133202,
+                    1.5293033986880908,
+                ],
+            ),
+            (
+                json!({"path_smooth": 3.0, "min_child_samples": 1, "extra_trees": true}),
+                [
+                    0.9367293746724333,
+                    0.9676404518006104,
+                    3.1083519404359965,
+                    1.2076783733598933,
+                ],
+            ),
+            (
+                json!({"min_child_samples": 0, "min_child_weight": 0.0, "num_leaves": 40}),
+                [
+                    -0.24296404380085102,
+                    0.6191098386183495,
+                    3.1529741458723755,
+                    1.474564235715297,
+                ],
+            ),
+        ] {
+            assert_near(&first(given, false), &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn mape_takes_the_hessians_that_the_program_takes() {
+        // The same with objective="mape": GOSS looks at every hessian.
+        let given =
+            json!({"objective": "mape", "data_sample_strategy": "goss", "learning_rate": 0.5});
+        let want = [
+            0.19297645007461797,
+            -0.6645862771308919,
+            1.9352006834058115,
+            0.3768428042677816,
+        ];
+        assert_near(&first(given, false), &want, 1e-9);
+    }
+
+    #[test]
+    fn of_like_gains_a_rising_column_comes_first() {
+        // The same with min_child_samples=5 on the table whose fourth column is twice the first: all their
+        // cuts gain alike.
+        let (mut x, y) = table();
+        x.rows_mut().into_iter().for_each(|mut r| r[3] = 2.0 * r[0]);
+        let design = Design::new(x.clone(), ('a'..='e').map(String::from).collect()).unwrap();
+        let data = Training::regression(design, y).unwrap();
+        for (signs, want) in [
+            (
+                "0,0,0,-1,0",
+                [
+                    0.7359963426193544,
+                    0.7567187733367402,
+                    3.282948519800633,
+                    1.484026360081405,
+                ],
+            ),
+            (
+                "0,0,0,1,0",
+                [
+                    0.8197962811431299,
+                    0.830676287873537,
+                    2.950308601665108,
+                    1.6541356957097166,
+                ],
+            ),
+        ] {
+            let given = json!({"monotone_constraints": signs, "n_estimators": 12, "num_leaves": 8, "min_child_samples": 5});
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = LightGbm::fit(&params, &data, 0).unwrap();
+            let said = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+            assert_near(&said.values, &want, 1e-9);
+        }
+    }
+
+    #[test]
+    fn columns_do_not_rise_where_leaves_are_set_to_quantiles() {
+        // LightGBM 4.7.0: "Cannot use monotone_constraints in quantile objective".
+        for objective in ["quantile", "regression_l1", "mape"] {
+            let given = json!({"monotone_constraints": "1,0,0,0,0", "objective": objective});
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            let refused = params.loss(0).unwrap_err();
+            assert_eq!(refused.field, "monotone_constraints");
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::boost::Boosted;
 use super::histogram::{Node, Tree};
+use super::linear_leaves::LinearLeaf;
 use super::objective::Objective;
 use mltrainer_catalogue_core::FitError;
 use std::collections::BTreeMap;
@@ -49,8 +50,9 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
     let infos = joined((0..columns).map(|_| "none"));
     let sizes = joined(blocks.iter().map(String::len));
     let classes = joined(&boosted.classes);
+    let linear = u8::from(boosted.trees.iter().any(|t| !t.linear.is_empty()));
     Ok(format!(
-        "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\nmax_feature_idx={}\nobjective={objective}\nfeature_names={names}\nfeature_infos={infos}\ntree_sizes={sizes}\n\n{}end of trees\n\nparameters:\n[classes: {classes}]\n\nend of parameters\n",
+        "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\nmax_feature_idx={}\nobjective={objective}\nfeature_names={names}\nfeature_infos={infos}\ntree_sizes={sizes}\n\n{}end of trees\n\nparameters:\n[classes: {classes}]\n[linear_tree: {linear}]\n\nend of parameters\n",
         columns.saturating_sub(1),
         blocks.concat(),
     ))
@@ -124,7 +126,23 @@ fn write_tree(tree: &Tree, start: f64) -> Result<String, FitError> {
             line("cat_threshold", joined(&words));
         }
     }
-    line("is_linear", "0".to_owned());
+    let model = |n: &&Node| tree.linear.get(n.left as usize);
+    let models: Vec<&LinearLeaf> = leaves.iter().filter_map(model).collect();
+    line("is_linear", u8::from(!models.is_empty()).to_string());
+    if !models.is_empty() {
+        let constant = |m: &&LinearLeaf| format!("{:?}", m.constant + start);
+        let coefficients = models.iter().flat_map(|m| &m.coefficients);
+        line("leaf_const", joined(models.iter().map(constant)));
+        line(
+            "num_features",
+            joined(models.iter().map(|m| m.columns.len())),
+        );
+        line(
+            "leaf_features",
+            joined(models.iter().flat_map(|m| &m.columns)),
+        );
+        line("leaf_coeff", joined(coefficients.map(|b| format!("{b:?}"))));
+    }
     line("shrinkage", "1".to_owned());
     Ok(text)
 }
@@ -231,12 +249,38 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
     Ok((boosted, columns))
 }
 
+/// The linear models of the leaves; empty where these add constant values.
+fn read_models(
+    block: &Block<'_>,
+    leaves: usize,
+    columns: usize,
+) -> Result<Vec<LinearLeaf>, FitError> {
+    if block.get("is_linear").is_none_or(|v| *v == "0") {
+        return Ok(Vec::new());
+    }
+    let constants = numbers(block, "leaf_const", leaves)?;
+    let sizes = numbers(block, "num_features", leaves)?;
+    let all = sizes.iter().map(|s| *s as usize).sum();
+    let mut which = numbers(block, "leaf_features", all)?.into_iter();
+    if which.clone().any(|c| c as usize >= columns) {
+        return Err(bad("a leaf refers to a column that there is not"));
+    }
+    let mut coefficients = numbers(block, "leaf_coeff", all)?.into_iter();
+    let models = constants.into_iter().zip(sizes).map(|(constant, size)| {
+        let size = size as usize;
+        LinearLeaf {
+            constant,
+            columns: which.by_ref().take(size).map(|c| c as u32).collect(),
+            coefficients: coefficients.by_ref().take(size).collect(),
+        }
+    });
+    Ok(models.collect())
+}
+
 fn read_tree(block: &Block<'_>, columns: usize) -> Result<Tree, FitError> {
     let many = numbers(block, "num_leaves", 1)?[0] as usize;
-    if many == 0 || block.get("is_linear").is_some_and(|v| *v != "0") {
-        return Err(bad(
-            "a tree without leaves, or with linear leaves, is not read",
-        ));
+    if many == 0 {
+        return Err(bad("a tree without leaves is not read"));
     }
     let inner = many - 1;
     let values = numbers(block, "leaf_value", many)?;
@@ -260,6 +304,7 @@ fn read_tree(block: &Block<'_>, columns: usize) -> Result<Tree, FitError> {
     let mut out = Tree {
         nodes: Vec::new(),
         sets: Vec::new(),
+        linear: read_models(block, many, columns)?,
     };
     if sets > 0 {
         let bounds = numbers(block, "cat_boundaries", sets + 1)?;

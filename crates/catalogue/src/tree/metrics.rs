@@ -463,6 +463,7 @@ mod tests {
         let w = (0..y.len()).map(|i| ((i * 3) % 5 + 1) as f64 / 2.0);
         Rows {
             x: Cow::Owned(Array2::zeros((y.len(), 1))),
+            given: None,
             w: w.collect(),
             y: y.to_vec(),
         }

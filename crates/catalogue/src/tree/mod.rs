@@ -10,6 +10,8 @@ pub(crate) mod engine;
 pub(crate) mod forest;
 pub(crate) mod histogram;
 mod lightgbm_text;
+mod linear_leaves;
+mod log_sum;
 mod metrics;
 pub(crate) mod objective;
 pub(crate) mod shap;

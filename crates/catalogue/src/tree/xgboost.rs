@@ -700,6 +700,7 @@ impl Supervised for XgBoost {
                 tol: 0.0,
                 keep_best: true,
             }),
+            linear: None,
         };
         let random = Xoshiro256PlusPlus::seed_from_u64(run::effective_seed(params.seed, seed));
         let mut draws = Draws::Own(random);

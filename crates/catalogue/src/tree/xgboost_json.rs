@@ -365,6 +365,7 @@ fn read_tree(tree: &Value, columns: usize) -> Result<Tree, FitError> {
     let mut out = Tree {
         nodes: vec![leaf],
         sets: Vec::new(),
+        linear: Vec::new(),
     };
     let mut leaves = 0;
     let mut queue = std::collections::VecDeque::from([(0, 0)]);
