@@ -5,7 +5,7 @@
 //! most, up to max_leaves leaves. Sums are added up in the order in which the program does it, since
 //! small nodes often have several questions that are equally good but for rounding.
 
-use super::{KEPT_SUMS, Maker, Part, Policy, Score, Slopes, Tree, best_of, known, slopes};
+use super::{KEPT_SUMS, Maker, Part, Policy, Slopes, Tree, best_of, known, slopes};
 use crate::tree::histogram::{Binned, part_by};
 use crate::tree::shap::Splits;
 use mltrainer_catalogue_core::threads;
@@ -410,22 +410,6 @@ impl Maker<'_> {
         (nodes, leaf)
     }
 
-    /// What a side adds to the two halves of a score.
-    fn worth(&self, [g, w]: [f64; 2]) -> (f64, f64) {
-        if w <= 1e-12 {
-            return (0.0, 0.0);
-        }
-        let mean = g * (1.0 / (w + self.l2));
-        (mean * g, mean * mean * w)
-    }
-
-    fn score(&self, halves: (f64, f64)) -> f64 {
-        match self.params.score_function {
-            Score::Cosine => halves.0 / halves.1.sqrt(),
-            Score::L2 => halves.0,
-        }
-    }
-
     /// The score of a leaf as it is. As in the program the gradients of all sums of trees are added up
     /// first: of labels, whose gradients cancel out, hardly anything is left.
     fn score_of(&self, leaf: &Leaf) -> f64 {
@@ -441,19 +425,9 @@ impl Maker<'_> {
     /// The score of each cut of a column, from the sums of its bins.
     fn cut_scores(&self, cells: &[[f64; 2]], cuts: usize) -> Vec<Option<f64>> {
         let mut halves = vec![(0.0, 1e-100); cuts];
+        let mut sides = vec![([0.0; 2], [0.0; 2]); cuts];
         for cells in cells.chunks_exact(cuts + 1) {
-            let mut right = [0.0; 2];
-            for cell in cells {
-                right = [right[0] + cell[0], right[1] + cell[1]];
-            }
-            let mut left = [0.0; 2];
-            for (cell, halves) in cells.iter().zip(&mut halves) {
-                left = [left[0] + cell[0], left[1] + cell[1]];
-                right = [right[0] - cell[0], right[1] - cell[1]];
-                let (l, r) = (self.worth(left), self.worth(right));
-                halves.0 += r.0 + l.0;
-                halves.1 += r.1 + l.1;
-            }
+            self.add_cuts(cells, &mut sides, &mut halves);
         }
         let scores = halves.into_iter().map(|both| Some(self.score(both)));
         scores.collect()
