@@ -1050,12 +1050,13 @@ struct Side {
 }
 
 impl Side {
-    /// Sums of rows that are seen and judged; as many rows as matter.
+    /// Sums of a bin whose rows are seen and judged, which counts as a row, so that what rounding leaves of
+    /// bins stays.
     fn of(g: f64, w: f64) -> Self {
         Self {
             seen: (g, w),
             judged: (g, w),
-            rows: usize::from(w > 0.0),
+            rows: 1,
         }
     }
 
@@ -1148,6 +1149,8 @@ struct Groups<'a> {
     order: Vec<usize>,
     /// Whether sums of the level before are used again.
     subtracts: bool,
+    /// Whether leaves without rows are groups too: what rounding leaves of their gradients.
+    has_empty: bool,
     level: usize,
     /// By column, with the level they are of.
     sums: Vec<(usize, Vec<[f64; 2]>)>,
@@ -1162,7 +1165,13 @@ const FEW_SUMS: usize = 640;
 const KEPT_SUMS: usize = 1 << 22;
 
 impl<'a> Groups<'a> {
-    fn new(weights: &'a [f64], g: &'a [Vec<f64>], columns: usize, depth: usize) -> Self {
+    fn new(
+        weights: &'a [f64],
+        g: &'a [Vec<f64>],
+        columns: usize,
+        depth: usize,
+        has_empty: bool,
+    ) -> Self {
         let rows = (0..weights.len() as u32).filter(|i| weights[*i as usize] > 0.0);
         let rows: Vec<u32> = rows.collect();
         let mut all = Self {
@@ -1176,6 +1185,7 @@ impl<'a> Groups<'a> {
             leaves: vec![0],
             order: vec![0],
             subtracts: (1 << depth) * g.len() < FEW_SUMS,
+            has_empty,
             level: 0,
             sums: vec![(usize::MAX, Vec::new()); columns],
             spare: vec![Vec::new(); columns],
@@ -1288,10 +1298,10 @@ impl<'a> Groups<'a> {
         let adds = |side: bool| !self.subtracts || side == adds_right;
         let (mut spans, mut origins, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
         for (of, (start, kept, end)) in parted.into_iter().enumerate() {
-            let is_parted = kept > start && kept < end;
+            let is_parted = self.has_empty || (kept > start && kept < end);
             let at = spans.len();
             for (side, span) in [(false, (start, kept)), (true, (kept, end))] {
-                if span.0 == span.1 {
+                if span.0 == span.1 && !self.has_empty {
                     continue;
                 }
                 spans.push(span);
@@ -1470,7 +1480,7 @@ impl Maker<'_> {
         let alone = parts.len() == 1 && last.0.seen.len() == n;
         let state = RwLock::new(Level {
             columns: Vec::new(),
-            groups: alone.then(|| Groups::new(&weights, &last.1.g, p, self.params.depth)),
+            groups: alone.then(|| Groups::new(&weights, &last.1.g, p, self.params.depth, rises)),
             slot: Vec::new(),
             occupied: 0,
             leaf: Vec::new(),

@@ -13,8 +13,7 @@ use ndarray::ArrayView1;
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
 
 /// What a question must gain to be asked.
@@ -128,26 +127,52 @@ struct Split {
     gain: f64,
 }
 
-/// A leaf that waits for its question; the one that gains most is the greatest.
-struct Waiting(usize, Split);
+/// Leaves that wait for their question, as a heap: no leaf gains more than the one at half its place. Of
+/// leaves that gain the same the one comes first that does so in the heap of C++'s LLVM library, which the
+/// program uses.
+#[derive(Default)]
+struct Waiting(Vec<(usize, Split)>);
 
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let gains = self.1.gain.total_cmp(&other.1.gain);
-        gains.then(Reverse(self.0).cmp(&Reverse(other.0)))
+impl Waiting {
+    fn gain(&self, at: usize) -> f64 {
+        self.0.get(at).map_or(f64::NEG_INFINITY, |w| w.1.gain)
+    }
+
+    /// Lets an element rise to its place.
+    fn rise(&mut self, mut at: usize) {
+        while at > 0 && self.gain((at - 1) / 2) < self.gain(at) {
+            self.0.swap(at, (at - 1) / 2);
+            at = (at - 1) / 2;
+        }
+    }
+
+    fn push(&mut self, leaf: usize, split: Split) {
+        self.0.push((leaf, split));
+        self.rise(self.0.len() - 1);
+    }
+
+    /// Takes the first one out. The gap sinks to the end of the heap, along those that gain more, the last
+    /// element is put there, and rises.
+    fn pop(&mut self) -> Option<(usize, Split)> {
+        let count = self.0.len();
+        let mut gap = 0;
+        while 2 * gap + 1 < count {
+            let mut child = 2 * gap + 1;
+            if child + 1 < count && self.gain(child) < self.gain(child + 1) {
+                child += 1;
+            }
+            self.0.swap(gap, child);
+            gap = child;
+        }
+        let last = self.0.pop()?;
+        if gap == self.0.len() {
+            return Some(last);
+        }
+        let first = std::mem::replace(&mut self.0[gap], last);
+        self.rise(gap);
+        Some(first)
     }
 }
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Waiting {}
 
 /// A leaf to be judged.
 #[derive(Clone, Copy)]
@@ -418,20 +443,24 @@ impl Maker<'_> {
             }
             let most = params.max_leaves.unwrap_or(super::MAX_LEAVES);
             write().keeps = keeps && most * bins <= KEPT_SUMS;
-            let mut waiting = BinaryHeap::new();
+            let mut waiting = Waiting::default();
             let mut new = vec![0];
             let mut leaves = 1;
             loop {
                 let (first, then) = read().asked(&new, 0, is_asked);
+                let mut splits = BTreeMap::new();
                 for asked in first.into_iter().chain(then) {
-                    let splits = find(&[asked], &this.looked_at(&mut order));
-                    waiting.extend(splits.into_iter().map(|(leaf, s)| Waiting(leaf, s)));
+                    splits.append(&mut find(&[asked], &this.looked_at(&mut order)));
+                }
+                // The left side, which has the lower number, first.
+                for (leaf, split) in splits {
+                    waiting.push(leaf, split);
                 }
                 write().split.clear();
                 if leaves >= most {
                     break;
                 }
-                let Some(Waiting(leaf, split)) = waiting.pop() else {
+                let Some((leaf, split)) = waiting.pop() else {
                     break;
                 };
                 new = vec![leaf, write().split(leaf, split, binned)];
@@ -711,6 +740,22 @@ mod tests {
         let mut changes = [0.0; 2];
         change(&mut changes, &tree, 1);
         crate::testing::assert_near(&changes, &[196.0 / 3.0, 128.0 / 3.0], 1e-12);
+    }
+
+    #[test]
+    fn the_leaf_that_gains_most_comes_first() {
+        let mut waiting = Waiting::default();
+        for (leaf, gain) in [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0].into_iter().enumerate() {
+            let split = Split {
+                column: 0,
+                bin: 0,
+                gain,
+            };
+            waiting.push(leaf, split);
+        }
+        let order = std::iter::from_fn(|| waiting.pop().map(|w| w.0));
+        assert_eq!(order.collect::<Vec<_>>(), [4, 6, 2, 0, 5, 3, 1]);
+        assert!(waiting.pop().is_none());
     }
 
     #[test]
