@@ -16,7 +16,7 @@ pub(super) fn table() -> (Array2<f64>, Vec<f64>) {
 }
 
 /// A fit of the table without draws, three trees of rate 0.3 unless other parameters are given: of "numbers", the
-/// same "weighed", or "labels2" or "labels3" cut from these.
+/// same "weighed", "positive" powers of them, or "labels2" or "labels3" cut from these.
 pub(super) fn fitted(mut given: serde_json::Value, kind: &str) -> Result<Fitted, String> {
     let (x, y) = table();
     for (name, value) in [
@@ -40,6 +40,7 @@ pub(super) fn fitted(mut given: serde_json::Value, kind: &str) -> Result<Fitted,
     let data = match kind {
         "labels3" => Training::classification(design, above(&[0.5, 3.0])),
         "labels2" => Training::classification(design, above(&[2.04])),
+        "positive" => Training::regression(design, y.iter().map(|y| (y / 4.0).exp()).collect()),
         _ => Training::regression(design, y),
     };
     let mut data = data.unwrap();

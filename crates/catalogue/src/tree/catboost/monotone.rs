@@ -6,7 +6,7 @@
 //! regression (pool adjacent violators), with the weights that the values have in their step. That is
 //! more than the sign of a column asks for, but it holds for it.
 
-use super::{Maker, Part, Score, Side, Slopes};
+use super::{Groups, Maker, Part, Side, Slopes};
 
 /// The leaves in the order in which their values must rise, one line a set of answers to the questions
 /// without a sign. `signs` has one for each question.
@@ -35,25 +35,6 @@ pub(super) fn lines(signs: &[i64]) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// The first question that parts no rows which the others do not part, as the program looks for it after
-/// each question; leaves without rows count in the scores here, so that such a question may be the best.
-pub(super) fn redundant(leaf: &[u32], questions: usize) -> Option<usize> {
-    let mut filled = vec![false; 1 << questions];
-    leaf.iter().for_each(|l| filled[*l as usize] = true);
-    (0..questions).find(|k| {
-        let bit = 1 << k;
-        (0..filled.len()).all(|l| l & bit != 0 || !filled[l] || !filled[l | bit])
-    })
-}
-
-/// Numbers leaves without the answer to a question.
-pub(super) fn drop_bit(leaf: &mut [u32], question: usize) {
-    let low = (1 << question) - 1;
-    for l in leaf {
-        *l = *l & low | (*l >> 1) & !low;
-    }
-}
-
 /// Neighbours of a line that have one value.
 struct Pool {
     leaves: usize,
@@ -71,7 +52,7 @@ impl Pool {
 /// take that of a neighbour.
 pub(super) fn make_rise(values: &mut [f64], weights: &[f64], lines: &[Vec<u32>]) {
     let mut pools: Vec<Pool> = Vec::new();
-    for line in lines.iter().filter(|line| line.len() > 1) {
+    for line in lines {
         pools.clear();
         for leaf in line {
             let weight = weights[*leaf as usize];
@@ -116,6 +97,28 @@ impl Maker<'_> {
         lines(&signs)
     }
 
+    /// Both halves of the score of each cut of a column, from the sums of its bins, with the means of the
+    /// leaves that it leads to made to rise. `tree` has the signs of the questions so far.
+    pub(super) fn rising_halves(
+        &self,
+        groups: &Groups<'_>,
+        sums: &[[f64; 2]],
+        column: usize,
+        tree: &[i64],
+    ) -> Vec<(f64, f64)> {
+        let (bins, many) = (self.binned.cuts(column) + 1, 1 << tree.len());
+        let mut cells = vec![Side::default(); many * bins];
+        for (leaf, sums) in groups.leaves.iter().zip(sums.chunks_exact(bins)) {
+            let own = &mut cells[*leaf as usize * bins..][..bins];
+            for (cell, [g, w]) in own.iter_mut().zip(sums) {
+                *cell = Side::of(*g, *w);
+            }
+        }
+        let mut halves = vec![(0.0, 1e-100); bins - 1];
+        self.add_rising(&cells, column, tree, &mut halves);
+        halves
+    }
+
     /// The score of each cut of a column, with the means of the leaves that it leads to made to rise.
     /// `tree` has the signs of the questions so far, `leaf` the leaf of each row.
     pub(super) fn rising_scores(
@@ -126,12 +129,8 @@ impl Maker<'_> {
         weights: &[f64],
         parts: &[(&Part, Slopes)],
     ) -> Vec<Option<f64>> {
-        let (cuts, many) = (self.binned.cuts(column), 1 << tree.len());
-        let bins = cuts + 1;
-        let mut signs = tree.to_vec();
-        signs.push(self.signs.get(column).copied().unwrap_or_default());
-        let lines = lines(&signs);
-        let mut halves = vec![(0.0, 1e-100); cuts];
+        let (bins, many) = (self.binned.cuts(column) + 1, 1 << tree.len());
+        let mut halves = vec![(0.0, 1e-100); bins - 1];
         for (part, slopes) in parts {
             let mut cells = vec![Side::default(); many * bins];
             for (i, is_seen, is_judged) in part.rows() {
@@ -139,39 +138,37 @@ impl Maker<'_> {
                 let at = leaf[i] as usize * bins + self.binned.code(column, i);
                 cells[at].take(row, is_seen, is_judged);
             }
-            // The leaves whose answer to the new question is no, and then those with yes.
-            let mut sides = vec![Side::default(); 2 * many];
-            for (whole, cells) in sides[many..].iter_mut().zip(cells.chunks_exact(bins)) {
-                cells.iter().for_each(|cell| *whole = whole.with(cell));
+            self.add_rising(&cells, column, tree, &mut halves);
+        }
+        let allowed = self.large_enough(column, many, leaf);
+        self.scores_of(&halves, allowed)
+    }
+
+    /// Adds to both halves of the scores of cuts what the leaves are worth, from sums leaf after leaf.
+    fn add_rising(&self, cells: &[Side], column: usize, tree: &[i64], halves: &mut [(f64, f64)]) {
+        let (bins, many) = (self.binned.cuts(column) + 1, 1 << tree.len());
+        let mut signs = tree.to_vec();
+        signs.push(self.signs.get(column).copied().unwrap_or_default());
+        let lines = lines(&signs);
+        // The leaves whose answer to the new question is no, and then those with yes.
+        let mut sides = vec![Side::default(); 2 * many];
+        for (whole, cells) in sides[many..].iter_mut().zip(cells.chunks_exact(bins)) {
+            cells.iter().for_each(|cell| *whole = whole.with(cell));
+        }
+        for (cut, halves) in halves.iter_mut().enumerate() {
+            let (left, right) = sides.split_at_mut(many);
+            for ((left, right), cells) in left.iter_mut().zip(right).zip(cells.chunks_exact(bins)) {
+                *left = left.with(&cells[cut]);
+                *right = right.less(&cells[cut]);
             }
-            for (cut, halves) in halves.iter_mut().enumerate() {
-                let (left, right) = sides.split_at_mut(many);
-                for ((left, right), cells) in
-                    left.iter_mut().zip(right).zip(cells.chunks_exact(bins))
-                {
-                    *left = left.with(&cells[cut]);
-                    *right = right.less(&cells[cut]);
-                }
-                let mut means: Vec<f64> = sides.iter().map(|s| s.mean(self.l2)).collect();
-                let own: Vec<f64> = sides.iter().map(|s| s.seen.1 + self.l2).collect();
-                make_rise(&mut means, &own, &lines);
-                for (mean, side) in means.iter().zip(&sides) {
-                    halves.0 += mean * side.judged.0;
-                    halves.1 += mean * mean * side.judged.1;
-                }
+            let mut means: Vec<f64> = sides.iter().map(|s| s.mean(self.l2)).collect();
+            let own: Vec<f64> = sides.iter().map(|s| s.seen.1 + self.l2).collect();
+            make_rise(&mut means, &own, &lines);
+            for (mean, side) in means.iter().zip(&sides) {
+                halves.0 += mean * side.judged.0;
+                halves.1 += mean * mean * side.judged.1;
             }
         }
-        let fits = self.large_enough(column, many, leaf);
-        halves
-            .into_iter()
-            .zip(fits)
-            .map(|(both, fits)| {
-                fits.then(|| match self.params.score_function {
-                    Score::Cosine => both.0 / both.1.sqrt(),
-                    Score::L2 => both.0,
-                })
-            })
-            .collect()
     }
 }
 
@@ -207,14 +204,6 @@ mod tests {
         let mut values = [1.0, 9.0, 3.0];
         make_rise(&mut values, &[1.0, 0.0, 1.0], &[vec![0, 1, 2]]);
         assert_eq!(values, [1.0, 1.0, 3.0]);
-        // A question is redundant if no two leaves with rows differ in its answer alone.
-        assert_eq!(redundant(&[0, 5], 3), Some(0));
-        assert_eq!(redundant(&[0, 1, 4, 5], 3), Some(1));
-        assert_eq!(redundant(&[0, 1, 2, 7], 3), Some(2));
-        assert_eq!(redundant(&[0, 1, 3], 2), None);
-        let mut leaves = [0, 1, 4, 5];
-        drop_bit(&mut leaves, 1);
-        assert_eq!(leaves, [0, 1, 2, 3]);
     }
 
     #[test]
@@ -272,6 +261,25 @@ mod tests {
                 r#"{"model_shrink_rate": 0.3, "grow_policy": "Lossguide", "max_leaves": 6}"#,
                 "numbers",
                 [0.7868336669466471, 0.6910497088319172, 2.8306998942062807],
+            ),
+            (
+                r#"{"monotone_constraints": [1, 1, -1, 0, 0], "n_estimators": 20}"#,
+                "labels2",
+                [0.03829313561175183, 0.08989802552486348, 0.887829893391787],
+            ),
+            (
+                r#"{"monotone_constraints": [1, 1, -1, 0, 0], "n_estimators": 20, "loss_function": "Poisson"}"#,
+                "positive",
+                [0.8243832671463889, 1.2070800056545619, 2.2326096745622332],
+            ),
+            (
+                r#"{"monotone_constraints": [1, 0, -1, 0, 0], "n_estimators": 20, "depth": 6}"#,
+                "weighed",
+                [
+                    -0.15204581398602457,
+                    -0.24481566039719915,
+                    3.4823380502829355,
+                ],
             ),
         ] {
             let fitted = fitted(serde_json::from_str(given).unwrap(), kind).unwrap();

@@ -5,7 +5,7 @@
 //! most, up to max_leaves leaves. Sums are added up in the order in which the program does it, since
 //! small nodes often have several questions that are equally good but for rounding.
 
-use super::{KEPT_SUMS, Maker, Part, Policy, Score, Slopes, Tree, best_of, known, slopes};
+use super::{KEPT_SUMS, Maker, Part, Policy, Slopes, Tree, best_of, known, slopes};
 use crate::tree::histogram::{Binned, part_by};
 use crate::tree::shap::Splits;
 use mltrainer_catalogue_core::threads;
@@ -13,8 +13,7 @@ use ndarray::ArrayView1;
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
 
 /// What a question must gain to be asked.
@@ -128,33 +127,66 @@ struct Split {
     gain: f64,
 }
 
-/// A leaf that waits for its question; the one that gains most is the greatest.
-struct Waiting(usize, Split);
+/// Leaves that wait for their question, as a heap: no leaf gains more than the one at half its place. Of
+/// leaves that gain the same the one comes first that does so in the heap of C++'s LLVM library, which the
+/// program uses.
+#[derive(Default)]
+struct Waiting(Vec<(usize, Split)>);
 
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let gains = self.1.gain.total_cmp(&other.1.gain);
-        gains.then(Reverse(self.0).cmp(&Reverse(other.0)))
+impl Waiting {
+    fn gain(&self, at: usize) -> f64 {
+        self.0.get(at).map_or(f64::NEG_INFINITY, |w| w.1.gain)
+    }
+
+    /// Lets an element rise to its place.
+    fn rise(&mut self, mut at: usize) {
+        while at > 0 && self.gain((at - 1) / 2) < self.gain(at) {
+            self.0.swap(at, (at - 1) / 2);
+            at = (at - 1) / 2;
+        }
+    }
+
+    fn push(&mut self, leaf: usize, split: Split) {
+        self.0.push((leaf, split));
+        self.rise(self.0.len() - 1);
+    }
+
+    /// Takes the first one out. The gap sinks to the end of the heap, along those that gain more, the last
+    /// element is put there, and rises.
+    fn pop(&mut self) -> Option<(usize, Split)> {
+        let count = self.0.len();
+        let mut gap = 0;
+        while 2 * gap + 1 < count {
+            let mut child = 2 * gap + 1;
+            if child + 1 < count && self.gain(child) < self.gain(child + 1) {
+                child += 1;
+            }
+            self.0.swap(gap, child);
+            gap = child;
+        }
+        let last = self.0.pop()?;
+        if gap == self.0.len() {
+            return Some(last);
+        }
+        let first = std::mem::replace(&mut self.0[gap], last);
+        self.rise(gap);
+        Some(first)
     }
 }
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+
+/// A leaf to be judged.
+#[derive(Clone, Copy)]
+struct Asked {
+    leaf: usize,
+    /// If its sums are those of a node less those of the other side: that side, and where the node stands
+    /// among those that were split.
+    rest_of: Option<(usize, usize)>,
 }
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Waiting {}
 
 /// A leaf and a column to be judged.
 struct Job {
-    leaf: usize,
+    asked: Asked,
     column: usize,
-    /// The other side of the node before, if the sums are those of that node less those of this side.
-    sibling: Option<usize>,
     seed: u64,
 }
 
@@ -170,8 +202,6 @@ struct Leaf {
     hangs: Option<(usize, usize)>,
     /// By column, where they are kept.
     sums: Vec<Cells>,
-    /// Those of the node it was split from, on the left side of it.
-    before: Vec<Cells>,
 }
 
 /// A tree while it grows.
@@ -184,6 +214,8 @@ struct Growth<'a> {
     nodes: Vec<Node>,
     scratch: Vec<u32>,
     keeps: bool,
+    /// Sums by column of nodes that were split, whose larger sides have what the smaller ones leave of them.
+    split: VecDeque<Vec<Cells>>,
 }
 
 impl Growth<'_> {
@@ -201,7 +233,6 @@ impl Growth<'_> {
             depth,
             hangs,
             sums: Vec::new(),
-            before: Vec::new(),
         }
     }
 
@@ -214,9 +245,12 @@ impl Growth<'_> {
         });
         let right = rows.split_off(kept);
         let old = &mut self.leaves[at];
-        let (depth, before) = (old.depth + 1, std::mem::take(&mut old.sums));
+        let (depth, sums) = (old.depth + 1, std::mem::take(&mut old.sums));
         if let Some((parent, side)) = old.hangs {
             self.nodes[parent].sides[side] = node as i32;
+        }
+        if !sums.is_empty() {
+            self.split.push_back(sums);
         }
         self.nodes.push(Node {
             column: split.column as u32,
@@ -225,9 +259,46 @@ impl Growth<'_> {
         });
         let left = self.leaf(rows, depth, Some((node, 0)));
         let right = self.leaf(right, depth, Some((node, 1)));
-        self.leaves[at] = Leaf { before, ..left };
+        self.leaves[at] = left;
         self.leaves.push(right);
         new
+    }
+
+    /// How the two sides of a node are asked: first, and once that is done. `place` is that of the node among
+    /// those that were split. Of two sides the one with more rows has what the other one leaves of the node.
+    fn asked(
+        &self,
+        sides: &[usize],
+        place: usize,
+        is_asked: impl Fn(&Leaf) -> bool,
+    ) -> (Vec<Asked>, Option<Asked>) {
+        let asked = sides.iter().filter(|l| is_asked(&self.leaves[**l]));
+        let asked: Vec<usize> = asked.copied().collect();
+        if let [left, right] = asked[..]
+            && self.keeps
+            && self.split.len() > place
+        {
+            let drawn = |l: usize| self.leaves[l].drawn;
+            let (small, large) = if drawn(left) <= drawn(right) {
+                (left, right)
+            } else {
+                (right, left)
+            };
+            let first = Asked {
+                leaf: small,
+                rest_of: None,
+            };
+            let then = Asked {
+                leaf: large,
+                rest_of: Some((small, place)),
+            };
+            return (vec![first], Some(then));
+        }
+        let each = asked.into_iter().map(|leaf| Asked {
+            leaf,
+            rest_of: None,
+        });
+        (each.collect(), None)
     }
 
     /// Sums of a column by bin, over the rows of a leaf.
@@ -241,11 +312,10 @@ impl Growth<'_> {
     }
 
     fn cells(&self, binned: &Binned, job: &Job) -> Cells {
-        let leaf = &self.leaves[job.leaf];
-        let Some(sibling) = job.sibling else {
-            return self.added(binned, leaf, job.column);
+        let Some((sibling, place)) = job.asked.rest_of else {
+            return self.added(binned, &self.leaves[job.asked.leaf], job.column);
         };
-        let all = &self.leaves[job.leaf.min(sibling)].before[job.column];
+        let all = &self.split[place][job.column];
         let other = &self.leaves[sibling].sums[job.column];
         let rest = all.iter().zip(other);
         rest.map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect()
@@ -273,6 +343,7 @@ impl Maker<'_> {
             nodes: Vec::new(),
             scratch: Vec::new(),
             keeps: false,
+            split: VecDeque::new(),
         };
         growth
             .leaves
@@ -289,20 +360,19 @@ impl Maker<'_> {
         };
         threads::team(judge, |team| {
             // The best question of each of some leaves that gains enough.
-            let mut find = |asked: &[(usize, Option<usize>)], columns: &[usize]| {
+            let mut find = |asked: &[Asked], columns: &[usize]| {
                 let mut jobs = Vec::new();
-                for (leaf, sibling) in asked {
+                for asked in asked {
                     jobs.extend(columns.iter().map(|column| Job {
-                        leaf: *leaf,
+                        asked: *asked,
                         column: *column,
-                        sibling: *sibling,
                         seed: random.r#gen(),
                     }));
                 }
                 let mut found = team.run(jobs).into_iter();
                 let mut now = write();
                 let mut splits = BTreeMap::new();
-                for (leaf, _) in asked {
+                for Asked { leaf, .. } in asked {
                     let start = this.score_of(&now.leaves[*leaf]);
                     let mut best: Option<Split> = None;
                     for (column, (cells, own)) in columns.iter().zip(&mut found) {
@@ -327,41 +397,35 @@ impl Maker<'_> {
             };
             let is_asked =
                 |leaf: &Leaf| leaf.depth < params.depth && leaf.drawn >= params.min_data_in_leaf;
+            let bins: usize = (0..binned.columns()).map(|c| binned.cuts(c) + 1).sum();
+            // The program keeps sums for one sum of trees, and where each node looks at all columns.
+            let keeps = slopes.g.len() == 1 && params.rsm >= 1.0;
             if by_level {
-                let bins: usize = (0..binned.columns()).map(|c| binned.cuts(c) + 1).sum();
                 let mut level = vec![0];
                 while !level.is_empty() {
                     let columns = this.looked_at(&mut order);
                     let (mut first, mut then) = (Vec::new(), Vec::new());
+                    let mut passed = 0;
                     {
                         let mut now = write();
-                        now.keeps = now.g.len() == 1
-                            && columns.len() == binned.columns()
-                            && level.len() * bins <= KEPT_SUMS;
+                        now.keeps = keeps && level.len() * bins <= KEPT_SUMS;
                         for sides in level.chunks(2) {
-                            let asked = sides.iter().copied();
-                            let asked: Vec<usize> =
-                                asked.filter(|l| is_asked(&now.leaves[*l])).collect();
-                            match asked[..] {
-                                [left, right]
-                                    if now.keeps && !now.leaves[left].before.is_empty() =>
-                                {
-                                    let drawn = |l: usize| now.leaves[l].drawn;
-                                    let (small, large) = if drawn(left) <= drawn(right) {
-                                        (left, right)
-                                    } else {
-                                        (right, left)
-                                    };
-                                    first.push((small, None));
-                                    then.push((large, Some(small)));
-                                }
-                                _ => first.extend(asked.iter().map(|l| (*l, None))),
-                            }
+                            let (own, rest) = now.asked(sides, passed, is_asked);
+                            // As in the program, which does not go on to the next node that was split where
+                            // neither side is asked, and so takes the sums of one node for those of another.
+                            passed += usize::from(!own.is_empty());
+                            first.extend(own);
+                            then.extend(rest);
                         }
                     }
                     let mut splits = find(&first, &columns);
                     splits.append(&mut find(&then, &columns));
                     let mut now = write();
+                    let passed = passed.min(now.split.len());
+                    now.split.drain(..passed);
+                    if !now.keeps {
+                        now.split.clear();
+                    }
                     let mut next = Vec::new();
                     for leaf in level {
                         match splits.get(&leaf) {
@@ -378,20 +442,25 @@ impl Maker<'_> {
                 return;
             }
             let most = params.max_leaves.unwrap_or(super::MAX_LEAVES);
-            let mut waiting = BinaryHeap::new();
+            write().keeps = keeps && most * bins <= KEPT_SUMS;
+            let mut waiting = Waiting::default();
             let mut new = vec![0];
             let mut leaves = 1;
             loop {
-                for leaf in new {
-                    if is_asked(&read().leaves[leaf]) {
-                        let splits = find(&[(leaf, None)], &this.looked_at(&mut order));
-                        waiting.extend(splits.into_iter().map(|(leaf, s)| Waiting(leaf, s)));
-                    }
+                let (first, then) = read().asked(&new, 0, is_asked);
+                let mut splits = BTreeMap::new();
+                for asked in first.into_iter().chain(then) {
+                    splits.append(&mut find(&[asked], &this.looked_at(&mut order)));
                 }
+                // The left side, which has the lower number, first.
+                for (leaf, split) in splits {
+                    waiting.push(leaf, split);
+                }
+                write().split.clear();
                 if leaves >= most {
                     break;
                 }
-                let Some(Waiting(leaf, split)) = waiting.pop() else {
+                let Some((leaf, split)) = waiting.pop() else {
                     break;
                 };
                 new = vec![leaf, write().split(leaf, split, binned)];
@@ -410,22 +479,6 @@ impl Maker<'_> {
         (nodes, leaf)
     }
 
-    /// What a side adds to the two halves of a score.
-    fn worth(&self, [g, w]: [f64; 2]) -> (f64, f64) {
-        if w <= 1e-12 {
-            return (0.0, 0.0);
-        }
-        let mean = g * (1.0 / (w + self.l2));
-        (mean * g, mean * mean * w)
-    }
-
-    fn score(&self, halves: (f64, f64)) -> f64 {
-        match self.params.score_function {
-            Score::Cosine => halves.0 / halves.1.sqrt(),
-            Score::L2 => halves.0,
-        }
-    }
-
     /// The score of a leaf as it is. As in the program the gradients of all sums of trees are added up
     /// first: of labels, whose gradients cancel out, hardly anything is left.
     fn score_of(&self, leaf: &Leaf) -> f64 {
@@ -441,19 +494,9 @@ impl Maker<'_> {
     /// The score of each cut of a column, from the sums of its bins.
     fn cut_scores(&self, cells: &[[f64; 2]], cuts: usize) -> Vec<Option<f64>> {
         let mut halves = vec![(0.0, 1e-100); cuts];
+        let mut sides = vec![([0.0; 2], [0.0; 2]); cuts];
         for cells in cells.chunks_exact(cuts + 1) {
-            let mut right = [0.0; 2];
-            for cell in cells {
-                right = [right[0] + cell[0], right[1] + cell[1]];
-            }
-            let mut left = [0.0; 2];
-            for (cell, halves) in cells.iter().zip(&mut halves) {
-                left = [left[0] + cell[0], left[1] + cell[1]];
-                right = [right[0] - cell[0], right[1] - cell[1]];
-                let (l, r) = (self.worth(left), self.worth(right));
-                halves.0 += r.0 + l.0;
-                halves.1 += r.1 + l.1;
-            }
+            self.add_cuts(cells, &mut sides, &mut halves);
         }
         let scores = halves.into_iter().map(|both| Some(self.score(both)));
         scores.collect()
@@ -463,7 +506,7 @@ impl Maker<'_> {
 impl Leaf {
     /// Drops the sums, which nobody asks for any more.
     fn forget(&mut self) {
-        (self.sums, self.before, self.pairs) = (Vec::new(), Vec::new(), Vec::new());
+        (self.sums, self.pairs) = (Vec::new(), Vec::new());
     }
 }
 
@@ -554,6 +597,40 @@ mod tests {
                 r#"{"grow_policy": "Lossguide", "max_leaves": 1}"#,
                 "numbers",
                 [2.408271507565442, 2.408271507565442, 2.408271507565442],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 6, "n_estimators": 25}"#,
+                "weighed",
+                [-0.9558823362808311, -0.1071742425630906, 3.5834642833505956],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 6, "n_estimators": 25, "min_data_in_leaf": 20}"#,
+                "numbers",
+                [-1.553398969226572, -0.33793684743695973, 3.561014688716189],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "n_estimators": 25}"#,
+                "weighed",
+                [-0.9188255593836692, -0.12777725024758135, 3.450559475757802],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "n_estimators": 25, "score_function": "L2", "loss_function": "Quantile:alpha=0.3"}"#,
+                "numbers",
+                [-1.7857880006349434, -0.19422998666190971, 2.874231060493873],
+            ),
+            (
+                r#"{"grow_policy": "Depthwise", "depth": 6, "n_estimators": 25}"#,
+                "labels2",
+                [0.024681595384672794, 0.0547553940759553, 0.9504428743306583],
+            ),
+            (
+                r#"{"grow_policy": "Lossguide", "n_estimators": 25}"#,
+                "labels3",
+                [
+                    0.021754342069891745,
+                    0.03267857605882703,
+                    0.44536307329124647,
+                ],
             ),
         ] {
             let fitted = fitted(serde_json::from_str(given).unwrap(), kind).unwrap();
@@ -663,6 +740,22 @@ mod tests {
         let mut changes = [0.0; 2];
         change(&mut changes, &tree, 1);
         crate::testing::assert_near(&changes, &[196.0 / 3.0, 128.0 / 3.0], 1e-12);
+    }
+
+    #[test]
+    fn the_leaf_that_gains_most_comes_first() {
+        let mut waiting = Waiting::default();
+        for (leaf, gain) in [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0].into_iter().enumerate() {
+            let split = Split {
+                column: 0,
+                bin: 0,
+                gain,
+            };
+            waiting.push(leaf, split);
+        }
+        let order = std::iter::from_fn(|| waiting.pop().map(|w| w.0));
+        assert_eq!(order.collect::<Vec<_>>(), [4, 6, 2, 0, 5, 3, 1]);
+        assert!(waiting.pop().is_none());
     }
 
     #[test]
