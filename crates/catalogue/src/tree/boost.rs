@@ -137,6 +137,8 @@ pub(crate) struct Spec {
     /// Sums of trees: one, or one a label beyond two.
     pub(crate) width: usize,
     pub(crate) start: Vec<f64>,
+    /// Where a sum starts whose first tree cannot be split, if not there (LightGBM without a start).
+    pub(crate) late_start: Option<Vec<f64>>,
     pub(crate) rounds: usize,
     /// Trees of a round and sum, each on draws of its own; their mean is added.
     pub(crate) parallel: usize,
@@ -149,6 +151,8 @@ pub(crate) struct Spec {
     /// Whether leaves are set anew for losses whose hessian says nothing.
     pub(crate) renew: bool,
     pub(crate) dart: Option<Dart>,
+    /// Whether every tree starts from the start, and answers are means over the trees (LightGBM's rf).
+    pub(crate) average: bool,
     pub(crate) early: Option<Early>,
     /// The penalty of linear models in the leaves; none has constant ones.
     pub(crate) linear: Option<f64>,
@@ -218,9 +222,14 @@ impl<'a> Rows<'a> {
         super::engine::shares(shares)
     }
 
+    /// Whether rows count differently from one.
+    fn weighed(&self) -> bool {
+        self.w.iter().any(|w| *w != 1.0)
+    }
+
     /// A quantile of the targets.
     pub(crate) fn quantile(&self, share: f64, rule: Quantiles) -> f64 {
-        quantile(&self.y, &self.w, share, rule)
+        quantile(&self.y, &self.w, self.weighed(), share, rule)
     }
 }
 
@@ -237,9 +246,16 @@ pub(crate) enum Quantiles {
     OneMore,
 }
 
-/// A quantile of values with weights.
-pub(crate) fn quantile(values: &[f64], w: &[f64], share: f64, rule: Quantiles) -> f64 {
-    if rule != Quantiles::AlwaysPast && w.iter().all(|w| *w == 1.0) {
+/// A quantile of values with weights, which are all 1 without `weighed`: that some of many rows all weigh 1
+/// does not make them rows without weights.
+pub(crate) fn quantile(
+    values: &[f64],
+    w: &[f64],
+    weighed: bool,
+    share: f64,
+    rule: Quantiles,
+) -> f64 {
+    if rule != Quantiles::AlwaysPast && !weighed {
         return match rule {
             Quantiles::OneMore => quantile_of_one_more(values, share),
             _ => quantile_between(values, share),
@@ -271,6 +287,9 @@ pub(crate) struct Boosted {
     /// The metric that the best round had on the rows kept aside.
     #[serde(default)]
     pub(crate) best_score: Option<f64>,
+    /// Whether sums are divided by the rounds.
+    #[serde(default)]
+    pub(crate) average: bool,
 }
 
 fn one() -> usize {
@@ -465,6 +484,19 @@ impl Watch<'_> {
         self.had.push(value);
     }
 
+    /// Puts a tree that starts from `start` into the mean of a sum over the rounds before `t`, as LightGBM does:
+    /// a tree that was not split stays out.
+    fn average(&mut self, tree: &Tree, sum: usize, start: f64, t: usize) {
+        if tree.nodes.len() == 1 && t > 0 {
+            return;
+        }
+        let start = if tree.nodes.len() == 1 { 0.0 } else { start };
+        for (i, mean) in self.f[sum].iter_mut().enumerate() {
+            let answer = self.rows.answer(tree, i) + start;
+            *mean = (*mean * t as f64 + answer) * (1.0 / (t as f64 + 1.0));
+        }
+    }
+
     fn stops(&self, early: Early) -> bool {
         let round = self.had.len() - 1;
         if early.keep_best {
@@ -520,6 +552,7 @@ pub(crate) fn boost(
     let mut pool = histogram::Pool::new();
     // Rounds as sampling counts them.
     let mut turn = 0;
+    let weighed = rows.weighed();
     let ground = spec.linear.map(|lambda| Ground::new(rows.given(), lambda));
     for t in 0..spec.rounds {
         let left_out = match &spec.dart {
@@ -599,10 +632,23 @@ pub(crate) fn boost(
                     histogram::grow(binned, &slopes[k], seen.clone(), &config, &mut pool, draws);
                 any |= grown.tree.nodes.len() > 1;
                 if let Some(ground) = &ground {
-                    grown.tree.linear = ground.fit(&grown, &slopes[k], t == 0);
+                    grown.tree.linear = ground.fit(&grown, &slopes[k], t == 0 && !spec.average);
                 }
                 // LightGBM leaves a tree without a split alone.
                 let alone = draws.are_light_gbm() && grown.tree.nodes.len() == 1;
+                if alone && spec.average && spec.linear.is_some() {
+                    // Linear models have no penalty on the constant.
+                    let own = seen.iter().map(|i| slopes[k][*i as usize]);
+                    let (g, h) = own.fold((0.0, 0.0), |(g, h), (own_g, own_h)| {
+                        (g + f64::from(own_g), h + f64::from(own_h))
+                    });
+                    grown.tree.nodes[0].value = -g / h;
+                }
+                if alone && t == 0 {
+                    // What the leaf is worth once it is shrunk.
+                    let late = spec.late_start.as_ref().map_or(0.0, |late| late[k]);
+                    grown.tree.nodes[0].value = late / spec.learning_rate;
+                }
                 for (id, start, end) in &grown.leaves {
                     let own = &grown.rows[*start..*end];
                     if let Some(share) = spec.objective.renewed().filter(|_| spec.renew && !alone) {
@@ -619,7 +665,7 @@ pub(crate) fn boost(
                             .map(|i| weight(spec.objective, rows, *i))
                             .collect();
                         grown.tree.nodes[*id].value =
-                            quantile(&off.collect::<Vec<_>>(), &w, share, rule);
+                            quantile(&off.collect::<Vec<_>>(), &w, weighed, share, rule);
                     }
                 }
                 for node in &mut grown.tree.nodes {
@@ -634,7 +680,7 @@ pub(crate) fn boost(
                 let rate = spec.learning_rate * new / spec.parallel as f64;
                 grown.tree.linear.iter_mut().for_each(|l| l.scale(rate));
                 let given = rows.given();
-                for (id, start, end) in &grown.leaves {
+                for (id, start, end) in grown.leaves.iter().filter(|_| !spec.average) {
                     let same = grown.tree.linear.is_empty();
                     let value = grown.tree.nodes[*id].value;
                     for i in &grown.rows[*start..*end] {
@@ -648,15 +694,19 @@ pub(crate) fn boost(
                         f[k][i] = round(f[k][i] + adds);
                     }
                 }
-                if seen.len() < n {
+                if seen.len() < n && !spec.average {
                     for i in (0..n).filter(|i| !member[*i]) {
                         let adds = rows.answer(&grown.tree, i);
                         f[k][i] = round(f[k][i] + adds);
                     }
                 }
                 if let Some(watch) = &mut watch {
-                    let sums = &mut watch.f[k];
-                    watch.rows.add(&grown.tree, 1.0, sums, spec.single);
+                    if spec.average {
+                        watch.average(&grown.tree, k, spec.start[k], t);
+                    } else {
+                        let sums = &mut watch.f[k];
+                        watch.rows.add(&grown.tree, 1.0, sums, spec.single);
+                    }
                 }
                 trees.push(grown.tree);
             }
@@ -704,7 +754,7 @@ pub(crate) fn boost(
             }
         }
         // LightGBM takes back a round in which no tree was split, and does not count it.
-        let kept = any || !draws.are_light_gbm() || spec.dart.is_some();
+        let kept = any || !draws.are_light_gbm() || spec.dart.is_some() || spec.average;
         turn += usize::from(kept);
         if !kept && t > 0 {
             trees.truncate(trees.len() - in_round);
@@ -714,6 +764,7 @@ pub(crate) fn boost(
             && matches!(spec.sampling, Sampling::All)
             && still(&spec.config)
             && spec.dart.is_none()
+            && !spec.average
         {
             break;
         }
@@ -724,14 +775,24 @@ pub(crate) fn boost(
     {
         trees.truncate(best * in_round);
     }
+    let mut start: Vec<f64> = spec.start.iter().map(|s| s * held).collect();
+    if spec.average {
+        // The start is in the leaves of the trees that were split, and only there.
+        for (k, s) in start.iter_mut().enumerate() {
+            let own = trees.iter().skip(k).step_by(width);
+            let split = own.filter(|tree| tree.nodes.len() > 1).count();
+            *s *= split as f64 / (trees.len() / width) as f64;
+        }
+    }
     Ok(Boosted {
         trees,
-        start: spec.start.iter().map(|s| s * held).collect(),
+        start,
         objective: spec.objective,
         classes: spec.classes.clone(),
         single: spec.single,
         parallel: spec.parallel,
         best_score: best.map(|(_, value)| value),
+        average: spec.average,
     })
 }
 
@@ -904,13 +965,24 @@ impl Boosted {
         let pieces = threads::map(n.div_ceil(many), |piece| {
             let rows = &flat[piece * many * p..((piece + 1) * many).min(n) * p];
             let of_piece = rows.len() / p.max(1);
-            let mut sums: Vec<Vec<f64>> = self.start.iter().map(|s| vec![*s; of_piece]).collect();
+            let first = |s: &f64| if self.average { 0.0 } else { *s };
+            let mut sums: Vec<Vec<f64>> = self
+                .start
+                .iter()
+                .map(|s| vec![first(s); of_piece])
+                .collect();
             for (t, tree) in self.trees.iter().enumerate() {
                 for (sum, row) in sums[t % width].iter_mut().zip(rows.chunks_exact(p.max(1))) {
                     *sum += tree.of_slice(row);
                     if self.single {
                         *sum = f64::from(*sum as f32);
                     }
+                }
+            }
+            if self.average {
+                for (sums, s) in sums.iter_mut().zip(&self.start) {
+                    let mean = |sum: &mut f64| *sum = *s + *sum * self.share();
+                    sums.iter_mut().for_each(mean);
                 }
             }
             sums
@@ -962,7 +1034,7 @@ impl Boosted {
         let width = self.start.len();
         let mut sum = shap::Sum::new(x, &self.start);
         for (t, tree) in self.trees.iter().enumerate() {
-            sum.add(&Weighed { tree, by_rows }, 1.0, t % width, x)?;
+            sum.add(&Weighed { tree, by_rows }, self.share(), t % width, x)?;
         }
         let classes = if width > 1 {
             self.classes.clone()
@@ -975,6 +1047,26 @@ impl Boosted {
     /// The metric of the best round as an output.
     pub(crate) fn best_score(&self) -> Value {
         metrics::shown(self.best_score)
+    }
+
+    /// With means: the start of a tree, which trees that were not split do not have.
+    pub(crate) fn start_of(&self, tree: usize) -> f64 {
+        let width = self.start.len();
+        let own = || self.trees.iter().skip(tree % width).step_by(width);
+        let split = own().filter(|t| t.nodes.len() > 1).count();
+        if self.trees[tree].nodes.len() == 1 {
+            return 0.0;
+        }
+        self.start[tree % width] * own().count() as f64 / split as f64
+    }
+
+    /// What a tree counts for.
+    fn share(&self) -> f64 {
+        if self.average {
+            1.0 / self.rounds() as f64
+        } else {
+            1.0
+        }
     }
 
     /// Rounds that were made.

@@ -417,6 +417,8 @@ impl Supervised for HistGradientBoosting {
             quantiles: Quantiles::Between,
             renew: true,
             dart: None,
+            average: false,
+            late_start: None,
             early: stops.then_some(Early {
                 metric,
                 patience: params.n_iter_no_change,

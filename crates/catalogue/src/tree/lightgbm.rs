@@ -168,6 +168,10 @@ choices! {
         Gbdt = "gbdt",
         /// Each to a sum that leaves some of them out.
         Dart = "dart",
+        /// Each by itself, and answers are means: a random forest.
+        Rf = "rf",
+        /// gbdt with data_sample_strategy goss.
+        Goss = "goss",
     }
 }
 
@@ -186,7 +190,7 @@ params! {
     pub struct LightGbmParams {
         /// What is minimised; none is regression, binary or multiclass.
         objective: Option<Loss> = None;
-        /// gbdt, or dart: rounds that leave earlier rounds out.
+        /// gbdt; dart: rounds that leave earlier rounds out; rf: a random forest, each tree fitted to the first slopes and the answer their mean, without learning_rate and on a part of the rows (subsample below 1 with subsample_freq above 0) or of the columns (colsample_bytree below 1); goss: gbdt with data_sample_strategy goss.
         boosting_type: BoostingType = BoostingType::Gbdt;
         /// dart: chance of a round to be left out.
         drop_rate: f64 = 0.1, within(0.0, 1.0);
@@ -311,7 +315,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter, unless linear_tree is on.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of 31 leaves then learn the noise. Lower num_leaves or n_estimators.",
-    not_claimed: "The same bits as the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). SHAP values of linear_tree, which the program refuses too.",
+    not_claimed: "The same bits as the program. A tree of rf that cannot be split counts without the start, as in the program. Rows, columns, rounds and cuts are drawn as the program draws them from the same seed on one thread. Categories are whole numbers from 0 for the program, which cuts off fractions and takes negative ones for missing; here every value is a category of its own. With mape and weights every hessian in a sum is that of the first row, as in the program where it adds up by column (force_col_wise). SHAP values of linear_tree, which the program refuses too.",
     source: "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, NIPS (2017); Y. Shi, J. Li, Z. Li, Gradient boosting with piece-wise linear regression trees, IJCAI (2019), for linear_tree",
     reference: "lightgbm 4.7.0, LGBMRegressor and LGBMClassifier",
     outputs: &[
@@ -451,6 +455,23 @@ impl LightGbmParams {
         self.min_child_samples.max(least)
     }
 
+    /// Refuses a forest all of whose trees would be alike.
+    fn forest(&self, strategy: Strategy) -> Result<(), ParamError> {
+        let rows = self.subsample < 1.0 && self.subsample_freq > 0;
+        let reason = if strategy == Strategy::Goss {
+            "rf does not go beside data_sample_strategy goss here: use bagging"
+        } else if !rows && self.colsample_bytree >= 1.0 {
+            "all trees of rf would be alike: give subsample below 1 with subsample_freq above 0, or colsample_bytree below 1"
+        } else {
+            return Ok(());
+        };
+        Err(ParamError {
+            field: "boosting_type".into(),
+            reason: reason.into(),
+            suggestions: Vec::new(),
+        })
+    }
+
     /// What early stopping looks at.
     fn watched(&self, objective: Objective, labels: usize) -> Result<Metric, ParamError> {
         let default = match objective {
@@ -510,11 +531,8 @@ impl LightGbmParams {
         metric.checked("metric", labels)
     }
 
-    /// Where the sums start.
+    /// Where the sums start from an average.
     fn start(&self, objective: Objective, rows: &Rows<'_>, width: usize) -> Vec<f64> {
-        if !self.boost_from_average {
-            return vec![0.0; width];
-        }
         let kept = |p: f64| p.clamp(1e-15, 1.0 - 1e-15);
         match objective {
             Objective::Absolute => vec![short(rows.quantile(0.5, Quantiles::Past))],
@@ -524,6 +542,7 @@ impl LightGbmParams {
                 vec![short(boost::quantile(
                     &rows.y,
                     &weights,
+                    true,
                     0.5,
                     Quantiles::AlwaysPast,
                 ))]
@@ -557,6 +576,14 @@ impl Supervised for LightGbm {
                 reason: "does not go beside scale_pos_weight: give one of them".into(),
                 suggestions: Vec::new(),
             }));
+        }
+        let strategy = match params.boosting_type {
+            BoostingType::Goss => Strategy::Goss,
+            _ => params.data_sample_strategy,
+        };
+        let forest = params.boosting_type == BoostingType::Rf;
+        if forest {
+            params.forest(strategy)?;
         }
         // Refuses a target that cannot be squared.
         Learned::new(data, Criterion::SquaredError)?;
@@ -605,7 +632,14 @@ impl Supervised for LightGbm {
         };
         let monotone = params.monotone_constraints.as_deref();
         // The start and the metric do not know of raised labels.
-        let start = params.start(objective, &rows, width);
+        let average = params.start(objective, &rows, width);
+        // Where no column can be split the program starts from it all the same.
+        let (start, late_start) =
+            if params.boost_from_average || binned.grouped_columns().is_empty() {
+                (average, None)
+            } else {
+                (vec![0.0; width], (!forest).then_some(average))
+            };
         if objective == Objective::Logistic {
             let larger = rows.y.iter().filter(|y| **y > 0.0).count() as f64;
             let smaller = rows.y.len() as f64 - larger;
@@ -624,9 +658,10 @@ impl Supervised for LightGbm {
             classes,
             width,
             start,
+            late_start,
             rounds: params.n_estimators,
             parallel: 1,
-            learning_rate: params.learning_rate,
+            learning_rate: if forest { 1.0 } else { params.learning_rate },
             config: Config {
                 lambda: params.reg_lambda,
                 alpha: params.reg_alpha,
@@ -665,17 +700,17 @@ impl Supervised for LightGbm {
                 by_node: params.feature_fraction_bynode,
                 missing_to_larger: false,
                 first_order: false,
-                lone_hessian: f64::INFINITY,
+                // A tree of rf without a split keeps what its rows ask for, in the program.
+                lone_hessian: if forest { 0.0 } else { f64::INFINITY },
                 extra_trees: params.extra_trees,
                 alpha_on_values_only: false,
                 // GOSS raises hessians: the program then looks at each.
-                one_hessian: (objective == Objective::Mape
-                    && params.data_sample_strategy != Strategy::Goss)
+                one_hessian: (objective == Objective::Mape && strategy != Strategy::Goss)
                     .then(|| rows.w[0] as f32),
                 single: false,
             },
             single: false,
-            sampling: match params.data_sample_strategy {
+            sampling: match strategy {
                 Strategy::Goss => Sampling::Largest(params.top_rate, params.other_rate),
                 Strategy::Bagging if params.subsample < 1.0 && params.subsample_freq > 0 => {
                     Sampling::Share(params.subsample, params.subsample_freq)
@@ -684,6 +719,7 @@ impl Supervised for LightGbm {
             },
             quantiles: Quantiles::Past,
             renew: true,
+            average: forest,
             dart: (params.boosting_type == BoostingType::Dart).then_some(Dart {
                 rate: params.drop_rate,
                 skip: params.skip_drop,
@@ -913,6 +949,122 @@ mod tests {
         ] {
             assert_near(&first(given, false), &want, 1e-9);
         }
+    }
+
+    #[test]
+    fn forests_are_those_of_the_program() {
+        // lightgbm 4.7.0, LGBMRegressor(random_state=5, n_jobs=1, deterministic=True, n_estimators=12,
+        // num_leaves=8, min_child_samples=10, ...) on the same table. In the third some trees are not split.
+        for (given, want) in [
+            (
+                json!({"boosting_type": "rf", "subsample": 0.6, "subsample_freq": 2}),
+                [
+                    -0.025_594_153_468_982_6,
+                    0.128_062_689_179_590_88,
+                    2.907_972_371_124_316_6,
+                    1.159_010_588_631_456_1,
+                ],
+            ),
+            (
+                json!({"boosting_type": "rf", "colsample_bytree": 0.6, "objective": "quantile", "alpha": 0.8}),
+                [
+                    2.797_037_798_096_426,
+                    3.172_656_315_825_103_3,
+                    3.690_820_355_676_502_5,
+                    2.597_428_413_612_457_5,
+                ],
+            ),
+            (
+                json!({"boosting_type": "rf", "subsample": 0.6, "subsample_freq": 1, "min_child_samples": 90}),
+                [
+                    0.754_944_337_346_084_1,
+                    1.820_888_157_980_714_6,
+                    1.765_446_533_557_846_4,
+                    0.964_032_080_403_969_8,
+                ],
+            ),
+            (json!({"boosting_type": "goss", "learning_rate": 0.25}), []),
+        ] {
+            assert_near(&first(given, false), &want, 1e-9);
+        }
+        // LGBMClassifier.
+        let given = json!({"boosting_type": "rf", "subsample": 0.6, "subsample_freq": 1});
+        assert_near(
+            &first(given, true),
+            &[
+                -0.377_367_698_595_840_8,
+                0.318_563_438_994_702_3,
+                3.866_079_289_720_388,
+                1.255_380_043_790_858_7,
+            ],
+            1e-9,
+        );
+        let (x, y) = table();
+        let names = ('a'..='e').map(String::from).collect();
+        let data = Training::regression(Design::new(x, names).unwrap(), y).unwrap();
+        let fit = |given: Value| {
+            let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+            LightGbm::fit(&params, &data, 5)
+        };
+        // The file says that answers are means.
+        let fitted = fit(json!({
+            "boosting_type": "rf", "n_estimators": 12, "subsample": 0.6, "subsample_freq": 1,
+            "min_child_samples": 90
+        }))
+        .unwrap();
+        let text = LightGbm::write_foreign(&fitted, 5).unwrap();
+        assert!(text.contains("\naverage_output\n"));
+        let (read, _) = LightGbm::read_foreign(&text).unwrap();
+        let predict = |fitted: &Fitted| fitted.predict(data.x().view()).unwrap().values;
+        assert_near(&predict(&read), &predict(&fitted), 1e-12);
+        let refused = fit(json!({"boosting_type": "rf"})).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            "parameter boosting_type: all trees of rf would be alike: give subsample below 1 with subsample_freq above 0, or colsample_bytree below 1"
+        );
+    }
+
+    #[test]
+    fn leaves_whose_rows_weigh_one_are_weighed_all_the_same() {
+        // lightgbm 4.7.0, LGBMRegressor(objective="regression_l1", n_estimators=12, num_leaves=40,
+        // min_child_samples=2, ...).fit(..., sample_weight): every third row weighs 2, the others 1.
+        let (x, y) = table();
+        let names = ('a'..='e').map(String::from).collect();
+        let weights = (0..300)
+            .map(|i| if i % 3 == 0 { 2.0 } else { 1.0 })
+            .collect();
+        let design = Design::new(x.clone(), names).unwrap();
+        let data = Training::regression(design, y)
+            .unwrap()
+            .with_weights(weights)
+            .unwrap();
+        let given = json!({
+            "objective": "regression_l1", "n_estimators": 12, "num_leaves": 40, "min_child_samples": 2
+        });
+        let params = LightGbmParams::from_map(given.as_object().unwrap()).unwrap();
+        let fitted = LightGbm::fit(&params, &data, 5).unwrap();
+        let p = fitted.predict(x.slice_axis(Axis(0), (..4).into())).unwrap();
+        assert_near(
+            &p.values,
+            &[
+                0.123_721_280_788_398_04,
+                0.161_507_832_925_777_6,
+                0.839_912_458_127_170_3,
+                0.145_971_888_770_714_07,
+            ],
+            1e-9,
+        );
+    }
+
+    #[test]
+    fn a_first_tree_without_a_split_starts_from_the_average() {
+        // lightgbm 4.7.0, LGBMRegressor(boost_from_average=False, subsample=0.5, subsample_freq=1,
+        // min_child_samples=140, ...): 2.408271484375 everywhere, the mean of the target. No column can be
+        // split so that 140 of the 150 rows or so of a draw lie on each side.
+        let given = json!({
+            "boost_from_average": false, "subsample": 0.5, "subsample_freq": 1, "min_child_samples": 140
+        });
+        assert_near(&first(given, false), &[2.408_271_484_375; 4], 1e-12);
     }
 
     #[test]

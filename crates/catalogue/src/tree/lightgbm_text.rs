@@ -40,7 +40,11 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
     };
     let mut blocks = Vec::new();
     for (t, tree) in boosted.trees.iter().enumerate() {
-        let start = boosted.start.get(t).copied().unwrap_or_default();
+        let start = if boosted.average {
+            boosted.start_of(t)
+        } else {
+            boosted.start.get(t).copied().unwrap_or_default()
+        };
         blocks.push(format!("Tree={t}\n{}\n\n", write_tree(tree, start)?));
     }
     if blocks.len() < width {
@@ -50,9 +54,14 @@ pub(crate) fn write(boosted: &Boosted, columns: usize) -> Result<String, FitErro
     let infos = joined((0..columns).map(|_| "none"));
     let sizes = joined(blocks.iter().map(String::len));
     let classes = joined(&boosted.classes);
+    let average = if boosted.average {
+        "average_output\n"
+    } else {
+        ""
+    };
     let linear = u8::from(boosted.trees.iter().any(|t| !t.linear.is_empty()));
     Ok(format!(
-        "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\nmax_feature_idx={}\nobjective={objective}\nfeature_names={names}\nfeature_infos={infos}\ntree_sizes={sizes}\n\n{}end of trees\n\nparameters:\n[classes: {classes}]\n[linear_tree: {linear}]\n\nend of parameters\n",
+        "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\nmax_feature_idx={}\nobjective={objective}\nfeature_names={names}\nfeature_infos={infos}\n{average}tree_sizes={sizes}\n\n{}end of trees\n\nparameters:\n[classes: {classes}]\n[linear_tree: {linear}]\n\nend of parameters\n",
         columns.saturating_sub(1),
         blocks.concat(),
     ))
@@ -169,8 +178,10 @@ fn numbers(block: &Block<'_>, name: &str, many: usize) -> Result<Vec<f64>, FitEr
 pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
     let mut blocks: Vec<Block<'_>> = vec![Block::new()];
     let mut classes: Vec<i64> = Vec::new();
+    let mut average = false;
     for line in text.lines() {
         let line = line.trim();
+        average |= line == "average_output";
         if let Some(labels) = line.strip_prefix("[classes:") {
             let labels = labels.trim_end_matches(']').split_whitespace();
             classes = labels.filter_map(|l| l.parse().ok()).collect();
@@ -245,6 +256,7 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         single: false,
         parallel: 1,
         best_score: None,
+        average,
     };
     Ok((boosted, columns))
 }

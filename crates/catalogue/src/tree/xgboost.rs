@@ -682,6 +682,8 @@ impl Supervised for XgBoost {
             quantiles: Quantiles::OneMore,
             // As the program: it knows no rows of a leaf when it tries every value.
             renew: params.tree_method != TreeMethod::Exact,
+            average: false,
+            late_start: None,
             dart: (params.booster == Booster::Dart).then_some(Dart {
                 rate: params.rate_drop,
                 skip: params.skip_drop,

@@ -273,6 +273,7 @@ pub(crate) fn read(text: &str) -> Result<(Boosted, usize), FitError> {
         single: true,
         parallel,
         best_score: None,
+        average: false,
     };
     Ok((boosted, columns))
 }
