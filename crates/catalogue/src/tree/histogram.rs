@@ -946,6 +946,9 @@ const FREE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 const LEAF: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX;
 
+/// No known value goes left.
+const NOTHING: usize = usize::MAX;
+
 /// A node of a fitted tree.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Node {
@@ -1089,7 +1092,7 @@ pub(crate) struct Grown {
 #[derive(Clone)]
 struct Split {
     feature: usize,
-    /// Last bin on the left; for categories, none.
+    /// Last bin on the left, or `NOTHING`; for categories, none.
     bin: usize,
     /// Bins of the categories on one side: left, or right.
     set: Vec<usize>,
@@ -1816,7 +1819,8 @@ impl Grower<'_> {
     fn part(&mut self, node: &Open, split: &Split) -> usize {
         let column = &self.search.data.columns[split.feature];
         let mut goes_left: Vec<bool> = if split.set.is_empty() {
-            (0..=column.bins).map(|b| b <= split.bin).collect()
+            let left = |b| split.bin != NOTHING && b <= split.bin;
+            (0..=column.bins).map(left).collect()
         } else {
             let mut set = vec![split.set_right; column.bins + 1];
             split.set.iter().for_each(|b| set[*b] = !split.set_right);
@@ -1853,7 +1857,10 @@ impl Grower<'_> {
         let column = &self.search.data.columns[split.feature];
         let (part, at) = self.search.places[split.feature];
         let cells = hist.get(part).map(|cells| self.search.view(cells, at));
-        let threshold = if column.ends.is_empty() {
+        let threshold = if split.bin == NOTHING {
+            // Below every value; JSON cannot hold infinity.
+            f64::from(f32::MIN)
+        } else if column.ends.is_empty() {
             column
                 .bounds
                 .get(split.bin)
@@ -2521,17 +2528,31 @@ impl Search<'_> {
             }
         } else if holes && each_value {
             from_right(true, &mut offer);
+            // The missing values on the left, all others on the right: that differs from the other way round
+            // where the column may only rise or fall.
+            offer(NOTHING, (missing, all.less(missing)), missing.n, true);
         } else if holes {
-            let mut left = missing;
-            let mut rows = missing.n;
-            for bin in 0..column.bins - 1 {
+            // So does its histogram, where a bin without rows cuts like the one after it: the last such cut wins.
+            let mut right = Sums::default();
+            let mut above = column.bins;
+            let mut cut = |above: usize, right: Sums| {
+                if hurdle.passes(right.g, right.h, floor.get()) {
+                    let left = all.less(right);
+                    let bin = above.checked_sub(1).unwrap_or(NOTHING);
+                    offer(bin, (left, right), left.n, true);
+                }
+            };
+            for bin in (0..column.bins).rev() {
                 let cell = cells.get(bin);
-                left = left.plus(cell);
-                rows += cell.n;
-                if cell.n > 0.0 && hurdle.passes(left.g, left.h, floor.get()) {
-                    offer(bin, (left, all.less(left)), rows, true);
+                if cell.n > 0.0 {
+                    if right.n > 0.0 {
+                        cut(above, right);
+                    }
+                    right = right.plus(cell);
+                    above = bin;
                 }
             }
+            cut(above, right);
         }
         if let Some(split) = &mut best {
             split.gain -= shift;
