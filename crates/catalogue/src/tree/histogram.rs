@@ -14,6 +14,7 @@ use super::draws::{Congruential, Draws};
 use super::linear_leaves::LinearLeaf;
 use super::log_sum::log_sum;
 use super::shap::Splits;
+use super::sketch;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
@@ -342,14 +343,7 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             std::iter::once(f64::MIN).chain(known).collect()
         }
         Bins::LogSum(max) => log_sum(values, counts, max),
-        Bins::Quantiles(max) | Bins::Sketch(max) if n <= max => {
-            if matches!(bins, Bins::Sketch(_)) {
-                // A cut is the next value itself: rows below it go left.
-                values[1..].iter().map(|v| v.next_down()).collect()
-            } else {
-                (0..n - 1).map(middle).collect()
-            }
-        }
+        Bins::Quantiles(max) if n <= max => (0..n - 1).map(middle).collect(),
         Bins::Quantiles(max) => {
             // numpy's percentiles with the method averaged_inverted_cdf, rounding and all: halfway
             // when the share falls between two rows.
@@ -372,25 +366,10 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             bounds
         }
         Bins::Sketch(max) => {
-            let before: Vec<f64> = before.iter().map(|k| *k as f64).collect();
-            sketch(values, &before, max)
+            let weights = counts.iter().map(|c| *c as f64);
+            sketch::cuts(values.iter().copied().zip(weights), total, max)
         }
     }
-}
-
-/// Weights before each of the distinct values, and of all, in single precision as XGBoost adds them up.
-fn weights_before(values: &[f64], rows: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
-    let mut own = vec![0.0_f32; values.len()];
-    for (value, weight) in rows {
-        own[values.partition_point(|v| *v < value)] += weight as f32;
-    }
-    let mut sum = 0.0_f32;
-    let mut before = vec![0.0];
-    before.extend(own.into_iter().map(|w| {
-        sum += w;
-        f64::from(sum)
-    }));
-    before
 }
 
 /// Cuts of values with weights: one between neighbours, or at equal shares of the weights, halfway to the
@@ -430,49 +409,6 @@ fn weighed_quantiles(rows: impl Iterator<Item = (f64, f64)>, max: usize) -> Vec<
     bounds.dedup();
     bounds.retain(|b| *b < rows[last].0);
     bounds
-}
-
-/// Cuts of values with weights: at the values themselves, or by XGBoost's summary of ranks. Values of rows of
-/// weight 0 take no part.
-fn weighed_sketch(rows: impl Iterator<Item = (f64, f64)> + Clone, max: usize) -> Vec<f64> {
-    let mut values: Vec<f64> = rows.clone().map(|r| r.0).collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.dedup();
-    match values.len() {
-        0 => Vec::new(),
-        many if many > max => sketch(&values, &weights_before(&values, rows), max),
-        many => cuts(&values, &vec![1; many], Bins::Sketch(max)),
-    }
-}
-
-/// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
-/// summary of all values, pruned to `max` + 1 entries, the first and last left out.
-fn sketch(values: &[f64], before: &[f64], max: usize) -> Vec<f64> {
-    let n = values.len();
-    // Rows up to and with a value, and before it.
-    let (until, from) = (|i: usize| before[i + 1], |i: usize| before[i]);
-    let (begin, range) = (until(0), from(n - 1) - until(0));
-    let mut chosen: Vec<usize> = Vec::new();
-    let (mut at, mut last) = (1, 0);
-    for k in 1..max {
-        let twice = 2.0 * ((k as f64 * range) / max as f64 + begin);
-        while at < n - 1 && twice >= until(at) + from(at) {
-            at += 1;
-        }
-        if at == n - 1 {
-            break;
-        }
-        let pick = if twice < until(at - 1) + from(at) {
-            at - 1
-        } else {
-            at
-        };
-        if pick != last {
-            chosen.push(pick);
-            last = pick;
-        }
-    }
-    chosen.into_iter().map(|i| values[i].next_down()).collect()
 }
 
 impl Binned {
@@ -556,13 +492,11 @@ impl Binned {
                     }
                     None => cuts(&values, &counts, bins),
                 },
-                Bins::Sketch(max) => match weights {
-                    Some(weights) => {
-                        let rows = column.iter().copied().zip(weights.iter().copied());
-                        weighed_sketch(rows.filter(|(v, w)| !v.is_nan() && *w > 0.0), max)
-                    }
-                    None => cuts(&values, &counts, bins),
-                },
+                Bins::Sketch(max) => {
+                    let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
+                    let rows = column.iter().enumerate().map(|(i, v)| (*v, weight(i)));
+                    sketch::cuts(rows.filter(|r| !r.0.is_nan()), n - unknown, max)
+                }
                 other => cuts(&values, &counts, other),
             };
             let many = kept.as_ref().map_or(bounds.len(), Vec::len);

@@ -324,7 +324,7 @@ const CARD: Card = Card {
     data: "Any table of numbers; NaN is a missing value; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and noise is large: 100 trees of depth 6 at learning rate 0.3 then learn the noise.",
-    not_claimed: "The same bits as the program: rows and columns are drawn from another stream, the bins of histograms are quantiles and not a sketch, and tree_method auto tries every value up to 4,096 rows, where the program of today uses histograms.",
+    not_claimed: "The same bits as the program: rows and columns are drawn from another stream, and tree_method auto tries every value up to 4,096 rows, where the program of today uses histograms.",
     source: "T. Chen, C. Guestrin, XGBoost: a scalable tree boosting system, KDD (2016)",
     reference: "xgboost 3.2.0, XGBRegressor and XGBClassifier",
     outputs: &[
