@@ -1100,7 +1100,8 @@ pub(crate) fn grow(
     let m = rows.len();
     let free = config.max_delta_step == 0.0
         && config.path_smooth == 0.0
-        && config.monotone.iter().all(|m| *m == 0);
+        // Signs that are all 0 count as constraints: the programs then find gains by way of the values.
+        && config.monotone.is_empty();
     let mut parts: Vec<Part> = Vec::new();
     let mut places = vec![(usize::MAX, 0); data.columns()];
     let mut is_used = vec![false; data.columns()];

@@ -1291,4 +1291,111 @@ mod tests {
             assert!((had - score).abs() < 1e-6 * score.abs(), "{had} {given}");
         }
     }
+
+    #[test]
+    fn missing_values_and_signs_as_the_program() {
+        // xgboost 3.2.0, XGBRegressor(n_estimators=5, max_depth=4, n_jobs=1, ...) on columns with missing values, row
+        // i with the weight (7 i mod 11 + 1) / 4 or 1: missing values alone on the left where a column may only
+        // rise, cuts among bins that a node has no rows in, and signs that are all 0.
+        let number = |i: usize, j: usize| {
+            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+        };
+        let x = Array2::from_shape_fn((300, 3), |(i, j)| match j {
+            0 if i % 7 == 3 => f64::NAN,
+            2 if i % 11 == 4 => f64::NAN,
+            _ => number(i, j),
+        });
+        let y = (0..300).map(|i| {
+            let of_numbers = number(i, 0) * number(i, 1) / 16.0 - number(i, 2) / 4.0;
+            let less =
+                3.0 * f64::from(u8::from(i % 7 == 3)) + 2.0 * f64::from(u8::from(i % 11 == 4));
+            ((i * 31) % 53) as f64 / 16.0 + of_numbers - less
+        });
+        let design = Design::with_missing(x, ["a", "b", "c"].map(String::from).into()).unwrap();
+        let data = Training::regression(design, y.collect()).unwrap();
+        let rows = [
+            [1.0, 2.0, 3.0],
+            [f64::NAN, 5.0, 7.0],
+            [9.0, 3.0, 11.0],
+            [6.0, 8.0, f64::NAN],
+            [4.0, 4.0, 4.0],
+            [11.0, 11.0, 0.5],
+        ];
+        let rows = Array2::from(rows.to_vec());
+        for (given, weighed, want) in [
+            (
+                json!({"tree_method": "hist", "monotone_constraints": "1,0,1"}),
+                false,
+                [
+                    0.3466210961341858,
+                    -0.19761312007904053,
+                    1.9457929134368896,
+                    1.0886571407318115,
+                    1.3141450881958008,
+                    5.960369110107422,
+                ],
+            ),
+            (
+                json!({"tree_method": "exact", "monotone_constraints": "1,0,1"}),
+                false,
+                [
+                    0.3466210961341858,
+                    -0.19761312007904053,
+                    1.9457929134368896,
+                    1.0886571407318115,
+                    1.3141450881958008,
+                    5.960369110107422,
+                ],
+            ),
+            (
+                json!({"tree_method": "hist", "monotone_constraints": "-1,1,0", "max_bin": 20}),
+                true,
+                [
+                    1.512058973312378,
+                    -0.06867913901805878,
+                    0.5500215291976929,
+                    2.0952954292297363,
+                    1.512058973312378,
+                    7.089912414550781,
+                ],
+            ),
+            (
+                json!({"tree_method": "hist", "max_depth": 6, "max_bin": 40}),
+                true,
+                [
+                    1.0643948316574097,
+                    -0.28925642371177673,
+                    1.0503826141357422,
+                    0.645526647567749,
+                    2.0473434925079346,
+                    7.37431526184082,
+                ],
+            ),
+            (
+                json!({"tree_method": "hist", "monotone_constraints": "0,0,0", "reg_alpha": 2.0}),
+                false,
+                [
+                    0.4607027769088745,
+                    0.21471601724624634,
+                    1.0207377672195435,
+                    0.9170059561729431,
+                    1.9855072498321533,
+                    6.135481357574463,
+                ],
+            ),
+        ] {
+            let mut data = data.clone();
+            if weighed {
+                let weights = (0..300).map(|i| ((i * 7) % 11 + 1) as f64 / 4.0);
+                data = data.with_weights(weights.collect()).unwrap();
+            }
+            let mut given = given.as_object().unwrap().clone();
+            for (name, value) in [("n_estimators", 5), ("max_depth", 4)] {
+                given.entry(name).or_insert(value.into());
+            }
+            let params = XgBoostParams::from_map(&given).unwrap();
+            let fitted = XgBoost::fit(&params, &data, 0).unwrap();
+            assert_near(&fitted.predict(rows.view()).unwrap().values, &want, 1e-6);
+        }
+    }
 }
