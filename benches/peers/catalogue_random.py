@@ -2,7 +2,7 @@
 
     cargo build --release -p mltrainer-server
     python -m venv V && V/bin/pip install scikit-learn==1.9 pandas pyarrow
-    V/bin/python benches/peers/catalogue_random.py [--cases 300] [--seed 1] [--only 'lasso,s*'] [--ours PROGRAM]
+    V/bin/python benches/peers/catalogue_random.py [--cases 300] [--seed 1] [--case 17] [--only 'lasso,s*'] [--ours PROGRAM]
 
 A case takes some rows and columns of the table of `catalogue_sklearn.py` (features of the bundled daily
 bars), sometimes with a constant column, with a column twice, rounded so that values tie, in other units,
@@ -341,7 +341,7 @@ def differences(outputs, model, fitted, task, test):
     if task == R:
         found["predictions"] = apart(outputs["predictions"], np.ravel(model.predict(test)))
     if task == C:
-        found["labels"] = float(np.mean(np.asarray(outputs["predictions"]) != model.predict(test)))
+        found["labels"] = float(np.mean(np.asarray(outputs["predictions"]) != np.ravel(model.predict(test))))
         if "probabilities" in outputs and hasattr(model, "predict_proba"):
             table = np.column_stack([outputs["probabilities"][f"{label:.0f}"] for label in model.classes_])
             found["probabilities"] = apart(table, model.predict_proba(test))
@@ -353,30 +353,34 @@ def differences(outputs, model, fitted, task, test):
     return found
 
 
-def main():
+def compare(entries, drawn, about, refusals=(ValueError,)):
+    """Runs cases of the entries in turn, prints those that differ and a count by entry.
+
+    `entries` holds by id and task what is compared: names of fitted numbers and the difference that counts as
+    none. `drawn` makes a case of a generator: our parameters, the peer, rows, target, weights, test rows, and
+    words about them. `refusals` is what a peer raises when it will not fit."""
     warnings.simplefilter("ignore")
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--case", type=int, help="this one alone, of the same --seed and --only")
     parser.add_argument("--only", default="*")
     parser.add_argument("--ours", default=str(ROOT / "target" / "release" / "mltrainer"))
     args = parser.parse_args()
     tables = rows_of_bars()
-    chosen = [e for e in ENTRIES if any(fnmatch.fnmatch(e[0], g) for g in args.only.split(","))]
+    chosen = [e for e in entries if any(fnmatch.fnmatch(e[0], g) for g in args.only.split(","))]
     counts = {e: [0, 0, 0] for e in chosen}
     with tempfile.TemporaryDirectory() as folder:
-        for case in range(args.cases):
+        for case in range(args.cases) if args.case is None else [args.case]:
             rng = np.random.default_rng([args.seed, case])
             id, task = chosen[case % len(chosen)]
-            make, fitted, weighted, near = ENTRIES[id, task]
-            x, y, w, test, kind = drawn(rng, tables, id, task)
-            w = w if weighted else None
-            params, model = make(rng, *x.shape)
+            fitted, near = entries[id, task]
+            params, model, x, y, w, test, kind = drawn(rng, tables, id, task)
             outputs, refusal = run(args.ours, pathlib.Path(folder), id, task, params, x, y, w, test)
             try:
                 given = {} if w is None else {"sample_weight": w}
                 model.fit(x, **given) if task == U else model.fit(x, y, **given)
-            except ValueError as e:
+            except refusals as e:
                 model, refusal = None, refusal if outputs is None else f"the peer refuses: {e}"
             about = f"{id} {task}, case {case} ({x.shape[0]} x {x.shape[1]}, {kind}{', weights' if w is not None else ''}) {params}"
             counts[id, task][0] += 1
@@ -396,10 +400,18 @@ def main():
                 counts[id, task][1] += 1
                 print(f"{about}: " + ", ".join(f"{name} {d:.1e}" for name, d in wrong.items()), flush=True)
     print("\n| entry | task | cases | apart | refused by one side |\n|---|---|---|---|---|")
-    for (id, task), (cases, wrong, refused) in counts.items():
+    for (id, task), (cases, wrong, refused) in ((e, c) for e, c in counts.items() if c[0]):
         print(f"| `{id}` | {task} | {cases} | {wrong} | {refused} |")
     print(f"\n{sum(c[0] for c in counts.values())} cases, {sum(c[1] for c in counts.values())} apart, {sum(c[2] for c in counts.values())} refused by one side")
 
 
+def made(rng, tables, id, task):
+    """A case of an entry of this file."""
+    make, _, weighted, _ = ENTRIES[id, task]
+    x, y, w, test, kind = drawn(rng, tables, id, task)
+    params, model = make(rng, *x.shape)
+    return params, model, x, y, w if weighted else None, test, kind
+
+
 if __name__ == "__main__":
-    main()
+    compare({e: (fitted, near) for e, (_, fitted, _, near) in ENTRIES.items()}, made, __doc__.splitlines()[0])

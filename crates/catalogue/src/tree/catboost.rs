@@ -677,6 +677,16 @@ const CARD: Card = Card {
             tolerance: "1e-6; of the comparison 339 within 1e-9, the others ask another question after some trees",
         },
         Evidence {
+            against: "catboost 1.2.10, parameters at random without draws",
+            cases: "benches/peers/catalogue_trees.py: 267 of 300 cases (400 of each of the seeds 1, 2 and 3, of four programs); 30 are apart, and 3 constant columns are refused there",
+            tolerance: "predictions, probabilities and decision values 1e-5 of the largest",
+        },
+        Evidence {
+            against: "catboost 1.2.10, feature_border_type GreedyLogSum",
+            cases: "a test of crates/catalogue/src/tree/log_sum.rs: which values share a bin",
+            tolerance: "the same",
+        },
+        Evidence {
             against: "catboost 1.2.10, early stopping without draws",
             cases: "a test of this entry: eval_metric, class_weights, auto_class_weights and scale_pos_weight, with weights; and a comparison of 206 fits, with and without weights: each eval_metric with the losses it is for",
             tolerance: "the same rounds, the score 1e-6 (in the comparison score and predictions 1e-5)",

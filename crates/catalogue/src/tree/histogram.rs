@@ -14,6 +14,7 @@ use super::draws::{Congruential, Draws};
 use super::linear_leaves::LinearLeaf;
 use super::log_sum::log_sum;
 use super::shap::Splits;
+use super::sketch;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
@@ -342,14 +343,7 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             std::iter::once(f64::MIN).chain(known).collect()
         }
         Bins::LogSum(max) => log_sum(values, counts, max),
-        Bins::Quantiles(max) | Bins::Sketch(max) if n <= max => {
-            if matches!(bins, Bins::Sketch(_)) {
-                // A cut is the next value itself: rows below it go left.
-                values[1..].iter().map(|v| v.next_down()).collect()
-            } else {
-                (0..n - 1).map(middle).collect()
-            }
-        }
+        Bins::Quantiles(max) if n <= max => (0..n - 1).map(middle).collect(),
         Bins::Quantiles(max) => {
             // numpy's percentiles with the method averaged_inverted_cdf, rounding and all: halfway
             // when the share falls between two rows.
@@ -372,25 +366,10 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             bounds
         }
         Bins::Sketch(max) => {
-            let before: Vec<f64> = before.iter().map(|k| *k as f64).collect();
-            sketch(values, &before, max)
+            let weights = counts.iter().map(|c| *c as f64);
+            sketch::cuts(values.iter().copied().zip(weights), total, max)
         }
     }
-}
-
-/// Weights before each of the distinct values, and of all, in single precision as XGBoost adds them up.
-fn weights_before(values: &[f64], rows: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
-    let mut own = vec![0.0_f32; values.len()];
-    for (value, weight) in rows {
-        own[values.partition_point(|v| *v < value)] += weight as f32;
-    }
-    let mut sum = 0.0_f32;
-    let mut before = vec![0.0];
-    before.extend(own.into_iter().map(|w| {
-        sum += w;
-        f64::from(sum)
-    }));
-    before
 }
 
 /// Cuts of values with weights: one between neighbours, or at equal shares of the weights, halfway to the
@@ -430,49 +409,6 @@ fn weighed_quantiles(rows: impl Iterator<Item = (f64, f64)>, max: usize) -> Vec<
     bounds.dedup();
     bounds.retain(|b| *b < rows[last].0);
     bounds
-}
-
-/// Cuts of values with weights: at the values themselves, or by XGBoost's summary of ranks. Values of rows of
-/// weight 0 take no part.
-fn weighed_sketch(rows: impl Iterator<Item = (f64, f64)> + Clone, max: usize) -> Vec<f64> {
-    let mut values: Vec<f64> = rows.clone().map(|r| r.0).collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.dedup();
-    match values.len() {
-        0 => Vec::new(),
-        many if many > max => sketch(&values, &weights_before(&values, rows), max),
-        many => cuts(&values, &vec![1; many], Bins::Sketch(max)),
-    }
-}
-
-/// Cuts at ranks spread evenly between those of the least and the largest value: XGBoost's quantile
-/// summary of all values, pruned to `max` + 1 entries, the first and last left out.
-fn sketch(values: &[f64], before: &[f64], max: usize) -> Vec<f64> {
-    let n = values.len();
-    // Rows up to and with a value, and before it.
-    let (until, from) = (|i: usize| before[i + 1], |i: usize| before[i]);
-    let (begin, range) = (until(0), from(n - 1) - until(0));
-    let mut chosen: Vec<usize> = Vec::new();
-    let (mut at, mut last) = (1, 0);
-    for k in 1..max {
-        let twice = 2.0 * ((k as f64 * range) / max as f64 + begin);
-        while at < n - 1 && twice >= until(at) + from(at) {
-            at += 1;
-        }
-        if at == n - 1 {
-            break;
-        }
-        let pick = if twice < until(at - 1) + from(at) {
-            at - 1
-        } else {
-            at
-        };
-        if pick != last {
-            chosen.push(pick);
-            last = pick;
-        }
-    }
-    chosen.into_iter().map(|i| values[i].next_down()).collect()
 }
 
 impl Binned {
@@ -556,13 +492,11 @@ impl Binned {
                     }
                     None => cuts(&values, &counts, bins),
                 },
-                Bins::Sketch(max) => match weights {
-                    Some(weights) => {
-                        let rows = column.iter().copied().zip(weights.iter().copied());
-                        weighed_sketch(rows.filter(|(v, w)| !v.is_nan() && *w > 0.0), max)
-                    }
-                    None => cuts(&values, &counts, bins),
-                },
+                Bins::Sketch(max) => {
+                    let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
+                    let rows = column.iter().enumerate().map(|(i, v)| (*v, weight(i)));
+                    sketch::cuts(rows.filter(|r| !r.0.is_nan()), n - unknown, max)
+                }
                 other => cuts(&values, &counts, other),
             };
             let many = kept.as_ref().map_or(bounds.len(), Vec::len);
@@ -946,6 +880,9 @@ const FREE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 const LEAF: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX;
 
+/// No known value goes left.
+const NOTHING: usize = usize::MAX;
+
 /// A node of a fitted tree.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Node {
@@ -1089,7 +1026,7 @@ pub(crate) struct Grown {
 #[derive(Clone)]
 struct Split {
     feature: usize,
-    /// Last bin on the left; for categories, none.
+    /// Last bin on the left, or `NOTHING`; for categories, none.
     bin: usize,
     /// Bins of the categories on one side: left, or right.
     set: Vec<usize>,
@@ -1163,7 +1100,8 @@ pub(crate) fn grow(
     let m = rows.len();
     let free = config.max_delta_step == 0.0
         && config.path_smooth == 0.0
-        && config.monotone.iter().all(|m| *m == 0);
+        // Signs that are all 0 count as constraints: the programs then find gains by way of the values.
+        && config.monotone.is_empty();
     let mut parts: Vec<Part> = Vec::new();
     let mut places = vec![(usize::MAX, 0); data.columns()];
     let mut is_used = vec![false; data.columns()];
@@ -1816,7 +1754,8 @@ impl Grower<'_> {
     fn part(&mut self, node: &Open, split: &Split) -> usize {
         let column = &self.search.data.columns[split.feature];
         let mut goes_left: Vec<bool> = if split.set.is_empty() {
-            (0..=column.bins).map(|b| b <= split.bin).collect()
+            let left = |b| split.bin != NOTHING && b <= split.bin;
+            (0..=column.bins).map(left).collect()
         } else {
             let mut set = vec![split.set_right; column.bins + 1];
             split.set.iter().for_each(|b| set[*b] = !split.set_right);
@@ -1853,7 +1792,10 @@ impl Grower<'_> {
         let column = &self.search.data.columns[split.feature];
         let (part, at) = self.search.places[split.feature];
         let cells = hist.get(part).map(|cells| self.search.view(cells, at));
-        let threshold = if column.ends.is_empty() {
+        let threshold = if split.bin == NOTHING {
+            // Below every value; JSON cannot hold infinity.
+            f64::from(f32::MIN)
+        } else if column.ends.is_empty() {
             column
                 .bounds
                 .get(split.bin)
@@ -2521,17 +2463,31 @@ impl Search<'_> {
             }
         } else if holes && each_value {
             from_right(true, &mut offer);
+            // The missing values on the left, all others on the right: that differs from the other way round
+            // where the column may only rise or fall.
+            offer(NOTHING, (missing, all.less(missing)), missing.n, true);
         } else if holes {
-            let mut left = missing;
-            let mut rows = missing.n;
-            for bin in 0..column.bins - 1 {
+            // So does its histogram, where a bin without rows cuts like the one after it: the last such cut wins.
+            let mut right = Sums::default();
+            let mut above = column.bins;
+            let mut cut = |above: usize, right: Sums| {
+                if hurdle.passes(right.g, right.h, floor.get()) {
+                    let left = all.less(right);
+                    let bin = above.checked_sub(1).unwrap_or(NOTHING);
+                    offer(bin, (left, right), left.n, true);
+                }
+            };
+            for bin in (0..column.bins).rev() {
                 let cell = cells.get(bin);
-                left = left.plus(cell);
-                rows += cell.n;
-                if cell.n > 0.0 && hurdle.passes(left.g, left.h, floor.get()) {
-                    offer(bin, (left, all.less(left)), rows, true);
+                if cell.n > 0.0 {
+                    if right.n > 0.0 {
+                        cut(above, right);
+                    }
+                    right = right.plus(cell);
+                    above = bin;
                 }
             }
+            cut(above, right);
         }
         if let Some(split) = &mut best {
             split.gain -= shift;

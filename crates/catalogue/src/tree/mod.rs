@@ -15,6 +15,7 @@ mod log_sum;
 mod metrics;
 pub(crate) mod objective;
 pub(crate) mod shap;
+mod sketch;
 mod xgboost_json;
 
 pub mod ada_boost;
