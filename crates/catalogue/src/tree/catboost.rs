@@ -1449,6 +1449,14 @@ impl Maker<'_> {
         self.params.random_strength * (square / n).sqrt() * (left / (1.0 + left))
     }
 
+    /// The places of columns in the order in which the best one is looked for: the program does so last among
+    /// those with one cut.
+    fn judged_in_turn(&self, columns: &[usize]) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..columns.len()).collect();
+        places.sort_by_key(|k| self.binned.cuts(columns[*k]) == 1);
+        places
+    }
+
     /// The columns that are looked at once.
     fn looked_at(&self, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
         let p = self.binned.columns();
@@ -1538,15 +1546,19 @@ impl Maker<'_> {
                 let found = team.run(jobs);
                 let mut now = state.write().unwrap_or_else(PoisonError::into_inner);
                 let mut best: Option<(f64, usize, usize)> = None;
-                for (c, (sums, own)) in columns.into_iter().zip(found) {
+                let mut scores = Vec::with_capacity(columns.len());
+                for (c, (sums, own)) in columns.iter().zip(found) {
                     if let Some(groups) = &mut now.groups {
-                        groups.keep(c, sums);
+                        groups.keep(*c, sums);
                     }
+                    scores.push(own);
+                }
+                for k in this.judged_in_turn(&columns) {
                     // The program compares what is gained over the level before, which rounds once more.
-                    if let Some((score, bin)) = own
+                    if let Some((score, bin)) = scores[k]
                         && best.is_none_or(|b| score - before > b.0 - before)
                     {
-                        best = Some((score, c, bin));
+                        best = Some((score, columns[k], bin));
                     }
                 }
                 let Some((score, c, bin)) = best else { break };
@@ -1604,6 +1616,10 @@ impl Maker<'_> {
             left = [left[0] + cell[0], left[1] + cell[1]];
             right = [right[0] - cell[0], right[1] - cell[1]];
             *sides = (left, right);
+        }
+        // The program adds up both sides of a column with one cut.
+        if let ([low, high], [only]) = (cells, &mut *sides) {
+            *only = (*low, *high);
         }
         // Apart from the running sums, so that several divisions are done at a time.
         match self.params.score_function {
@@ -2688,46 +2704,96 @@ mod tests {
     }
 
     #[test]
-    fn many_deep_trees_are_those_of_the_program() {
+    fn of_equally_good_questions_that_of_the_program_is_asked() {
         // catboost 1.2.10, CatBoostRegressor and CatBoostClassifier(learning_rate=0.3, bootstrap_type="No",
-        // random_strength=0, ...): the first three predictions, of labels the shares of the last one; weights
-        // of rows ((7i) % 11 + 1)/4 where it says so. To leaves of few rows several questions are equally good
-        // but for rounding.
-        for (given, kind, want) in [
+        // random_strength=0, ...) on the table of `cases`, with weights of rows ((7i) % 11 + 1)/4 where it says
+        // so, or with the first column above 6 or not: predictions of some rows, of labels the shares of the
+        // last one, after column j was moved up by j + 1 rows, so that they tell which of several questions
+        // that part the leaves in the same way was asked.
+        for (given, kind, some, want) in [
             (
                 r#"{"depth": 8, "n_estimators": 25}"#,
                 "weighed",
-                [-0.37801427564866374, -0.3246108908590699, 3.38379736741982],
+                [30, 127, 158],
+                [2.9112542623996616, 2.9713282667812493, 1.7933717857767304],
             ),
             (
-                r#"{"depth": 6, "n_estimators": 25, "score_function": "L2"}"#,
+                r#"{"depth": 8, "score_function": "L2", "n_estimators": 25}"#,
                 "numbers",
-                [-1.0282141955688306, -0.22150817484859253, 3.311712850931586],
+                [160, 169, 181],
+                [1.2307502869937177, 7.131840376852121, 5.8330581364935075],
             ),
             (
-                r#"{"depth": 6, "n_estimators": 25, "loss_function": "Quantile:alpha=0.3"}"#,
+                r#"{"depth": 8, "loss_function": "Quantile:alpha=0.3", "n_estimators": 25}"#,
                 "weighed",
-                [-1.6766501522812614, -0.5849307976340268, 3.0012705388440897],
+                [38, 135, 232],
+                [5.241147136171563, 5.823696808331349, 5.7484615439607465],
             ),
             (
-                r#"{"depth": 6, "n_estimators": 25, "leaf_estimation_iterations": 10}"#,
+                r#"{"depth": 8, "leaf_estimation_iterations": 10, "n_estimators": 25}"#,
                 "labels2",
-                [
-                    0.007525920528732054,
-                    0.013739345790863064,
-                    0.9655014665314865,
-                ],
+                [19, 150, 167],
+                [0.20517867519145974, 0.13739077449865877, 0.2718761170141004],
             ),
             (
                 r#"{"depth": 8, "n_estimators": 10}"#,
                 "labels3",
-                [0.09521971685405244, 0.09076201148401469, 0.521493758175695],
+                [83, 147, 261],
+                [0.6844945816260605, 0.780067655947274, 0.780067655947274],
+            ),
+            (
+                r#"{"depth": 8, "grow_policy": "Depthwise", "n_estimators": 25}"#,
+                "weighed",
+                [131, 228, 245],
+                [1.385936424273107, 1.042452207110785, 1.0563720914013701],
+            ),
+            (
+                r#"{"depth": 8, "grow_policy": "Depthwise", "min_data_in_leaf": 9, "n_estimators": 25}"#,
+                "numbers",
+                [19, 116, 230],
+                [2.3501728268791333, 1.9599831406286436, 2.0118212922748273],
+            ),
+            (
+                r#"{"depth": 8, "grow_policy": "Lossguide", "max_leaves": 64, "n_estimators": 25}"#,
+                "weighed",
+                [177, 223, 274],
+                [2.408084629563933, 2.5724163330077094, 2.397684037010608],
+            ),
+            (
+                r#"{"depth": 8, "grow_policy": "Lossguide", "max_leaves": 64, "n_estimators": 25}"#,
+                "labels3",
+                [59, 79, 172],
+                [0.5790014116765207, 0.1936330467119084, 0.5077746036956976],
+            ),
+            (
+                r#"{"depth": 8, "grow_policy": "Depthwise", "n_estimators": 25}"#,
+                "one cut",
+                [42, 236, 289],
+                [5.302293866348911, 5.302293866348911, 5.391028425848296],
+            ),
+            (
+                r#"{"depth": 8, "grow_policy": "Lossguide", "n_estimators": 25}"#,
+                "one cut",
+                [22, 93, 287],
+                [5.383012256933348, 5.462529285550723, 5.070377668883133],
+            ),
+            (
+                r#"{"depth": 8, "monotone_constraints": [1, 1, -1, 0, 0], "n_estimators": 25}"#,
+                "labels2",
+                [22, 88, 185],
+                [0.6079790559283953, 0.7346593274690284, 0.7346593274690284],
+            ),
+            (
+                r#"{"depth": 8, "monotone_constraints": [1, 1, -1, 0, 0], "n_estimators": 25}"#,
+                "weighed",
+                [21, 135, 266],
+                [4.4817561930219885, 4.336348857086333, 6.143791608730151],
             ),
         ] {
             let given = serde_json::from_str(given).unwrap();
-            let fitted = cases::fitted(given, kind).unwrap();
-            let (x, _) = cases::table();
-            let said = fitted.predict(x.slice_axis(Axis(0), (..3).into())).unwrap();
+            let (fitted, x) = cases::fitted_with(given, kind).unwrap();
+            let moved = Array2::from_shape_fn((3, 5), |(k, j)| x[[(some[k] + j + 1) % 300, j]]);
+            let said = fitted.predict(moved.view()).unwrap();
             let got = match said.probabilities {
                 Some(p) => p.column(p.ncols() - 1).to_vec(),
                 None => said.values,

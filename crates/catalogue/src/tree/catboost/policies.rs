@@ -370,20 +370,27 @@ impl Maker<'_> {
                     }));
                 }
                 let mut found = team.run(jobs).into_iter();
+                let turns = this.judged_in_turn(columns);
                 let mut now = write();
                 let mut splits = BTreeMap::new();
                 for Asked { leaf, .. } in asked {
                     let start = this.score_of(&now.leaves[*leaf]);
                     let mut best: Option<Split> = None;
-                    for (column, (cells, own)) in columns.iter().zip(&mut found) {
+                    let mut scores = Vec::with_capacity(columns.len());
+                    for (cells, own) in found.by_ref().take(columns.len()) {
                         if now.keeps {
                             now.leaves[*leaf].sums.push(cells);
                         }
-                        let Some((score, bin)) = own else { continue };
+                        scores.push(own);
+                    }
+                    for k in &turns {
+                        let Some((score, bin)) = scores[*k] else {
+                            continue;
+                        };
                         let gain = score - start;
                         if best.is_none_or(|b| gain > b.gain) {
                             best = Some(Split {
-                                column: *column,
+                                column: columns[*k],
                                 bin,
                                 gain,
                             });
