@@ -11,6 +11,7 @@
 
 use super::bundles::{Slots, Sparse};
 use super::draws::{Congruential, Draws};
+use super::heap::Heap;
 use super::shap::Splits;
 use mltrainer_catalogue_core::{FitError, threads};
 use ndarray::{Array2, ArrayView1};
@@ -326,32 +327,38 @@ fn log_sum(values: &[f64], counts: &[usize], max: usize) -> Vec<f64> {
     for c in counts {
         before.push(before[before.len() - 1] + c);
     }
-    // Best cut of the values from a to b: what it gains and where.
-    let cut = |a: usize, b: usize| -> Option<(f64, usize)> {
-        let rows = |a: usize, b: usize| (before[b] - before[a]) as f64;
+    // Best cut of the values from a to b, as CatBoost rounds what it gains, and where it is.
+    let cut = |a: usize, b: usize| -> (f64, Option<usize>) {
+        let ln = |a: usize, b: usize| ((before[b] - before[a]) as f64 + 1e-8).ln();
         let half = before[a] + (before[b] - before[a]) / 2;
         // The value of the middle row; the cut lies before or after it.
         let at = before.partition_point(|k| *k <= half) - 1;
-        [at, at + 1]
+        let best = [at, at + 1]
             .into_iter()
             .filter(|k| *k > a && *k < b)
-            .map(|k| (rows(a, k).ln() + rows(k, b).ln() - rows(a, b).ln(), k))
-            .reduce(|x, y| if y.0 > x.0 { y } else { x })
+            .map(|k| (ln(a, k) + ln(k, b) - ln(a, b), k))
+            .reduce(|x, y| if y.0 > x.0 { y } else { x });
+        best.map_or((f64::NEG_INFINITY, None), |(gain, k)| (gain, Some(k)))
     };
-    let mut bins = vec![(0, values.len(), cut(0, values.len()))];
+    let mut bins = Heap::default();
+    let (gain, at) = cut(0, values.len());
+    bins.push(gain, (0, values.len(), at));
     while bins.len() < max {
-        let gain = |i: usize| bins[i].2.map_or(f64::NEG_INFINITY, |c| c.0);
-        let Some(best) = (0..bins.len()).reduce(|x, y| if gain(y) > gain(x) { y } else { x })
-        else {
+        let Some((gain, (a, b, at))) = bins.pop() else {
             break;
         };
-        let (a, b, Some((_, k))) = bins[best] else {
+        let Some(k) = at else {
+            // None of the others has a cut.
+            bins.push(gain, (a, b, at));
             break;
         };
-        bins[best] = (a, k, cut(a, k));
-        bins.push((k, b, cut(k, b)));
+        for (a, b) in [(a, k), (k, b)] {
+            let (gain, at) = cut(a, b);
+            bins.push(gain, (a, b, at));
+        }
     }
-    let mut starts: Vec<usize> = bins.iter().map(|b| b.0).filter(|a| *a > 0).collect();
+    let starts = bins.into_items().map(|b| b.0).filter(|a| *a > 0);
+    let mut starts: Vec<usize> = starts.collect();
     starts.sort_unstable();
     let middle = |k: usize| {
         let m = f64::midpoint(values[k - 1], values[k]);
