@@ -329,7 +329,7 @@ impl Maker<'_> {
                 let mut splits = BTreeMap::new();
                 for Asked { leaf, .. } in asked {
                     let start = this.score_of(&now.leaves[*leaf]);
-                    let mut best: Option<Split> = None;
+                    let mut best: Option<(f64, Split)> = None;
                     let mut scores = Vec::with_capacity(columns.len());
                     for (cells, own) in found.by_ref().take(columns.len()) {
                         if now.keeps {
@@ -342,15 +342,13 @@ impl Maker<'_> {
                             continue;
                         };
                         let gain = score - start;
-                        if best.is_none_or(|b| gain > b.gain) {
-                            best = Some(Split {
-                                column: columns[*k],
-                                bin,
-                                gain,
-                            });
+                        let weighed = gain * this.factors[columns[*k]];
+                        if best.is_none_or(|b| weighed > b.0) {
+                            let column = columns[*k];
+                            best = Some((weighed, Split { column, bin, gain }));
                         }
                     }
-                    if let Some(best) = best.filter(|b| b.gain >= LEAST_GAIN) {
+                    if let Some((_, best)) = best.filter(|b| b.1.gain >= LEAST_GAIN) {
                         splits.insert(*leaf, best);
                     }
                 }
@@ -719,6 +717,9 @@ mod tests {
             let refused = fitted(given, "numbers").err().unwrap();
             assert!(refused.contains(why), "{refused}");
         }
+        let given = serde_json::json!({"feature_weights": "1,1,1,1,1,2"});
+        let refused = fitted(given, "numbers").err().unwrap();
+        assert!(refused.contains("6 factors for 5 columns"), "{refused}");
     }
 
     #[test]
