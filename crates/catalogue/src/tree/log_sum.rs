@@ -1,53 +1,10 @@
 //! Bounds of bins by halving, as CatBoost finds them (feature_border_type GreedyLogSum).
 //!
 //! Bins are halved near their middle row, the one that raises Σ ln(rows) most first. Of bins that gain alike,
-//! as all those of two rows do, a heap chooses: that of the C++ library, so that the same ones are left whole
-//! where there are more values than bins.
+//! as all those of two rows do, the program's heap chooses which ones are left whole where there are more
+//! values than bins.
 
-/// A bin: its values, where it would be cut, and what that gains.
-#[derive(Clone, Copy)]
-struct Part {
-    gain: f64,
-    from: usize,
-    to: usize,
-    at: Option<usize>,
-}
-
-/// Moves an entry of a heap up to its place.
-fn rise(heap: &mut [Part], mut at: usize) {
-    while at > 0 {
-        let above = (at - 1) / 2;
-        if heap[above].gain >= heap[at].gain {
-            break;
-        }
-        heap.swap(above, at);
-        at = above;
-    }
-}
-
-/// Takes the largest entry out of a heap, which is not empty: the larger children move up, the left one of
-/// like ones, and the last entry goes where they leave room.
-fn pop(heap: &mut Vec<Part>) -> Part {
-    let mut hole = 0;
-    let top = heap[0];
-    loop {
-        let (left, right) = (2 * hole + 1, 2 * hole + 2);
-        if left >= heap.len() {
-            break;
-        }
-        let larger = match heap.get(right) {
-            Some(r) if heap[left].gain < r.gain => right,
-            _ => left,
-        };
-        heap[hole] = heap[larger];
-        hole = larger;
-    }
-    heap.swap_remove(hole);
-    if hole < heap.len() {
-        rise(heap, hole);
-    }
-    top
-}
+use super::heap::Heap;
 
 /// Bounds of at most `max` bins, halfway between distinct values, ascending, with their numbers of rows.
 pub(super) fn log_sum(values: &[f64], counts: &[usize], max: usize) -> Vec<f64> {
@@ -56,37 +13,39 @@ pub(super) fn log_sum(values: &[f64], counts: &[usize], max: usize) -> Vec<f64> 
     for c in counts {
         before.push(before[before.len() - 1] + c);
     }
-    let part = |from: usize, to: usize| -> Part {
+    // Best cut of the values from a to b: what it gains, and where it is.
+    let cut = |a: usize, b: usize| -> (f64, Option<usize>) {
         // The program keeps the logarithm finite.
         let score = |a: usize, b: usize| ((before[b] - before[a]) as f64 + 1e-8).ln();
-        let half = before[from] + (before[to] - before[from]) / 2;
+        let half = before[a] + (before[b] - before[a]) / 2;
         // The value of the middle row; the cut lies before or after it.
         let middle = before.partition_point(|k| *k <= half) - 1;
-        let cut = [middle, middle + 1]
+        let best = [middle, middle + 1]
             .into_iter()
-            .filter(|k| *k > from && *k < to)
-            .map(|k| (score(from, k) + score(k, to) - score(from, to), k))
+            .filter(|k| *k > a && *k < b)
+            .map(|k| (score(a, k) + score(k, b) - score(a, b), k))
             .reduce(|x, y| if y.0 > x.0 { y } else { x });
-        Part {
-            gain: cut.map_or(f64::NEG_INFINITY, |c| c.0),
-            from,
-            to,
-            at: cut.map(|c| c.1),
-        }
+        best.map_or((f64::NEG_INFINITY, None), |(gain, k)| (gain, Some(k)))
     };
-    let mut heap = vec![part(0, values.len())];
-    while heap.len() < max {
-        let Some(at) = heap[0].at else {
+    let mut bins = Heap::default();
+    let (gain, at) = cut(0, values.len());
+    bins.push(gain, (0, values.len(), at));
+    while bins.len() < max {
+        let Some((gain, (a, b, at))) = bins.pop() else {
             break;
         };
-        let best = pop(&mut heap);
-        for half in [part(best.from, at), part(at, best.to)] {
-            heap.push(half);
-            let last = heap.len() - 1;
-            rise(&mut heap, last);
+        let Some(k) = at else {
+            // None of the others has a cut.
+            bins.push(gain, (a, b, at));
+            break;
+        };
+        for (a, b) in [(a, k), (k, b)] {
+            let (gain, at) = cut(a, b);
+            bins.push(gain, (a, b, at));
         }
     }
-    let mut starts: Vec<usize> = heap.iter().map(|p| p.from).filter(|a| *a > 0).collect();
+    let starts = bins.into_items().map(|b| b.0).filter(|a| *a > 0);
+    let mut starts: Vec<usize> = starts.collect();
     starts.sort_unstable();
     let middle = |k: usize| {
         let m = f64::midpoint(values[k - 1], values[k]);

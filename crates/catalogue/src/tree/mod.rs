@@ -8,6 +8,7 @@ mod category_cases;
 pub(crate) mod draws;
 pub(crate) mod engine;
 pub(crate) mod forest;
+mod heap;
 pub(crate) mod histogram;
 mod lightgbm_text;
 mod linear_leaves;

@@ -159,7 +159,11 @@ impl Maker<'_> {
             let (left, right) = sides.split_at_mut(many);
             for ((left, right), cells) in left.iter_mut().zip(right).zip(cells.chunks_exact(bins)) {
                 *left = left.with(&cells[cut]);
-                *right = right.less(&cells[cut]);
+                // The program adds up both sides of a column with one cut.
+                *right = match cells {
+                    [_, high] => *high,
+                    _ => right.less(&cells[cut]),
+                };
             }
             let mut means: Vec<f64> = sides.iter().map(|s| s.mean(self.l2)).collect();
             let own: Vec<f64> = sides.iter().map(|s| s.seen.1 + self.l2).collect();

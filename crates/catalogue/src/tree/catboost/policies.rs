@@ -6,6 +6,7 @@
 //! small nodes often have several questions that are equally good but for rounding.
 
 use super::{KEPT_SUMS, Maker, Part, Policy, Slopes, Tree, best_of, known, slopes};
+use crate::tree::heap::Heap;
 use crate::tree::histogram::{Binned, part_by};
 use crate::tree::shap::Splits;
 use mltrainer_catalogue_core::threads;
@@ -125,53 +126,6 @@ struct Split {
     column: usize,
     bin: usize,
     gain: f64,
-}
-
-/// Leaves that wait for their question, as a heap: no leaf gains more than the one at half its place. Of
-/// leaves that gain the same the one comes first that does so in the heap of C++'s LLVM library, which the
-/// program uses.
-#[derive(Default)]
-struct Waiting(Vec<(usize, Split)>);
-
-impl Waiting {
-    fn gain(&self, at: usize) -> f64 {
-        self.0.get(at).map_or(f64::NEG_INFINITY, |w| w.1.gain)
-    }
-
-    /// Lets an element rise to its place.
-    fn rise(&mut self, mut at: usize) {
-        while at > 0 && self.gain((at - 1) / 2) < self.gain(at) {
-            self.0.swap(at, (at - 1) / 2);
-            at = (at - 1) / 2;
-        }
-    }
-
-    fn push(&mut self, leaf: usize, split: Split) {
-        self.0.push((leaf, split));
-        self.rise(self.0.len() - 1);
-    }
-
-    /// Takes the first one out. The gap sinks to the end of the heap, along those that gain more, the last
-    /// element is put there, and rises.
-    fn pop(&mut self) -> Option<(usize, Split)> {
-        let count = self.0.len();
-        let mut gap = 0;
-        while 2 * gap + 1 < count {
-            let mut child = 2 * gap + 1;
-            if child + 1 < count && self.gain(child) < self.gain(child + 1) {
-                child += 1;
-            }
-            self.0.swap(gap, child);
-            gap = child;
-        }
-        let last = self.0.pop()?;
-        if gap == self.0.len() {
-            return Some(last);
-        }
-        let first = std::mem::replace(&mut self.0[gap], last);
-        self.rise(gap);
-        Some(first)
-    }
 }
 
 /// A leaf to be judged.
@@ -370,26 +324,31 @@ impl Maker<'_> {
                     }));
                 }
                 let mut found = team.run(jobs).into_iter();
+                let turns = this.judged_in_turn(columns);
                 let mut now = write();
                 let mut splits = BTreeMap::new();
                 for Asked { leaf, .. } in asked {
                     let start = this.score_of(&now.leaves[*leaf]);
-                    let mut best: Option<Split> = None;
-                    for (column, (cells, own)) in columns.iter().zip(&mut found) {
+                    let mut best: Option<(f64, Split)> = None;
+                    let mut scores = Vec::with_capacity(columns.len());
+                    for (cells, own) in found.by_ref().take(columns.len()) {
                         if now.keeps {
                             now.leaves[*leaf].sums.push(cells);
                         }
-                        let Some((score, bin)) = own else { continue };
+                        scores.push(own);
+                    }
+                    for k in &turns {
+                        let Some((score, bin)) = scores[*k] else {
+                            continue;
+                        };
                         let gain = score - start;
-                        if best.is_none_or(|b| gain > b.gain) {
-                            best = Some(Split {
-                                column: *column,
-                                bin,
-                                gain,
-                            });
+                        let weighed = gain * this.factors[columns[*k]];
+                        if best.is_none_or(|b| weighed > b.0) {
+                            let column = columns[*k];
+                            best = Some((weighed, Split { column, bin, gain }));
                         }
                     }
-                    if let Some(best) = best.filter(|b| b.gain >= LEAST_GAIN) {
+                    if let Some((_, best)) = best.filter(|b| b.1.gain >= LEAST_GAIN) {
                         splits.insert(*leaf, best);
                     }
                 }
@@ -443,7 +402,7 @@ impl Maker<'_> {
             }
             let most = params.max_leaves.unwrap_or(super::MAX_LEAVES);
             write().keeps = keeps && most * bins <= KEPT_SUMS;
-            let mut waiting = Waiting::default();
+            let mut waiting = Heap::default();
             let mut new = vec![0];
             let mut leaves = 1;
             loop {
@@ -454,13 +413,13 @@ impl Maker<'_> {
                 }
                 // The left side, which has the lower number, first.
                 for (leaf, split) in splits {
-                    waiting.push(leaf, split);
+                    waiting.push(split.gain, (leaf, split));
                 }
                 write().split.clear();
                 if leaves >= most {
                     break;
                 }
-                let Some((leaf, split)) = waiting.pop() else {
+                let Some((_, (leaf, split))) = waiting.pop() else {
                     break;
                 };
                 new = vec![leaf, write().split(leaf, split, binned)];
@@ -743,22 +702,6 @@ mod tests {
     }
 
     #[test]
-    fn the_leaf_that_gains_most_comes_first() {
-        let mut waiting = Waiting::default();
-        for (leaf, gain) in [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0].into_iter().enumerate() {
-            let split = Split {
-                column: 0,
-                bin: 0,
-                gain,
-            };
-            waiting.push(leaf, split);
-        }
-        let order = std::iter::from_fn(|| waiting.pop().map(|w| w.0));
-        assert_eq!(order.collect::<Vec<_>>(), [4, 6, 2, 0, 5, 3, 1]);
-        assert!(waiting.pop().is_none());
-    }
-
-    #[test]
     fn what_does_not_go_together_is_refused() {
         for (given, why) in [
             (serde_json::json!({"max_leaves": 8}), "max_leaves"),
@@ -774,6 +717,9 @@ mod tests {
             let refused = fitted(given, "numbers").err().unwrap();
             assert!(refused.contains(why), "{refused}");
         }
+        let given = serde_json::json!({"feature_weights": "1,1,1,1,1,2"});
+        let refused = fitted(given, "numbers").err().unwrap();
+        assert!(refused.contains("6 factors for 5 columns"), "{refused}");
     }
 
     #[test]
