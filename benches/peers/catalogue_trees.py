@@ -8,8 +8,9 @@ As `catalogue_random.py`: each case is a random piece of the features of the bun
 with missing values and a column of categories, and random parameters of `xgboost` (exact and hist, level by
 level and best first), `lightgbm` (with and without linear models in the leaves), `catboost` (its three ways
 to grow) and `hist_gradient_boosting`: losses, labels, sizes of trees, penalties, bins, monotone columns,
-groups of columns, early stopping. Rows and columns are not drawn. Predictions, probabilities and decision
-values are compared, relative to the largest of each.
+groups of columns, early stopping. Rows are drawn in LightGBM only, whose draws are the same (bags, and forests
+of its `rf`); columns are not. Predictions, probabilities and decision values are compared, relative to the
+largest of each.
 
 Left out, with what the cards say: categories in CatBoost (whose permutations are drawn), DART, mape of
 LightGBM with weights, monotone columns with path_smooth of LightGBM (which then does not keep them), early
@@ -135,6 +136,9 @@ def of_lightgbm(rng, task, labels, codes, p, weighted):
         k["monotone_constraints"] = signs(rng, p, codes)
     if rng.random() < 0.2 and p > 1:
         k["interaction_constraints"] = halves(p)
+    if rng.random() < 0.4:
+        k |= {"subsample": one(rng, 0.3, 0.6, 0.9), "subsample_freq": int(rng.integers(1, 4)), "random_state": int(rng.integers(0, 99))}
+        k |= some(rng, 0.5, boosting_type="rf")
     groups = "interaction_constraints" if "interaction_constraints" in k else None
     ours, early = dict(k), None
     if rng.random() < 0.2:
