@@ -60,7 +60,7 @@ pub(super) fn ln(x: f64) -> f32 {
         - 124.225_52
         - 1.498_030_3 * fraction
         - 1.725_88 / (0.352_088_72 + fraction);
-    0.693_147_2 * octaves
+    std::f32::consts::LN_2 * octaves
 }
 
 #[cfg(test)]
