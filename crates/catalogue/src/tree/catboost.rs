@@ -32,7 +32,7 @@ use mltrainer_catalogue_core::{
     Supervised, Training, choices, params, run, threads,
 };
 use mltrainer_types::catalogue::Task;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
 use policies::{Branches, Node};
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -69,6 +69,18 @@ pub const ENTRY: Entry = Entry::supervised::<CatBoost>()
         ("leaf_estimation_method", "Gradient"),
         ("leaf_estimation_iterations", "10"),
     ]]);
+
+choices! {
+    /// Where a missing value stands.
+    pub enum NanMode {
+        /// Before all others.
+        Min = "Min",
+        /// After all others.
+        Max = "Max",
+        /// Nowhere.
+        Forbidden = "Forbidden",
+    }
+}
 
 choices! {
     /// What is minimised.
@@ -497,6 +509,8 @@ params! {
         max_leaves: Option<usize> = None, within(1.0, 65_536.0);
         /// Plain, or Ordered against the leak of a row into its own gradient.
         boosting_type: Boosting = Boosting::Plain;
+        /// Where a missing value stands in a column that had some in training: before all others, or after them, or it is refused. In other columns it stands before all others.
+        nan_mode: NanMode = NanMode::Min;
         /// 1, -1 or 0 a column: whether predictions may only rise or only fall with it; joined with commas. For SymmetricTree, without columns of categories and at most two labels; leaves are set by Gradient where they would be by Exact. None has none.
         monotone_constraints: Option<Vec<i64>> = None, within(-1.0, 1.0);
         /// How much the sum of trees, its start included, is shrunk before each tree but the first; none is 0.01 with monotone_constraints, as in the program, else 0.
@@ -624,6 +638,22 @@ pub struct Fitted {
     /// Columns of categories as numbers; models saved before there were such have none.
     #[serde(default)]
     encoder: Encoder,
+    /// Columns whose missing values are greater than all others.
+    #[serde(default)]
+    missing_last: Vec<usize>,
+}
+
+/// The table with missing values of these columns greater than all others.
+fn missing_last<'a>(x: ArrayView2<'a, f64>, columns: &[usize]) -> CowArray<'a, f64, Ix2> {
+    if columns.is_empty() {
+        return x.into();
+    }
+    let mut x = x.to_owned();
+    for c in columns {
+        let mut column = x.column_mut(*c);
+        column.mapv_inplace(|v| if v.is_nan() { f64::MAX } else { v });
+    }
+    x.into()
 }
 
 const CARD: Card = Card {
@@ -634,7 +664,7 @@ const CARD: Card = Card {
     inputs: Inputs::Features,
     summary: "Gradient boosting with oblivious trees: all nodes of a level ask the same question, so a tree is a small table; or, by grow_policy, each node has a question of its own. Questions are judged by a cosine with some noise, rows are weighted anew for each tree, and ordered boosting keeps a row out of its own gradient.",
     formula: "question of a level: the (column, border) that maximises Σ_leaves ḡG / √Σ_leaves ḡ²W + noise, ḡ = G/(W + l2), G = Σ w·(-∂L/∂f), W = Σ w; leaves: learning_rate · G/(H + l2), Newton steps over all rows (of more than two labels with the second derivatives across them), or G/(W + l2), or the constant that lowers the loss most; l2 = l2_leaf_reg · mean weight; grow_policy Depthwise and Lossguide: the same over the two sides of a node, asked where it is better than that of the node as it is; monotone_constraints: ḡ and the values of leaves made to rise by isotonic regression along the questions of such columns, and the sum of trees shrunk by 1 - model_shrink_rate · learning_rate before each tree; borders: bins halved greedily for the largest Σ ln(rows)",
-    data: "Any table of numbers; NaN is a missing value, less than all others; scale and monotone changes of a column do not matter.",
+    data: "Any table of numbers; NaN is a missing value, less than all others, or by nan_mode greater; scale and monotone changes of a column do not matter.",
     cost: "fit O(T p n depth), predict O(rows · T · depth)",
     fails_when: "Rows are few and trees are many or deep.",
     not_claimed: "That weights of rows count in leaves by Exact (MAE, Quantile, MAPE, LogCosh): as in the program, they choose the questions and the start only; leaf_estimation_method Gradient minds them. AUC of more than two labels as eval_metric, and LogCosh. The draws of the program, which come from another stream, or its combinations of columns of categories: each column has statistics of its own here. With Depthwise and Lossguide the program's SHAP values do not add up to its prediction where a node has a leaf on one side only: they do here. Which of several questions that are equally good but for rounding is asked, as happens in nodes of few rows, is as in the program on one thread and up to 10,000 rows; on more, it adds up blocks that its threads share out.",
@@ -1994,8 +2024,24 @@ impl Supervised for CatBoost {
         let seed = run::effective_seed(params.seed, seed);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let cat_features = boost::columns("cat_features", params.cat_features.as_deref(), names)?;
+        let missing =
+            |c: &usize| !cat_features.contains(c) && rows.x.column(*c).iter().any(|v| v.is_nan());
+        let mut missing = (0..names.len()).filter(missing);
+        let last: Vec<usize> = match params.nan_mode {
+            NanMode::Min => Vec::new(),
+            NanMode::Max => missing.collect(),
+            NanMode::Forbidden => match missing.next() {
+                None => Vec::new(),
+                Some(c) => {
+                    return Err(FitError::Data(format!(
+                        "column \"{}\" has missing values, and nan_mode is Forbidden: fill them, or set it to Min or Max",
+                        names[c]
+                    )));
+                }
+            },
+        };
         let (encoder, x) = Encoder::fit(
-            rows.x.view(),
+            missing_last(rows.x.view(), &last).view(),
             &cat_features,
             &statistics_of(&rows, classes.len()),
             params.one_hot_max_size,
@@ -2056,7 +2102,7 @@ impl Supervised for CatBoost {
             .collect();
         let aside_x = aside
             .as_ref()
-            .map(|rows| encoder.apply(rows.x.view()))
+            .map(|rows| encoder.apply(missing_last(rows.x.view(), &last).view()))
             .unwrap_or_default();
         let mut trees: Vec<Tree> = Vec::new();
         let origins = encoder.origins();
@@ -2166,6 +2212,7 @@ impl Supervised for CatBoost {
             importances: shares(importances),
             best_score: best.map(|(_, value)| value),
             encoder,
+            missing_last: last,
         })
     }
 }
@@ -2222,7 +2269,8 @@ fn change(changes: &mut [f64], tree: &Tree, width: usize) {
 
 impl Predictor for Fitted {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction, FitError> {
-        let x = self.encoder.apply(x);
+        let x = missing_last(x, &self.missing_last);
+        let x = self.encoder.apply(x.view());
         let width = self.start.len();
         let pieces: Vec<ArrayView2<'_, f64>> = x.axis_chunks_iter(Axis(0), PIECE).collect();
         // All trees look at some rows while these are at hand.
@@ -2266,7 +2314,8 @@ impl Predictor for Fitted {
     }
 
     fn contributions(&self, x: ArrayView2<'_, f64>) -> Result<Option<Contributions>, FitError> {
-        let numbers = self.encoder.apply(x);
+        let x = missing_last(x, &self.missing_last);
+        let numbers = self.encoder.apply(x.view());
         let numbers = numbers.view();
         let mut sum = shap::Sum::new(numbers, &self.start);
         for tree in &self.trees {
@@ -2315,10 +2364,9 @@ mod tests {
     use super::*;
     use mltrainer_catalogue_core::{Design, Params as _};
 
-    #[test]
-    fn a_missing_value_takes_one_of_the_borders() {
-        // catboost 1.2.10 on 24 rows, the cell of row i and column j missing where (7 i + 3 j) mod 11 is 0;
-        // y = (7 i mod 11)/2 + x0/10; answers of every fourth row.
+    /// 24 rows, the cell of row i and column j missing where (7 i + 3 j) mod 11 is 0; y = (7 i mod 11)/2 + x0/10,
+    /// x0 as it was.
+    fn with_holes() -> (Array2<f64>, Vec<f64>) {
         let mut rows = crate::testing::remainders();
         let y: Vec<f64> = (0..24)
             .zip(&rows)
@@ -2332,6 +2380,115 @@ mod tests {
             }
         }
         let x = Array2::from_shape_vec((24, 4), rows.concat()).unwrap();
+        (x, y)
+    }
+
+    fn five_trees(
+        x: &Array2<f64>,
+        y: &[f64],
+        borders: usize,
+        mode: &str,
+    ) -> Result<Fitted, FitError> {
+        let names = ('a'..='d').map(String::from).collect();
+        let design = Design::with_missing(x.clone(), names).unwrap();
+        let data = Training::regression(design, y.to_vec()).unwrap();
+        let given = serde_json::json!({
+            "n_estimators": 5, "depth": 3, "border_count": borders, "learning_rate": 0.5, "nan_mode": mode,
+            "bootstrap_type": "No", "random_strength": 0.0, "boosting_type": "Plain",
+        });
+        let params = CatBoostParams::from_map(given.as_object().unwrap()).unwrap();
+        CatBoost::fit(&params, &data, 0)
+    }
+
+    #[test]
+    fn missing_values_stand_last_by_nan_mode() {
+        // catboost 1.2.10, five trees of depth 3 on those rows: answers of every fourth row.
+        let (mut x, y) = with_holes();
+        let some = |fitted: &Fitted, x: &Array2<f64>| -> Vec<f64> {
+            let said = fitted.predict(x.view()).unwrap().values;
+            said.into_iter().step_by(4).collect()
+        };
+        for (mode, borders, want) in [
+            (
+                "Min",
+                2,
+                [
+                    1.258378594,
+                    3.458212183,
+                    3.458212183,
+                    3.873993595,
+                    2.042535424,
+                    4.664387547,
+                ],
+            ),
+            (
+                "Max",
+                2,
+                [
+                    1.223360807,
+                    3.570887232,
+                    3.570887232,
+                    3.60201995,
+                    2.06265518,
+                    4.552344707,
+                ],
+            ),
+            (
+                "Max",
+                6,
+                [
+                    1.504371714,
+                    3.662384993,
+                    3.392168653,
+                    3.599259778,
+                    2.083676318,
+                    4.417456849,
+                ],
+            ),
+        ] {
+            let fitted = five_trees(&x, &y, borders, mode).unwrap();
+            crate::testing::assert_near(&some(&fitted, &x), &want, 1e-7);
+            assert_eq!(
+                five_trees(&x, &y, borders, "Forbidden")
+                    .unwrap_err()
+                    .to_string(),
+                "column \"a\" has missing values, and nan_mode is Forbidden: fill them, or set it to Min or Max"
+            );
+        }
+        // A column that had none in training: they come first.
+        for (row, whole) in x.rows_mut().into_iter().zip(crate::testing::remainders()) {
+            let mut row = row;
+            row[0] = whole[0];
+        }
+        let fitted = five_trees(&x, &y, 6, "Max").unwrap();
+        let want = [
+            1.695364834,
+            3.699423047,
+            3.349302966,
+            3.442364132,
+            2.169256354,
+            4.316119852,
+        ];
+        crate::testing::assert_near(&some(&fitted, &x), &want, 1e-7);
+        x.column_mut(0)
+            .iter_mut()
+            .step_by(2)
+            .for_each(|v| *v = f64::NAN);
+        let want = [
+            1.695364834,
+            3.157613535,
+            3.442364132,
+            3.442364132,
+            2.169256354,
+            2.079119033,
+        ];
+        crate::testing::assert_near(&some(&fitted, &x), &want, 1e-7);
+    }
+
+    #[test]
+    fn a_missing_value_takes_one_of_the_borders() {
+        // catboost 1.2.10: answers of every fourth row.
+        let (x, y) = with_holes();
         let names = ('a'..='d').map(String::from).collect();
         let design = Design::with_missing(x.clone(), names).unwrap();
         let data = Training::regression(design, y).unwrap();
@@ -2450,6 +2607,7 @@ mod tests {
             importances: Vec::new(),
             best_score: None,
             encoder: Encoder::default(),
+            missing_last: Vec::new(),
         };
         let x = ndarray::array![[0.016526, 0.141744, -0.944368, -0.262942, 1.314619]];
         let found = fitted.contributions(x.view()).unwrap().unwrap();

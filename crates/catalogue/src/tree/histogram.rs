@@ -342,6 +342,11 @@ fn cuts(values: &[f64], counts: &[usize], bins: Bins) -> Vec<f64> {
             let known = log_sum(&values[1..], &counts[1..], max - 1);
             std::iter::once(f64::MIN).chain(known).collect()
         }
+        Bins::LogSum(max) if n > 1 && values[n - 1] == f64::MAX => {
+            let mut bounds = log_sum(&values[..n - 1], &counts[..n - 1], max - 1);
+            bounds.push(f64::MAX.next_down());
+            bounds
+        }
         Bins::LogSum(max) => log_sum(values, counts, max),
         Bins::Quantiles(max) if n <= max => (0..n - 1).map(middle).collect(),
         Bins::Quantiles(max) => {
