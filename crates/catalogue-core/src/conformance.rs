@@ -409,6 +409,16 @@ struct Case {
 }
 
 impl Case {
+    /// A tenth of the cells of the columns are missing.
+    fn with_holes(mut self) -> Self {
+        for ((i, j), v) in self.x.indexed_iter_mut() {
+            if (7 * i + 3 * j) % 10 == 0 {
+                *v = f64::NAN;
+            }
+        }
+        self
+    }
+
     /// Three labels: the sum of label and last label.
     fn with_three_labels(mut self) -> Self {
         for (label, last) in self.label.iter_mut().zip(&self.last_label) {
@@ -811,6 +821,12 @@ fn parameters_matter(suite: &Suite, r: &Resolved) -> Result<(), String> {
             beside.push((context, &three, before));
         }
     }
+    // And with missing values, for what becomes of them.
+    let holes = case.clone().with_holes();
+    if r.entry.missing {
+        let before = suite.answers(r, &over(r, &contexts[0]), &holes, 0);
+        beside.push((&contexts[0], &holes, before));
+    }
     'each: for spec in &specs {
         // A few values everywhere first, then all of them.
         for many in [4, usize::MAX] {
@@ -1170,12 +1186,7 @@ fn hostile_data(suite: &Suite, r: &Resolved) -> Result<(), String> {
     wide.x = Array2::from_shape_fn((n, 12 * p), |(i, j)| real.x[[i + j / p, j % p]]);
     survives(suite, r, "12 times the columns on 24 rows", &wide)?;
     if r.entry.missing {
-        let mut tenth = real.clone();
-        for ((i, j), v) in tenth.x.indexed_iter_mut() {
-            if (7 * i + 3 * j) % 10 == 0 {
-                *v = f64::NAN;
-            }
-        }
+        let tenth = real.clone().with_holes();
         survives(suite, r, "a tenth of the cells missing", &tenth)?;
     }
     let mut holes = real.clone();
