@@ -71,6 +71,8 @@ choices! {
         Logistic = "binary:logistic",
         /// Softmax.
         Softmax = "multi:softprob",
+        /// The same trees; the program then answers by labels alone, which are given here in either case.
+        SoftmaxLabels = "multi:softmax",
     }
 }
 
@@ -425,7 +427,7 @@ impl XgBoostParams {
             _ => Loss::Softmax,
         };
         let loss = self.objective.unwrap_or(default);
-        let labels = matches!(loss, Loss::Logistic | Loss::Softmax);
+        let labels = matches!(loss, Loss::Logistic | Loss::Softmax | Loss::SoftmaxLabels);
         if labels != (classes > 0) || (loss == Loss::Logistic && classes > 2) {
             return Err(ParamError {
                 field: "objective".into(),
@@ -452,7 +454,7 @@ impl XgBoostParams {
             Loss::Poisson => Objective::Poisson(step),
             Loss::Gamma => Objective::Gamma,
             Loss::Logistic => Objective::Logistic,
-            Loss::Softmax => Objective::Softmax(2.0),
+            Loss::Softmax | Loss::SoftmaxLabels => Objective::Softmax(2.0),
         })
     }
 
@@ -785,6 +787,22 @@ mod tests {
     use mltrainer_catalogue_core::{Design, Params as _};
     use ndarray::{Array2, Axis};
     use serde_json::json;
+
+    #[test]
+    fn both_names_of_softmax_grow_the_same_trees() {
+        let rows: Vec<Vec<f64>> = crate::testing::remainders();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let y: Vec<f64> = (0..24).map(|i| f64::from(i * 3 % 7 % 3)).collect();
+        let data = crate::testing::classes(&rows, &y);
+        let shares = |objective: &str| {
+            let given = json!({"objective": objective, "n_estimators": 3});
+            let params = XgBoostParams::from_map(given.as_object().unwrap()).unwrap();
+            let fitted = XgBoost::fit(&params, &data, 0).unwrap();
+            fitted.predict(data.x().view()).unwrap().probabilities
+        };
+        assert!(shares("multi:softmax").is_some());
+        assert_eq!(shares("multi:softmax"), shares("multi:softprob"));
+    }
 
     #[test]
     fn cuts_lie_at_shares_of_the_weights_as_the_program() {
