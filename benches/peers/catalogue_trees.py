@@ -45,6 +45,9 @@ class Program:
         self.model.fit(x[:kept], y[:kept], sample_weight=weights[0], **more)
 
     def __getattr__(self, name):
+        if name == "decision_function" and getattr(self.model, "boosting_type", None) == "rf":
+            # The program's raw scores of a forest are sums over the trees, of which its probabilities take the mean.
+            return lambda x: self.model.decision_function(x) / (self.model.best_iteration_ or self.model.n_estimators_)
         return getattr(self.model, name)
 
 
