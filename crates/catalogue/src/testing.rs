@@ -66,6 +66,21 @@ pub(crate) fn first_column_twice() -> Training {
     table(&rows, &y)
 }
 
+/// Eighths below 12.125 that run through remainders, by row and column, for comparisons with values computed
+/// elsewhere.
+pub(crate) fn eighths(i: usize, j: usize) -> f64 {
+    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
+}
+
+/// 300 rows of five columns of [`eighths`], and a target in which the first two of them meet.
+pub(crate) fn products() -> (Array2<f64>, Vec<f64>) {
+    let x = Array2::from_shape_fn((300, 5), |(i, j)| eighths(i, j));
+    let y = (0..300)
+        .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
+        .collect();
+    (x, y)
+}
+
 /// Every entry is within `tolerance` of what is wanted, relative to it or absolutely.
 #[track_caller]
 pub(crate) fn assert_near(got: &[f64], want: &[f64], tolerance: f64) {

@@ -754,11 +754,7 @@ mod tests {
         // scikit-learn 1.9.0, NMF(2, solver="mu", init="nndsvda", tol=1e-9, max_iter=5000, ...): the error of
         // reconstruction, and the first two figures of the first part.
         let flat: Vec<[f64; 5]> = (0..60)
-            .map(|i: usize| {
-                std::array::from_fn(|j| {
-                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-                })
-            })
+            .map(|i: usize| std::array::from_fn(|j| crate::testing::eighths(i, j)))
             .collect();
         let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
         let y: Vec<f64> = rows.iter().map(|r| r[0] - r[1]).collect();
@@ -821,11 +817,7 @@ mod tests {
         // fitted to, LinearRegression on its fit_transform: the first three predictions. For kullback-leibler
         // with H_sum taken anew in each update: it adds l1 to what it keeps of it, update after update.
         let flat: Vec<[f64; 5]> = (0..60)
-            .map(|i: usize| {
-                std::array::from_fn(|j| {
-                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-                })
-            })
+            .map(|i: usize| std::array::from_fn(|j| crate::testing::eighths(i, j)))
             .collect();
         let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
         let y: Vec<f64> = rows.iter().map(|r| r[0] - r[1]).collect();
@@ -872,11 +864,7 @@ mod tests {
         // scikit-learn 1.9.1, NMF(2, init="nndsvda", tol=1e-12, max_iter=20000, shuffle=..., random_state=0):
         // reconstruction_err_ is 44.01851090942726 with and without shuffle.
         let flat: Vec<[f64; 5]> = (0..60)
-            .map(|i: usize| {
-                std::array::from_fn(|j| {
-                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-                })
-            })
+            .map(|i: usize| std::array::from_fn(|j| crate::testing::eighths(i, j)))
             .collect();
         let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
         let y: Vec<f64> = rows.iter().map(|r| r[0] - r[1]).collect();

@@ -196,9 +196,7 @@ mod tests {
                 ],
             ),
         ] {
-            let x = Array2::from_shape_fn((80, 3), |(i, j)| {
-                ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0 + shift
-            });
+            let x = Array2::from_shape_fn((80, 3), |(i, j)| crate::testing::eighths(i, j) + shift);
             let rows = Design::new(x, ('a'..='c').map(String::from).collect()).unwrap();
             let given = json!({"kernel": "linear", "nu": 0.2});
             let params = OneClassSvmParams::from_map(given.as_object().unwrap()).unwrap();

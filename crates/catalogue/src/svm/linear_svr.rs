@@ -465,11 +465,7 @@ mod tests {
         // scikit-learn 1.9.0 ends there at intercept_scaling 1, and at 200.59998 and 200.6323 after a million
         // passes at 10 and 100. Of the other loss by LinearSVR(dual=False, tol=1e-10).
         let flat: Vec<[f64; 5]> = (0..200)
-            .map(|i: usize| {
-                std::array::from_fn(|j| {
-                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-                })
-            })
+            .map(|i: usize| std::array::from_fn(|j| crate::testing::eighths(i, j)))
             .collect();
         let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
         let each = rows.iter().enumerate();

@@ -642,7 +642,7 @@ pub(crate) fn boost(
                     let (g, h) = own.fold((0.0, 0.0), |(g, h), (own_g, own_h)| {
                         (g + f64::from(own_g), h + f64::from(own_h))
                     });
-                    grown.tree.nodes[0].value = -g / h;
+                    grown.tree.nodes[0].value = if h > 0.0 { -g / h } else { 0.0 };
                 }
                 if alone && t == 0 {
                     // What the leaf is worth once it is shrunk.

@@ -2623,9 +2623,7 @@ mod tests {
         // catboost 1.2.10, CatBoostRegressor and CatBoostClassifier(n_estimators=3, depth=2, learning_rate=0.3,
         // bootstrap_type="No", random_strength=0, ...): the first three predictions, of labels the shares of
         // the last one.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -3099,9 +3097,7 @@ mod tests {
         // catboost 1.2.10, CatBoostRegressor and CatBoostClassifier(n_estimators=40, depth=3,
         // early_stopping_rounds=5, bootstrap_type="No", random_strength=0, learning_rate=0.2, ...) on the
         // first 225 rows, eval_set the others, all with weights: tree_count_ and get_best_score().
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();

@@ -236,11 +236,7 @@ mod tests {
         // scikit-learn 1.9.0, DecisionTreeRegressor and DecisionTreeClassifier(monotonic_cst=[1, -1, 1, 0, 0],
         // ...): the first six answers, the same for every random_state.
         let flat: Vec<[f64; 5]> = (0..300)
-            .map(|i: usize| {
-                std::array::from_fn(|j| {
-                    ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-                })
-            })
+            .map(|i: usize| std::array::from_fn(|j| crate::testing::eighths(i, j)))
             .collect();
         let rows: Vec<&[f64]> = flat.iter().map(|r| &r[..]).collect();
         let y: Vec<f64> = (0..300)

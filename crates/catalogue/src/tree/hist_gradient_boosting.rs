@@ -475,9 +475,7 @@ mod tests {
         // scikit-learn 1.9.0, HistGradientBoostingRegressor(max_iter=8, max_bins=16, min_samples_leaf=10,
         // max_leaf_nodes=8, early_stopping=False) with sample_weight, and the classifier with
         // class_weight="balanced".
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -525,9 +523,7 @@ mod tests {
         // min_samples_leaf=5, early_stopping=False, categorical_features=[2], ...): 12 categories, missing ones in
         // training or not, one that training did not have; row i weighs (7 i mod 11 + 1) / 4; labels are cut at 5,
         // or at 4 and 6. Answers, or the probabilities of label 1.
-        let number = |i: usize, j: usize| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        };
+        let number = |i: usize, j: usize| crate::testing::eighths(i, j);
         let code = |i: usize| (i * i * 7 + i * 3 + i / 5) % 12;
         let y: Vec<f64> = (0..300)
             .map(|i| {

@@ -812,21 +812,11 @@ impl Predictor for Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::assert_near;
+    use crate::testing::{assert_near, products as table};
     use crate::tree::category_cases::assert_as_the_program;
     use mltrainer_catalogue_core::{Design, Params as _, threads};
     use ndarray::{Array2, Axis};
     use serde_json::{Value, json};
-
-    fn table() -> (Array2<f64>, Vec<f64>) {
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
-        let y = (0..300)
-            .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
-            .collect();
-        (x, y)
-    }
 
     /// Rounds that are kept of a regression.
     fn rounds_of(given: &Value) -> usize {
@@ -1839,9 +1829,7 @@ mod tests {
         // lightgbm 4.7.0, LGBMRegressor and LGBMClassifier(n_estimators=40, num_leaves=6,
         // min_child_samples=10, n_jobs=1, ...) on the first 225 rows, eval_set the others, callback
         // early_stopping(5): best_iteration_ and best_score_.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();

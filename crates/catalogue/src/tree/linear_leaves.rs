@@ -288,9 +288,7 @@ mod tests {
 
     /// Three columns of numbers, the second of them missing in some rows, one of six categories; the target.
     fn table(missing: bool) -> (Array2<f64>, Vec<f64>) {
-        let number = |i: usize, j: usize| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        };
+        let number = |i: usize, j: usize| crate::testing::eighths(i, j);
         let x = Array2::from_shape_fn((300, 4), |(i, j)| match j {
             1 if missing && i % 7 == 3 => f64::NAN,
             3 => ((i * i + i / 7) % 6) as f64,

@@ -808,9 +808,7 @@ mod tests {
     fn cuts_lie_at_shares_of_the_weights_as_the_program() {
         // xgboost 3.2.0, XGBRegressor(tree_method="hist", max_depth=3, max_bin=16, n_estimators=8) with
         // sample_weight on the table below.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -949,9 +947,7 @@ mod tests {
     fn alpha_beside_a_limit_on_steps_as_the_program() {
         // xgboost 3.2.0, XGBRegressor(tree_method="hist", max_depth=3, n_estimators=8, reg_alpha=6, ...) on
         // whole numbers; poisson limits steps to 0.7.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .map(|y| y.max(0.0).floor())
@@ -994,9 +990,7 @@ mod tests {
     fn rounds_of_several_trees_as_the_program() {
         // xgboost 3.2.0, XGBRegressor and XGBClassifier(tree_method="hist", max_depth=3, ...) on this table;
         // labels cut at 1.10482422 and 3.21314453.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -1061,9 +1055,7 @@ mod tests {
         // xgboost 3.2.0, XGBClassifier and XGBRegressor(tree_method="hist", grow_policy="lossguide",
         // n_estimators=20, n_jobs=1, ...) on this table, labels cut at 1.10482422 and 3.21314453. Gains of
         // cuts and nodes are often alike in single precision, in which the program compares them.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -1140,9 +1132,7 @@ mod tests {
         // reg_lambda=0.1, reg_alpha=0.1, learning_rate=0.1, n_jobs=1, ...): the first four predictions, of
         // labels the shares of the second one, without missing values and with them. Cuts of gains that single precision does not tell apart
         // occur in each of them.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -1236,9 +1226,7 @@ mod tests {
         // xgboost 3.2.0, XGBRegressor and XGBClassifier(n_estimators=40, tree_method="hist", max_depth=3,
         // early_stopping_rounds=5, ...) on the first 225 rows, eval_set the others: best_iteration + 1 and
         // best_score.
-        let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        });
+        let x = Array2::from_shape_fn((300, 5), |(i, j)| crate::testing::eighths(i, j));
         let y: Vec<f64> = (0..300)
             .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
             .collect();
@@ -1338,9 +1326,7 @@ mod tests {
         // xgboost 3.2.0, XGBRegressor(n_estimators=5, max_depth=4, n_jobs=1, ...) on columns with missing values, row
         // i with the weight (7 i mod 11 + 1) / 4 or 1: missing values alone on the left where a column may only
         // rise, cuts among bins that a node has no rows in, and signs that are all 0.
-        let number = |i: usize, j: usize| {
-            ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-        };
+        let number = |i: usize, j: usize| crate::testing::eighths(i, j);
         let x = Array2::from_shape_fn((300, 3), |(i, j)| match j {
             0 if i % 7 == 3 => f64::NAN,
             2 if i % 11 == 4 => f64::NAN,

@@ -1,19 +1,9 @@
 //! The table that tests of CatBoost's ways to grow share.
 
 use super::{CatBoost, CatBoostParams, Fitted};
+pub(super) use crate::testing::products as table;
 use mltrainer_catalogue_core::{Design, Params as _, Supervised as _, Training};
 use ndarray::Array2;
-
-/// 300 rows of five columns that run through remainders, and a target.
-pub(super) fn table() -> (Array2<f64>, Vec<f64>) {
-    let x = Array2::from_shape_fn((300, 5), |(i, j)| {
-        ((i * (17 + 6 * j) + j * 29 + (i * i) % (11 + j)) % 97) as f64 / 8.0
-    });
-    let y = (0..300)
-        .map(|i| ((i * 31) % 53) as f64 / 16.0 + x[[i, 0]] * x[[i, 1]] / 16.0 - x[[i, 2]] / 4.0)
-        .collect();
-    (x, y)
-}
 
 /// A fit of the table without draws, three trees of rate 0.3 unless other parameters are given: of "numbers", the
 /// same "weighed", "positive" powers of them, or "labels2" or "labels3" cut from these.
